@@ -1,0 +1,72 @@
+"""Which programs the tests and benchmarks use, and where each comes from.
+
+A program built with Go is pinned by the ``go.mod`` and ``go.sum`` of its folder beside this file, one folder per
+release line, so that no two tools share a dependency graph.
+A Debian program is taken from the machine if it is there.
+A supplied program is one that no package registry offers us: whoever has it says where it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class GoProgram:
+    """A command built from the pinned module in ``tools/<folder>``."""
+
+    name: str
+    package: str
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
+class DebianProgram:
+    """A command that the machine has, or that Debian's *package* brings."""
+
+    name: str
+    package: str
+
+
+@dataclass(frozen=True, slots=True)
+class SuppliedProgram:
+    """A command that we cannot install: it is on the PATH, or its variable names the file."""
+
+    name: str
+    what: str
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that may name the file, ``ENTREPOT_TOOL_<NAME>``."""
+        return f"ENTREPOT_TOOL_{self.name.upper()}"
+
+
+Program = GoProgram | DebianProgram | SuppliedProgram
+
+# In the order in which they are wanted most: an interrupted first build leaves the most useful ones.
+PROGRAMS: tuple[Program, ...] = (
+    GoProgram("crane", "github.com/google/go-containerregistry/cmd/crane", "crane"),
+    GoProgram("distribution", "github.com/distribution/distribution/v3/cmd/registry", "distribution"),
+    GoProgram("oras", "oras.land/oras/cmd/oras", "oras"),
+    GoProgram("regctl", "github.com/regclient/regclient/cmd/regctl", "regctl"),
+    GoProgram("helm4", "helm.sh/helm/v4/cmd/helm", "helm4"),
+    GoProgram("cosign", "github.com/sigstore/cosign/v3/cmd/cosign", "cosign"),
+    GoProgram("ctr", "github.com/containerd/containerd/v2/cmd/ctr", "containerd"),
+    GoProgram("containerd", "github.com/containerd/containerd/v2/cmd/containerd", "containerd"),
+    GoProgram("helm3", "helm.sh/helm/v3/cmd/helm", "helm3"),
+    DebianProgram("skopeo", "skopeo"),
+    DebianProgram("podman", "podman"),
+    DebianProgram("buildah", "buildah"),
+    DebianProgram("nginx", "nginx"),
+    DebianProgram("wrk", "wrk"),
+    DebianProgram("docker", "docker.io"),  # Debian's name of the package that ships the command
+    DebianProgram("curl", "curl"),
+    SuppliedProgram("conformance", "the OCI distribution-spec conformance program"),
+    SuppliedProgram("zot", "the zot registry, a peer in benchmarks"),
+    SuppliedProgram("zb", "zot's benchmark program"),
+)
+
+
+def find_program(name: str) -> Program | None:
+    """The program called *name*, or `None`."""
+    return next((program for program in PROGRAMS if program.name == name), None)
