@@ -1,0 +1,75 @@
+"""How much of everything a run does: the sizes that figures are quoted at, and tiny ones that prove it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+KIB = 1024
+MIB = 1024 * KIB
+GIB = 1024 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The sizes and counts of one run."""
+
+    rounds: int
+    transfer_rounds: int  # of the works that move a large blob
+    load_seconds: float  # of each request load
+    connections: int
+    large_size: int
+    huge_size: int  # what memory is measured with
+    medium_size: int
+    small_size: int
+    clients: int
+    images_per_client: int  # in each round
+    files_per_client: int
+    few_artifacts: int
+    many_artifacts: int
+    probes: int  # requests behind each percentile
+    bars: bool  # whether the figures may be held against the bars
+
+
+FULL = Scale(
+    rounds=5,
+    transfer_rounds=4,
+    load_seconds=2,
+    connections=16,
+    large_size=GIB,
+    huge_size=4 * GIB,
+    medium_size=MIB,
+    small_size=64 * KIB,
+    clients=8,
+    images_per_client=25,
+    files_per_client=100,
+    few_artifacts=1_000,
+    many_artifacts=1_000_000,
+    probes=400,
+    bars=True,
+)
+
+QUICK = Scale(
+    rounds=1,
+    transfer_rounds=1,
+    load_seconds=0.3,
+    connections=4,
+    large_size=4 * MIB,
+    huge_size=8 * MIB,
+    medium_size=256 * KIB,
+    small_size=16 * KIB,
+    clients=2,
+    images_per_client=3,
+    files_per_client=5,
+    few_artifacts=100,
+    many_artifacts=1_000,
+    probes=20,
+    bars=False,
+)
+
+
+def size_text(size: int) -> str:
+    """A size as people say it, ``64 KiB``; sizes here are whole multiples."""
+    for unit, factor in (("GiB", GIB), ("MiB", MIB), ("KiB", KIB)):
+        if size >= factor:
+            return f"{size // factor} {unit}"
+    return f"{size} B"

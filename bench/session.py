@@ -1,0 +1,111 @@
+"""One run of the benchmarks: its scale, its temporary directory, its report, and the subjects it may use."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import tools
+from bench.content import Payload
+from bench.results import Better, Report, Row
+from bench.scale import Scale
+from bench.subjects import Distribution, Entrepot, Nginx, Subject, Zot
+from bench.tokens import TokenSigner
+
+ENTREPOT = "entrepot"
+DISTRIBUTION = "distribution"
+ZOT = "zot"
+ZOT_DURABLE = "zot (commit)"
+NGINX = "nginx"
+
+
+@dataclass
+class Session:
+    """What every work is given."""
+
+    home: Path
+    scale: Scale
+    report: Report
+    workers: int
+    cores: int
+    _payloads: dict[int, Payload] = field(default_factory=dict)
+
+    @cached_property
+    def signer(self) -> TokenSigner:
+        return TokenSigner(self.home)
+
+    def payload(self, size: int) -> Payload:
+        """A file of *size*, made once for the run."""
+        if size not in self._payloads:
+            self._payloads[size] = Payload(self.home / f"payload-{size}", size)
+        return self._payloads[size]
+
+    def row(
+        self, work: str, unit: str, better: Better, bars: Mapping[str, float] | None = None, limit: float | None = None
+    ) -> Row:
+        """The row of *work*; at a scale whose figures mean nothing it has no bars."""
+        if not self.scale.bars:
+            bars, limit = None, None
+        return self.report.add(Row(work, unit, better, bars or {}, limit))
+
+    @contextmanager
+    def subjects(self, *names: str) -> Iterator[list[Subject]]:
+        """The named servers, running, each on data of its own that is gone afterwards.
+
+        A peer whose program is missing is left out, and the report says so.
+        """
+        with ExitStack() as stack:
+            running: list[Subject] = []
+            for name in names:
+                home = Path(stack.enter_context(TemporaryDirectory(dir=self.home, prefix=f"{name.split()[0]}-")))
+                try:
+                    subject = self._subject(name, home)
+                except tools.ToolMissing as missing:
+                    if str(missing) not in self.report.missing:
+                        self.report.missing.append(str(missing))
+                        say(f"{name} is left out: {missing}")
+                    continue
+                self.report.versions[subject.name] = subject.version()
+                running.append(stack.enter_context(subject))
+            yield running
+
+    def _subject(self, name: str, home: Path) -> Subject:
+        match name:
+            case "entrepot":
+                return Entrepot(home, self.workers)
+            case "distribution":
+                return Distribution(home, self.signer)
+            case "zot":
+                return Zot(home, self.signer)
+            case "zot (commit)":
+                return Zot(home, self.signer, durable=True)
+            case "nginx":
+                return Nginx(home, self.cores)
+        raise LookupError(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Works that share a set of running servers: their names at a scale, and what does those that are wanted."""
+
+    works: Callable[[Scale], Sequence[str]]
+    run: Callable[[Session, Sequence[str]], None]
+
+
+def rounds(subjects: Iterable[Subject], count: int, work: str) -> Iterator[Subject]:
+    """Each subject in turn, *count* times over."""
+    subjects = list(subjects)
+    for turn in range(1, count + 1):
+        for subject in subjects:
+            say(f"{work}: round {turn} of {count}, {subject.name}")
+            yield subject
+
+
+def say(sentence: str) -> None:
+    """Tell whoever waits what is going on."""
+    print(f"bench: {sentence}", file=sys.stderr, flush=True)

@@ -1,0 +1,9 @@
+"""The servers that are measured, all driven the same way."""
+
+from bench.subjects.distribution import Distribution
+from bench.subjects.entrepot import Entrepot
+from bench.subjects.nginx import Nginx
+from bench.subjects.subject import Registry, Subject
+from bench.subjects.zot import Zot
+
+__all__ = ["Distribution", "Entrepot", "Nginx", "Registry", "Subject", "Zot"]
