@@ -42,7 +42,7 @@ def _install(program: Program, *, asked: bool) -> Outcome:
     """One tool's failure is a row, so that the others still come."""
     started = time.monotonic()
     present = _present(program.name)
-    if not present:
+    if not present and not isinstance(program, SuppliedProgram):
         print(f"installing {program.name} ...", file=sys.stderr, flush=True)
     try:
         match program:
