@@ -1,0 +1,135 @@
+"""A real Entrepot server for the length of a test session: its own process, its own data, authentication on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, Queue
+from urllib.parse import urlsplit
+
+_ENTREPOT = Path(sys.executable).with_name("entrepot")
+_START_SECONDS = 60
+_STOP_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a client logs in with."""
+
+    user: str
+    password: str
+
+    @property
+    def pair(self) -> str:
+        """``user:password``, as many clients want it."""
+        return f"{self.user}:{self.password}"
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Where to push, and as whom."""
+
+    host: str
+    namespace: str
+    publisher: Account
+    maintainer: Account
+    reader: Account
+    stranger: Account
+
+    @property
+    def url(self) -> str:
+        """The address for clients that take one."""
+        return f"http://{self.host}"
+
+
+@contextmanager
+def serve(home: Path, *namespaces: str) -> Iterator[Registry]:
+    """Run a server with its data under *home* and stop it afterwards.
+
+    The accounts may act in all *namespaces*, of which the first is the registry's own.
+    ENTREPOT_TEST_REGISTRY, as ``http://user:password@host:port``, names a registry that already runs instead: that tells
+    whether a failure is the client's or ours.
+    """
+    if running := os.environ.get("ENTREPOT_TEST_REGISTRY"):
+        address = urlsplit(running)
+        known = Account(address.username or "", address.password or "")
+        host = f"{address.hostname}:{address.port}"
+        yield Registry(host, namespaces[0], known, known, known, Account(known.user, "not-the-password"))
+        return
+    home.mkdir(parents=True, exist_ok=True)
+    data = home / "data"
+    with (home / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            [_ENTREPOT, "serve", "--listen", "localhost:0", "--data", data],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env=_environment(),
+        )
+    try:
+        host = _ready(process, home / "server.log")
+        administrator = _environment(url=f"http://{host}", token=(data / "admin-token").read_text().strip())
+        for namespace in namespaces:
+            _entrepot(administrator, "namespace", "create", namespace)
+        yield Registry(
+            host=host,
+            namespace=namespaces[0],
+            publisher=_account(administrator, "publisher", namespaces),
+            maintainer=_account(administrator, "maintainer", namespaces),
+            reader=_account(administrator, "reader", namespaces),
+            stranger=Account("__token__", "ent_robot_" + "0" * 36),
+        )
+    finally:
+        process.terminate()
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _account(administrator: dict[str, str], role: str, namespaces: tuple[str, ...]) -> Account:
+    scope = [word for namespace in namespaces for word in ("--namespace", namespace)]
+    return Account("__token__", _entrepot(administrator, "token", "create", role, "--role", role, *scope).strip())
+
+
+def _entrepot(environment: dict[str, str], *command: str) -> str:
+    done = subprocess.run(
+        [_ENTREPOT, *command], env=environment, capture_output=True, text=True, timeout=_START_SECONDS, check=False
+    )
+    assert done.returncode == 0, f"entrepot {' '.join(command)}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def _environment(url: str = "", token: str = "") -> dict[str, str]:
+    """The machine's environment, less any setting of Entrepot's, plus who asks whom."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ENTREPOT_")}
+    return kept | ({"ENTREPOT_URL": url, "ENTREPOT_TOKEN": token} if url else {})
+
+
+def _ready(process: subprocess.Popen[str], log: Path) -> str:
+    """The host and port of the ``ready`` line, as `localhost`: some clients trust and log in to no other loopback name."""
+    lines: Queue[str] = Queue()
+
+    def read() -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.put(line)
+        lines.put("")  # the server has ended
+
+    # A pipe that nobody reads would stop the server once it is full, so the thread reads to the end.
+    threading.Thread(target=read, daemon=True).start()
+    try:
+        while line := lines.get(timeout=_START_SECONDS):
+            if line.startswith("ready http://"):
+                return f"localhost:{urlsplit(line.split()[1]).port}"
+    except Empty:
+        pass
+    raise AssertionError(f"the server did not say ready:\n{log.read_text(errors='replace')[-4000:]}")
