@@ -46,9 +46,7 @@ class Shell:
 
     home: Path
 
-    def run(
-        self, *command: str | Path, given: str | None = None, environment: Mapping[str, str] | None = None
-    ) -> Done:
+    def run(self, *command: str | Path, given: str | None = None, environment: Mapping[str, str] | None = None) -> Done:
         """Run *command*, with *given* on its standard input; it must succeed."""
         done = self._run(command, given, environment)
         assert done.code == 0, f"{_line(command)}\nexit {done.code}\n{done.output}\n{done.errors}"
@@ -63,17 +61,15 @@ class Shell:
         assert "panic:" not in done.said
         return done
 
-    def attempt(self, *command: str | Path) -> Done:
+    def attempt(self, *command: str | Path, environment: Mapping[str, str] | None = None) -> Done:
         """Run *command*, whatever becomes of it."""
-        return self._run(command, None, None)
+        return self._run(command, None, environment)
 
     def variables(self) -> dict[str, str]:
         """The whole environment of a command."""
         return {"PATH": _PATH, "HOME": str(self.home), "TMPDIR": str(self.home), "LANG": "C.UTF-8"}
 
-    def _run(
-        self, command: tuple[str | Path, ...], given: str | None, environment: Mapping[str, str] | None
-    ) -> Done:
+    def _run(self, command: tuple[str | Path, ...], given: str | None, environment: Mapping[str, str] | None) -> Done:
         done = subprocess.run(
             command,
             cwd=self.home,

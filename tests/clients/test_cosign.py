@@ -27,9 +27,7 @@ def cosign() -> str:
 
 
 def log_in(cosign: str, shell: Shell, registry: Registry, account: Account) -> None:
-    shell.run(
-        *(cosign, "login", registry.host, "--username", account.user, "--password-stdin"), given=account.password
-    )
+    shell.run(*(cosign, "login", registry.host, "--username", account.user, "--password-stdin"), given=account.password)
 
 
 def key_pair(cosign: str, shell: Shell, name: str) -> tuple[Path, Path]:

@@ -68,9 +68,7 @@ def imported(containerd: Containerd, shell: Shell, layout: Layout) -> None:
     """Bring the layout's image into containerd, under the name that the layout gives it."""
     files = {str(path.relative_to(layout.root)): path.read_bytes() for path in layout.root.rglob("*") if path.is_file()}
     (shell.home / "image.tar").write_bytes(tar(files))
-    shell.run(
-        *containerd.command("import", "--local", "--all-platforms", "--no-unpack"), shell.home / "image.tar"
-    )
+    shell.run(*containerd.command("import", "--local", "--all-platforms", "--no-unpack"), shell.home / "image.tar")
 
 
 def test_an_image_is_pushed_as_it_is(

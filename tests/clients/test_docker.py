@@ -23,7 +23,9 @@ def docker() -> str:
 
 
 def log_in(docker: str, shell: Shell, registry: Registry, account: Account) -> None:
-    done = shell.run(docker, "login", "--username", account.user, "--password-stdin", registry.host, given=account.password)
+    done = shell.run(
+        docker, "login", "--username", account.user, "--password-stdin", registry.host, given=account.password
+    )
     assert "Login Succeeded" in done.said
 
 

@@ -30,7 +30,9 @@ def packaged(helm: str, shell: Shell, version: str) -> Path:
     """A packaged chart called `quay` with one template."""
     chart = shell.home / "quay"
     (chart / "templates").mkdir(parents=True)
-    (chart / "Chart.yaml").write_text(f"apiVersion: v2\nname: quay\nversion: {version}\ndescription: A berth for ships\n")
+    (chart / "Chart.yaml").write_text(
+        f"apiVersion: v2\nname: quay\nversion: {version}\ndescription: A berth for ships\n"
+    )
     (chart / "values.yaml").write_text("berths: 3\n")
     (chart / "templates" / "map.yaml").write_text(
         "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: quay\ndata:\n  berths: {{ .Values.berths | quote }}\n"

@@ -136,9 +136,7 @@ def test_a_pull_over_a_line_that_is_cut_never_passes_for_complete(
 ) -> None:
     content = write(shell, "large.bin", noise(package, 8 << 20))
     log_in(oras, shell, registry.host, registry.publisher)
-    shell.run(
-        *(oras, "push", "--plain-http", f"{registry.host}/{package}:1.0.0", "large.bin:application/octet-stream")
-    )
+    shell.run(*(oras, "push", "--plain-http", f"{registry.host}/{package}:1.0.0", "large.bin:application/octet-stream"))
     with CutLine(registry.host, after=3 << 20, direction="down") as line:
         log_in(oras, shell, line.host, registry.reader)
         pull = (oras, "pull", "--plain-http", "--output", tmp_path / "pulled", f"{line.host}/{package}:1.0.0")

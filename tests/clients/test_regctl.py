@@ -98,9 +98,7 @@ def test_referrers_are_listed_by_type_and_copied_along(
         shell.run(
             *(regctl, "artifact", "put", "--artifact-type", media_type, "--subject", source), given=f"a {media_type}"
         )
-    listed = shell.run(
-        regctl, "artifact", "list", "--filter-artifact-type", _SBOM, "--format", "{{json .}}", source
-    )
+    listed = shell.run(regctl, "artifact", "list", "--filter-artifact-type", _SBOM, "--format", "{{json .}}", source)
     shell.run(regctl, "image", "copy", "--referrers", source, target)
 
     (entry,) = json.loads(listed.output)["descriptors"]
@@ -109,9 +107,7 @@ def test_referrers_are_listed_by_type_and_copied_along(
     assert types == {_SBOM, "text/plain"}
 
 
-def test_an_artifact_comes_back_as_it_was_put(
-    regctl: str, shell: Shell, registry: Registry, package: str
-) -> None:
+def test_an_artifact_comes_back_as_it_was_put(regctl: str, shell: Shell, registry: Registry, package: str) -> None:
     log_in(regctl, shell, registry, registry.publisher)
 
     shell.run(

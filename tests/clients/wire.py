@@ -21,7 +21,9 @@ class Wire:
     def __init__(self, registry: Registry) -> None:
         """Log in as the registry's publisher, by Basic authentication."""
         account = registry.publisher
-        self.http = httpx.Client(base_url=registry.url, auth=(account.user, account.password), timeout=30, trust_env=False)
+        self.http = httpx.Client(
+            base_url=registry.url, auth=(account.user, account.password), timeout=30, trust_env=False
+        )
 
     def __enter__(self) -> Self:
         """Use the connection."""
@@ -47,7 +49,11 @@ class Wire:
 
     def manifest(self, package: str, reference: str) -> bytes:
         """The exact bytes of a manifest."""
-        return self.http.get(f"/v2/{package}/manifests/{reference}", headers={"Accept": _MANIFESTS}).raise_for_status().content
+        return (
+            self.http.get(f"/v2/{package}/manifests/{reference}", headers={"Accept": _MANIFESTS})
+            .raise_for_status()
+            .content
+        )
 
     def referrers(self, package: str, digest: str) -> list[Descriptor]:
         """What has *digest* as its subject."""

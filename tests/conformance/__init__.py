@@ -1,0 +1,1 @@
+"""Official suites, run whole against a real server with authentication on."""
