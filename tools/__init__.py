@@ -33,7 +33,8 @@ def path(name: str) -> Path:
         case SuppliedProgram() as program:
             chosen = os.environ.get(program.variable)
             found = Path(chosen) if chosen else debian.find(name)
-            remedy = f"{program.what}, comes from no package registry: put it on the PATH or its file into {program.variable}"
+            place = f"put it on the PATH or its file into {program.variable}"
+            remedy = f"{program.what}, comes from no package registry: {place}"
     if found is None or not os.access(found, os.X_OK):
         raise ToolMissing(f"{name}: {remedy}")
     return found

@@ -12,7 +12,7 @@ _PIECE = 16 << 10
 
 
 class CutLine:
-    """Listens on a port of its own and passes everything on, until *after* bytes of one connection went in one direction.
+    """Listens on a port of its own and passes all on, until *after* bytes of one connection went in one direction.
 
     That connection is then closed; every later one works.
     """

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 import tools
 
 # A hanging client is a failure with a message, not a session that never ends.

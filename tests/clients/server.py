@@ -53,8 +53,8 @@ def serve(home: Path, *namespaces: str) -> Iterator[Registry]:
     """Run a server with its data under *home* and stop it afterwards.
 
     The accounts may act in all *namespaces*, of which the first is the registry's own.
-    ENTREPOT_TEST_REGISTRY, as ``http://user:password@host:port``, names a registry that already runs instead: that tells
-    whether a failure is the client's or ours.
+    ENTREPOT_TEST_REGISTRY, as ``http://user:password@host:port``, names a registry that already runs instead: that
+    tells whether a failure is the client's or ours.
     """
     if running := os.environ.get("ENTREPOT_TEST_REGISTRY"):
         address = urlsplit(running)
@@ -115,7 +115,7 @@ def _environment(url: str = "", token: str = "") -> dict[str, str]:
 
 
 def _ready(process: subprocess.Popen[str], log: Path) -> str:
-    """The host and port of the ``ready`` line, as `localhost`: some clients trust and log in to no other loopback name."""
+    """The host and port of the ``ready`` line, as `localhost`: some clients trust no other name of the loopback."""
     lines: Queue[str] = Queue()
 
     def read() -> None:

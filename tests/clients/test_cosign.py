@@ -1,4 +1,4 @@
-"""cosign with a key pair and no network: signatures that are stored beside what they sign, and found again through us."""
+"""cosign with a key pair and no network: signatures stored beside what they sign, and found again through us."""
 
 from __future__ import annotations
 

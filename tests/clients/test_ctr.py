@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import time
@@ -19,6 +20,8 @@ from tests.clients.wire import Wire
 pytestmark = pytest.mark.clients
 
 _START_SECONDS = 30
+# Nothing but content, images and the plainest snapshotter: no runtime, no cgroups, no network.
+_UNUSED = ["io.containerd.cri.v1.runtime", "io.containerd.cri.v1.images", "io.containerd.grpc.v1.cri"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +45,9 @@ def containerd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Containerd]
     if os.geteuid() != 0:
         pytest.skip("containerd needs root")
     home = tmp_path_factory.mktemp("containerd")
-    # Nothing but content, images and the plainest snapshotter: no runtime, no cgroups, no network.
     (home / "config.toml").write_text(
         f'version = 3\nroot = "{home}/root"\nstate = "{home}/state"\n'
-        'disabled_plugins = ["io.containerd.cri.v1.runtime", "io.containerd.cri.v1.images", "io.containerd.grpc.v1.cri"]\n'
+        f"disabled_plugins = {json.dumps(_UNUSED)}\n"
         f'[grpc]\n  address = "{home}/socket"\n[ttrpc]\n  address = "{home}/ttrpc"\n'
     )
     with (home / "log").open("wb") as log:

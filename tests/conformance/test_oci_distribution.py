@@ -35,7 +35,7 @@ _REFUSED = {"Sparse Manifests": "Disabled"}
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the program found: how many results of which kind, what is said of those that did not pass, and its summary."""
+    """What the program found: results by kind, what is said of those that did not pass, and its own summary."""
 
     counts: dict[str, int]
     troubles: str

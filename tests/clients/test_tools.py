@@ -1,0 +1,50 @@
+"""How the programs themselves are found: a test that cannot find its client must say why."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import tools
+from tools import golang
+from tools.catalog import PROGRAMS, GoProgram
+
+
+@pytest.mark.parametrize("program", [p for p in PROGRAMS if isinstance(p, GoProgram)], ids=lambda program: program.name)
+def test_a_go_program_is_pinned_to_one_version_and_its_hash(program: GoProgram) -> None:
+    version = golang.version(program)
+
+    assert re.fullmatch(r"v\d+\.\d+\.\d+", version)
+    sums = (Path(tools.__file__).parent / program.folder / "go.sum").read_text()
+    assert re.search(rf"^\S+ {re.escape(version)} h1:", sums, re.MULTILINE)
+
+
+def test_a_program_that_was_never_built_says_how_to_build_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ENTREPOT_TOOLS", str(tmp_path))
+
+    with pytest.raises(tools.ToolMissing, match="python -m tools crane"):
+        tools.path("crane")
+
+
+def test_a_program_that_nobody_can_install_is_where_its_variable_says(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    supplied = tmp_path / "conformance"
+    supplied.touch(mode=0o755)
+    monkeypatch.setenv("ENTREPOT_TOOL_CONFORMANCE", str(supplied))
+
+    assert tools.path("conformance") == supplied
+
+
+def test_a_variable_that_names_no_program_is_not_believed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ENTREPOT_TOOL_CONFORMANCE", str(tmp_path / "absent"))
+
+    with pytest.raises(tools.ToolMissing, match="ENTREPOT_TOOL_CONFORMANCE"):
+        tools.path("conformance")
+
+
+def test_an_unknown_name_is_told_apart_from_a_missing_program() -> None:
+    with pytest.raises(tools.ToolMissing, match="no such tool"):
+        tools.path("crowbar")
