@@ -1,0 +1,1 @@
+"""Ports, implemented. Only the composition root and the tests choose among these."""

@@ -1,0 +1,1 @@
+"""Where bytes live: a file a blob, under its digest."""

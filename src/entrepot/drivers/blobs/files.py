@@ -1,0 +1,320 @@
+"""Blobs as files in a local directory.
+
+::
+
+    <root>/staging/<upload id>           being received
+    <root>/sha256/ab/abcdef…             kept: written, synced, then renamed into place
+
+A file appears under its digest by one rename, after its bytes are on the disk; the folder is synced before `keep`
+returns. So whatever kills the process or the machine, a name under ``sha256/`` holds all of its bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from entrepot.model.digest import ALGORITHMS, Digest
+from entrepot.model.errors import (
+    BlobUnknown,
+    DigestMismatch,
+    InvalidContentRange,
+    StorageFull,
+    StorageReadOnly,
+    TooLarge,
+    Unavailable,
+    UploadBusy,
+    UploadUnknown,
+)
+from entrepot.model.upload import UploadId
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from hashlib import _Hash
+
+T = TypeVar("T")
+
+_BATCH: Final = 1024 * 1024
+"""Received bytes are hashed and written in pieces of about this size: large enough for one thread hop each."""
+
+_REMEMBERED_HASHES: Final = 1024
+
+
+@dataclass(slots=True)
+class _Progress:
+    """A hash over the first *size* bytes of a stage; it cannot be stored, so another process reads them again."""
+
+    size: int
+    hash: _Hash
+
+
+class FileBlobStore:
+    """Implements `entrepot.ports.blobs.BlobStore` and `Locates`."""
+
+    def __init__(self, root: Path, *, threads: int = 4) -> None:
+        """Use the directory *root*, made when it is new."""
+        self._root = root
+        self._staging = root / "staging"
+        self._threads = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="blobs")
+        self._progress: OrderedDict[UploadId, _Progress] = OrderedDict()
+        with _translated():
+            self._make_folders()
+
+    def _make_folders(self) -> None:
+        self._staging.mkdir(parents=True, exist_ok=True)
+        for algorithm in ALGORITHMS:
+            folder = self._root / algorithm
+            if not folder.exists():
+                for number in range(256):
+                    (folder / f"{number:02x}").mkdir(parents=True, exist_ok=True)
+                _sync_folder(folder)
+        _sync_folder(self._root)
+
+    # --- staging ---
+
+    async def append(
+        self, stage: UploadId, content: AsyncIterator[bytes], *, at: int, limit: int, algorithm: str = "sha256"
+    ) -> int:
+        """Write *content* behind the *at* bytes that the stage holds, and return how many it holds then."""
+        with self._locked(stage, create=at == 0) as descriptor:
+            held = os.fstat(descriptor).st_size
+            if held != at:
+                raise InvalidContentRange(expected=f"a chunk that starts at {held}", actual=at)
+            progress = self._resume(stage, at, algorithm)
+            writing: asyncio.Future[None] | None = None
+            batch: list[bytes] = []
+            batched, size = 0, at
+            try:
+                async for piece in content:
+                    size += len(piece)
+                    if size > limit:
+                        raise TooLarge(expected=f"at most {limit} bytes")
+                    batch.append(piece)
+                    batched += len(piece)
+                    if batched >= _BATCH:
+                        if writing is not None:
+                            await writing
+                        writing = self._in_thread(_write, descriptor, batch, progress)
+                        batch, batched = [], 0
+            finally:
+                # What was received stays, also when the client went away: it may come back for the rest.
+                if writing is not None:
+                    await writing
+                if batch:
+                    await self._in_thread(_write, descriptor, batch, progress)
+            if progress is not None:
+                self._remember(stage, progress)
+            return size
+
+    async def staged_size(self, stage: UploadId) -> int:
+        """How many bytes the stage holds; 0 when there is none."""
+        try:
+            return self._stage(stage).stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    async def digest(self, stage: UploadId) -> Digest:
+        """What the staged bytes are called by their sha256."""
+        with self._locked(stage) as descriptor:
+            return await self._in_thread(self._digest, stage, descriptor, ALGORITHMS[0])
+
+    def _digest(self, stage: UploadId, descriptor: int, algorithm: str) -> Digest:
+        """Name a stage: from the hash that was made in passing, or by reading it again."""
+        progress = self._progress.get(stage)
+        size = os.fstat(descriptor).st_size
+        if progress is not None and progress.size == size and progress.hash.name == algorithm:
+            return Digest(algorithm, progress.hash.hexdigest())
+        with self._stage(stage).open("rb", buffering=0) as file:
+            return Digest(algorithm, hashlib.file_digest(file, algorithm).hexdigest())
+
+    async def keep(self, stage: UploadId, expected: Digest) -> int:
+        """Make the staged content durable under its digest, end the stage, and return its size."""
+        with self._locked(stage) as descriptor:
+            size = await self._in_thread(self._keep, stage, descriptor, expected)
+        self._progress.pop(stage, None)
+        return size
+
+    def _keep(self, stage: UploadId, descriptor: int, expected: Digest) -> int:
+        actual = self._digest(stage, descriptor, expected.algorithm)
+        if actual != expected:
+            raise DigestMismatch(expected=expected, actual=actual)
+        os.fdatasync(descriptor)
+        path = self._path(expected)
+        # Also when it is there already: sound bytes may take the place of damaged ones.
+        self._stage(stage).rename(path)
+        _sync_folder(path.parent)
+        return os.fstat(descriptor).st_size
+
+    async def take(self, stage: UploadId, *, limit: int) -> bytes | None:
+        """The staged bytes themselves, when they are no more than *limit*; the stage stays."""
+        with self._locked(stage) as descriptor:
+            size = os.fstat(descriptor).st_size
+            return None if size > limit else os.pread(descriptor, size, 0)
+
+    async def discard(self, stage: UploadId) -> None:
+        """Forget a stage. No error when there is none."""
+        self._progress.pop(stage, None)
+        with _translated():
+            self._stage(stage).unlink(missing_ok=True)
+
+    async def stages(self) -> AsyncIterator[tuple[UploadId, float]]:
+        """Every stage, with the time of its last write in seconds since the epoch."""
+        for entry in os.scandir(self._staging):
+            with contextlib.suppress(FileNotFoundError):
+                yield UploadId(entry.name), entry.stat().st_mtime
+
+    def _stage(self, stage: UploadId) -> Path:
+        return self._staging / stage
+
+    @contextmanager
+    def _locked(self, stage: UploadId, *, create: bool = False) -> Iterator[int]:
+        """Open a stage for one writer among all processes; the lock goes with the descriptor."""
+        flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | (os.O_CREAT if create else 0)
+        with _translated():
+            try:
+                descriptor = os.open(self._stage(stage), flags, 0o600)
+            except FileNotFoundError:
+                raise UploadUnknown(stage) from None
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                yield descriptor
+            except BlockingIOError:
+                raise UploadBusy(stage) from None
+            finally:
+                os.close(descriptor)
+
+    def _resume(self, stage: UploadId, at: int, algorithm: str) -> _Progress | None:
+        """The hash over what the stage holds, if this process has it; else `keep` reads the stage again."""
+        if at == 0:
+            return _Progress(0, hashlib.new(algorithm))
+        known = self._progress.pop(stage, None)
+        return known if known is not None and known.size == at else None
+
+    def _remember(self, stage: UploadId, progress: _Progress) -> None:
+        self._progress[stage] = progress
+        if len(self._progress) > _REMEMBERED_HASHES:
+            self._progress.popitem(last=False)
+
+    # --- what is kept ---
+
+    async def read(self, digest: Digest, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
+        """The bytes from *start* up to *stop*, in pieces."""
+        with _translated():
+            try:
+                file = self._path(digest).open("rb", buffering=0)
+            except FileNotFoundError:
+                raise BlobUnknown(digest) from None
+        with file:
+            file.seek(start)
+            left = None if stop is None else stop - start
+            while left is None or left > 0:
+                piece = await self._in_thread(file.read, _BATCH if left is None else min(_BATCH, left))
+                if not piece:
+                    return
+                if left is not None:
+                    left -= len(piece)
+                yield piece
+
+    async def size(self, digest: Digest) -> int | None:
+        """How many bytes are kept under *digest*; None when there are none."""
+        try:
+            return self._path(digest).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    async def verify(self, digest: Digest) -> bool:
+        """Whether the bytes that are kept still have their name."""
+        return await self._in_thread(self._verify, digest)
+
+    def _verify(self, digest: Digest) -> bool:
+        try:
+            with self._path(digest).open("rb", buffering=0) as file:
+                return hashlib.file_digest(file, digest.algorithm).hexdigest() == digest.hex
+        except FileNotFoundError:
+            raise BlobUnknown(digest) from None
+
+    async def remove(self, digest: Digest) -> None:
+        """Delete the bytes. No error when there are none."""
+        with _translated():
+            self._path(digest).unlink(missing_ok=True)
+
+    async def digests(self) -> AsyncIterator[Digest]:
+        """Every digest that is kept, in no order."""
+        for algorithm in ALGORITHMS:
+            for folder in os.scandir(self._root / algorithm):
+                for entry in os.scandir(folder.path):
+                    yield Digest.parse(f"{algorithm}:{entry.name}")
+
+    def locate(self, digest: Digest) -> str:
+        """The path of the file that holds exactly the bytes of *digest*, whether or not it exists."""
+        return f"{self._root}/{digest.algorithm}/{digest.hex[:2]}/{digest.hex}"
+
+    def _path(self, digest: Digest) -> Path:
+        return Path(self.locate(digest))
+
+    async def probe(self) -> None:
+        """Raise unless content can be written and read just now."""
+        await self._in_thread(self._probe)
+
+    def _probe(self) -> None:
+        path = self._staging / f".probe-{os.getpid()}"
+        path.write_bytes(b"probe")
+        path.unlink()
+
+    def close(self) -> None:
+        """Finish what is being written."""
+        self._threads.shutdown()
+
+    def _in_thread(self, function: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
+        def translated() -> T:
+            with _translated():
+                return function(*arguments)
+
+        return asyncio.get_running_loop().run_in_executor(self._threads, translated)
+
+
+def _write(descriptor: int, batch: list[bytes], progress: _Progress | None) -> None:
+    for piece in batch:
+        view = memoryview(piece)
+        while view:
+            view = view[os.write(descriptor, view) :]
+        if progress is not None:
+            progress.hash.update(piece)
+            progress.size += len(piece)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Say a failure of the file system in our words."""
+    try:
+        yield
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        match error.errno:
+            case errno.ENOSPC | errno.EDQUOT:
+                raise StorageFull("blob store") from error
+            case errno.EROFS:
+                raise StorageReadOnly("blob store") from error
+            case errno.EIO | errno.EMFILE | errno.ENFILE | errno.ENOMEM:
+                raise Unavailable("blob store") from error
+        raise

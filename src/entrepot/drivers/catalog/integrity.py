@@ -1,0 +1,23 @@
+"""What the catalog can see broken by itself: each invariant that is a matter of rows, as a query."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from entrepot.drivers.catalog.statements import load
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
+CHECKS: Final = vars(load("integrity"))
+"""By name, ``I<number>_<what holds>``."""
+
+
+def violations(connection: sqlite3.Connection) -> Iterator[tuple[str, str]]:
+    """Every row of every check: the invariant, and what is wrong."""
+    for (problem,) in connection.execute("PRAGMA foreign_key_check"):
+        yield "I2", f"table {problem} has a row without its other end"
+    for name, statement in CHECKS.items():
+        for (problem,) in connection.execute(statement):
+            yield name.partition("_")[0], problem

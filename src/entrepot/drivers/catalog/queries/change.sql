@@ -1,0 +1,169 @@
+-- What transactions do.
+
+-- add_namespace --
+INSERT INTO namespace (name, public, rules, revision) VALUES (:name, :public, :rules, :position)
+ON CONFLICT DO NOTHING RETURNING id
+
+-- set_namespace --
+UPDATE namespace SET public = :public, rules = :rules, revision = :position WHERE name = :name
+
+-- add_channel --
+INSERT INTO channel (namespace_id, name, rank) VALUES (:namespace, :name, :rank)
+ON CONFLICT (namespace_id, name) DO UPDATE SET rank = excluded.rank
+
+-- channel_id --
+SELECT id FROM channel WHERE namespace_id = :namespace AND name = :name AND rank >= 0
+
+-- channels_in_use --
+-- Those of a namespace that have an open clearance. Uses clearance_channel_idx.
+SELECT ch.id, ch.name,
+       EXISTS (SELECT 1 FROM clearance k WHERE k.channel_id = ch.id AND k.until_position IS NULL)
+  FROM channel ch WHERE ch.namespace_id = :namespace AND ch.rank >= 0
+
+-- retire_channel --
+-- A channel that ever cleared something stays, for its history; it is only no longer one of the stages.
+UPDATE channel SET rank = -1 WHERE id = :channel
+
+-- package_id --
+SELECT p.id
+  FROM namespace n JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
+ WHERE n.name = :namespace
+
+-- add_package --
+INSERT INTO package (namespace_id, format, name, revision)
+SELECT id, :format, :package, :position FROM namespace WHERE name = :namespace
+RETURNING id
+
+-- blob_id --
+SELECT id FROM blob WHERE digest = :digest
+
+-- keep_blob --
+-- A blob that was only named, or was condemned, is present from now on.
+INSERT INTO blob (digest, size, state) VALUES (:digest, :size, 'present')
+ON CONFLICT (digest) DO UPDATE SET state = 'present', size = excluded.size
+RETURNING id
+
+-- name_blob --
+-- Something links these bytes, seen or not.
+INSERT INTO blob (digest, size, state) VALUES (:digest, :size, 'absent')
+ON CONFLICT (digest) DO UPDATE SET digest = digest
+RETURNING id
+
+-- keep_content --
+INSERT INTO content (blob_id, bytes) VALUES (:blob, :bytes) ON CONFLICT DO NOTHING
+
+-- has_stored_elsewhere --
+-- Whether present bytes live in the blob store already: then they need no second home here.
+SELECT 1 FROM blob b LEFT JOIN content c ON c.blob_id = b.id
+ WHERE b.digest = :digest AND b.state = 'present' AND c.blob_id IS NULL
+
+-- keep_artifact --
+INSERT INTO artifact (blob_id, media_type, artifact_type, subject_id)
+VALUES (:blob, :media_type, :artifact_type, :subject) ON CONFLICT DO NOTHING
+
+-- keep_link --
+INSERT INTO link (artifact_id, ordinal, kind, target_id, required)
+VALUES (:artifact, :ordinal, :kind, :target, :required) ON CONFLICT DO NOTHING
+
+-- keep_annotation --
+INSERT INTO annotation (blob_id, key, value) VALUES (:blob, :key, :value) ON CONFLICT DO NOTHING
+
+-- has_member --
+-- Uses membership_open_idx.
+SELECT 1 FROM blob b JOIN membership m ON m.package_id = :package AND m.blob_id = b.id AND m.until_position IS NULL
+ WHERE b.digest = :digest AND b.state = 'present' AND (:role IS NULL OR m.role = :role)
+
+-- add_member --
+INSERT INTO membership (package_id, blob_id, role, from_position)
+VALUES (:package, :blob, :role, :position) ON CONFLICT DO NOTHING
+
+-- remove_member --
+UPDATE membership SET until_position = :position
+ WHERE package_id = :package AND blob_id = :blob AND role = :role AND until_position IS NULL
+
+-- linked_by --
+-- Uses link_target_idx and membership_open_idx.
+SELECT o.digest
+  FROM link l
+  JOIN membership m ON m.package_id = :package AND m.blob_id = l.artifact_id AND m.role = 'artifact'
+       AND m.until_position IS NULL
+  JOIN blob o ON o.id = l.artifact_id
+ WHERE l.target_id = :blob AND l.required AND l.kind IN (SELECT value FROM json_each(:kinds))
+ LIMIT 1
+
+-- end_reference --
+UPDATE reference SET until_position = :position
+ WHERE package_id = :package AND name = :name AND until_position IS NULL
+
+-- add_reference --
+INSERT INTO reference (package_id, kind, name, blob_id, sealed, yanked, deprecated, from_position)
+VALUES (:package, :kind, :name, :blob, :sealed, :yanked, :deprecated, :position)
+
+-- mark_version --
+UPDATE reference SET sealed = :sealed, yanked = :yanked, deprecated = :deprecated
+ WHERE package_id = :package AND name = :name AND until_position IS NULL
+
+-- names_of --
+-- Uses reference_artifact_idx.
+SELECT r.kind, r.name, b.digest, r.from_position, r.until_position, r.sealed, r.yanked, r.deprecated
+  FROM reference r JOIN blob b ON b.id = r.blob_id
+ WHERE r.blob_id = :blob AND r.package_id = :package AND r.until_position IS NULL
+ ORDER BY r.name
+
+-- cleared_for --
+-- Uses clearance_open_idx.
+SELECT ch.name FROM clearance k JOIN channel ch ON ch.id = k.channel_id
+ WHERE k.package_id = :package AND k.blob_id = :blob AND k.until_position IS NULL
+ ORDER BY ch.rank DESC LIMIT 1
+
+-- cover --
+-- Clear :start and all that it contains, with the referrers of each, under the clearance of :root.
+WITH RECURSIVE covered (id) AS (
+    SELECT :start
+    UNION
+    SELECT l.target_id FROM covered JOIN link l ON l.artifact_id = covered.id AND l.kind = 'manifest'
+    UNION
+    SELECT a.blob_id FROM covered JOIN artifact a ON a.subject_id = covered.id
+)
+INSERT INTO clearance (channel_id, package_id, blob_id, root_id, from_position)
+SELECT :channel, :package, covered.id, :root, :position
+  FROM covered
+  JOIN membership m ON m.package_id = :package AND m.blob_id = covered.id AND m.role = 'artifact'
+       AND m.until_position IS NULL
+ WHERE true
+ON CONFLICT DO NOTHING
+
+-- clearances_around --
+-- The open clearances that reach a new artifact: of its subject, and of the indexes that contain it.
+SELECT k.channel_id, k.root_id FROM clearance k JOIN artifact a ON a.subject_id = k.blob_id
+ WHERE a.blob_id = :blob AND k.package_id = :package AND k.until_position IS NULL
+UNION
+SELECT k.channel_id, k.root_id FROM clearance k JOIN link l ON l.artifact_id = k.blob_id AND l.kind = 'manifest'
+ WHERE l.target_id = :blob AND k.package_id = :package AND k.until_position IS NULL
+
+-- is_cleared --
+SELECT 1 FROM clearance
+ WHERE package_id = :package AND blob_id = :blob AND channel_id = :channel AND root_id = :blob
+   AND until_position IS NULL
+
+-- close_clearance --
+UPDATE clearance SET until_position = :position
+ WHERE package_id = :package AND channel_id = :channel AND root_id = :blob AND until_position IS NULL
+
+-- end_upload --
+INSERT INTO ended_upload (id, expires_at) VALUES (:id, :expires_at) ON CONFLICT DO NOTHING
+
+-- forget_uploads --
+-- Uses ended_upload_expiry_idx.
+DELETE FROM ended_upload WHERE expires_at < :now
+
+-- find_content --
+SELECT c.bytes FROM blob b JOIN content c ON c.blob_id = b.id WHERE b.digest = :digest AND b.state = 'present'
+
+-- append --
+INSERT INTO event (position, at, actor, namespace, package, content, hash)
+VALUES (:position, :at, :actor, :namespace, :package, :content, :hash)
+
+-- touch_package --
+UPDATE package SET revision = :position
+ WHERE namespace_id = (SELECT id FROM namespace WHERE name = :namespace) AND format = :format AND name = :package

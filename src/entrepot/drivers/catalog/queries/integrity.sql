@@ -1,0 +1,95 @@
+-- Each statement finds what breaks an invariant (docs/design/invariants.md), as one text column.
+
+-- I2_links_are_members --
+SELECT n.name || '/' || p.format || '/' || p.name || ': ' || o.digest || ' links ' || t.digest || ', which is not there'
+  FROM membership m
+  JOIN package p ON p.id = m.package_id
+  JOIN namespace n ON n.id = p.namespace_id
+  JOIN blob o ON o.id = m.blob_id
+  JOIN link l ON l.artifact_id = m.blob_id AND l.required
+  JOIN blob t ON t.id = l.target_id
+ WHERE m.role = 'artifact' AND m.until_position IS NULL
+   AND (t.state <> 'present' OR NOT EXISTS (
+        SELECT 1 FROM membership x
+         WHERE x.package_id = m.package_id AND x.blob_id = l.target_id AND x.until_position IS NULL
+           AND (l.kind <> 'manifest' OR x.role = 'artifact')))
+
+-- I3_references_name_members --
+SELECT n.name || '/' || p.format || '/' || p.name || ': ' || r.name || ' means ' || b.digest || ', which is not there'
+  FROM reference r
+  JOIN package p ON p.id = r.package_id
+  JOIN namespace n ON n.id = p.namespace_id
+  JOIN blob b ON b.id = r.blob_id
+ WHERE r.until_position IS NULL
+   AND NOT EXISTS (
+        SELECT 1 FROM membership m
+         WHERE m.package_id = r.package_id AND m.blob_id = r.blob_id AND m.role = 'artifact'
+           AND m.until_position IS NULL)
+
+-- I4_versions_only_grow --
+-- A later meaning of a version differs from an earlier one only by more layers, and not at all once sealed or deleted.
+SELECT p.name || ': version ' || old.name || ' meant other content before position ' || new.from_position
+  FROM reference new
+  JOIN reference old ON old.package_id = new.package_id AND old.name = new.name AND old.kind = 'version'
+       AND new.kind = 'version' AND old.until_position <= new.from_position AND old.blob_id <> new.blob_id
+  JOIN package p ON p.id = new.package_id
+ WHERE old.sealed
+    OR EXISTS (
+        SELECT 1 FROM link l WHERE l.artifact_id = old.blob_id AND l.kind = 'layer'
+           AND NOT EXISTS (
+                SELECT 1 FROM link x
+                 WHERE x.artifact_id = new.blob_id AND x.kind = 'layer' AND x.target_id = l.target_id))
+
+-- I5_every_change_has_its_event --
+SELECT 'position ' || w.position || ' of a ' || w.what || ' is not in the journal'
+  FROM (SELECT from_position AS position, 'membership' AS what FROM membership
+        UNION SELECT until_position, 'membership' FROM membership WHERE until_position IS NOT NULL
+        UNION SELECT from_position, 'reference' FROM reference
+        UNION SELECT until_position, 'reference' FROM reference WHERE until_position IS NOT NULL
+        UNION SELECT from_position, 'clearance' FROM clearance
+        UNION SELECT until_position, 'clearance' FROM clearance WHERE until_position IS NOT NULL
+        UNION SELECT from_position, 'grant' FROM role_grant
+        UNION SELECT until_position, 'grant' FROM role_grant WHERE until_position IS NOT NULL
+        UNION SELECT revision, 'package' FROM package
+        UNION SELECT revision, 'namespace' FROM namespace) w
+ WHERE NOT EXISTS (SELECT 1 FROM event e WHERE e.position = w.position)
+
+-- I6_positions_have_no_gaps --
+SELECT 'the journal has ' || count(*) || ' entries, and its last position is ' || max(position)
+  FROM event HAVING count(*) <> coalesce(max(position), 0)
+
+-- I7_clearances_show_members --
+SELECT n.name || '.' || ch.name || '/' || p.name || ': ' || b.digest || ' is cleared, and not in the package'
+  FROM clearance k
+  JOIN channel ch ON ch.id = k.channel_id
+  JOIN package p ON p.id = k.package_id
+  JOIN namespace n ON n.id = p.namespace_id
+  JOIN blob b ON b.id = k.blob_id
+ WHERE k.until_position IS NULL
+   AND (p.namespace_id <> ch.namespace_id OR NOT EXISTS (
+        SELECT 1 FROM membership m
+         WHERE m.package_id = k.package_id AND m.blob_id = k.blob_id AND m.role = 'artifact'
+           AND m.until_position IS NULL))
+
+-- I8_members_outlive_nothing --
+SELECT b.digest || ' is ' || b.state || ', and still a member of package ' || p.name
+  FROM membership m JOIN blob b ON b.id = m.blob_id JOIN package p ON p.id = m.package_id
+ WHERE m.until_position IS NULL AND b.state = 'absent'
+
+-- I9_what_is_reachable_is_kept --
+SELECT b.digest || ' is condemned, and reachable'
+  FROM blob b
+ WHERE b.state = 'condemned'
+   AND EXISTS (SELECT 1 FROM membership m WHERE m.blob_id = b.id AND m.until_position IS NULL)
+
+-- I10_followers_are_behind_the_journal --
+SELECT 'follower ' || follower || ' stands at ' || position || ', past the end of the journal'
+  FROM cursor WHERE position > (SELECT coalesce(max(position), 0) FROM event)
+
+-- I11_revisions_are_the_last_event --
+SELECT n.name || '/' || p.format || '/' || p.name || ' has revision ' || p.revision || ', its last event is '
+       || coalesce((SELECT max(e.position) FROM event e
+                     WHERE e.namespace = n.name AND e.package = p.format || '/' || p.name), 0)
+  FROM package p JOIN namespace n ON n.id = p.namespace_id
+ WHERE p.revision <> coalesce((SELECT max(e.position) FROM event e
+                                WHERE e.namespace = n.name AND e.package = p.format || '/' || p.name), 0)

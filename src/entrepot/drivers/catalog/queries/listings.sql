@@ -1,0 +1,188 @@
+-- What requests list. Every page is bounded, and walks an index from where the last one ended.
+
+-- find_namespace --
+SELECT id, name, public, rules, revision FROM namespace WHERE name = :name
+
+-- list_namespaces --
+SELECT id, name, public, rules, revision FROM namespace WHERE name > :after ORDER BY name LIMIT :limit
+
+-- list_channels --
+SELECT name FROM channel WHERE namespace_id = :namespace AND rank >= 0 ORDER BY rank
+
+-- find_package --
+SELECT n.name, p.format, p.name, p.revision
+  FROM namespace n JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
+ WHERE n.name = :namespace
+   AND (:channel IS NULL OR EXISTS (
+        SELECT 1 FROM clearance k JOIN channel ch ON ch.id = k.channel_id
+         WHERE k.package_id = p.id AND k.until_position IS NULL AND ch.namespace_id = n.id AND ch.name = :channel))
+
+-- list_packages --
+-- Walks the unique index of package inside each namespace; packages that hold nothing are passed over.
+SELECT n.name, p.format, p.name, p.revision
+  FROM namespace n JOIN package p ON p.namespace_id = n.id
+ WHERE n.name >= :after_namespace
+   AND (:namespace IS NULL OR n.name = :namespace)
+   AND (:format IS NULL OR p.format = :format)
+   AND (n.name > :after_namespace OR (p.format, p.name) > (:after_format, :after_package))
+   AND EXISTS (
+        SELECT 1 FROM membership m
+         WHERE m.package_id = p.id AND m.role = 'artifact' AND m.until_position IS NULL)
+ ORDER BY n.name, p.format, p.name
+ LIMIT :limit
+
+-- list_references --
+-- One page of a package's open names, in byte order. Uses reference_open_idx.
+SELECT r.kind, r.name, b.digest, r.from_position, r.until_position, r.sealed, r.yanked, r.deprecated
+  FROM namespace n
+  JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
+  JOIN reference r ON r.package_id = p.id AND r.until_position IS NULL AND r.name > :after
+  JOIN blob b ON b.id = r.blob_id
+ WHERE n.name = :namespace
+   AND (:kind IS NULL OR r.kind = :kind)
+   AND (:channel IS NULL OR EXISTS (
+        SELECT 1 FROM clearance k JOIN channel ch ON ch.id = k.channel_id
+         WHERE k.package_id = p.id AND k.blob_id = b.id AND k.until_position IS NULL
+           AND ch.namespace_id = n.id AND ch.name = :channel))
+ ORDER BY r.name
+ LIMIT :limit
+
+-- list_history --
+-- Uses reference_history_idx.
+SELECT r.kind, r.name, b.digest, r.from_position, r.until_position, r.sealed, r.yanked, r.deprecated
+  FROM namespace n
+  JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
+  JOIN reference r ON r.package_id = p.id AND r.name = :name
+  JOIN blob b ON b.id = r.blob_id
+ WHERE n.name = :namespace
+ ORDER BY r.from_position, r.id
+
+-- find_reference --
+SELECT r.kind, r.name, b.digest, r.from_position, r.until_position, r.sealed, r.yanked, r.deprecated
+  FROM namespace n
+  JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
+  JOIN reference r ON r.package_id = p.id AND r.name = :name AND r.until_position IS NULL
+  JOIN blob b ON b.id = r.blob_id
+ WHERE n.name = :namespace
+
+-- list_artifacts --
+-- Uses membership_artifact_idx.
+SELECT b.digest, b.size, a.media_type, a.artifact_type, c.bytes, m.from_position, e.at
+  FROM namespace n
+  JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
+  JOIN membership m ON m.package_id = p.id AND m.role = 'artifact' AND m.until_position IS NULL
+       AND m.from_position > :after
+  JOIN blob b ON b.id = m.blob_id
+  JOIN artifact a ON a.blob_id = b.id
+  JOIN content c ON c.blob_id = b.id
+  JOIN event e ON e.position = m.from_position
+ WHERE n.name = :namespace
+   AND (:channel IS NULL OR EXISTS (
+        SELECT 1 FROM clearance k JOIN channel ch ON ch.id = k.channel_id
+         WHERE k.package_id = p.id AND k.blob_id = b.id AND k.until_position IS NULL
+           AND ch.namespace_id = n.id AND ch.name = :channel))
+ ORDER BY m.from_position
+ LIMIT :limit
+
+-- list_referrers --
+-- Uses artifact_subject_idx and membership_open_idx.
+SELECT b.digest, b.size, a.media_type, a.artifact_type, c.bytes, m.from_position, e.at
+  FROM namespace n
+  JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
+  JOIN blob s ON s.digest = :subject
+  JOIN artifact a ON a.subject_id = s.id
+  JOIN membership m ON m.package_id = p.id AND m.blob_id = a.blob_id AND m.role = 'artifact' AND m.until_position IS NULL
+  JOIN blob b ON b.id = a.blob_id
+  JOIN content c ON c.blob_id = b.id
+  JOIN event e ON e.position = m.from_position
+ WHERE n.name = :namespace
+   AND b.digest > :after
+   AND (:artifact_type IS NULL OR a.artifact_type = :artifact_type)
+   AND (:channel IS NULL OR EXISTS (
+        SELECT 1 FROM clearance k JOIN channel ch ON ch.id = k.channel_id
+         WHERE k.package_id = p.id AND k.blob_id = b.id AND k.until_position IS NULL
+           AND ch.namespace_id = n.id AND ch.name = :channel))
+ ORDER BY b.digest
+ LIMIT :limit
+
+-- list_sources --
+-- Uses membership_blob_idx.
+SELECT n.name, p.format, p.name, n.public
+  FROM blob b
+  JOIN membership m ON m.blob_id = b.id AND m.until_position IS NULL
+  JOIN package p ON p.id = m.package_id
+  JOIN namespace n ON n.id = p.namespace_id
+ WHERE b.digest = :digest AND b.state = 'present'
+ ORDER BY m.id
+ LIMIT :limit
+
+-- list_clearances --
+SELECT ch.name, b.digest, k.from_position, k.until_position
+  FROM namespace n
+  JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
+  JOIN clearance k ON k.package_id = p.id AND k.blob_id = k.root_id
+  JOIN channel ch ON ch.id = k.channel_id
+  JOIN blob b ON b.id = k.blob_id
+ WHERE n.name = :namespace AND (:history OR k.until_position IS NULL)
+ ORDER BY k.from_position, k.id
+
+-- upload_has_ended --
+SELECT 1 FROM ended_upload WHERE id = :id
+
+-- list_entries --
+SELECT position, at, actor, content, hash
+  FROM event
+ WHERE position > :after AND (:namespace IS NULL OR namespace = :namespace)
+ ORDER BY position
+ LIMIT :limit
+
+-- head --
+SELECT position, hash FROM event ORDER BY position DESC LIMIT 1
+
+-- search_annotations --
+-- Uses annotation_value_idx: a range of values that begin with the text.
+SELECT DISTINCT n.name, p.format, p.name, b.id, b.digest, c.bytes, m.from_position
+  FROM annotation t
+  JOIN membership m ON m.blob_id = t.blob_id AND m.role = 'artifact' AND m.until_position IS NULL
+  JOIN package p ON p.id = m.package_id
+  JOIN namespace n ON n.id = p.namespace_id
+  JOIN blob b ON b.id = t.blob_id
+  JOIN content c ON c.blob_id = b.id
+ WHERE t.key = :key AND t.value >= :text AND t.value < :text_end
+   AND (:namespaces IS NULL OR n.name IN (SELECT value FROM json_each(:namespaces)))
+ ORDER BY m.from_position DESC
+ LIMIT :limit OFFSET :offset
+
+-- search_names --
+SELECT n.name, p.format, p.name, b.id, b.digest, c.bytes, r.from_position
+  FROM package p
+  JOIN namespace n ON n.id = p.namespace_id
+  JOIN reference r ON r.package_id = p.id AND r.until_position IS NULL
+  JOIN blob b ON b.id = r.blob_id
+  JOIN content c ON c.blob_id = b.id
+ WHERE (instr(p.name, :text) > 0 OR r.name = :text OR b.digest = :text)
+   AND (:namespaces IS NULL OR n.name IN (SELECT value FROM json_each(:namespaces)))
+ ORDER BY r.from_position DESC
+ LIMIT :limit OFFSET :offset
+
+-- names_in_package --
+SELECT r.name
+  FROM namespace n
+  JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
+  JOIN reference r ON r.package_id = p.id AND r.blob_id = :blob AND r.until_position IS NULL
+ WHERE n.name = :namespace
+ ORDER BY r.name
+
+-- iter_blobs --
+SELECT b.digest, b.size, c.bytes
+  FROM blob b LEFT JOIN content c ON c.blob_id = b.id
+ WHERE b.state = 'present' AND b.digest > :after
+ ORDER BY b.digest
+ LIMIT :limit
+
+-- storage --
+SELECT (SELECT count(*) FROM blob WHERE state = 'present'),
+       (SELECT coalesce(sum(size), 0) FROM blob WHERE state = 'present'),
+       (SELECT count(*) FROM artifact),
+       (SELECT count(*) FROM package),
+       (SELECT count(*) FROM namespace)

@@ -1,0 +1,203 @@
+"""From rows to values and back: the only place that knows how a value is spelled in a column."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from entrepot.model.access import Allowance, Principal, PrincipalKind, Role
+from entrepot.model.artifact import Artifact
+from entrepot.model.digest import Digest
+from entrepot.model.names import (
+    ChannelName,
+    FormatName,
+    NamespaceName,
+    PackageId,
+    PackageName,
+    PackagePattern,
+    PrincipalName,
+    ReferenceName,
+    View,
+)
+from entrepot.model.namespace import Namespace
+from entrepot.model.position import Position
+from entrepot.model.reference import Reference, ReferenceKind, TagRules
+from entrepot.ports.catalog import ArtifactSummary, Clearance, Grant, PackageRow, TokenRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Row = tuple[Any, ...]
+
+
+def time_text(time: datetime) -> str:
+    """A time as it is stored: UTC, to the microsecond, sorting as it passes."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse_time(text: str) -> datetime:
+    """Read what `time_text` wrote."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+
+
+class _Rules(msgspec.Struct):
+    movable: list[str]
+    versions: list[str]
+
+
+class _Scope(msgspec.Struct, array_like=True):
+    role: Role
+    view: str
+    pattern: str
+
+
+def rules_text(rules: TagRules) -> str:
+    """A namespace's rules as they are stored."""
+    return msgspec.json.encode(_Rules([str(p) for p in rules.movable], [str(p) for p in rules.versions])).decode()
+
+
+def _parse_rules(text: str) -> TagRules:
+    rules = msgspec.json.decode(text, type=_Rules)
+    return TagRules(
+        movable=tuple(PackagePattern(pattern) for pattern in rules.movable),
+        versions=tuple(PackagePattern(pattern) for pattern in rules.versions),
+    )
+
+
+def json_list(values: Iterable[str]) -> str:
+    """Values for a statement that asks whether a column is one of them."""
+    return msgspec.json.encode(list(values)).decode()
+
+
+def view_text(view: View | None) -> str:
+    """The view of an allowance as it is stored; everywhere is the empty string."""
+    return "" if view is None else str(view)
+
+
+def allowance(row: Row) -> Allowance:
+    """``role, view, pattern``."""
+    role, view, pattern = row
+    return Allowance(Role(role), View.parse(view) if view else None, PackagePattern(pattern))
+
+
+def scope_text(scope: Iterable[Allowance] | None) -> str | None:
+    """A token's scope as it is stored; None when it has none."""
+    if scope is None:
+        return None
+    return msgspec.json.encode([_Scope(a.role, view_text(a.view), str(a.pattern)) for a in scope]).decode()
+
+
+def parse_scope(text: str | None) -> tuple[Allowance, ...] | None:
+    """Read what `scope_text` wrote."""
+    if text is None:
+        return None
+    scopes = msgspec.json.decode(text, type=list[_Scope])
+    return tuple(allowance((scope.role, scope.view, scope.pattern)) for scope in scopes)
+
+
+def namespace(row: Row, channels: Iterable[Row]) -> Namespace:
+    """``id, name, public, rules, revision``, and the rows of its channels."""
+    _, name, public, rules, revision = row
+    return Namespace(
+        name=NamespaceName(name),
+        public=bool(public),
+        rules=_parse_rules(rules),
+        channels=tuple(ChannelName(channel) for (channel,) in channels),
+        revision=Position(revision),
+    )
+
+
+def package_id(namespace: str, format: str, name: str) -> PackageId:  # noqa: A002 (a column)
+    """A package's identity."""
+    return PackageId(NamespaceName(namespace), FormatName(format), PackageName(name))
+
+
+def package(row: Row) -> PackageRow:
+    """``namespace, format, name, revision``."""
+    *identity, revision = row
+    return PackageRow(package_id(*identity), Position(revision))
+
+
+def reference(row: Row) -> Reference:
+    """``kind, name, digest, from, until, sealed, yanked, deprecated``."""
+    kind, name, digest, start, end, sealed, yanked, deprecated = row
+    return Reference(
+        kind=ReferenceKind(kind),
+        name=ReferenceName(name),
+        digest=Digest.parse(digest),
+        from_position=Position(start),
+        until_position=None if end is None else Position(end),
+        sealed=bool(sealed),
+        yanked=yanked,
+        deprecated=deprecated,
+    )
+
+
+def summary(row: Row) -> ArtifactSummary:
+    """``digest, size, media_type, artifact_type, content, from_position, at``."""
+    digest, size, media_type, artifact_type, content, position, at = row
+    return ArtifactSummary(
+        digest=Digest.parse(digest),
+        size=size,
+        media_type=media_type,
+        artifact_type=artifact_type,
+        annotations=annotations(content),
+        published_position=Position(position),
+        published_at=parse_time(at),
+    )
+
+
+class _Annotated(msgspec.Struct):
+    annotations: dict[str, str] | None = None
+
+
+_ANNOTATED = msgspec.json.Decoder(_Annotated)
+
+
+def annotations(content: bytes) -> dict[str, str]:
+    """The annotations of a stored manifest; it was checked when it came in."""
+    return _ANNOTATED.decode(content).annotations or {}
+
+
+def searchable_annotations(artifact: Artifact) -> Iterable[tuple[str, str]]:
+    """What of an artifact's annotations is indexed: people search by the standard keys, and by no long value."""
+    for key, value in artifact.annotations.items():
+        if key.startswith(("org.opencontainers.image.", "dev.entrepot.")) and len(key) <= 128:  # noqa: PLR2004
+            yield key, value[:512]
+
+
+def clearance(row: Row) -> Clearance:
+    """``channel, digest, from, until``."""
+    channel, digest, start, end = row
+    return Clearance(
+        ChannelName(channel), Digest.parse(digest), Position(start), None if end is None else Position(end)
+    )
+
+
+def principal(name: str, kind: str) -> Principal:
+    """Somebody who is known."""
+    return Principal(PrincipalName(name), PrincipalKind(kind))
+
+
+def grant(row: Row) -> Grant:
+    """``principal, role, view, pattern``."""
+    name, *rest = row
+    return Grant(PrincipalName(name), allowance(tuple(rest)))
+
+
+def token(row: Row) -> TokenRow:
+    """``id, label, principal, scope, parent, created_at, expires_at, revoked``."""
+    token_id, label, holder, scope, parent, created_at, expires_at, revoked = row
+    return TokenRow(
+        id=token_id,
+        label=label,
+        principal=PrincipalName(holder),
+        scope=parse_scope(scope),
+        parent=parent,
+        created_at=parse_time(created_at),
+        expires_at=None if expires_at is None else parse_time(expires_at),
+        revoked=bool(revoked),
+    )
+

@@ -1,0 +1,430 @@
+"""The catalog in one SQLite file: reads inline, one writer with group commit.
+
+- Reads run on the event loop: a point read takes microseconds, a thread hop would take longer than the read.
+- Changes run on the event loop too, each in a savepoint, one behind another in a transaction; only the commit, which
+  waits for the disk, runs in a thread. What arrives meanwhile is committed together afterwards. (Running whole changes
+  in a thread was slower: every statement would fight the loop for the interpreter.)
+- Several processes may use the file. They take turns by an exclusive lock on ``catalog.lock``, held from before the
+  transaction begins until after its epochs have moved, so that whoever has written has also told every cache.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import secrets
+import sqlite3
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from entrepot.drivers.catalog import integrity, rows
+from entrepot.drivers.catalog.migrate import migrate
+from entrepot.drivers.catalog.statements import load
+from entrepot.drivers.catalog.transaction import ACCESS_SQL, LISTINGS, SqliteTransaction, read_namespace
+from entrepot.model.digest import Digest
+from entrepot.model.errors import StorageFull, StorageReadOnly, Unavailable
+from entrepot.model.events import GENESIS, Entry, decode
+from entrepot.model.names import NamespaceName, PackageId, PrincipalName, ReferenceName, View
+from entrepot.model.position import START, Position
+from entrepot.ports.catalog import Credential, FoundArtifact, FoundBlob, Hit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from entrepot.model.access import Principal
+    from entrepot.model.namespace import Namespace
+    from entrepot.model.reference import Reference, ReferenceKind
+    from entrepot.model.upload import UploadId
+    from entrepot.ports.catalog import ArtifactSummary, Clearance, Grant, PackageRow, TokenRow, Transaction
+    from entrepot.ports.clock import Clock
+    from entrepot.ports.epochs import Epochs
+
+T = TypeVar("T")
+_Pending = tuple["Callable[[Transaction], Any]", "asyncio.Future[Any]"]
+_Outcome = tuple[Any, BaseException | None]
+
+PULL: Final = load("pull")
+
+_BATCH: Final = 64
+"""How many changes share a commit at most: it bounds how long the event loop is kept from its other work."""
+
+_BUSY_MILLISECONDS: Final = 10_000
+_CACHE_KIBIBYTES: Final = 16_384
+
+
+class SqliteCatalog:
+    """Implements `entrepot.ports.catalog.Catalog`. Use it from one event loop."""
+
+    def __init__(self, path: Path, *, clock: Clock, epochs: Epochs, durable: bool = True) -> None:
+        """Open the file, make it or bring it to today's schema. *durable=False* is for tests that kill nothing."""
+        self._clock = clock
+        self._epochs = epochs
+        self._lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with _translated():
+            self._writer = _connect(path, synchronous="FULL" if durable else "OFF")
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            try:
+                migrate(self._writer)
+            finally:
+                fcntl.flock(self._lock, fcntl.LOCK_UN)
+            self._reader = _connect(path, synchronous="OFF")
+            self._reader.execute("PRAGMA query_only = ON")
+        self._committer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
+        self._pending: deque[_Pending] = deque()
+        self._drain: asyncio.Task[None] | None = None
+
+    # --- changes ---
+
+    async def write(self, change: Callable[[Transaction], T]) -> T:
+        """Run *change* under the next commit, and return what it returned once it is durable."""
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._pending.append((change, future))
+        if self._drain is None or self._drain.done():
+            self._drain = asyncio.create_task(self._commit_pending())
+        # The change is made even if its client goes away meanwhile: it may be half of what another one waits for.
+        return await asyncio.shield(future)
+
+    async def _commit_pending(self) -> None:
+        while self._pending:
+            batch = [self._pending.popleft() for _ in range(min(_BATCH, len(self._pending)))]
+            try:
+                outcomes = await self._commit(batch)
+            except Exception as error:  # noqa: BLE001 (told to everybody who waits for this commit)
+                outcomes = [(None, error)] * len(batch)
+            for (_, future), (result, failure) in zip(batch, outcomes, strict=True):
+                if future.cancelled():
+                    continue
+                if failure is None:
+                    future.set_result(result)
+                else:
+                    future.set_exception(failure)
+
+    async def _commit(self, batch: list[_Pending]) -> list[_Outcome]:
+        loop = asyncio.get_running_loop()
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            await loop.run_in_executor(self._committer, fcntl.flock, self._lock, fcntl.LOCK_EX)
+        try:
+            with _translated():
+                self._writer.execute("BEGIN IMMEDIATE")
+                outcomes, slots = self._run(batch)
+                self._epochs.begin(slots)
+                try:
+                    await loop.run_in_executor(self._committer, self._writer.execute, "COMMIT")
+                finally:
+                    self._epochs.end(slots)
+            return outcomes
+        finally:
+            if self._writer.in_transaction:
+                self._writer.rollback()
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+    def _run(self, batch: list[_Pending]) -> tuple[list[_Outcome], set[int]]:
+        """Run each change in a savepoint of its own; say what came of it, and whose caches end."""
+        outcomes: list[_Outcome] = []
+        slots: set[int] = set()
+        position, last_hash = self._head(self._writer)
+        for change, _ in batch:
+            transaction = SqliteTransaction(
+                self._writer,
+                self._epochs,
+                position=Position(position + 1),
+                hash_before=last_hash,
+                now=self._clock.now(),
+            )
+            self._writer.execute("SAVEPOINT change")
+            try:
+                result = change(transaction)
+            except sqlite3.Error:
+                raise  # The database itself failed: nothing of this commit can be trusted.
+            except BaseException as error:  # noqa: BLE001 (delivered to whoever asked for the change)
+                self._writer.execute("ROLLBACK TO change")
+                outcomes.append((None, error))
+            else:
+                outcomes.append((result, None))
+                if transaction.appended:
+                    position, last_hash = Position(position + 1), transaction.hash
+                    slots |= transaction.slots
+            self._writer.execute("RELEASE change")
+        return outcomes, slots
+
+    async def close(self) -> None:
+        """Finish what is being written, and let go."""
+        if self._drain is not None:
+            await asyncio.shield(self._drain)
+        self._committer.shutdown()
+        self._reader.close()
+        self._writer.close()
+        os.close(self._lock)
+
+    # --- who asks ---
+
+    async def find_credential(self, secret_hash: bytes) -> Credential | None:
+        """What a token stands for; None when it is unknown, revoked, or its holder disabled."""
+        return self._credential(secret_hash=secret_hash, id=None)
+
+    async def find_credential_by_id(self, token_id: str) -> Credential | None:
+        """The same, by the token's public id."""
+        return self._credential(secret_hash=None, id=token_id)
+
+    def _credential(self, **key: object) -> Credential | None:
+        chain = self._all(ACCESS_SQL.find_token_chain, **key)
+        if not chain or any(revoked or disabled for *_, revoked, _, _, _, disabled in chain):
+            return None
+        token_id, _, _, _, principal_id, name, kind, _ = chain[0]
+        ends = [rows.parse_time(row[2]) for row in chain if row[2] is not None]
+        scopes = (rows.parse_scope(row[1]) for row in chain)
+        grants = self._all(ACCESS_SQL.list_allowances, principal=principal_id)
+        return Credential(
+            token_id=token_id,
+            principal=rows.principal(name, kind),
+            grants=tuple(rows.allowance(grant) for grant in grants),
+            scopes=tuple(scope for scope in scopes if scope is not None),
+            expires_at=min(ends, default=None),
+        )
+
+    async def list_principals(self) -> Sequence[tuple[Principal, bool]]:
+        """Everybody who is known, and whether they are disabled."""
+        found = self._all(ACCESS_SQL.list_principals)
+        return [(rows.principal(name, kind), bool(disabled)) for name, kind, disabled in found]
+
+    async def list_grants(self, principal: PrincipalName | None = None) -> Sequence[Grant]:
+        """Who may do what."""
+        return [rows.grant(row) for row in self._all(ACCESS_SQL.list_grants, principal=principal)]
+
+    async def list_tokens(self, principal: PrincipalName | None = None) -> Sequence[TokenRow]:
+        """All tokens, without their secrets."""
+        return [rows.token(row) for row in self._all(ACCESS_SQL.list_tokens, principal=principal)]
+
+    async def secret(self, name: str) -> bytes:
+        """A random secret of this installation, made when first asked for."""
+        found = self._one(ACCESS_SQL.find_secret, name=name)
+        if found is None:
+            value = secrets.token_bytes(32)
+            # Two processes may come at once; the first one's value is everybody's.
+            return await self.write(lambda change: change.keep_secret(name, value))
+        return bytes(found[0])
+
+    # --- the hot path ---
+
+    async def find_artifact(
+        self, view: View, package: PackageId, *, name: ReferenceName | None = None, digest: Digest | None = None
+    ) -> FoundArtifact | None:
+        """What a name or a digest means through a view (I7)."""
+        if name is not None:
+            row = self._one(PULL.find_artifact_by_name, **_through(view, package), name=name)
+        else:
+            row = self._one(PULL.find_artifact_by_digest, **_through(view, package), digest=str(digest))
+        if row is None:
+            return None
+        found, media_type, content, public, yanked, deprecated = row
+        return FoundArtifact(
+            digest=Digest.parse(found),
+            media_type=media_type,
+            content=content,
+            public=bool(public),
+            yanked=yanked,
+            deprecated=deprecated,
+        )
+
+    async def find_blob(self, view: View, package: PackageId, digest: Digest) -> FoundBlob | None:
+        """A blob, or an artifact's bytes, through a view (I7)."""
+        row = self._one(PULL.find_blob, **_through(view, package), digest=str(digest))
+        if row is None:
+            return None
+        _, size, content, public = row
+        return FoundBlob(digest=digest, size=size, content=content, public=bool(public))
+
+    # --- listings ---
+
+    async def find_namespace(self, name: NamespaceName) -> Namespace | None:
+        """The namespace, or None."""
+        with _translated():
+            return read_namespace(self._reader, name)
+
+    async def list_namespaces(self, *, after: str, limit: int) -> Sequence[Namespace]:
+        """A page of namespaces by name."""
+        found = self._all(LISTINGS.list_namespaces, after=after, limit=limit)
+        return [rows.namespace(row, self._all(LISTINGS.list_channels, namespace=row[0])) for row in found]
+
+    async def find_package(self, view: View, package: PackageId) -> PackageRow | None:
+        """The package, if the view shows anything of it."""
+        row = self._one(LISTINGS.find_package, **_through(view, package))
+        return None if row is None else rows.package(row)
+
+    async def list_packages(
+        self, *, namespace: NamespaceName | None, format: str | None, after: PackageId | None, limit: int
+    ) -> Sequence[PackageRow]:
+        """A page of packages that hold an artifact, by namespace, format and name."""
+        found = self._all(
+            LISTINGS.list_packages,
+            namespace=namespace,
+            format=format,
+            after_namespace=after.namespace if after else "",
+            after_format=after.format if after else "",
+            after_package=after.name if after else "",
+            limit=limit,
+        )
+        return [rows.package(row) for row in found]
+
+    async def list_references(
+        self, view: View, package: PackageId, *, kind: ReferenceKind | None = None, after: str = "", limit: int
+    ) -> Sequence[Reference]:
+        """A page of what the view shows of a package's names, in byte order."""
+        found = self._all(LISTINGS.list_references, **_through(view, package), kind=kind, after=after, limit=limit)
+        return [rows.reference(row) for row in found]
+
+    async def list_history(self, package: PackageId, name: ReferenceName) -> Sequence[Reference]:
+        """All that *name* ever meant in *package*, oldest first."""
+        found = self._all(LISTINGS.list_history, **_through(View(package.namespace), package), name=name)
+        return [rows.reference(row) for row in found]
+
+    async def list_artifacts(
+        self, view: View, package: PackageId, *, after: Position, limit: int
+    ) -> Sequence[ArtifactSummary]:
+        """A page of a package's artifacts, in the order they came."""
+        found = self._all(LISTINGS.list_artifacts, **_through(view, package), after=after, limit=limit)
+        return [rows.summary(row) for row in found]
+
+    async def list_referrers(
+        self, view: View, package: PackageId, subject: Digest, *, artifact_type: str | None, after: str, limit: int
+    ) -> Sequence[ArtifactSummary]:
+        """A page of the artifacts with this subject, by digest."""
+        found = self._all(
+            LISTINGS.list_referrers,
+            **_through(view, package),
+            subject=str(subject),
+            artifact_type=artifact_type,
+            after=after,
+            limit=limit,
+        )
+        return [rows.summary(row) for row in found]
+
+    async def list_sources(self, digest: Digest, *, limit: int) -> Sequence[tuple[PackageId, bool]]:
+        """Packages that hold a blob, with whether their namespace is public: where it might be mounted from."""
+        found = self._all(LISTINGS.list_sources, digest=str(digest), limit=limit)
+        return [(rows.package_id(owner, format_, name), bool(public)) for owner, format_, name, public in found]
+
+    async def list_clearances(self, package: PackageId, *, history: bool = False) -> Sequence[Clearance]:
+        """A package's clearances: what was cleared as such, not what that covers."""
+        found = self._all(LISTINGS.list_clearances, **_through(View(package.namespace), package), history=history)
+        return [rows.clearance(row) for row in found]
+
+    async def upload_has_ended(self, upload: UploadId) -> bool:
+        """Whether an upload was finished or cancelled."""
+        return self._one(LISTINGS.upload_has_ended, id=upload) is not None
+
+    async def list_entries(
+        self, *, after: Position, limit: int, namespace: NamespaceName | None = None
+    ) -> Sequence[Entry]:
+        """A page of the journal."""
+        found = self._all(LISTINGS.list_entries, after=after, limit=limit, namespace=namespace)
+        return [
+            Entry(Position(position), rows.parse_time(at), actor, decode(content), content, last_hash)
+            for position, at, actor, content, last_hash in found
+        ]
+
+    async def head(self) -> tuple[Position, bytes]:
+        """The journal's last position and hash."""
+        with _translated():
+            return self._head(self._reader)
+
+    async def search(
+        self, *, key: str | None, text: str, namespaces: Sequence[NamespaceName] | None, limit: int, offset: int = 0
+    ) -> Sequence[Hit]:
+        """Artifacts whose annotation *key* starts with *text*, or whose package or names contain it."""
+        allowed = None if namespaces is None else rows.json_list(namespaces)
+        if key is None:
+            found = self._all(LISTINGS.search_names, text=text, namespaces=allowed, limit=limit, offset=offset)
+        else:
+            found = self._all(
+                LISTINGS.search_annotations,
+                key=key,
+                text=text,
+                text_end=text + "\U0010ffff",
+                namespaces=allowed,
+                limit=limit,
+                offset=offset,
+            )
+        hits = []
+        for owner, format_, name, blob, digest, content, _ in found:
+            package = rows.package_id(owner, format_, name)
+            names = self._all(LISTINGS.names_in_package, **_through(View(package.namespace), package), blob=blob)
+            references = tuple(reference for (reference,) in names)
+            hits.append(Hit(package, Digest.parse(digest), references, rows.annotations(content)))
+        return hits
+
+    async def storage(self) -> dict[str, int]:
+        """Totals for the metrics."""
+        names = ("blobs", "bytes", "artifacts", "packages", "namespaces")
+        return dict(zip(names, self._one(LISTINGS.storage) or (), strict=True))
+
+    # --- checking ---
+
+    async def violations(self) -> Sequence[tuple[str, str]]:
+        """What the catalog itself can see broken: pairs of invariant and what is wrong."""
+        with _translated():
+            return list(integrity.violations(self._reader))
+
+    async def iter_blobs(self, *, after: str, limit: int) -> Sequence[tuple[Digest, int, bytes | None]]:
+        """A page of the present blobs, with their content when it lives here."""
+        found = self._all(LISTINGS.iter_blobs, after=after, limit=limit)
+        return [(Digest.parse(digest), size, content) for digest, size, content in found]
+
+    # --- asking ---
+
+    def _one(self, statement: str, **parameters: object) -> tuple[Any, ...] | None:
+        with _translated():
+            row: tuple[Any, ...] | None = self._reader.execute(statement, parameters).fetchone()
+        return row
+
+    def _all(self, statement: str, **parameters: object) -> list[tuple[Any, ...]]:
+        with _translated():
+            return self._reader.execute(statement, parameters).fetchall()
+
+    @staticmethod
+    def _head(connection: sqlite3.Connection) -> tuple[Position, bytes]:
+        row = connection.execute(LISTINGS.head).fetchone()
+        return (START, GENESIS) if row is None else (Position(row[0]), bytes(row[1]))
+
+
+def _connect(path: Path, *, synchronous: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+    connection.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(f"PRAGMA synchronous = {synchronous}")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIBIBYTES}")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    return connection
+
+
+def _through(view: View, package: PackageId) -> dict[str, str | None]:
+    return {
+        "namespace": package.namespace,
+        "format": package.format,
+        "package": package.name,
+        "channel": view.channel,
+    }
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Say a failure of the database in our words: the one line that meets the foreign library."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        match error.sqlite_errorcode & 0xFF:
+            case sqlite3.SQLITE_FULL:
+                raise StorageFull("catalog") from error
+            case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN:
+                raise StorageReadOnly("catalog") from error
+            case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED | sqlite3.SQLITE_IOERR:
+                raise Unavailable("catalog") from error
+        raise

@@ -1,0 +1,484 @@
+"""One change to the catalog: the statements behind `entrepot.ports.catalog.Transaction`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from entrepot.drivers.catalog import rows
+from entrepot.drivers.catalog.statements import load
+from entrepot.model.errors import (
+    ArtifactUnknown,
+    ChannelUnknown,
+    NamespaceUnknown,
+    PrincipalUnknown,
+    Protected,
+    TokenUnknown,
+)
+from entrepot.model.events import ACCESS_EVENTS, chain, encode
+from entrepot.model.names import ChannelName
+from entrepot.model.position import Position
+from entrepot.ports.epochs import ACCESS
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from entrepot.model.access import PrincipalKind
+    from entrepot.model.artifact import Artifact
+    from entrepot.model.digest import Digest
+    from entrepot.model.events import Event
+    from entrepot.model.names import NamespaceName, PackageId, PrincipalName, ReferenceName
+    from entrepot.model.namespace import Namespace
+    from entrepot.model.reference import Reference
+    from entrepot.model.upload import Upload
+    from entrepot.ports.catalog import Grant, TokenRow
+    from entrepot.ports.epochs import Epochs
+
+ACCESS_SQL: Final = load("access")
+CHANGE: Final = load("change")
+LISTINGS: Final = load("listings")
+
+
+class SqliteTransaction:
+    """What one change does, inside a savepoint of the writer's transaction."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, epochs: Epochs, *, position: Position, hash_before: bytes, now: datetime
+    ) -> None:
+        self._connection = connection
+        self._epochs = epochs
+        self._position = position
+        self._now = now
+        self._packages: dict[PackageId, int] = {}
+        self.hash = hash_before
+        """The journal's last hash, as this change sees it."""
+        self.appended = False
+        self.slots: set[int] = set()
+        """Whose caches end with this change."""
+
+    @property
+    def position(self) -> Position:
+        """The position that this change's event will have."""
+        return self._position
+
+    @property
+    def now(self) -> datetime:
+        """When this change happens."""
+        return self._now
+
+    # --- reading ---
+
+    def find_namespace(self, name: NamespaceName) -> Namespace | None:
+        """The namespace, or None."""
+        return read_namespace(self._connection, name)
+
+    def find_reference(self, package: PackageId, name: ReferenceName) -> Reference | None:
+        """What *name* means in *package* now, or None."""
+        row = self._one(LISTINGS.find_reference, **_identity(package), name=name)
+        return None if row is None else rows.reference(row)
+
+    def list_history(self, package: PackageId, name: ReferenceName) -> Sequence[Reference]:
+        """All that *name* ever meant in *package*, oldest first."""
+        found = self._connection.execute(LISTINGS.list_history, {**_identity(package), "name": name})
+        return [rows.reference(row) for row in found]
+
+    # --- namespaces ---
+
+    def add_namespace(self, namespace: Namespace) -> bool:
+        """Create it with its channels; False when it is there already."""
+        row = self._one(
+            CHANGE.add_namespace,
+            name=namespace.name,
+            public=namespace.public,
+            rules=rows.rules_text(namespace.rules),
+            position=self._position,
+        )
+        if row is None:
+            return False
+        self._add_channels(row[0], namespace.channels)
+        return True
+
+    def set_namespace(self, namespace: Namespace) -> None:
+        """Replace its visibility and rules."""
+        self._run(
+            CHANGE.set_namespace,
+            name=namespace.name,
+            public=namespace.public,
+            rules=rows.rules_text(namespace.rules),
+            position=self._position,
+        )
+
+    def set_channels(self, name: NamespaceName, channels: Sequence[ChannelName]) -> None:
+        """Replace its channels; those that go must have no open clearance. Raises `Protected`."""
+        namespace = self._namespace_id(name)
+        for channel, old, in_use in self._all(CHANGE.channels_in_use, namespace=namespace):
+            if old not in channels:
+                if in_use:
+                    raise Protected(f"channel {old} still clears something")
+                self._run(CHANGE.retire_channel, channel=channel)
+        self._add_channels(namespace, channels)
+
+    def _add_channels(self, namespace: int, channels: Sequence[ChannelName]) -> None:
+        for rank, channel in enumerate(channels):
+            self._run(CHANGE.add_channel, namespace=namespace, name=channel, rank=rank)
+
+    # --- who may ---
+
+    def add_principal(self, name: PrincipalName, kind: PrincipalKind) -> bool:
+        """Make somebody known; False when they are already."""
+        return self._run(ACCESS_SQL.add_principal, name=name, kind=kind) > 0
+
+    def is_robot(self, name: PrincipalName) -> bool:
+        """Whether somebody who is known is a program."""
+        return self._one(ACCESS_SQL.is_robot, name=name) is not None
+
+    def disable_principal(self, name: PrincipalName) -> bool:
+        """Let them do nothing any more; False when that is so already."""
+        self._principal_id(name)
+        return self._run(ACCESS_SQL.disable_principal, name=name) > 0
+
+    def add_grant(self, grant: Grant) -> bool:
+        """Give a role; False when they have it already."""
+        return self._run(ACCESS_SQL.add_grant, **self._grant(grant)) > 0
+
+    def remove_grant(self, grant: Grant) -> bool:
+        """Take a role; False when they do not have it."""
+        return self._run(ACCESS_SQL.remove_grant, **self._grant(grant)) > 0
+
+    def _grant(self, grant: Grant) -> dict[str, Any]:
+        return {
+            "principal": self._principal_id(grant.principal),
+            "role": grant.allowance.role,
+            "view": rows.view_text(grant.allowance.view),
+            "pattern": str(grant.allowance.pattern),
+            "position": self._position,
+        }
+
+    def add_token(self, token: TokenRow, secret_hash: bytes) -> None:
+        """Store a token."""
+        self._run(
+            ACCESS_SQL.add_token,
+            id=token.id,
+            principal=self._principal_id(token.principal),
+            label=token.label,
+            secret_hash=secret_hash,
+            scope=rows.scope_text(token.scope),
+            parent=token.parent,
+            created_at=rows.time_text(token.created_at),
+            expires_at=None if token.expires_at is None else rows.time_text(token.expires_at),
+        )
+
+    def revoke_token(self, token_id: str) -> bool:
+        """Stop a token and what was minted from it; False when it is stopped already."""
+        row = self._one(ACCESS_SQL.token_is_revoked, id=token_id)
+        if row is None:
+            raise TokenUnknown(token_id)
+        self._run(ACCESS_SQL.revoke_token, id=token_id)
+        return not row[0]
+
+    def keep_secret(self, name: str, value: bytes) -> bytes:
+        """Store a secret of this installation unless there is one, and return the one there is."""
+        self._run(ACCESS_SQL.add_secret, name=name, value=value)
+        return bytes(self._returned(ACCESS_SQL.find_secret, name=name)[0])
+
+    def _principal_id(self, name: PrincipalName) -> int:
+        row = self._one(ACCESS_SQL.principal_id, name=name)
+        if row is None:
+            raise PrincipalUnknown(name)
+        return int(row[0])
+
+    # --- content ---
+
+    def keep_blob(self, digest: Digest, size: int, content: bytes | None) -> None:
+        """Know some bytes as present: in the catalog with *content*, else durable in the blob store already (I1)."""
+        stored_elsewhere = self._one(CHANGE.has_stored_elsewhere, digest=str(digest)) is not None
+        (blob,) = self._returned(CHANGE.keep_blob, digest=str(digest), size=size)
+        if content is not None and not stored_elsewhere:
+            self._run(CHANGE.keep_content, blob=blob, bytes=content)
+
+    def keep_artifact(self, artifact: Artifact) -> None:
+        """Know an artifact, its bytes and its links."""
+        self.keep_blob(artifact.digest, len(artifact.content), artifact.content)
+        blob = self._blob_id(artifact.digest)
+        # A manifest's bytes are always here too, even if somebody once pushed them as an ordinary large blob.
+        self._run(CHANGE.keep_content, blob=blob, bytes=artifact.content)
+        subject = None if artifact.subject is None else self._name_blob(artifact.subject.digest, artifact.subject.size)
+        known = not self._run(
+            CHANGE.keep_artifact,
+            blob=blob,
+            media_type=artifact.media_type,
+            artifact_type=artifact.effective_type,
+            subject=subject,
+        )
+        if known:
+            return
+        for ordinal, link in enumerate(artifact.links):
+            self._run(
+                CHANGE.keep_link,
+                artifact=blob,
+                ordinal=ordinal,
+                kind=link.kind,
+                target=self._name_blob(link.target.digest, link.target.size),
+                required=link.required,
+            )
+        for key, value in rows.searchable_annotations(artifact):
+            self._run(CHANGE.keep_annotation, blob=blob, key=key, value=value)
+
+    def find_content(self, digest: Digest) -> bytes | None:
+        """The bytes of a manifest, or of a small blob."""
+        row = self._one(CHANGE.find_content, digest=str(digest))
+        return None if row is None else bytes(row[0])
+
+    def has_member(self, package: PackageId, digest: Digest) -> bool:
+        """Whether the bytes are in the package, and present."""
+        return self._is_member(package, digest, role=None)
+
+    def has_artifact(self, package: PackageId, digest: Digest) -> bool:
+        """Whether they are in the package as an artifact."""
+        return self._is_member(package, digest, role="artifact")
+
+    def missing_members(self, package: PackageId, artifact: Artifact) -> Sequence[Digest]:
+        """Which required targets of the artifact's links are not present members of *package* (I2)."""
+        return [
+            link.target.digest
+            for link in artifact.links
+            if link.required
+            and not self._is_member(package, link.target.digest, role="artifact" if link.kind == "manifest" else None)
+        ]
+
+    def _is_member(self, package: PackageId, digest: Digest, *, role: str | None) -> bool:
+        package_id = self._find_package(package)
+        if package_id is None:
+            return False
+        return self._one(CHANGE.has_member, package=package_id, digest=str(digest), role=role) is not None
+
+    def add_blob_member(self, package: PackageId, digest: Digest) -> bool:
+        """Put a blob into a package; False when it is there already. The package is made when it is new."""
+        return self._add_member(self._package(package), self._blob_id(digest), "blob")
+
+    def add_artifact_member(self, package: PackageId, digest: Digest) -> bool:
+        """Put an artifact into a package, cleared wherever its subject or an index that contains it is."""
+        package_id, blob = self._package(package), self._blob_id(digest)
+        if not self._add_member(package_id, blob, "artifact"):
+            return False
+        for channel, root in self._all(CHANGE.clearances_around, package=package_id, blob=blob):
+            self._cover(package_id, channel, start=blob, root=root)
+        return True
+
+    def _add_member(self, package: int, blob: int, role: str) -> bool:
+        return self._run(CHANGE.add_member, package=package, blob=blob, role=role, position=self._position) > 0
+
+    def remove_member(self, package: PackageId, digest: Digest, *, artifact: bool) -> bool:
+        """Take a blob or an artifact out of a package; False when it is not there."""
+        package_id, blob = self._find_package(package), self._find_blob(digest)
+        if package_id is None or blob is None:
+            return False
+        role = "artifact" if artifact else "blob"
+        removed = self._run(CHANGE.remove_member, package=package_id, blob=blob, role=role, position=self._position)
+        return removed > 0
+
+    def linked_by(self, package: PackageId, digest: Digest, *, artifact: bool) -> str | None:
+        """The digest of an artifact of the package that needs *digest*, if there is one (I2)."""
+        kinds = ["manifest"] if artifact else ["config", "layer"]
+        row = self._one(
+            CHANGE.linked_by, package=self._package(package), blob=self._blob_id(digest), kinds=rows.json_list(kinds)
+        )
+        return None if row is None else str(row[0])
+
+    def cleared_for(self, package: PackageId, digest: Digest) -> ChannelName | None:
+        """A channel in which the artifact is cleared, if there is one (I9)."""
+        row = self._one(CHANGE.cleared_for, package=self._package(package), blob=self._blob_id(digest))
+        return None if row is None else ChannelName(row[0])
+
+    # --- names ---
+
+    def set_reference(self, package: PackageId, reference: Reference) -> None:
+        """Give *reference* its meaning from this position on, ending what the name meant before."""
+        package_id = self._package(package)
+        self.end_reference(package, reference.name)
+        self._run(
+            CHANGE.add_reference,
+            package=package_id,
+            kind=reference.kind,
+            name=reference.name,
+            blob=self._blob_id(reference.digest),
+            sealed=reference.sealed,
+            yanked=reference.yanked,
+            deprecated=reference.deprecated,
+            position=self._position,
+        )
+
+    def end_reference(self, package: PackageId, name: ReferenceName) -> None:
+        """Let the name mean nothing from this position on."""
+        self._run(CHANGE.end_reference, package=self._package(package), name=name, position=self._position)
+
+    def names_of(self, package: PackageId, digest: Digest) -> Sequence[Reference]:
+        """The open references to an artifact."""
+        found = self._all(CHANGE.names_of, package=self._package(package), blob=self._blob_id(digest))
+        return [rows.reference(row) for row in found]
+
+    def mark_version(self, package: PackageId, reference: Reference) -> None:
+        """Store the marks (sealed, yanked, deprecated) of an open version."""
+        self._run(
+            CHANGE.mark_version,
+            package=self._package(package),
+            name=reference.name,
+            sealed=reference.sealed,
+            yanked=reference.yanked,
+            deprecated=reference.deprecated,
+        )
+
+    # --- clearances ---
+
+    def open_clearance(self, package: PackageId, channel: ChannelName, digest: Digest) -> bool:
+        """Clear an artifact and all that it covers; False when it is already."""
+        package_id, blob = self._package(package), self._find_blob(digest)
+        if blob is None or not self.has_artifact(package, digest):
+            raise ArtifactUnknown(digest)
+        channel_id = self._channel_id(package.namespace, channel)
+        if self._one(CHANGE.is_cleared, package=package_id, channel=channel_id, blob=blob) is not None:
+            return False
+        self._cover(package_id, channel_id, start=blob, root=blob)
+        return True
+
+    def close_clearance(self, package: PackageId, channel: ChannelName, digest: Digest) -> bool:
+        """Close what `open_clearance` opened; False when it is not open."""
+        channel_id = self._channel_id(package.namespace, channel)
+        package_id, blob = self._find_package(package), self._find_blob(digest)
+        if package_id is None or blob is None:
+            return False
+        closed = self._run(
+            CHANGE.close_clearance,
+            package=package_id,
+            channel=channel_id,
+            blob=blob,
+            position=self._position,
+        )
+        return closed > 0
+
+    def _cover(self, package: int, channel: int, *, start: int, root: int) -> None:
+        self._run(CHANGE.cover, package=package, channel=channel, start=start, root=root, position=self._position)
+
+    def _channel_id(self, namespace: NamespaceName, channel: ChannelName) -> int:
+        row = self._one(CHANGE.channel_id, namespace=self._namespace_id(namespace), name=channel)
+        if row is None:
+            raise ChannelUnknown(f"{namespace}.{channel}")
+        return int(row[0])
+
+    # --- uploads ---
+
+    def end_upload(self, upload: Upload) -> None:
+        """Let an upload that was finished or cancelled be unknown."""
+        self._run(CHANGE.end_upload, id=upload.id, expires_at=rows.time_text(upload.expires_at))
+
+    def forget_uploads(self) -> None:
+        """Forget the ended uploads whose names nobody can hold any more."""
+        self._run(CHANGE.forget_uploads, now=rows.time_text(self._now))
+
+    # --- the journal ---
+
+    def append(self, actor: str, event: Event) -> Position:
+        """Append the one event of this change: the last statement of a change (I5)."""
+        if self.appended:
+            message = "a change has one event"
+            raise RuntimeError(message)
+        if event.package is not None:
+            format_name, _, name = event.package.partition("/")
+            self._run(
+                CHANGE.touch_package,
+                namespace=event.namespace,
+                format=format_name,
+                package=name,
+                position=self._position,
+            )
+        content = encode(event)
+        self.hash = chain(self.hash, self._position, self._now, actor=actor, content=content)
+        self._run(
+            CHANGE.append,
+            position=self._position,
+            at=rows.time_text(self._now),
+            actor=actor,
+            namespace=event.namespace,
+            package=event.package,
+            content=content,
+            hash=self.hash,
+        )
+        self.appended = True
+        if event.namespace is not None:
+            self.slots.add(self._epochs.slot_of(event.namespace))
+        if isinstance(event, ACCESS_EVENTS):
+            self.slots.add(ACCESS)
+        return self._position
+
+    # --- identities of rows ---
+
+    def _namespace_id(self, name: NamespaceName) -> int:
+        row = self._one(LISTINGS.find_namespace, name=name)
+        if row is None:
+            raise NamespaceUnknown(name)
+        return int(row[0])
+
+    def _find_package(self, package: PackageId) -> int | None:
+        known = self._packages.get(package)
+        if known is None:
+            row = self._one(CHANGE.package_id, **_identity(package))
+            if row is None:
+                return None
+            known = self._packages[package] = int(row[0])
+        return known
+
+    def _package(self, package: PackageId) -> int:
+        """The package's row, made when it is new."""
+        known = self._find_package(package)
+        if known is None:
+            row = self._one(CHANGE.add_package, **_identity(package), position=self._position)
+            if row is None:
+                raise NamespaceUnknown(package.namespace)
+            known = self._packages[package] = int(row[0])
+        return known
+
+    def _find_blob(self, digest: Digest) -> int | None:
+        row = self._one(CHANGE.blob_id, digest=str(digest))
+        return None if row is None else int(row[0])
+
+    def _blob_id(self, digest: Digest) -> int:
+        blob = self._find_blob(digest)
+        if blob is None:
+            message = f"{digest} was never kept"
+            raise RuntimeError(message)
+        return blob
+
+    def _name_blob(self, digest: Digest, size: int) -> int:
+        blob = self._find_blob(digest)
+        return self._returned(CHANGE.name_blob, digest=str(digest), size=size)[0] if blob is None else blob
+
+    def _run(self, statement: str, **parameters: object) -> int:
+        """Execute, and say how many rows changed."""
+        return self._connection.execute(statement, parameters).rowcount
+
+    def _one(self, statement: str, **parameters: object) -> tuple[Any, ...] | None:
+        row: tuple[Any, ...] | None = self._connection.execute(statement, parameters).fetchone()
+        return row
+
+    def _returned(self, statement: str, **parameters: object) -> tuple[Any, ...]:
+        row = self._one(statement, **parameters)
+        if row is None:
+            message = "the statement returned no row"
+            raise RuntimeError(message)
+        return row
+
+    def _all(self, statement: str, **parameters: object) -> list[tuple[Any, ...]]:
+        return self._connection.execute(statement, parameters).fetchall()
+
+
+def read_namespace(connection: sqlite3.Connection, name: NamespaceName) -> Namespace | None:
+    """A namespace with its channels, from either of the driver's connections."""
+    row = connection.execute(LISTINGS.find_namespace, {"name": name}).fetchone()
+    if row is None:
+        return None
+    return rows.namespace(row, connection.execute(LISTINGS.list_channels, {"namespace": row[0]}))
+
+
+def _identity(package: PackageId) -> dict[str, str]:
+    return {"namespace": package.namespace, "format": package.format, "package": package.name}

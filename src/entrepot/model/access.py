@@ -1,0 +1,239 @@
+"""Who asks, and what they may do.
+
+A *principal* holds *grants*: a role over a view and a pattern of packages.
+A *token* acts for a principal; its *scope*, if it has one, is a list of the same shape that narrows it.
+`Rights` is what is left: allowed by the principal's grants *and* by every scope on the way.
+"""
+
+from __future__ import annotations
+
+import secrets
+import zlib
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+
+from entrepot.model.errors import Invalid, Unauthenticated
+from entrepot.model.names import PackageName, PackagePattern, PrincipalName, View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Self
+
+
+class Action(StrEnum):
+    """One thing that somebody may be allowed to do."""
+
+    READ = "read"
+    PUBLISH = "publish"
+    """Add content; make new tags and versions; move the tags that the namespace lets move."""
+    OVERWRITE = "overwrite"
+    """Move a tag that the namespace does not let move. No right moves a version."""
+    DELETE = "delete"
+    DEPRECATE = "deprecate"
+    """Yank, deprecate, and take it back."""
+    PROMOTE = "promote"
+    """Open and close clearances."""
+    GOVERN = "govern"
+    """Change the namespace's rules and channels, and grant roles in it."""
+    AUDIT = "audit"
+    """Read the journal, the grants and the tokens."""
+    ADMINISTER = "administer"
+    """Create namespaces and principals; clear content without a policy."""
+
+
+class Role(StrEnum):
+    """A set of actions that people already have a word for."""
+
+    READER = "reader"
+    PUBLISHER = "publisher"
+    PROMOTER = "promoter"
+    MAINTAINER = "maintainer"
+    AUDITOR = "auditor"
+    ADMINISTRATOR = "administrator"
+
+    @property
+    def actions(self) -> frozenset[Action]:
+        """What the role allows."""
+        return _ACTIONS[self]
+
+
+_ACTIONS: Final = {
+    Role.READER: frozenset({Action.READ}),
+    Role.PUBLISHER: frozenset({Action.READ, Action.PUBLISH}),
+    Role.PROMOTER: frozenset({Action.READ, Action.PROMOTE}),
+    Role.MAINTAINER: frozenset(set(Action) - {Action.AUDIT, Action.ADMINISTER}),
+    Role.AUDITOR: frozenset({Action.READ, Action.AUDIT}),
+    Role.ADMINISTRATOR: frozenset(Action),
+}
+
+
+class PrincipalKind(StrEnum):
+    """Whether a person or a program asks."""
+
+    USER = "user"
+    ROBOT = "robot"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Somebody whom the registry knows."""
+
+    name: PrincipalName
+    kind: PrincipalKind
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """A role over the packages that a pattern names, seen through a view; ``view=None`` means everywhere.
+
+    A grant gives it to a principal, a scope narrows a token to it.
+    An allowance for ``acme`` covers its channels' views too; one for ``acme.prod`` covers that view alone.
+    """
+
+    role: Role
+    view: View | None = None
+    pattern: PackagePattern = PackagePattern()
+
+    def allows(self, action: Action, view: View | None, package: PackageName | None) -> bool:
+        """Whether *action* on *package* through *view* is within it.
+
+        ``view=None`` asks about the whole registry; ``package=None`` about the whole namespace.
+        """
+        if action not in self.role.actions:
+            return False
+        if self.view is not None and (view is None or not self.view.covers(view)):
+            return False
+        return self.pattern.text == "*" if package is None else self.pattern.matches(package)
+
+    def touches(self, view: View) -> bool:
+        """Whether it covers anything at all in *view*."""
+        return self.view is None or self.view.covers(view)
+
+    def covers(self, other: Allowance) -> bool:
+        """Whether whatever *other* allows is allowed by this one."""
+        if not other.role.actions <= self.role.actions:
+            return False
+        if self.view is not None and (other.view is None or not self.view.covers(other.view)):
+            return False
+        return self.pattern.covers(other.pattern)
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What a caller may do: every layer must allow it.
+
+    The first layer is the principal's grants, each further one the scope of a token on the way.
+    """
+
+    layers: tuple[tuple[Allowance, ...], ...] = ((),)
+
+    def allows(self, action: Action, view: View | None = None, package: PackageName | None = None) -> bool:
+        """Whether every layer allows *action* on *package* through *view*."""
+        for layer in self.layers:
+            for allowance in layer:
+                if allowance.allows(action, view, package):
+                    break
+            else:
+                return False
+        return True
+
+    def touches(self, view: View) -> bool:
+        """Whether there is anything in *view* that the caller may do."""
+        return all(any(allowance.touches(view) for allowance in layer) for layer in self.layers)
+
+    def covers(self, allowance: Allowance) -> bool:
+        """Whether the caller could hand *allowance* on."""
+        return all(any(held.covers(allowance) for held in layer) for layer in self.layers)
+
+    def narrowed(self, scope: Iterable[Allowance]) -> Rights:
+        """These rights, and no more than *scope*."""
+        return Rights((*self.layers, tuple(scope)))
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, on this request, with what rights."""
+
+    principal: Principal | None = None
+    """None for an anonymous caller."""
+    rights: Rights = Rights()
+    token_id: str | None = None
+    token_expires_at: datetime | None = None
+    unscoped: Rights | None = None
+    """The rights without the access token's own scope, when the request came with a scoped access token."""
+
+    @property
+    def name(self) -> str:
+        """What the journal and the log call the caller."""
+        return "anonymous" if self.principal is None else self.principal.name
+
+
+ANONYMOUS: Final = Caller()
+
+
+# --- tokens -----------------------------------------------------------------------------------------------------
+
+_BASE62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_RANDOM_LENGTH: Final = 30
+_CHECK_LENGTH: Final = 6
+
+
+class TokenKind(StrEnum):
+    """What a token is for: the second part of its text."""
+
+    ADMIN = "adm"
+    USER = "usr"
+    ROBOT = "bot"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSecret:
+    """A token's text, ``ent_<kind>_<30 base62><6 base62 CRC32>``: shown once, stored hashed.
+
+    The checksum lets a secret scanner, and a client with a typing error, tell a token from noise without asking us.
+    """
+
+    text: str
+
+    @classmethod
+    def generate(cls, kind: TokenKind) -> Self:
+        """Make a new one of 178 random bits."""
+        body = "".join(secrets.choice(_BASE62) for _ in range(_RANDOM_LENGTH))
+        return cls(f"ent_{kind}_{body}{_checksum(body)}")
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read what a client sent. Raises `Unauthenticated`, without repeating the text."""
+        prefix, _, rest = text.partition("_")
+        kind, _, tail = rest.partition("_")
+        body, check = tail[:_RANDOM_LENGTH], tail[_RANDOM_LENGTH:]
+        if prefix != "ent" or kind not in TokenKind or len(body) != _RANDOM_LENGTH or check != _checksum(body):
+            raise Unauthenticated("that is not one of this registry's tokens")
+        return cls(text)
+
+    @property
+    def hash(self) -> bytes:
+        """What is stored. 178 random bits need no slow hash."""
+        return sha256(self.text.encode()).digest()
+
+    def __repr__(self) -> str:
+        return f"TokenSecret({self.text[:8]}…)"
+
+
+def _checksum(body: str) -> str:
+    number, digits = zlib.crc32(body.encode("utf-8", "replace")), ""
+    for _ in range(_CHECK_LENGTH):
+        number, digit = divmod(number, 62)
+        digits = _BASE62[digit] + digits
+    return digits
+
+
+def parse_role(text: str) -> Role:
+    """Read a role's name. Raises `Invalid`."""
+    try:
+        return Role(text)
+    except ValueError:
+        raise Invalid(text, expected=", ".join(Role)) from None

@@ -1,0 +1,254 @@
+"""Everything that can be refused, as one protocol-free tree.
+
+An error carries facts, never prose for a protocol: its docstring is its default message, and a wire protocol
+renders it through its own table (`entrepot.wire.errors`).
+Misuse by our own code is `AssertionError` or `RuntimeError`, outside this tree, so that nobody maps a bug to 400.
+"""
+
+from __future__ import annotations
+
+
+class RegistryError(Exception):
+    """The registry refused."""
+
+    def __init__(self, subject: object = None, *, expected: object = None, actual: object = None) -> None:
+        super().__init__(subject)
+        self.subject = subject
+        self.expected = expected
+        self.actual = actual
+
+    @property
+    def summary(self) -> str:
+        """The sentence that the class stands for."""
+        return (type(self).__doc__ or "").partition("\n")[0]
+
+    def __str__(self) -> str:
+        message = self.summary
+        if self.subject is not None:
+            message = f"{message.rstrip('.')}: {self.subject}"
+        if self.expected is not None:
+            message += f" (expected {self.expected}" + (f", got {self.actual})" if self.actual is not None else ")")
+        return message
+
+
+# --- what can never succeed as sent -----------------------------------------------------------------------------
+
+
+class Invalid(RegistryError):
+    """The request cannot succeed as it was sent."""
+
+
+class InvalidName(Invalid):
+    """The name is not well formed."""
+
+
+class InvalidReference(Invalid):
+    """The tag or version is not well formed."""
+
+
+class InvalidDigest(Invalid):
+    """The digest is not well formed, or its algorithm is not supported."""
+
+
+class DigestMismatch(InvalidDigest):
+    """The content does not have the digest that was given."""
+
+
+class SizeMismatch(Invalid):
+    """The content does not have the size that was given."""
+
+
+class InvalidManifest(Invalid):
+    """The manifest is not valid."""
+
+
+class InvalidMetadata(Invalid):
+    """The metadata is not valid."""
+
+
+class InvalidRange(Invalid):
+    """The range does not fit the content."""
+
+
+class InvalidContentRange(InvalidRange):
+    """The chunk does not start where the upload stands."""
+
+
+class TooLarge(Invalid):
+    """The content is larger than allowed."""
+
+
+class TooMany(Invalid):
+    """The request names more things than allowed."""
+
+
+# --- who asks ---------------------------------------------------------------------------------------------------
+
+
+class Unauthenticated(RegistryError):
+    """Credentials are needed, or those that were sent are not valid."""
+
+
+class InsufficientScope(Unauthenticated):
+    """The access token does not cover this request; ask for one that does."""
+
+
+class Denied(RegistryError):
+    """You are known, and may not do this."""
+
+
+class PolicyDenied(Denied):
+    """A policy refuses this."""
+
+
+class Quarantined(Denied):
+    """The content is quarantined."""
+
+
+class ReadOnly(Denied):
+    """This view is read-only."""
+
+
+class Protected(Denied):
+    """The content is in use and cannot be removed."""
+
+
+# --- what is not there, or not for the caller to know -----------------------------------------------------------
+
+
+class NotFound(RegistryError):
+    """There is no such thing, or it is not for you to know."""
+
+
+class NamespaceUnknown(NotFound):
+    """There is no such namespace, or it is not for you to know."""
+
+
+class ChannelUnknown(NotFound):
+    """The namespace has no such channel."""
+
+
+class PackageUnknown(NotFound):
+    """There is no such package, or it is not for you to know."""
+
+
+class ReferenceUnknown(NotFound):
+    """The package has no such tag or version."""
+
+
+class ArtifactUnknown(ReferenceUnknown):
+    """The package has no such artifact."""
+
+
+class FileUnknown(NotFound):
+    """The version has no such file."""
+
+
+class BlobUnknown(NotFound):
+    """The package has no such blob."""
+
+
+class LinkUnknown(BlobUnknown):
+    """The manifest links content that the package does not have."""
+
+
+class UploadUnknown(NotFound):
+    """There is no such upload, or it has ended."""
+
+
+class PrincipalUnknown(NotFound):
+    """There is no such principal."""
+
+
+class TokenUnknown(NotFound):
+    """There is no such token."""
+
+
+class GrantUnknown(NotFound):
+    """There is no such grant."""
+
+
+class RouteUnknown(NotFound):
+    """There is nothing at this address."""
+
+
+class MethodNotAllowed(RegistryError):
+    """The address does not take this method."""
+
+
+# --- what is true now and may change ----------------------------------------------------------------------------
+
+
+class Conflict(RegistryError):
+    """The registry's present state does not allow this."""
+
+
+class VersionExists(Conflict):
+    """The version exists, or once existed, with other content."""
+
+
+class VersionSealed(VersionExists):
+    """The version is sealed and takes no more files."""
+
+
+class TagImmutable(Conflict):
+    """The namespace's rules do not let this tag move."""
+
+
+class NameTaken(Conflict):
+    """The name is taken."""
+
+
+class UploadBusy(Conflict):
+    """Another request is writing to this upload."""
+
+
+class StaleRevision(Conflict):
+    """The content has changed since you read it."""
+
+
+class QuotaExceeded(Conflict):
+    """The namespace has no room left."""
+
+
+# --- what is wrong with us or with others -----------------------------------------------------------------------
+
+
+class RateLimited(RegistryError):
+    """Too many requests; try again later."""
+
+    def __init__(self, subject: object = None, *, after: int) -> None:
+        super().__init__(subject)
+        self.after = after
+
+
+class UpstreamUnavailable(RegistryError):
+    """The upstream registry does not answer."""
+
+
+class UpstreamInvalid(RegistryError):
+    """The upstream registry answered with something that is not valid."""
+
+
+class Unavailable(RegistryError):
+    """The registry cannot do this just now; try again later."""
+
+    def __init__(self, subject: object = None, *, after: int = 5) -> None:
+        super().__init__(subject)
+        self.after = after
+
+
+class StorageFull(Unavailable):
+    """The registry has no room left on its storage."""
+
+
+class StorageReadOnly(Unavailable):
+    """The registry's storage does not accept writes."""
+
+
+class Disconnected(RegistryError):
+    """The client went away before the request was complete."""
+
+
+class Corrupt(RegistryError):
+    """Stored content is not what it was."""

@@ -1,0 +1,267 @@
+"""Past-tense facts: what the journal is made of.
+
+Every accepted change appends exactly one (I5). Their types are CloudEvents names,
+``dev.entrepot.<noun>.<past-tense verb>.v1``; a field is added, never renamed or taken away.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from hashlib import sha256
+from typing import Final
+
+import msgspec
+
+from entrepot.model.position import Position
+
+
+class Event(msgspec.Struct, frozen=True, tag_field="type", omit_defaults=True, kw_only=True):
+    """What happened. `namespace` and `package` say where, if anywhere."""
+
+    namespace: str | None = None
+    package: str | None = None
+    """``<format>/<name>``."""
+
+    @property
+    def type(self) -> str:
+        """Its CloudEvents type."""
+        return str(self.__struct_config__.tag)
+
+
+# --- namespaces and who may ---
+
+
+class NamespaceCreated(Event, frozen=True, tag="dev.entrepot.namespace.created.v1"):
+    """A team or tenant got its place."""
+
+    public: bool = False
+
+
+class NamespaceChanged(Event, frozen=True, tag="dev.entrepot.namespace.changed.v1"):
+    """A namespace's rules changed; the new values."""
+
+    public: bool
+    movable: tuple[str, ...]
+    versions: tuple[str, ...]
+
+
+class ChannelsChanged(Event, frozen=True, tag="dev.entrepot.channels.changed.v1"):
+    """A namespace's channels changed; all of them, in order."""
+
+    channels: tuple[str, ...]
+
+
+class PrincipalCreated(Event, frozen=True, tag="dev.entrepot.principal.created.v1"):
+    """Somebody became known."""
+
+    principal: str
+    kind: str
+
+
+class PrincipalDisabled(Event, frozen=True, tag="dev.entrepot.principal.disabled.v1"):
+    """Somebody may do nothing any more."""
+
+    principal: str
+
+
+class GrantAdded(Event, frozen=True, tag="dev.entrepot.grant.added.v1"):
+    """A principal got a role."""
+
+    principal: str
+    role: str
+    view: str | None = None
+    pattern: str = "*"
+
+
+class GrantRemoved(Event, frozen=True, tag="dev.entrepot.grant.removed.v1"):
+    """A principal lost a role."""
+
+    principal: str
+    role: str
+    view: str | None = None
+    pattern: str = "*"
+
+
+class TokenCreated(Event, frozen=True, tag="dev.entrepot.token.created.v1"):
+    """A principal got a token (its secret is nowhere)."""
+
+    token: str
+    label: str
+    principal: str
+    parent: str | None = None
+    expires_at: datetime | None = None
+
+
+class TokenRevoked(Event, frozen=True, tag="dev.entrepot.token.revoked.v1"):
+    """A token, and all that were minted from it, stopped working."""
+
+    token: str
+    principal: str
+
+
+# --- content ---
+
+
+class BlobAdded(Event, frozen=True, tag="dev.entrepot.blob.added.v1"):
+    """Some bytes are now in a package."""
+
+    digest: str
+    size: int
+    mounted_from: str | None = None
+
+
+class BlobDeleted(Event, frozen=True, tag="dev.entrepot.blob.deleted.v1"):
+    """Some bytes are no longer in a package."""
+
+    digest: str
+
+
+class ArtifactPublished(Event, frozen=True, tag="dev.entrepot.artifact.published.v1"):
+    """An artifact entered a package, or names were given to one that was there."""
+
+    digest: str
+    media_type: str
+    artifact_type: str | None = None
+    subject: str | None = None
+    references: tuple[str, ...] = ()
+
+
+class ArtifactDeleted(Event, frozen=True, tag="dev.entrepot.artifact.deleted.v1"):
+    """An artifact left a package, with the names that meant it."""
+
+    digest: str
+    references: tuple[str, ...] = ()
+
+
+class ReferenceDeleted(Event, frozen=True, tag="dev.entrepot.reference.deleted.v1"):
+    """A tag or version is no longer there. A version's name stays used up (I4)."""
+
+    kind: str
+    name: str
+    digest: str
+
+
+class VersionSealed(Event, frozen=True, tag="dev.entrepot.version.sealed.v1"):
+    """A version takes no more files."""
+
+    version: str
+    digest: str
+
+
+class VersionYanked(Event, frozen=True, tag="dev.entrepot.version.yanked.v1"):
+    """Nobody should newly pick this version; who has it may keep it."""
+
+    version: str
+    reason: str = ""
+
+
+class VersionUnyanked(Event, frozen=True, tag="dev.entrepot.version.unyanked.v1"):
+    """A yank was taken back."""
+
+    version: str
+
+
+class VersionDeprecated(Event, frozen=True, tag="dev.entrepot.version.deprecated.v1"):
+    """There is something better than this version."""
+
+    version: str
+    reason: str = ""
+
+
+class VersionUndeprecated(Event, frozen=True, tag="dev.entrepot.version.undeprecated.v1"):
+    """A deprecation was taken back."""
+
+    version: str
+
+
+class ClearanceOpened(Event, frozen=True, tag="dev.entrepot.clearance.opened.v1"):
+    """An artifact, with all that it contains and its referrers, may be seen through a channel's view."""
+
+    channel: str
+    digest: str
+    reason: str = ""
+
+
+class ClearanceClosed(Event, frozen=True, tag="dev.entrepot.clearance.closed.v1"):
+    """An artifact may no longer be seen through a channel's view."""
+
+    channel: str
+    digest: str
+    reason: str = ""
+
+
+AnyEvent = (
+    NamespaceCreated
+    | NamespaceChanged
+    | ChannelsChanged
+    | PrincipalCreated
+    | PrincipalDisabled
+    | GrantAdded
+    | GrantRemoved
+    | TokenCreated
+    | TokenRevoked
+    | BlobAdded
+    | BlobDeleted
+    | ArtifactPublished
+    | ArtifactDeleted
+    | ReferenceDeleted
+    | VersionSealed
+    | VersionYanked
+    | VersionUnyanked
+    | VersionDeprecated
+    | VersionUndeprecated
+    | ClearanceOpened
+    | ClearanceClosed
+)
+"""All of them; `decode` tells them apart by their type."""
+
+
+ACCESS_EVENTS: Final = (
+    NamespaceCreated,
+    NamespaceChanged,
+    PrincipalCreated,
+    PrincipalDisabled,
+    GrantAdded,
+    GrantRemoved,
+    TokenCreated,
+    TokenRevoked,
+)
+"""Those that change who may do what."""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """An event in its place: who did it, when, and the hash that ties it to all before it."""
+
+    position: Position
+    at: datetime
+    actor: str
+    event: Event
+    content: bytes
+    """The event exactly as it was appended, as `hash` has it."""
+    hash: bytes
+
+
+GENESIS: Final = sha256(b"entrepot journal v1").digest()
+"""What the first entry's hash is tied to."""
+
+_ENCODER: Final = msgspec.json.Encoder(order="sorted")
+_DECODER: Final = msgspec.json.Decoder(AnyEvent)
+
+
+def encode(event: Event) -> bytes:
+    """The event's canonical bytes: JSON with sorted keys."""
+    return _ENCODER.encode(event)
+
+
+def decode(content: bytes | str) -> Event:
+    """Read what `encode` wrote."""
+    return _DECODER.decode(content)
+
+
+def chain(previous: bytes, position: Position, at: datetime, *, actor: str, content: bytes) -> bytes:
+    """The hash of an entry: over the hash before it and all that it says. Each field is preceded by its length."""
+    digest = sha256(previous)
+    for field in (str(position).encode(), at.isoformat(timespec="microseconds").encode(), actor.encode(), content):
+        digest.update(len(field).to_bytes(8, "big"))
+        digest.update(field)
+    return digest.digest()

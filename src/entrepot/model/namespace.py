@@ -1,0 +1,28 @@
+"""Who owns: namespaces and their channels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from entrepot.model.names import ChannelName
+from entrepot.model.reference import TagRules
+
+if TYPE_CHECKING:
+    from entrepot.model.names import NamespaceName
+    from entrepot.model.position import Position
+
+DEFAULT_CHANNELS: Final = (ChannelName("dev"), ChannelName("staging"), ChannelName("prod"))
+"""The stages that a new namespace has, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """A team or tenant: the boundary of permission, policy and quota."""
+
+    name: NamespaceName
+    public: bool = False
+    """Whether anybody may read it without credentials."""
+    rules: TagRules = TagRules()
+    channels: tuple[ChannelName, ...] = DEFAULT_CHANNELS
+    revision: Position | None = None

@@ -1,0 +1,245 @@
+"""Lists of what is there, as far as the caller may know and the view shows, a page at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from entrepot.model.access import Action
+from entrepot.model.artifact import Artifact
+from entrepot.model.digest import Digest
+from entrepot.model.errors import InvalidManifest, NamespaceUnknown, PackageUnknown, Unauthenticated
+from entrepot.model.names import ReferenceName, View
+from entrepot.model.position import START
+from entrepot.operations import access
+from entrepot.ports.catalog import ArtifactSummary
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from entrepot.model.access import Caller
+    from entrepot.model.events import Entry
+    from entrepot.model.names import NamespaceName, PackageId
+    from entrepot.model.namespace import Namespace
+    from entrepot.model.position import Position
+    from entrepot.model.reference import Reference, ReferenceKind
+    from entrepot.operations.registry import Registry
+    from entrepot.ports.catalog import Clearance, Hit, PackageRow
+
+_SCAN = 1_000
+"""How many rows are read at once when the caller may see only some of them."""
+
+
+async def list_namespaces(registry: Registry, caller: Caller, *, after: str = "", limit: int) -> Sequence[Namespace]:
+    """A page of the namespaces that the caller may know."""
+    found: list[Namespace] = []
+    while len(found) < limit:
+        page = await registry.catalog.list_namespaces(after=after, limit=_SCAN)
+        found += [each for each in page if each.public or caller.rights.touches(View(each.name))]
+        if len(page) < _SCAN:
+            break
+        after = page[-1].name
+    return found[:limit]
+
+
+async def list_packages(
+    registry: Registry,
+    caller: Caller,
+    *,
+    namespace: NamespaceName | None = None,
+    format: str | None = None,  # noqa: A002 (our word for it)
+    after: PackageId | None = None,
+    limit: int,
+) -> Sequence[PackageRow]:
+    """A page of the packages that the caller may read, by namespace, format and name."""
+    found: list[PackageRow] = []
+    public: dict[NamespaceName, bool] = {}
+    while len(found) < limit:
+        page = await registry.catalog.list_packages(namespace=namespace, format=format, after=after, limit=_SCAN)
+        for row in page:
+            owner = row.id.namespace
+            if owner not in public:
+                known = await registry.catalog.find_namespace(owner)
+                public[owner] = known is not None and known.public
+            if access.may_read(caller, View(owner), row.id, public=public[owner]):
+                found.append(row)
+        if len(page) < _SCAN:
+            break
+        after = page[-1].id
+    return found[:limit]
+
+
+async def find_package(registry: Registry, caller: Caller, view: View, package: PackageId) -> PackageRow:
+    """The package with its revision. Raises `PackageUnknown`, `Unauthenticated`, `InsufficientScope`."""
+    await access.require_read(registry, caller, view, package)
+    found = await registry.catalog.find_package(view, package)
+    if found is None:
+        raise PackageUnknown(f"{view}/{package.name}")
+    return found
+
+
+async def list_references(
+    registry: Registry,
+    caller: Caller,
+    view: View,
+    package: PackageId,
+    *,
+    kind: ReferenceKind | None = None,
+    after: str = "",
+    limit: int,
+) -> Sequence[Reference]:
+    """A page of a package's names, in byte order. Raises like `find_package`."""
+    found = await registry.catalog.list_references(view, package, kind=kind, after=after, limit=limit)
+    if found:
+        await access.require_read(registry, caller, view, package)
+    else:
+        await find_package(registry, caller, view, package)
+    return found
+
+
+async def list_history(
+    registry: Registry, caller: Caller, package: PackageId, name: ReferenceName
+) -> Sequence[Reference]:
+    """All that a name ever meant, oldest first. Raises like `find_package`."""
+    await find_package(registry, caller, View(package.namespace), package)
+    return await registry.catalog.list_history(package, name)
+
+
+async def list_artifacts(
+    registry: Registry, caller: Caller, view: View, package: PackageId, *, after: Position = START, limit: int
+) -> Sequence[ArtifactSummary]:
+    """A page of a package's artifacts, in the order they came. Raises like `find_package`."""
+    await find_package(registry, caller, view, package)
+    return await registry.catalog.list_artifacts(view, package, after=after, limit=limit)
+
+
+async def list_referrers(
+    registry: Registry,
+    caller: Caller,
+    view: View,
+    package: PackageId,
+    subject: Digest,
+    *,
+    artifact_type: str | None = None,
+    after: str = "",
+    limit: int,
+) -> Sequence[ArtifactSummary]:
+    """A page of the artifacts that refer to *subject*, by digest; empty when there is no such package.
+
+    OCI distribution 1.1, "Listing Referrers": those that clients listed under the fallback tag are folded in, but
+    each is described by its own manifest, because what clients wrote there is often wrong.
+
+    Raises `Unauthenticated`, `InsufficientScope`, `PackageUnknown`.
+    """
+    await access.require_read(registry, caller, view, package)
+    found = await registry.catalog.list_referrers(
+        view, package, subject, artifact_type=artifact_type, after=after, limit=limit
+    )
+    known = {summary.digest for summary in found}
+    folded = [
+        summary
+        for summary in await _fallback_referrers(registry, view, package, subject)
+        if summary.digest not in known
+        and str(summary.digest) > after
+        and artifact_type in (None, summary.artifact_type)
+    ]
+    return sorted([*found, *folded], key=lambda summary: str(summary.digest))[:limit] if folded else found
+
+
+async def _fallback_referrers(
+    registry: Registry, view: View, package: PackageId, subject: Digest
+) -> Sequence[ArtifactSummary]:
+    """What the index under the tag ``<algorithm>-<hex>`` lists and the package has, where it names no subject itself."""
+    tag = ReferenceName(f"{subject.algorithm}-{subject.hex}"[:128])
+    listed = await registry.catalog.find_artifact(view, package, name=tag)
+    if listed is None:
+        return []
+    try:
+        index = Artifact.parse(listed.content, listed.media_type, digest=listed.digest)
+    except InvalidManifest:
+        return []
+    found = []
+    for link in index.links if index.is_index else ():
+        stored = await registry.catalog.find_artifact(view, package, digest=link.target.digest)
+        if stored is None:
+            continue
+        artifact = Artifact.parse(stored.content, stored.media_type, digest=stored.digest)
+        if artifact.subject is None:
+            found.append(
+                ArtifactSummary(
+                    digest=stored.digest,
+                    size=len(stored.content),
+                    media_type=stored.media_type,
+                    artifact_type=artifact.effective_type,
+                    annotations=dict(artifact.annotations),
+                    published_position=START,
+                    published_at=registry.clock.now(),
+                )
+            )
+    return found
+
+
+async def list_clearances(
+    registry: Registry, caller: Caller, package: PackageId, *, history: bool = False
+) -> Sequence[Clearance]:
+    """What of a package is cleared, and for which channel. Raises like `find_package`."""
+    await find_package(registry, caller, View(package.namespace), package)
+    return await registry.catalog.list_clearances(package, history=history)
+
+
+async def list_entries(
+    registry: Registry, caller: Caller, *, after: Position, limit: int, namespace: NamespaceName | None = None
+) -> Sequence[Entry]:
+    """A page of the journal: for an auditor of the registry, or of the namespace.
+
+    Raises `Unauthenticated`, `Denied`, `NamespaceUnknown`.
+    """
+    view = None if namespace is None else View(namespace)
+    if not caller.rights.allows(Action.AUDIT, view):
+        if caller.principal is not None and view is not None and not caller.rights.touches(view):
+            raise NamespaceUnknown(namespace)
+        access.require_anywhere(caller, Action.AUDIT, view)
+    return await registry.catalog.list_entries(after=after, limit=limit, namespace=namespace)
+
+
+_KEYS = {
+    "commit": "org.opencontainers.image.revision",
+    "repository": "org.opencontainers.image.source",
+    "source": "org.opencontainers.image.source",
+    "version": "org.opencontainers.image.version",
+    "created": "org.opencontainers.image.created",
+    "build": "dev.entrepot.build.id",
+    "builder": "dev.entrepot.build.builder",
+}
+"""What people may write before the colon of a search."""
+
+
+async def search(registry: Registry, caller: Caller, query: str, *, limit: int) -> Sequence[Hit]:
+    """Artifacts by where they came from (``commit:abc``, ``repository:…``, ``build:…``) or by name or digest.
+
+    Newest first; a value matches what begins with it.
+    """
+    word, colon, text = query.partition(":")
+    key = _KEYS.get(word) if colon else None
+    text = query if key is None else text
+    if not text.strip():
+        return []
+    readable = await list_namespaces(registry, caller, limit=100_000)
+    if not readable and caller.principal is None:
+        raise Unauthenticated
+    found: list[Hit] = []
+    offset = 0
+    public = {namespace.name for namespace in readable if namespace.public}
+    names = None if caller.rights.allows(Action.READ) else [namespace.name for namespace in readable]
+    while len(found) < limit:
+        page = await registry.catalog.search(key=key, text=text, namespaces=names, limit=_SCAN, offset=offset)
+        found += [
+            hit
+            for hit in page
+            if access.may_read(
+                caller, View(hit.package.namespace), hit.package, public=hit.package.namespace in public
+            )
+        ]
+        if len(page) < _SCAN:
+            break
+        offset += _SCAN
+    return found[:limit]

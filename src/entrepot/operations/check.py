@@ -1,0 +1,83 @@
+"""Is the world sound? Every invariant, asked of what is stored.
+
+The rows answer for themselves (`Catalog.violations`); here the bytes are compared with the rows (I1) and the journal
+with its hashes (I5, I6).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from entrepot.model.events import GENESIS, chain
+from entrepot.model.position import START
+from entrepot.operations.scrub import scrub
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from entrepot.operations.registry import Registry
+
+INVARIANTS = {
+    "I1": "A present blob has durable bytes that hash to its digest.",
+    "I2": "An artifact's links are present members of the package it enters.",
+    "I3": "A reference names an artifact that is a member of its own package.",
+    "I4": "A sealed version never changes, an open one only gains files, and a version's name is never reused.",
+    "I5": "Every accepted change has exactly one event, in the same transaction, appended last.",
+    "I6": "A reader that has seen position n never later finds a new event before it.",
+    "I7": "No byte is served but through a membership that the caller may read.",
+    "I8": "Deletion runs the other way: references, memberships, artifacts, blobs, bytes.",
+    "I9": "Nothing reachable is condemned; a referrer lives as long as its subject.",
+    "I10": "Followers change the registry only by calling operations; each is idempotent.",
+    "I11": "An index document is a function of package and view at its revision.",
+}
+"""What `check` promises, by number; docs/design/invariants.md says why and how each is kept."""
+
+_PAGE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """Something that is not as it must be."""
+
+    invariant: str
+    problem: str
+
+
+async def check(registry: Registry, *, read_bytes: bool = False) -> list[Violation]:
+    """Every violation of every invariant. *read_bytes* reads each blob again instead of asking its size alone."""
+    found = [Violation(*violation) for violation in await registry.catalog.violations()]
+    blobs = _read_blobs(registry) if read_bytes else _size_blobs(registry)
+    found += [Violation("I1", problem) async for problem in blobs]
+    found += [violation async for violation in _check_journal(registry)]
+    return found
+
+
+async def _read_blobs(registry: Registry) -> AsyncIterator[str]:
+    async for blob in scrub(registry):
+        if blob.problem is not None:
+            yield f"{blob.digest}: {blob.problem}"
+
+
+async def _size_blobs(registry: Registry) -> AsyncIterator[str]:
+    after = ""
+    while page := await registry.catalog.iter_blobs(after=after, limit=_PAGE):
+        for digest, size, content in page:
+            actual = await registry.blobs.size(digest) if content is None else len(content)
+            if actual is None:
+                yield f"{digest}: its bytes are not in the blob store"
+            elif actual != size:
+                yield f"{digest}: has {actual} bytes, {size} were promised"
+        after = str(page[-1][0])
+
+
+async def _check_journal(registry: Registry) -> AsyncIterator[Violation]:
+    position, previous = START, GENESIS
+    while page := await registry.catalog.list_entries(after=position, limit=_PAGE):
+        for entry in page:
+            if entry.position != position + 1:
+                yield Violation("I6", f"position {position} is followed by {entry.position}")
+            expected = chain(previous, entry.position, entry.at, actor=entry.actor, content=entry.content)
+            if entry.hash != expected:
+                yield Violation("I5", f"entry {entry.position} is not what was appended")
+            position, previous = entry.position, entry.hash

@@ -1,0 +1,110 @@
+"""Take names, artifacts and blobs out of a package.
+
+Nothing that is in use goes: not what another artifact of the package links (I2), not what a channel clears (I9).
+Bytes stay until nobody can reach them; removing them is the collector's work (I8).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from entrepot.model.access import Action
+from entrepot.model.errors import ArtifactUnknown, BlobUnknown, PackageUnknown, Protected, ReferenceUnknown
+from entrepot.model.events import ArtifactDeleted, BlobDeleted, ReferenceDeleted
+from entrepot.model.names import View
+from entrepot.model.reference import ReferenceKind
+from entrepot.operations import access
+
+if TYPE_CHECKING:
+    from entrepot.model.access import Caller
+    from entrepot.model.digest import Digest
+    from entrepot.model.names import PackageId, ReferenceName
+    from entrepot.operations.registry import Registry
+    from entrepot.ports.catalog import Transaction
+
+
+async def delete_reference(registry: Registry, caller: Caller, package: PackageId, name: ReferenceName) -> None:
+    """Delete a tag or a version, and leave the artifact. A version's name stays used up (I4).
+
+    Raises `ReferenceUnknown`, `PackageUnknown`, `Protected`, or what `access.require` raises.
+    """
+    await _require_known(registry, caller, package)
+
+    def change(transaction: Transaction) -> None:
+        reference = transaction.find_reference(package, name)
+        if reference is None:
+            raise ReferenceUnknown(name)
+        if reference.kind is ReferenceKind.VERSION:
+            _require_not_cleared(transaction, package, reference.digest)
+        transaction.end_reference(package, name)
+        transaction.append(
+            caller.name,
+            ReferenceDeleted(
+                namespace=package.namespace,
+                package=package.path,
+                kind=reference.kind,
+                name=name,
+                digest=str(reference.digest),
+            ),
+        )
+
+    await registry.catalog.write(change)
+
+
+async def delete_artifact(registry: Registry, caller: Caller, package: PackageId, digest: Digest) -> None:
+    """Delete an artifact with all its names. Its referrers stay.
+
+    Raises `ArtifactUnknown`, `PackageUnknown`, `Protected`, or what `access.require` raises.
+    """
+    await _require_known(registry, caller, package)
+
+    def change(transaction: Transaction) -> None:
+        if not transaction.has_artifact(package, digest):
+            raise ArtifactUnknown(digest)
+        _require_not_cleared(transaction, package, digest)
+        if (holder := transaction.linked_by(package, digest, artifact=True)) is not None:
+            raise Protected(digest, expected=f"{holder}, which contains it, to be deleted first")
+        names = tuple(reference.name for reference in transaction.names_of(package, digest))
+        for name in names:
+            transaction.end_reference(package, name)
+        transaction.remove_member(package, digest, artifact=True)
+        transaction.append(
+            caller.name,
+            ArtifactDeleted(
+                namespace=package.namespace, package=package.path, digest=str(digest), references=names
+            ),
+        )
+
+    await registry.catalog.write(change)
+
+
+async def delete_blob(registry: Registry, caller: Caller, package: PackageId, digest: Digest) -> None:
+    """Take a blob out of a package.
+
+    Raises `BlobUnknown`, `PackageUnknown`, `Protected`, or what `access.require` raises.
+    """
+    await _require_known(registry, caller, package)
+
+    def change(transaction: Transaction) -> None:
+        if not transaction.has_member(package, digest):
+            raise BlobUnknown(digest)
+        if (holder := transaction.linked_by(package, digest, artifact=False)) is not None:
+            raise Protected(digest, expected=f"{holder}, which needs it, to be deleted first")
+        if not transaction.remove_member(package, digest, artifact=False):
+            raise BlobUnknown(digest)
+        transaction.append(
+            caller.name, BlobDeleted(namespace=package.namespace, package=package.path, digest=str(digest))
+        )
+
+    await registry.catalog.write(change)
+
+
+async def _require_known(registry: Registry, caller: Caller, package: PackageId) -> None:
+    await access.require(registry, caller, Action.DELETE, package)
+    if await registry.catalog.find_package(View(package.namespace), package) is None:
+        raise PackageUnknown(f"{package.namespace}/{package.name}")
+
+
+def _require_not_cleared(transaction: Transaction, package: PackageId, digest: Digest) -> None:
+    if (channel := transaction.cleared_for(package, digest)) is not None:
+        raise Protected(digest, expected=f"its clearance for {channel} to be closed first")

@@ -1,0 +1,114 @@
+"""Make namespaces, and set their rules and channels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from entrepot.model.access import Action
+from entrepot.model.errors import Denied, Invalid, NamespaceUnknown, NameTaken, Unauthenticated
+from entrepot.model.events import ChannelsChanged, NamespaceChanged, NamespaceCreated
+from entrepot.model.names import View
+from entrepot.model.namespace import Namespace
+from entrepot.operations import access
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from entrepot.model.access import Caller
+    from entrepot.model.names import ChannelName, NamespaceName
+    from entrepot.model.reference import TagRules
+    from entrepot.operations.registry import Registry
+    from entrepot.ports.catalog import Transaction
+
+_MAX_CHANNELS = 20
+
+
+async def create_namespace(registry: Registry, caller: Caller, name: NamespaceName, *, public: bool) -> Namespace:
+    """Create a namespace. Raises `NameTaken`, `Unauthenticated`, `Denied`."""
+    access.require_anywhere(caller, Action.ADMINISTER)
+    if name in registry.formats:
+        raise NameTaken(name, expected="a name that is not a format's")
+    namespace = Namespace(name=name, public=public)
+
+    def change(transaction: Transaction) -> Namespace:
+        if not transaction.add_namespace(namespace):
+            raise NameTaken(name)
+        transaction.append(caller.name, NamespaceCreated(namespace=name, public=public))
+        return namespace
+
+    return await registry.catalog.write(change)
+
+
+async def read_namespace(registry: Registry, caller: Caller, name: NamespaceName) -> Namespace:
+    """The namespace, for whoever may do anything in it. Raises `NamespaceUnknown`, `Unauthenticated`."""
+    namespace = await registry.catalog.find_namespace(name)
+    if namespace is not None and (namespace.public or caller.rights.touches(View(name))):
+        return namespace
+    if caller.principal is None:
+        raise Unauthenticated
+    raise NamespaceUnknown(name)
+
+
+async def set_namespace(
+    registry: Registry,
+    caller: Caller,
+    name: NamespaceName,
+    *,
+    public: bool | None = None,
+    rules: TagRules | None = None,
+) -> Namespace:
+    """Change who may read a namespace, or its rules for tags. Raises `NamespaceUnknown`, `Unauthenticated`, `Denied`."""
+    await _require_govern(registry, caller, name)
+
+    def change(transaction: Transaction) -> Namespace:
+        old = transaction.find_namespace(name)
+        if old is None:
+            raise NamespaceUnknown(name)
+        new = replace(old, public=old.public if public is None else public, rules=rules or old.rules)
+        if new != old:
+            transaction.set_namespace(new)
+            transaction.append(
+                caller.name,
+                NamespaceChanged(
+                    namespace=name,
+                    public=new.public,
+                    movable=tuple(str(pattern) for pattern in new.rules.movable),
+                    versions=tuple(str(pattern) for pattern in new.rules.versions),
+                ),
+            )
+        return new
+
+    return await registry.catalog.write(change)
+
+
+async def set_channels(
+    registry: Registry, caller: Caller, name: NamespaceName, channels: Sequence[ChannelName]
+) -> Namespace:
+    """Replace a namespace's channels, given in order; one that clears something must stay.
+
+    Raises `NamespaceUnknown`, `Invalid`, `Protected`, `Unauthenticated`, `Denied`.
+    """
+    await _require_govern(registry, caller, name)
+    if len(set(channels)) != len(channels) or len(channels) > _MAX_CHANNELS:
+        raise Invalid("channels", expected=f"at most {_MAX_CHANNELS}, each once")
+
+    def change(transaction: Transaction) -> Namespace:
+        old = transaction.find_namespace(name)
+        if old is None:
+            raise NamespaceUnknown(name)
+        if old.channels != tuple(channels):
+            transaction.set_channels(name, channels)
+            transaction.append(caller.name, ChannelsChanged(namespace=name, channels=tuple(channels)))
+        return replace(old, channels=tuple(channels))
+
+    return await registry.catalog.write(change)
+
+
+async def _require_govern(registry: Registry, caller: Caller, name: NamespaceName) -> None:
+    """Conceal the namespace from who may do nothing in it, refuse who may do less."""
+    await read_namespace(registry, caller, name)
+    if not caller.rights.allows(Action.GOVERN, View(name)):
+        if caller.principal is None:
+            raise Unauthenticated
+        raise Denied(f"{caller.name} may not {Action.GOVERN} {name}")

@@ -1,0 +1,179 @@
+"""Make an artifact part of a package, and give it names: the one write path of every format.
+
+A request is authenticated and parsed by the wire; here it is authorised, its bytes are stored already (`upload`),
+and one transaction does the rest: content, links (I2), membership, names (I3, I4), the event (I5).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from entrepot.model.access import Action
+from entrepot.model.errors import (
+    LinkUnknown,
+    NamespaceUnknown,
+    TagImmutable,
+    TooLarge,
+    TooMany,
+    VersionExists,
+    VersionSealed,
+)
+from entrepot.model.events import ArtifactPublished
+from entrepot.model.names import View
+from entrepot.model.reference import Reference, ReferenceKind
+from entrepot.operations import access
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from entrepot.model.access import Caller
+    from entrepot.model.artifact import Artifact
+    from entrepot.model.names import PackageId, ReferenceName
+    from entrepot.model.namespace import Namespace
+    from entrepot.operations.registry import Registry
+    from entrepot.operations.upload import StoredBlob
+    from entrepot.ports.catalog import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What is to be published: an artifact, the names it shall have, and blobs that enter the package with it."""
+
+    artifact: Artifact
+    names: tuple[tuple[ReferenceName, ReferenceKind], ...] = ()
+    blobs: tuple[StoredBlob, ...] = ()
+    sealed: bool = True
+    """Whether its versions are complete: a sealed one never changes, an open one may still gain files."""
+
+
+async def publish(registry: Registry, caller: Caller, package: PackageId, draft: Draft) -> Artifact:
+    """Publish *draft* in *package*. Publishing the same again is not an error, and no event.
+
+    Raises `LinkUnknown`, `TooLarge`, `TooMany`, `NamespaceUnknown`, `VersionExists`, `VersionSealed`, `TagImmutable`,
+    or what `access.require` raises.
+    """
+    return await publish_composed(registry, caller, package, lambda _: draft)
+
+
+async def publish_composed(
+    registry: Registry, caller: Caller, package: PackageId, compose: Callable[[Transaction], Draft]
+) -> Artifact:
+    """Publish what *compose* makes of the package's present state, inside the same transaction.
+
+    So two writers that each add a file to one version both succeed, whatever their order.
+    """
+    await access.require(registry, caller, Action.PUBLISH, package)
+    may_overwrite = caller.rights.allows(Action.OVERWRITE, View(package.namespace), package.name)
+
+    def change(transaction: Transaction) -> Artifact:
+        namespace = transaction.find_namespace(package.namespace)
+        if namespace is None:
+            raise NamespaceUnknown(package.namespace)
+        draft = compose(transaction)
+        _check_limits(registry, draft)
+        changed = _add_content(transaction, package, draft)
+        named = tuple(
+            name
+            for name, kind in draft.names
+            if _give_name(transaction, namespace, package, draft, name, kind=kind, may_overwrite=may_overwrite)
+        )
+        if changed or named:
+            transaction.append(caller.name, _event(package, draft.artifact, named))
+        return draft.artifact
+
+    return await registry.catalog.write(change)
+
+
+def _check_limits(registry: Registry, draft: Draft) -> None:
+    if len(draft.artifact.content) > registry.limits.manifest_size:
+        raise TooLarge(
+            "manifest",
+            expected=f"at most {registry.limits.manifest_size} bytes",
+            actual=len(draft.artifact.content),
+        )
+    if len(draft.names) > registry.limits.tags_per_manifest:
+        raise TooMany("tags", expected=f"at most {registry.limits.tags_per_manifest}", actual=len(draft.names))
+
+
+def _add_content(transaction: Transaction, package: PackageId, draft: Draft) -> bool:
+    """Bytes, then rows, then membership; whether the package has something new."""
+    for blob in draft.blobs:
+        transaction.keep_blob(blob.digest, blob.size, blob.content)
+        transaction.add_blob_member(package, blob.digest)
+    artifact = draft.artifact
+    if missing := transaction.missing_members(package, artifact):
+        raise LinkUnknown(missing[0])
+    transaction.keep_artifact(artifact)
+    return transaction.add_artifact_member(package, artifact.digest)
+
+
+def _give_name(
+    transaction: Transaction,
+    namespace: Namespace,
+    package: PackageId,
+    draft: Draft,
+    name: ReferenceName,
+    *,
+    kind: ReferenceKind,
+    may_overwrite: bool,
+) -> bool:
+    """Let *name* mean the artifact; whether that is news."""
+    digest = draft.artifact.digest
+    present = transaction.find_reference(package, name)
+    if present is not None and present.digest == digest and present.kind == kind:
+        return False
+    if kind is ReferenceKind.VERSION:
+        _require_version_free(transaction, package, draft, name, present)
+    elif present is not None and present.kind is ReferenceKind.VERSION and present.digest != digest:
+        raise VersionExists(name, expected=present.digest, actual=digest)
+    elif present is not None and not may_overwrite and not namespace.rules.lets_move(name):
+        raise TagImmutable(name, expected=present.digest, actual=digest)
+    transaction.set_reference(
+        package,
+        Reference(
+            kind=kind,
+            name=name,
+            digest=digest,
+            from_position=transaction.position,
+            sealed=draft.sealed and kind is ReferenceKind.VERSION,
+        ),
+    )
+    return True
+
+
+def _require_version_free(
+    transaction: Transaction, package: PackageId, draft: Draft, name: ReferenceName, present: Reference | None
+) -> None:
+    """I4: a version that is there may only grow, and one that was there may only come back as it was."""
+    if present is None:
+        history = [old for old in transaction.list_history(package, name) if old.kind is ReferenceKind.VERSION]
+        if history and history[-1].digest != draft.artifact.digest:
+            raise VersionExists(name, expected=history[-1].digest, actual=draft.artifact.digest)
+    elif present.kind is ReferenceKind.VERSION:
+        if present.sealed:
+            raise VersionSealed(name, expected=present.digest, actual=draft.artifact.digest)
+        content = transaction.find_content(present.digest)
+        if content is None or not _contains(draft.artifact, content):
+            raise VersionExists(name, expected=present.digest, actual=draft.artifact.digest)
+
+
+def _contains(artifact: Artifact, content: bytes) -> bool:
+    """Whether *artifact* has every layer of the stored manifest *content*."""
+    before = type(artifact).parse(content, artifact.media_type)
+    return {link.target.digest for link in before.links if link.kind == "layer"} <= {
+        link.target.digest for link in artifact.links if link.kind == "layer"
+    }
+
+
+def _event(package: PackageId, artifact: Artifact, names: tuple[ReferenceName, ...]) -> ArtifactPublished:
+    return ArtifactPublished(
+        namespace=package.namespace,
+        package=package.path,
+        digest=str(artifact.digest),
+        media_type=artifact.media_type,
+        artifact_type=artifact.effective_type,
+        subject=None if artifact.subject is None else str(artifact.subject.digest),
+        references=names,
+    )
+

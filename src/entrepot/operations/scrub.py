@@ -1,0 +1,47 @@
+"""Read everything again, and say what is no longer what it was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from entrepot.model.digest import Digest
+from entrepot.model.errors import BlobUnknown
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from entrepot.operations.registry import Registry
+
+_PAGE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Scrubbed:
+    """One blob that was read again."""
+
+    digest: Digest
+    size: int
+    problem: str | None
+    """What is wrong with it; None for a sound one."""
+
+
+async def scrub(registry: Registry) -> AsyncIterator[Scrubbed]:
+    """Every present blob, read whole and compared with its digest (I1), in the order of digests."""
+    after = ""
+    while page := await registry.catalog.iter_blobs(after=after, limit=_PAGE):
+        for digest, size, content in page:
+            yield Scrubbed(digest, size, await _problem(registry, digest, size, content))
+        after = str(page[-1][0])
+
+
+async def _problem(registry: Registry, digest: Digest, size: int, content: bytes | None) -> str | None:
+    if content is not None:
+        if len(content) != size or Digest.of(content, digest.algorithm) != digest:
+            return "its bytes in the catalog are not what they were"
+        return None
+    try:
+        sound = await registry.blobs.verify(digest)
+    except BlobUnknown:
+        return "its bytes are not in the blob store"
+    return None if sound else "its bytes in the blob store are not what they were"

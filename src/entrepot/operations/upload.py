@@ -1,0 +1,175 @@
+"""Receive bytes: in one piece, in chunks, or with a break in between, and make a blob of them.
+
+Small blobs go into the catalog with the change that announces them.
+Larger ones are staged, verified and made durable in the blob store first (I1: bytes before rows).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from entrepot.model.access import Action
+from entrepot.model.digest import Digest
+from entrepot.model.errors import InvalidContentRange, NamespaceUnknown, TooLarge, UploadUnknown
+from entrepot.model.events import BlobAdded
+from entrepot.model.upload import Upload, UploadId
+from entrepot.operations import access
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from entrepot.model.access import Caller
+    from entrepot.model.names import PackageId
+    from entrepot.operations.registry import Registry
+    from entrepot.ports.catalog import Transaction
+
+
+async def begin_upload(
+    registry: Registry, caller: Caller, package: PackageId, *, algorithm: str = "sha256"
+) -> Upload:
+    """Open an upload. Nothing is stored until bytes come.
+
+    Raises `NamespaceUnknown` or what `access.require` raises.
+    """
+    await access.require(registry, caller, Action.PUBLISH, package)
+    if await registry.catalog.find_namespace(package.namespace) is None:
+        raise NamespaceUnknown(package.namespace)
+    return Upload(
+        id=UploadId(registry.clock.new_id()),
+        package=package,
+        principal=caller.name,
+        expires_at=registry.clock.now() + registry.limits.upload_lease,
+        algorithm=algorithm,
+    )
+
+
+async def find_upload(registry: Registry, caller: Caller, package: PackageId, session: str) -> Upload:
+    """Go on with an upload, with its lease renewed. Raises `UploadUnknown`."""
+    await access.require(registry, caller, Action.PUBLISH, package)
+    now = registry.clock.now()
+    upload = Upload.open(session, registry.upload_secret, package=package, principal=caller.name, now=now)
+    if await registry.catalog.upload_has_ended(upload.id):
+        raise UploadUnknown(upload.id)
+    return replace(upload, expires_at=now + registry.limits.upload_lease)
+
+
+async def received_size(registry: Registry, upload: Upload) -> int:
+    """How many bytes of the upload have come."""
+    return await registry.blobs.staged_size(upload.id)
+
+
+async def add_chunk(
+    registry: Registry, upload: Upload, content: AsyncIterator[bytes], *, at: int | None = None
+) -> int:
+    """Append to an upload, and return how many bytes have come by then.
+
+    *at* is where the client says the chunk begins; None means wherever the upload stands.
+    Raises `InvalidContentRange`, `UploadBusy`, `TooLarge`.
+    """
+    held = await registry.blobs.staged_size(upload.id)
+    if at is not None and at != held:
+        raise InvalidContentRange(upload.id, expected=f"a chunk that starts at byte {held}", actual=at)
+    return await registry.blobs.append(
+        upload.id, content, at=held, limit=registry.limits.blob_size, algorithm=upload.algorithm
+    )
+
+
+async def finish_upload(
+    registry: Registry,
+    caller: Caller,
+    upload: Upload,
+    *,
+    expected: Digest,
+    content: AsyncIterator[bytes],
+    size: int | None,
+    at: int | None = None,
+) -> None:
+    """Make a blob of an upload and the last *content*, whose *size* is None when it is not known beforehand.
+
+    Adding what the package has already is not an error.
+    After `DigestMismatch` the upload stays as it was before *content*, or with it: ask `received_size`.
+
+    Raises `DigestMismatch`, `InvalidContentRange`, `UploadBusy`, `TooLarge`.
+    """
+    blob = await receive(registry, upload, expected=expected, content=content, size=size, at=at)
+
+    def change(transaction: Transaction) -> None:
+        transaction.end_upload(upload)
+        transaction.keep_blob(blob.digest, blob.size, blob.content)
+        if transaction.add_blob_member(upload.package, blob.digest):
+            transaction.append(
+                caller.name,
+                BlobAdded(
+                    namespace=upload.package.namespace,
+                    package=upload.package.path,
+                    digest=str(blob.digest),
+                    size=blob.size,
+                ),
+            )
+
+    await registry.catalog.write(change)
+    await registry.blobs.discard(upload.id)
+
+
+async def cancel_upload(registry: Registry, upload: Upload) -> None:
+    """Throw away what came of an upload."""
+    await registry.catalog.write(lambda transaction: transaction.end_upload(upload))
+    await registry.blobs.discard(upload.id)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlob:
+    """Verified bytes that a change may announce: held here when small, durable in the blob store when not (I1)."""
+
+    digest: Digest
+    size: int
+    content: bytes | None
+
+
+async def receive(
+    registry: Registry,
+    upload: Upload,
+    *,
+    expected: Digest | None,
+    content: AsyncIterator[bytes],
+    size: int | None,
+    at: int | None = None,
+) -> StoredBlob:
+    """Take in the last *content* of an upload, and verify the whole; without *expected*, name it by its sha256.
+
+    Raises `DigestMismatch`, `InvalidContentRange`, `UploadBusy`, `TooLarge`.
+    """
+    blobs, limits = registry.blobs, registry.limits
+    held = await blobs.staged_size(upload.id)
+    if at is not None and at != held:
+        raise InvalidContentRange(upload.id, expected=f"a chunk that starts at byte {held}", actual=at)
+    if held == 0 and size is not None and size <= limits.inline_size:
+        return _small(await _gather(content, limits.inline_size), expected)
+    algorithm = upload.algorithm if expected is None else expected.algorithm
+    if size != 0:
+        held = await blobs.append(upload.id, content, at=held, limit=limits.blob_size, algorithm=algorithm)
+    small = await blobs.take(upload.id, limit=limits.inline_size)
+    if small is not None:
+        return _small(small, expected)
+    digest = expected if expected is not None else await blobs.digest(upload.id)
+    return StoredBlob(digest, await blobs.keep(upload.id, digest), None)
+
+
+def _small(content: bytes, expected: Digest | None) -> StoredBlob:
+    if expected is None:
+        expected = Digest.of(content)
+    else:
+        expected.verify(content)
+    return StoredBlob(expected, len(content), content)
+
+
+async def _gather(content: AsyncIterator[bytes], limit: int) -> bytes:
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in content:
+        size += len(piece)
+        if size > limit:
+            raise TooLarge(expected=f"at most {limit} bytes")
+        pieces.append(piece)
+    return b"".join(pieces)

@@ -1,0 +1,88 @@
+"""Content-addressed bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from entrepot.model.digest import Digest
+    from entrepot.model.upload import UploadId
+
+
+class BlobStore(Protocol):
+    """Content-addressed bytes: written once, never changed, verified on the way in.
+
+    Content arrives in a *stage*, piece by piece and perhaps from several processes after one another, and is then
+    *kept* under its digest. Every driver passes ``entrepot.testing.contracts.blobs``.
+
+    Any method may raise `StorageFull`, `StorageReadOnly` or `Unavailable`; then nothing that was promised is lost.
+    """
+
+    async def append(
+        self, stage: UploadId, content: AsyncIterator[bytes], *, at: int, limit: int, algorithm: str = "sha256"
+    ) -> int:
+        """Write *content* behind the *at* bytes that the stage holds, and return how many it holds then.
+
+        *algorithm* is how the stage will probably be named; another one costs reading it again.
+
+        A stage begins to exist when something is appended at 0. When *content* raises, what came before stays
+        and the error goes on to the caller.
+
+        Raises `InvalidContentRange` when the stage does not hold exactly *at* bytes, `UploadBusy` when somebody else
+        is appending, `TooLarge` when it would hold more than *limit*.
+        """
+
+    async def staged_size(self, stage: UploadId) -> int:
+        """How many bytes the stage holds; 0 when there is none."""
+
+    async def keep(self, stage: UploadId, expected: Digest) -> int:
+        """Make the staged content durable under its digest, end the stage, and return its size.
+
+        All or nothing: after any failure, including a killed process, `read` does not find the digest, or finds all
+        of it. Keeping what is kept already is not an error.
+
+        Raises `DigestMismatch` (the stage stays), `UploadUnknown`, `UploadBusy`.
+        """
+
+    async def take(self, stage: UploadId, *, limit: int) -> bytes | None:
+        """The staged bytes themselves, when they are no more than *limit*; the stage stays."""
+
+    async def digest(self, stage: UploadId) -> Digest:
+        """What the staged bytes are called by their sha256. Raises `UploadUnknown`, `UploadBusy`."""
+
+    async def discard(self, stage: UploadId) -> None:
+        """Forget a stage. No error when there is none."""
+
+    def stages(self) -> AsyncIterator[tuple[UploadId, float]]:
+        """Every stage, with the time of its last write in seconds since the epoch."""
+
+    def read(self, digest: Digest, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
+        """The bytes from *start* up to *stop*, in pieces.
+
+        Raises `BlobUnknown` at the first piece.
+        """
+
+    async def size(self, digest: Digest) -> int | None:
+        """How many bytes are kept under *digest*; None when there are none."""
+
+    async def verify(self, digest: Digest) -> bool:
+        """Whether the bytes that are kept still have their name. Raises `BlobUnknown`."""
+
+    async def remove(self, digest: Digest) -> None:
+        """Delete the bytes. No error when there are none."""
+
+    def digests(self) -> AsyncIterator[Digest]:
+        """Every digest that is kept, in no order."""
+
+    async def probe(self) -> None:
+        """Raise unless content can be written and read just now."""
+
+
+@runtime_checkable
+class Locates(Protocol):
+    """A blob store whose content can be handed to the kernel by path."""
+
+    def locate(self, digest: Digest) -> str:
+        """The path of the file that holds exactly the bytes of *digest*, whether or not it exists."""

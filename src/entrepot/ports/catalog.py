@@ -1,0 +1,380 @@
+"""Everything the registry knows, except bytes too large for a database.
+
+Reads are coroutines of their own; changes are functions of a `Transaction`, run by `Catalog.write`.
+A change cannot await, so no transaction is ever open while a client or another service is slow; and it may be run
+together with others under one commit, or again after a conflict (docs/decisions/0004-transactions-are-functions.md).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from entrepot.model.access import Allowance, Principal, PrincipalKind
+    from entrepot.model.artifact import Artifact
+    from entrepot.model.digest import Digest
+    from entrepot.model.events import Entry, Event
+    from entrepot.model.names import ChannelName, NamespaceName, PackageId, PrincipalName, ReferenceName, View
+    from entrepot.model.namespace import Namespace
+    from entrepot.model.position import Position
+    from entrepot.model.reference import Reference, ReferenceKind
+    from entrepot.model.upload import Upload, UploadId
+
+T = TypeVar("T")
+
+
+class BlobState(StrEnum):
+    """Where some bytes stand in their life."""
+
+    ABSENT = "absent"
+    """Named by a link or a subject, never seen (or gone)."""
+    PRESENT = "present"
+    CONDEMNED = "condemned"
+    """Unreachable, and about to go; a writer that brings them again revives them."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundArtifact:
+    """An artifact as a pull sees it: one row, nothing else to ask."""
+
+    digest: Digest
+    media_type: str
+    content: bytes
+    public: bool
+    """Whether its namespace is."""
+    yanked: str | None = None
+    """Why the version that it was asked by is yanked, if it is."""
+    deprecated: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundBlob:
+    """A blob as a pull sees it."""
+
+    digest: Digest
+    size: int
+    content: bytes | None
+    """The bytes themselves when they live in the catalog."""
+    public: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactSummary:
+    """What listings say of an artifact."""
+
+    digest: Digest
+    size: int
+    media_type: str
+    artifact_type: str | None
+    annotations: dict[str, str]
+    published_position: Position
+    published_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PackageRow:
+    """A package, and the position of the last event that touched it."""
+
+    id: PackageId
+    revision: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Clearance:
+    """An artifact's place in a channel: the artifact that was cleared and, with it, all that it covers."""
+
+    channel: ChannelName
+    digest: Digest
+    from_position: Position
+    until_position: Position | None
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a token stands for: its holder, the holder's grants, and the scopes on the way up to the first token."""
+
+    token_id: str
+    principal: Principal
+    grants: tuple[Allowance, ...]
+    scopes: tuple[tuple[Allowance, ...], ...]
+    expires_at: datetime | None
+    """The earliest end of any token on the way."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """A token as listings show it: never its secret."""
+
+    id: str
+    label: str
+    principal: PrincipalName
+    scope: tuple[Allowance, ...] | None
+    parent: str | None
+    created_at: datetime
+    expires_at: datetime | None
+    revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A role that a principal has."""
+
+    principal: PrincipalName
+    allowance: Allowance
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A search result."""
+
+    package: PackageId
+    digest: Digest
+    references: tuple[str, ...]
+    annotations: dict[str, str]
+
+
+class Reader(Protocol):
+    """Questions that transactions ask as well as requests do, answered from one consistent state."""
+
+    def find_namespace(self, name: NamespaceName) -> Namespace | None:
+        """The namespace, or None."""
+
+    def find_reference(self, package: PackageId, name: ReferenceName) -> Reference | None:
+        """What *name* means in *package* now, or None."""
+
+    def list_history(self, package: PackageId, name: ReferenceName) -> Sequence[Reference]:
+        """All that *name* ever meant in *package*, oldest first."""
+
+
+class Transaction(Reader, Protocol):
+    """What one change may do. Everything becomes visible at once, or nothing does.
+
+    The order is the invariants' order: rows before references (I2), the event last (I5).
+    """
+
+    @property
+    def position(self) -> Position:
+        """The position that this change's event will have."""
+
+    @property
+    def now(self) -> datetime:
+        """When this change happens."""
+
+    # namespaces
+    def add_namespace(self, namespace: Namespace) -> bool:
+        """Create it with its channels; False when it is there already."""
+
+    def set_namespace(self, namespace: Namespace) -> None:
+        """Replace its visibility and rules."""
+
+    def set_channels(self, name: NamespaceName, channels: Sequence[ChannelName]) -> None:
+        """Replace its channels; those that go must have no open clearance.
+
+        Raises `Protected`.
+        """
+
+    # who may
+    def add_principal(self, name: PrincipalName, kind: PrincipalKind) -> bool:
+        """Make somebody known; False when they are already."""
+
+    def is_robot(self, name: PrincipalName) -> bool:
+        """Whether somebody who is known is a program."""
+
+    def disable_principal(self, name: PrincipalName) -> bool:
+        """Let them do nothing any more; False when that is so already."""
+
+    def add_grant(self, grant: Grant) -> bool:
+        """Give a role; False when they have it already. Raises `PrincipalUnknown`."""
+
+    def remove_grant(self, grant: Grant) -> bool:
+        """Take a role; False when they do not have it."""
+
+    def add_token(self, token: TokenRow, secret_hash: bytes) -> None:
+        """Store a token. Raises `PrincipalUnknown`."""
+
+    def revoke_token(self, token_id: str) -> bool:
+        """Stop a token and what was minted from it; False when it is stopped already. Raises `TokenUnknown`."""
+
+    def keep_secret(self, name: str, value: bytes) -> bytes:
+        """Store a secret of this installation unless there is one, and return the one there is."""
+
+    # content
+    def keep_blob(self, digest: Digest, size: int, content: bytes | None) -> None:
+        """Know some bytes as present: in the catalog with *content*, else durable in the blob store already (I1)."""
+
+    def keep_artifact(self, artifact: Artifact) -> None:
+        """Know an artifact, its bytes and its links."""
+
+    def find_content(self, digest: Digest) -> bytes | None:
+        """The bytes of a manifest, or of a small blob."""
+
+    def has_member(self, package: PackageId, digest: Digest) -> bool:
+        """Whether the bytes are in the package, and present."""
+
+    def has_artifact(self, package: PackageId, digest: Digest) -> bool:
+        """Whether they are in the package as an artifact."""
+
+    def missing_members(self, package: PackageId, artifact: Artifact) -> Sequence[Digest]:
+        """Which required targets of the artifact's links are not present members of *package* (I2)."""
+
+    def add_blob_member(self, package: PackageId, digest: Digest) -> bool:
+        """Put a blob into a package; False when it is there already. The package is made when it is new."""
+
+    def add_artifact_member(self, package: PackageId, digest: Digest) -> bool:
+        """Put an artifact into a package; False when it is there already.
+
+        It is cleared wherever its subject, or an index that contains it, is.
+        """
+
+    def remove_member(self, package: PackageId, digest: Digest, *, artifact: bool) -> bool:
+        """Take a blob or an artifact out of a package; False when it is not there."""
+
+    def linked_by(self, package: PackageId, digest: Digest, *, artifact: bool) -> str | None:
+        """The digest of an artifact of the package that needs *digest*, as an artifact or as a blob (I2)."""
+
+    def cleared_for(self, package: PackageId, digest: Digest) -> ChannelName | None:
+        """A channel in which the artifact is cleared, if there is one (I9)."""
+
+    # names
+    def set_reference(self, package: PackageId, reference: Reference) -> None:
+        """Give *reference* its meaning from this position on, ending what the name meant before."""
+
+    def end_reference(self, package: PackageId, name: ReferenceName) -> None:
+        """Let the name mean nothing from this position on."""
+
+    def names_of(self, package: PackageId, digest: Digest) -> Sequence[Reference]:
+        """The open references to an artifact."""
+
+    def mark_version(self, package: PackageId, reference: Reference) -> None:
+        """Store the marks (sealed, yanked, deprecated) of an open version."""
+
+    # clearances
+    def open_clearance(self, package: PackageId, channel: ChannelName, digest: Digest) -> bool:
+        """Clear an artifact and all that it covers; False when it is already. Raises `ChannelUnknown`."""
+
+    def close_clearance(self, package: PackageId, channel: ChannelName, digest: Digest) -> bool:
+        """Close what `open_clearance` opened; False when it is not open."""
+
+    # uploads
+    def end_upload(self, upload: Upload) -> None:
+        """Let an upload that was finished or cancelled be unknown."""
+
+    def forget_uploads(self) -> None:
+        """Forget the ended uploads whose names nobody can hold any more."""
+
+    # the journal
+    def append(self, actor: str, event: Event) -> Position:
+        """Append the one event of this change: the last statement of a change (I5)."""
+
+
+class Catalog(Protocol):
+    """What the registry knows. Every driver passes ``entrepot.testing.contracts.catalog``."""
+
+    async def write(self, change: Callable[[Transaction], T]) -> T:
+        """Run *change*, and return what it returned once it is durable.
+
+        When it raises, nothing of it happened. What workers have cached of a namespace ends with every event in it,
+        and what they have cached of who may do what with every event about that.
+
+        Raises `StorageFull`, `StorageReadOnly`, `Unavailable`.
+        """
+
+    # who asks
+    async def find_credential(self, secret_hash: bytes) -> Credential | None:
+        """What a token stands for; None when it is unknown, revoked, or its holder disabled."""
+
+    async def find_credential_by_id(self, token_id: str) -> Credential | None:
+        """The same, by the token's public id."""
+
+    # the hot path: one statement each
+    async def find_artifact(
+        self, view: View, package: PackageId, *, name: ReferenceName | None = None, digest: Digest | None = None
+    ) -> FoundArtifact | None:
+        """What a name or a digest means through a view (I7)."""
+
+    async def find_blob(self, view: View, package: PackageId, digest: Digest) -> FoundBlob | None:
+        """A blob, or an artifact's bytes, through a view (I7)."""
+
+    # listings
+    async def find_namespace(self, name: NamespaceName) -> Namespace | None:
+        """The namespace, or None."""
+
+    async def list_namespaces(self, *, after: str, limit: int) -> Sequence[Namespace]:
+        """A page of namespaces by name."""
+
+    async def find_package(self, view: View, package: PackageId) -> PackageRow | None:
+        """The package, if the view shows anything of it."""
+
+    async def list_packages(
+        self, *, namespace: NamespaceName | None, format: str | None, after: PackageId | None, limit: int
+    ) -> Sequence[PackageRow]:
+        """A page of packages that hold an artifact, by namespace, format and name."""
+
+    async def list_references(
+        self, view: View, package: PackageId, *, kind: ReferenceKind | None = None, after: str = "", limit: int
+    ) -> Sequence[Reference]:
+        """A page of what the view shows of a package's names, in byte order."""
+
+    async def list_history(self, package: PackageId, name: ReferenceName) -> Sequence[Reference]:
+        """All that *name* ever meant in *package*, oldest first."""
+
+    async def list_artifacts(
+        self, view: View, package: PackageId, *, after: Position, limit: int
+    ) -> Sequence[ArtifactSummary]:
+        """A page of a package's artifacts, in the order they came."""
+
+    async def list_referrers(
+        self, view: View, package: PackageId, subject: Digest, *, artifact_type: str | None, after: str, limit: int
+    ) -> Sequence[ArtifactSummary]:
+        """A page of the artifacts with this subject, by digest."""
+
+    async def list_sources(self, digest: Digest, *, limit: int) -> Sequence[tuple[PackageId, bool]]:
+        """Packages that hold a blob, with whether their namespace is public: where it might be mounted from."""
+
+    async def list_clearances(self, package: PackageId, *, history: bool = False) -> Sequence[Clearance]:
+        """A package's clearances: what was cleared as such, not what that covers."""
+
+    async def list_principals(self) -> Sequence[tuple[Principal, bool]]:
+        """Everybody who is known, and whether they are disabled."""
+
+    async def list_grants(self, principal: PrincipalName | None = None) -> Sequence[Grant]:
+        """Who may do what."""
+
+    async def list_tokens(self, principal: PrincipalName | None = None) -> Sequence[TokenRow]:
+        """All tokens, without their secrets."""
+
+    async def upload_has_ended(self, upload: UploadId) -> bool:
+        """Whether an upload was finished or cancelled."""
+
+    async def list_entries(
+        self, *, after: Position, limit: int, namespace: NamespaceName | None = None
+    ) -> Sequence[Entry]:
+        """A page of the journal."""
+
+    async def head(self) -> tuple[Position, bytes]:
+        """The journal's last position and hash."""
+
+    async def search(
+        self, *, key: str | None, text: str, namespaces: Sequence[NamespaceName] | None, limit: int, offset: int = 0
+    ) -> Sequence[Hit]:
+        """Artifacts whose annotation *key* starts with *text*, or whose package or names contain it."""
+
+    async def storage(self) -> dict[str, int]:
+        """Totals for the metrics: blobs, bytes, artifacts, packages, namespaces."""
+
+    async def secret(self, name: str) -> bytes:
+        """A random secret of this installation, made when first asked for."""
+
+    async def violations(self) -> Sequence[tuple[str, str]]:
+        """What the catalog itself can see broken: pairs of invariant (``I3``) and what is wrong."""
+
+    async def iter_blobs(self, *, after: str, limit: int) -> Sequence[tuple[Digest, int, bytes | None]]:
+        """A page of the present blobs, with their content when it lives here."""
+
+    async def close(self) -> None:
+        """Finish what is being written, and let go."""

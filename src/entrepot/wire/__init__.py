@@ -1,0 +1,1 @@
+"""HTTP, once: what every protocol needs of it, so that formats say only what is theirs."""

@@ -1,0 +1,36 @@
+"""Answer with the bytes of a blob: whole, a part, or not at all because the client has them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from entrepot.ports.blobs import Locates
+from entrepot.wire.conditionals import is_unchanged
+from entrepot.wire.ranges import parse_range
+from entrepot.wire.reply import IMMUTABLE, PRIVATE_IMMUTABLE, FileSlice, HeaderList, Reply
+
+if TYPE_CHECKING:
+    from entrepot.ports.catalog import FoundBlob
+    from entrepot.wire.call import Call
+
+
+def blob_reply(call: Call, blob: FoundBlob, headers: HeaderList, *, immutable: bool = True) -> Reply:
+    """The answer to GET or HEAD for *blob*, with the protocol's own *headers* (its content type among them)."""
+    etag = f'"{blob.digest}"'
+    call.facts["digest"] = str(blob.digest)
+    headers = [*headers, (b"etag", etag.encode("ascii")), (b"accept-ranges", b"bytes")]
+    if immutable:
+        headers.append(IMMUTABLE if blob.public else PRIVATE_IMMUTABLE)
+    if is_unchanged(call.headers, etag):
+        return Reply(304, headers, cacheable=True)
+    part = parse_range(call.headers, blob.size, etag)
+    start, stop = part or (0, blob.size)
+    if part is not None:
+        headers.append((b"content-range", b"bytes %d-%d/%d" % (start, stop - 1, blob.size)))
+    status = 200 if part is None else 206
+    if blob.content is not None:
+        return Reply(status, headers, blob.content[start:stop], cacheable=part is None)
+    store = call.registry.blobs
+    if isinstance(store, Locates):
+        return Reply(status, headers, FileSlice(store.locate(blob.digest), start, stop - start))
+    return Reply(status, headers, store.read(blob.digest, start, stop), size=stop - start)

@@ -1,0 +1,155 @@
+"""A request, as a handler sees it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from entrepot.model.errors import Disconnected, Invalid, SizeMismatch, TooLarge
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+
+    from entrepot.model.access import Caller
+    from entrepot.operations.registry import Registry
+
+T = TypeVar("T")
+
+_DIGITS: Final = re.compile(r"[0-9]{1,19}")
+_MAX_FIELDS: Final = 1_000
+
+
+class Headers:
+    """Request headers by lower-case name."""
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
+        self._fields: dict[bytes, bytes] = {}
+        for name, value in raw:
+            # A repeated field is one list (RFC 9110, 5.3).
+            known = self._fields.get(name)
+            self._fields[name] = value if known is None else known + b", " + value
+
+    def get(self, name: str) -> str | None:
+        """The field's value; None when it was not sent."""
+        value = self._fields.get(name.encode("ascii"))
+        return None if value is None else value.decode("latin-1").strip()
+
+
+class Query:
+    """Query parameters, in their order."""
+
+    __slots__ = ("_pairs",)
+
+    def __init__(self, raw: bytes) -> None:
+        try:
+            self._pairs = parse_qsl(
+                raw.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS
+            )
+        except ValueError as error:
+            raise Invalid("query", expected="percent-encoded UTF-8") from error
+
+    def get(self, name: str) -> str | None:
+        """The first value of a parameter; None when it was not sent."""
+        return next((value for key, value in self._pairs if key == name), None)
+
+    def all(self, name: str) -> list[str]:
+        """Every value of a parameter."""
+        return [value for key, value in self._pairs if key == name]
+
+    def number(self, name: str) -> int | None:
+        """A parameter that is a whole number. Raises `Invalid`."""
+        text = self.get(name)
+        if text is None:
+            return None
+        if _DIGITS.fullmatch(text) is None:
+            raise Invalid(f"{name}={text[:80]}", expected="a whole number")
+        return int(text)
+
+    def flag(self, name: str) -> bool:
+        """A parameter that is a yes or a no; absent means no. Raises `Invalid`."""
+        match self.get(name):
+            case None | "0" | "false" | "no":
+                return False
+            case "" | "1" | "true" | "yes":
+                return True
+            case text:
+                raise Invalid(f"{name}={text[:80]}", expected="true or false")
+
+
+class Body:
+    """What the client sends, once, as it comes."""
+
+    __slots__ = ("_receive", "received", "size")
+
+    def __init__(self, receive: Callable[[], Awaitable[dict[str, Any]]], size: int | None) -> None:
+        self._receive = receive
+        self.size = size
+        """From Content-Length; 0 when there is no body, None when its end is not known beforehand."""
+        self.received = 0
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """The pieces. Raises `Disconnected` when the client goes away before the end."""
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise Disconnected
+            piece: bytes = message.get("body", b"")
+            if piece:
+                self.received += len(piece)
+                yield piece
+            if not message.get("more_body", False):
+                break
+        if self.size is not None and self.received != self.size:
+            raise SizeMismatch("body", expected=f"{self.size} bytes", actual=self.received)
+
+    async def read(self, limit: int) -> bytes:
+        """All of it, when it is no more than *limit*. Raises `TooLarge`, `Disconnected`."""
+        if self.size is not None and self.size > limit:
+            raise TooLarge("body", expected=f"at most {limit} bytes", actual=self.size)
+        pieces: list[bytes] = []
+        async for piece in self.stream():
+            if self.received > limit:
+                raise TooLarge("body", expected=f"at most {limit} bytes")
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    async def json(self, shape: type[T], *, limit: int = 1024 * 1024) -> T:
+        """A JSON document of the given shape. Raises `Invalid`, `TooLarge`, `Disconnected`."""
+        return decode_json(await self.read(limit), shape)
+
+
+def decode_json(content: bytes, shape: type[T]) -> T:
+    """Read JSON of a shape. Raises `Invalid`."""
+    try:
+        return msgspec.json.decode(content, type=shape)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise Invalid("body", expected=str(error)) from error
+    except RecursionError as error:
+        raise Invalid("body", expected="JSON that is not nested so deeply") from error
+
+
+@dataclass(slots=True)
+class Call:
+    """One request, parsed as far as every protocol needs it."""
+
+    registry: Registry
+    caller: Caller
+    method: str
+    path: Mapping[str, str]
+    """The parts that the route's pattern names, decoded."""
+    target: str
+    """The whole path, as it was sent."""
+    query: Query
+    headers: Headers
+    body: Body
+    base_url: str
+    """``http://host:port``, how this registry is called by its clients; no final slash."""
+    request_id: str
+    facts: dict[str, str | int]
+    """What the log's line should also say, such as the digest."""

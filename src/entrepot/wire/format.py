@@ -1,0 +1,39 @@
+"""What a protocol is to the server: routes, and a way to say errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from entrepot.wire.errors import PROBLEMS, ErrorTable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from entrepot.ports.formats import Rules
+    from entrepot.wire.routes import Route
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """One protocol's place in the tree of paths."""
+
+    name: str
+    """The label in metrics and logs."""
+    prefix: str
+    """The first segment of its paths."""
+    routes: Sequence[Route]
+    errors: ErrorTable = PROBLEMS
+    scoped_challenge: bool = False
+    """Whether its clients ask for an access token per package, by Docker's token protocol."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A kind of package: its rules, and the surface that its own clients use."""
+
+    title: str
+    rules: Rules
+    surface: Surface
+    aliases: Sequence[Surface] = field(default_factory=tuple)
+    """Further surfaces that its clients need, at other places."""

@@ -1,0 +1,57 @@
+"""From a method and a path to a handler."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from entrepot.model.errors import MethodNotAllowed, RouteUnknown
+from entrepot.wire.call import Call
+from entrepot.wire.reply import Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Handler = Callable[[Call], Awaitable[Reply]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where one operation of a protocol is: a method and a regular expression over the whole path."""
+
+    method: str
+    pattern: str
+    handler: Handler
+    operation: str
+    """What metrics and the log call it; one of few."""
+    namespace: str = "view"
+    """Which named part of the path says whose caches the answer belongs to."""
+
+
+class Router:
+    """The routes of one surface, compiled. GET answers HEAD too."""
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        self._patterns: dict[str, tuple[re.Pattern[str], dict[str, Route]]] = {}
+        for route in routes:
+            _, methods = self._patterns.setdefault(route.pattern, (re.compile(route.pattern), {}))
+            methods[route.method] = route
+            if route.method == "GET":
+                methods.setdefault("HEAD", route)
+
+    def find(self, method: str, path: str) -> tuple[Route, Mapping[str, str]]:
+        """The route, and the named parts of the path. Raises `RouteUnknown`, `MethodNotAllowed`."""
+        allowed: set[str] = set()
+        for pattern, methods in self._patterns.values():
+            match = pattern.fullmatch(path)
+            if match is None:
+                continue
+            route = methods.get(method)
+            if route is not None:
+                return route, match.groupdict()
+            allowed.update(methods)
+        if allowed:
+            raise MethodNotAllowed(method, expected=", ".join(sorted(allowed)))
+        raise RouteUnknown(path[:200])
