@@ -122,13 +122,34 @@ class Allowance:
 
 
 @dataclass(frozen=True, slots=True)
+class Permit:
+    """What a short-lived access token was asked for: some actions on one package."""
+
+    actions: frozenset[Action]
+    view: View
+    package: PackageName
+
+    def allows(self, action: Action, view: View | None, package: PackageName | None) -> bool:
+        """Whether it names just that."""
+        return action in self.actions and package == self.package and view is not None and self.view.covers(view)
+
+    def touches(self, view: View) -> bool:
+        """Whether its package is in *view*."""
+        return self.view.covers(view)
+
+    def covers(self, _: Allowance) -> bool:
+        """Nothing can be handed on with an access token."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
 class Rights:
     """What a caller may do: every layer must allow it.
 
     The first layer is the principal's grants, each further one the scope of a token on the way.
     """
 
-    layers: tuple[tuple[Allowance, ...], ...] = ((),)
+    layers: tuple[tuple[Allowance | Permit, ...], ...] = ((),)
 
     def allows(self, action: Action, view: View | None = None, package: PackageName | None = None) -> bool:
         """Whether every layer allows *action* on *package* through *view*."""
@@ -148,7 +169,7 @@ class Rights:
         """Whether the caller could hand *allowance* on."""
         return all(any(held.covers(allowance) for held in layer) for layer in self.layers)
 
-    def narrowed(self, scope: Iterable[Allowance]) -> Rights:
+    def narrowed(self, scope: Iterable[Allowance | Permit]) -> Rights:
         """These rights, and no more than *scope*."""
         return Rights((*self.layers, tuple(scope)))
 
@@ -179,6 +200,7 @@ ANONYMOUS: Final = Caller()
 _BASE62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _RANDOM_LENGTH: Final = 30
 _CHECK_LENGTH: Final = 6
+_TOKEN_KINDS: Final = frozenset({"adm", "usr", "bot"})
 
 
 class TokenKind(StrEnum):
@@ -210,7 +232,7 @@ class TokenSecret:
         prefix, _, rest = text.partition("_")
         kind, _, tail = rest.partition("_")
         body, check = tail[:_RANDOM_LENGTH], tail[_RANDOM_LENGTH:]
-        if prefix != "ent" or kind not in TokenKind or len(body) != _RANDOM_LENGTH or check != _checksum(body):
+        if prefix != "ent" or kind not in _TOKEN_KINDS or len(body) != _RANDOM_LENGTH or check != _checksum(body):
             raise Unauthenticated("that is not one of this registry's tokens")
         return cls(text)
 

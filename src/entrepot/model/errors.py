@@ -207,6 +207,10 @@ class StaleRevision(Conflict):
     """The content has changed since you read it."""
 
 
+class PreconditionFailed(Conflict):
+    """The content is not in the state that the request demands."""
+
+
 class QuotaExceeded(Conflict):
     """The namespace has no room left."""
 

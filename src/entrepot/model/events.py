@@ -116,6 +116,13 @@ class BlobDeleted(Event, frozen=True, tag="dev.entrepot.blob.deleted.v1"):
     digest: str
 
 
+class BlobDamaged(Event, frozen=True, tag="dev.entrepot.blob.damaged.v1"):
+    """Stored bytes were found to be not what they were."""
+
+    digest: str
+    problem: str
+
+
 class ArtifactPublished(Event, frozen=True, tag="dev.entrepot.artifact.published.v1"):
     """An artifact entered a package, or names were given to one that was there."""
 
@@ -202,6 +209,7 @@ AnyEvent = (
     | TokenRevoked
     | BlobAdded
     | BlobDeleted
+    | BlobDamaged
     | ArtifactPublished
     | ArtifactDeleted
     | ReferenceDeleted

@@ -235,9 +235,7 @@ async def search(registry: Registry, caller: Caller, query: str, *, limit: int) 
         found += [
             hit
             for hit in page
-            if access.may_read(
-                caller, View(hit.package.namespace), hit.package, public=hit.package.namespace in public
-            )
+            if access.may_read(caller, View(hit.package.namespace), hit.package, public=hit.package.namespace in public)
         ]
         if len(page) < _SCAN:
             break

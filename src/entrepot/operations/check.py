@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from entrepot.model.events import GENESIS, chain
 from entrepot.model.position import START
-from entrepot.operations.scrub import scrub
+from entrepot.operations.scrub import read_blobs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -47,14 +47,14 @@ class Violation:
 async def check(registry: Registry, *, read_bytes: bool = False) -> list[Violation]:
     """Every violation of every invariant. *read_bytes* reads each blob again instead of asking its size alone."""
     found = [Violation(*violation) for violation in await registry.catalog.violations()]
-    blobs = _read_blobs(registry) if read_bytes else _size_blobs(registry)
+    blobs = _reread_blobs(registry) if read_bytes else _size_blobs(registry)
     found += [Violation("I1", problem) async for problem in blobs]
     found += [violation async for violation in _check_journal(registry)]
     return found
 
 
-async def _read_blobs(registry: Registry) -> AsyncIterator[str]:
-    async for blob in scrub(registry):
+async def _reread_blobs(registry: Registry) -> AsyncIterator[str]:
+    async for blob in read_blobs(registry):
         if blob.problem is not None:
             yield f"{blob.digest}: {blob.problem}"
 

@@ -70,9 +70,7 @@ async def delete_artifact(registry: Registry, caller: Caller, package: PackageId
         transaction.remove_member(package, digest, artifact=True)
         transaction.append(
             caller.name,
-            ArtifactDeleted(
-                namespace=package.namespace, package=package.path, digest=str(digest), references=names
-            ),
+            ArtifactDeleted(namespace=package.namespace, package=package.path, digest=str(digest), references=names),
         )
 
     await registry.catalog.write(change)

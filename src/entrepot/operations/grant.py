@@ -74,9 +74,7 @@ async def remove_grant(registry: Registry, caller: Caller, principal: PrincipalN
     await registry.catalog.write(change)
 
 
-async def list_grants(
-    registry: Registry, caller: Caller, *, principal: PrincipalName | None = None
-) -> Sequence[Grant]:
+async def list_grants(registry: Registry, caller: Caller, *, principal: PrincipalName | None = None) -> Sequence[Grant]:
     """The grants that the caller may see: all for an auditor, those of their namespaces for who governs them."""
     grants = await registry.catalog.list_grants(principal)
     if caller.rights.allows(Action.AUDIT):

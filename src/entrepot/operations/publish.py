@@ -41,7 +41,10 @@ class Draft:
     """What is to be published: an artifact, the names it shall have, and blobs that enter the package with it."""
 
     artifact: Artifact
-    names: tuple[tuple[ReferenceName, ReferenceKind], ...] = ()
+    tags: tuple[ReferenceName, ...] = ()
+    """Names whose kind the namespace's rules decide: OCI's."""
+    version: ReferenceName | None = None
+    """The name that the format itself calls a version."""
     blobs: tuple[StoredBlob, ...] = ()
     sealed: bool = True
     """Whether its versions are complete: a sealed one never changes, an open one may still gain files."""
@@ -73,9 +76,12 @@ async def publish_composed(
         draft = compose(transaction)
         _check_limits(registry, draft)
         changed = _add_content(transaction, package, draft)
+        kinds = {name: namespace.rules.kind_of(name) for name in draft.tags}
+        if draft.version is not None:
+            kinds[draft.version] = ReferenceKind.VERSION
         named = tuple(
             name
-            for name, kind in draft.names
+            for name, kind in kinds.items()
             if _give_name(transaction, namespace, package, draft, name, kind=kind, may_overwrite=may_overwrite)
         )
         if changed or named:
@@ -92,8 +98,8 @@ def _check_limits(registry: Registry, draft: Draft) -> None:
             expected=f"at most {registry.limits.manifest_size} bytes",
             actual=len(draft.artifact.content),
         )
-    if len(draft.names) > registry.limits.tags_per_manifest:
-        raise TooMany("tags", expected=f"at most {registry.limits.tags_per_manifest}", actual=len(draft.names))
+    if len(draft.tags) > registry.limits.tags_per_manifest:
+        raise TooMany("tags", expected=f"at most {registry.limits.tags_per_manifest}", actual=len(draft.tags))
 
 
 def _add_content(transaction: Transaction, package: PackageId, draft: Draft) -> bool:
@@ -129,6 +135,8 @@ def _give_name(
         raise VersionExists(name, expected=present.digest, actual=digest)
     elif present is not None and not may_overwrite and not namespace.rules.lets_move(name):
         raise TagImmutable(name, expected=present.digest, actual=digest)
+    # What was said of a version holds for what it grows into.
+    marked = present if present is not None and present.kind is ReferenceKind.VERSION else None
     transaction.set_reference(
         package,
         Reference(
@@ -137,6 +145,8 @@ def _give_name(
             digest=digest,
             from_position=transaction.position,
             sealed=draft.sealed and kind is ReferenceKind.VERSION,
+            yanked=None if marked is None else marked.yanked,
+            deprecated=None if marked is None else marked.deprecated,
         ),
     )
     return True
@@ -176,4 +186,3 @@ def _event(package: PackageId, artifact: Artifact, names: tuple[ReferenceName, .
         subject=None if artifact.subject is None else str(artifact.subject.digest),
         references=names,
     )
-

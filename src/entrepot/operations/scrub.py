@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from entrepot.model.digest import Digest
 from entrepot.model.errors import BlobUnknown
+from entrepot.model.events import BlobDamaged
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from entrepot.operations.registry import Registry
+    from entrepot.ports.catalog import Transaction
 
 _PAGE = 1_000
 
@@ -26,13 +28,32 @@ class Scrubbed:
     """What is wrong with it; None for a sound one."""
 
 
-async def scrub(registry: Registry) -> AsyncIterator[Scrubbed]:
-    """Every present blob, read whole and compared with its digest (I1), in the order of digests."""
+async def read_blobs(registry: Registry) -> AsyncIterator[Scrubbed]:
+    """Every blob, read whole and compared with its digest (I1), in the order of digests."""
     after = ""
     while page := await registry.catalog.iter_blobs(after=after, limit=_PAGE):
         for digest, size, content in page:
             yield Scrubbed(digest, size, await _problem(registry, digest, size, content))
         after = str(page[-1][0])
+
+
+async def scrub(registry: Registry, actor: str = "scrub") -> AsyncIterator[Scrubbed]:
+    """Do `read_blobs`, and let the registry know what it finds.
+
+    What is damaged is journaled, and not served from then on; pushing it again mends it.
+    """
+    async for blob in read_blobs(registry):
+        if blob.problem is not None:
+            await registry.catalog.write(_damaged(actor, blob.digest, blob.problem))
+        yield blob
+
+
+def _damaged(actor: str, digest: Digest, problem: str) -> Callable[[Transaction], None]:
+    def change(transaction: Transaction) -> None:
+        if transaction.damage_blob(digest):
+            transaction.append(actor, BlobDamaged(digest=str(digest), problem=problem))
+
+    return change
 
 
 async def _problem(registry: Registry, digest: Digest, size: int, content: bytes | None) -> str | None:

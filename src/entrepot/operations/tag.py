@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from entrepot.model.artifact import Artifact
-from entrepot.model.errors import ArtifactUnknown, Denied, NamespaceUnknown
+from entrepot.model.errors import ArtifactUnknown, Denied
 from entrepot.model.names import View
 from entrepot.operations.publish import Draft, publish_composed
 from entrepot.operations.resolve import resolve
@@ -29,13 +29,11 @@ async def tag(registry: Registry, caller: Caller, package: PackageId, digest: Di
         raise Denied(f"{package.format} packages are named by what is published")
     found = await resolve(registry, caller, View(package.namespace), package, digest=digest)
 
+    artifact = Artifact.parse(found.content, found.media_type, digest=digest)
+
     def compose(transaction: Transaction) -> Draft:
-        namespace = transaction.find_namespace(package.namespace)
-        if namespace is None:
-            raise NamespaceUnknown(package.namespace)
         if not transaction.has_artifact(package, digest):
             raise ArtifactUnknown(digest)
-        artifact = Artifact.parse(found.content, found.media_type, digest=digest)
-        return Draft(artifact, ((name, namespace.rules.kind_of(name)),))
+        return Draft(artifact, tags=(name,))
 
     await publish_composed(registry, caller, package, compose)

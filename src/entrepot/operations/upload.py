@@ -25,9 +25,7 @@ if TYPE_CHECKING:
     from entrepot.ports.catalog import Transaction
 
 
-async def begin_upload(
-    registry: Registry, caller: Caller, package: PackageId, *, algorithm: str = "sha256"
-) -> Upload:
+async def begin_upload(registry: Registry, caller: Caller, package: PackageId, *, algorithm: str = "sha256") -> Upload:
     """Open an upload. Nothing is stored until bytes come.
 
     Raises `NamespaceUnknown` or what `access.require` raises.
@@ -59,9 +57,7 @@ async def received_size(registry: Registry, upload: Upload) -> int:
     return await registry.blobs.staged_size(upload.id)
 
 
-async def add_chunk(
-    registry: Registry, upload: Upload, content: AsyncIterator[bytes], *, at: int | None = None
-) -> int:
+async def add_chunk(registry: Registry, upload: Upload, content: AsyncIterator[bytes], *, at: int | None = None) -> int:
     """Append to an upload, and return how many bytes have come by then.
 
     *at* is where the client says the chunk begins; None means wherever the upload stands.

@@ -34,6 +34,8 @@ class BlobState(StrEnum):
     ABSENT = "absent"
     """Named by a link or a subject, never seen (or gone)."""
     PRESENT = "present"
+    DAMAGED = "damaged"
+    """Not what they were: not served, and mended by whoever pushes them again."""
     CONDEMNED = "condemned"
     """Unreachable, and about to go; a writer that brings them again revives them."""
 
@@ -47,6 +49,8 @@ class FoundArtifact:
     content: bytes
     public: bool
     """Whether its namespace is."""
+    sealed: bool = False
+    """Whether the version that it was asked by is sealed."""
     yanked: str | None = None
     """Why the version that it was asked by is yanked, if it is."""
     deprecated: str | None = None
@@ -200,12 +204,12 @@ class Transaction(Reader, Protocol):
     def revoke_token(self, token_id: str) -> bool:
         """Stop a token and what was minted from it; False when it is stopped already. Raises `TokenUnknown`."""
 
-    def keep_secret(self, name: str, value: bytes) -> bytes:
-        """Store a secret of this installation unless there is one, and return the one there is."""
-
     # content
     def keep_blob(self, digest: Digest, size: int, content: bytes | None) -> None:
         """Know some bytes as present: in the catalog with *content*, else durable in the blob store already (I1)."""
+
+    def damage_blob(self, digest: Digest) -> bool:
+        """Know some bytes as damaged; False when that is known already."""
 
     def keep_artifact(self, artifact: Artifact) -> None:
         """Know an artifact, its bytes and its links."""
@@ -365,10 +369,7 @@ class Catalog(Protocol):
         """Artifacts whose annotation *key* starts with *text*, or whose package or names contain it."""
 
     async def storage(self) -> dict[str, int]:
-        """Totals for the metrics: blobs, bytes, artifacts, packages, namespaces."""
-
-    async def secret(self, name: str) -> bytes:
-        """A random secret of this installation, made when first asked for."""
+        """Totals for the metrics: blobs, bytes, damaged, artifacts, packages, namespaces."""
 
     async def violations(self) -> Sequence[tuple[str, str]]:
         """What the catalog itself can see broken: pairs of invariant (``I3``) and what is wrong."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from entrepot.model.access import Caller
     from entrepot.operations.registry import Registry
+    from entrepot.wire.gate import Gate
 
 T = TypeVar("T")
 
@@ -151,5 +152,9 @@ class Call:
     base_url: str
     """``http://host:port``, how this registry is called by its clients; no final slash."""
     request_id: str
+    address: str
+    """The client's, behind the proxies that are trusted."""
+    gate: Gate
+    """For the few handlers that take credentials in a body, or give out access tokens."""
     facts: dict[str, str | int]
     """What the log's line should also say, such as the digest."""

@@ -38,6 +38,7 @@ FAMILIES: Final[Mapping[type[e.RegistryError], int]] = {
     e.NotFound: 404,
     e.MethodNotAllowed: 405,
     e.Conflict: 409,
+    e.PreconditionFailed: 412,
     e.QuotaExceeded: 403,
     e.RateLimited: 429,
     e.UpstreamUnavailable: 502,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from entrepot.wire.routes import Route
 
 
+Challenge = Callable[[str, str, bytes], str]
+"""``(method, path, query)`` to the further parameters of a Bearer challenge, such as ``,scope="…"``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Surface:
     """One protocol's place in the tree of paths."""
@@ -24,8 +29,8 @@ class Surface:
     """The first segment of its paths."""
     routes: Sequence[Route]
     errors: ErrorTable = PROBLEMS
-    scoped_challenge: bool = False
-    """Whether its clients ask for an access token per package, by Docker's token protocol."""
+    challenge: Challenge | None = None
+    """For protocols whose clients ask for access tokens (Docker's): the scope to ask for. Others are asked for Basic."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,16 @@ if TYPE_CHECKING:
 Handler = Callable[[Call], Awaitable[Reply]]
 
 
+NamespaceOf = Callable[["Mapping[str, str]"], "str | None"]
+"""From the named parts of a path to the namespace that it is about, before anything is checked."""
+
+
+def namespace_of_view(path: Mapping[str, str]) -> str | None:
+    """The namespace of the part ``view``, if there is one."""
+    view = path.get("view")
+    return None if view is None else view.partition(".")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """Where one operation of a protocol is: a method and a regular expression over the whole path."""
@@ -26,8 +36,8 @@ class Route:
     handler: Handler
     operation: str
     """What metrics and the log call it; one of few."""
-    namespace: str = "view"
-    """Which named part of the path says whose caches the answer belongs to."""
+    namespace: NamespaceOf = namespace_of_view
+    """Whose caches the answer belongs to."""
 
 
 class Router:

@@ -200,4 +200,3 @@ def token(row: Row) -> TokenRow:
         expires_at=None if expires_at is None else parse_time(expires_at),
         revoked=bool(revoked),
     )
-

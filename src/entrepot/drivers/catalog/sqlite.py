@@ -67,16 +67,28 @@ class SqliteCatalog:
         self._lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         with _translated():
             self._writer = _connect(path, synchronous="FULL" if durable else "OFF")
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
-            try:
+            with self._exclusively():
                 migrate(self._writer)
-            finally:
-                fcntl.flock(self._lock, fcntl.LOCK_UN)
             self._reader = _connect(path, synchronous="OFF")
             self._reader.execute("PRAGMA query_only = ON")
         self._committer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
         self._pending: deque[_Pending] = deque()
         self._drain: asyncio.Task[None] | None = None
+
+    def secret(self, name: str) -> bytes:
+        """A random secret of this installation, made when first asked for; to be asked before serving begins."""
+        with _translated(), self._exclusively():
+            self._writer.execute(ACCESS_SQL.add_secret, {"name": name, "value": secrets.token_bytes(32)})
+            return bytes(self._writer.execute(ACCESS_SQL.find_secret, {"name": name}).fetchone()[0])
+
+    @contextmanager
+    def _exclusively(self) -> Iterator[None]:
+        """Wait for the writers of other processes, and let them wait."""
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
 
     # --- changes ---
 
@@ -202,15 +214,6 @@ class SqliteCatalog:
         """All tokens, without their secrets."""
         return [rows.token(row) for row in self._all(ACCESS_SQL.list_tokens, principal=principal)]
 
-    async def secret(self, name: str) -> bytes:
-        """A random secret of this installation, made when first asked for."""
-        found = self._one(ACCESS_SQL.find_secret, name=name)
-        if found is None:
-            value = secrets.token_bytes(32)
-            # Two processes may come at once; the first one's value is everybody's.
-            return await self.write(lambda change: change.keep_secret(name, value))
-        return bytes(found[0])
-
     # --- the hot path ---
 
     async def find_artifact(
@@ -223,12 +226,13 @@ class SqliteCatalog:
             row = self._one(PULL.find_artifact_by_digest, **_through(view, package), digest=str(digest))
         if row is None:
             return None
-        found, media_type, content, public, yanked, deprecated = row
+        found, media_type, content, public, sealed, yanked, deprecated = row
         return FoundArtifact(
             digest=Digest.parse(found),
             media_type=media_type,
             content=content,
             public=bool(public),
+            sealed=bool(sealed),
             yanked=yanked,
             deprecated=deprecated,
         )
@@ -362,7 +366,7 @@ class SqliteCatalog:
 
     async def storage(self) -> dict[str, int]:
         """Totals for the metrics."""
-        names = ("blobs", "bytes", "artifacts", "packages", "namespaces")
+        names = ("blobs", "bytes", "damaged", "artifacts", "packages", "namespaces")
         return dict(zip(names, self._one(LISTINGS.storage) or (), strict=True))
 
     # --- checking ---

@@ -177,11 +177,6 @@ class SqliteTransaction:
         self._run(ACCESS_SQL.revoke_token, id=token_id)
         return not row[0]
 
-    def keep_secret(self, name: str, value: bytes) -> bytes:
-        """Store a secret of this installation unless there is one, and return the one there is."""
-        self._run(ACCESS_SQL.add_secret, name=name, value=value)
-        return bytes(self._returned(ACCESS_SQL.find_secret, name=name)[0])
-
     def _principal_id(self, name: PrincipalName) -> int:
         row = self._one(ACCESS_SQL.principal_id, name=name)
         if row is None:
@@ -196,6 +191,10 @@ class SqliteTransaction:
         (blob,) = self._returned(CHANGE.keep_blob, digest=str(digest), size=size)
         if content is not None and not stored_elsewhere:
             self._run(CHANGE.keep_content, blob=blob, bytes=content)
+
+    def damage_blob(self, digest: Digest) -> bool:
+        """Know some bytes as damaged; False when that is known already."""
+        return self._run(CHANGE.damage_blob, digest=str(digest)) > 0
 
     def keep_artifact(self, artifact: Artifact) -> None:
         """Know an artifact, its bytes and its links."""

@@ -32,8 +32,9 @@ CREATE TABLE blob (
     id      INTEGER PRIMARY KEY,
     digest  TEXT    NOT NULL UNIQUE,
     size    INTEGER NOT NULL,
-    state   TEXT    NOT NULL CHECK (state IN ('absent', 'present', 'condemned'))
+    state   TEXT    NOT NULL CHECK (state IN ('absent', 'present', 'damaged', 'condemned'))
 ) STRICT;
+CREATE INDEX blob_damaged_idx ON blob (digest) WHERE state = 'damaged';
 
 -- The bytes of manifests and of small blobs. A blob without a row here has its bytes in the blob store.
 CREATE TABLE content (

@@ -43,6 +43,9 @@ INSERT INTO blob (digest, size, state) VALUES (:digest, :size, 'present')
 ON CONFLICT (digest) DO UPDATE SET state = 'present', size = excluded.size
 RETURNING id
 
+-- damage_blob --
+UPDATE blob SET state = 'damaged' WHERE digest = :digest AND state = 'present'
+
 -- name_blob --
 -- Something links these bytes, seen or not.
 INSERT INTO blob (digest, size, state) VALUES (:digest, :size, 'absent')
@@ -50,7 +53,8 @@ ON CONFLICT (digest) DO UPDATE SET digest = digest
 RETURNING id
 
 -- keep_content --
-INSERT INTO content (blob_id, bytes) VALUES (:blob, :bytes) ON CONFLICT DO NOTHING
+INSERT INTO content (blob_id, bytes) VALUES (:blob, :bytes) ON CONFLICT DO UPDATE SET bytes = excluded.bytes
+ WHERE bytes <> excluded.bytes
 
 -- has_stored_elsewhere --
 -- Whether present bytes live in the blob store already: then they need no second home here.

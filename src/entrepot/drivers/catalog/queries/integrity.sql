@@ -1,5 +1,8 @@
 -- Each statement finds what breaks an invariant (docs/design/invariants.md), as one text column.
 
+-- I1_bytes_are_sound --
+SELECT digest || ' is damaged' FROM blob WHERE state = 'damaged'
+
 -- I2_links_are_members --
 SELECT n.name || '/' || p.format || '/' || p.name || ': ' || o.digest || ' links ' || t.digest || ', which is not there'
   FROM membership m
@@ -9,7 +12,7 @@ SELECT n.name || '/' || p.format || '/' || p.name || ': ' || o.digest || ' links
   JOIN link l ON l.artifact_id = m.blob_id AND l.required
   JOIN blob t ON t.id = l.target_id
  WHERE m.role = 'artifact' AND m.until_position IS NULL
-   AND (t.state <> 'present' OR NOT EXISTS (
+   AND (t.state NOT IN ('present', 'damaged') OR NOT EXISTS (
         SELECT 1 FROM membership x
          WHERE x.package_id = m.package_id AND x.blob_id = l.target_id AND x.until_position IS NULL
            AND (l.kind <> 'manifest' OR x.role = 'artifact')))

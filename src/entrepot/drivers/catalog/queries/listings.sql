@@ -176,13 +176,14 @@ SELECT r.name
 -- iter_blobs --
 SELECT b.digest, b.size, c.bytes
   FROM blob b LEFT JOIN content c ON c.blob_id = b.id
- WHERE b.state = 'present' AND b.digest > :after
+ WHERE b.state IN ('present', 'damaged') AND b.digest > :after
  ORDER BY b.digest
  LIMIT :limit
 
 -- storage --
 SELECT (SELECT count(*) FROM blob WHERE state = 'present'),
        (SELECT coalesce(sum(size), 0) FROM blob WHERE state = 'present'),
+       (SELECT count(*) FROM blob WHERE state = 'damaged'),
        (SELECT count(*) FROM artifact),
        (SELECT count(*) FROM package),
        (SELECT count(*) FROM namespace)

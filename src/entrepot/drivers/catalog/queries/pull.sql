@@ -2,7 +2,7 @@
 
 -- find_artifact_by_name --
 -- Uses reference_open_idx, membership_open_idx, and clearance_open_idx when the view is a channel's.
-SELECT b.digest, a.media_type, c.bytes, n.public, r.yanked, r.deprecated
+SELECT b.digest, a.media_type, c.bytes, n.public, r.sealed, r.yanked, r.deprecated
   FROM namespace n
   JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
   JOIN reference r ON r.package_id = p.id AND r.name = :name AND r.until_position IS NULL
@@ -18,7 +18,7 @@ SELECT b.digest, a.media_type, c.bytes, n.public, r.yanked, r.deprecated
 
 -- find_artifact_by_digest --
 -- Uses membership_open_idx, and clearance_open_idx when the view is a channel's.
-SELECT b.digest, a.media_type, c.bytes, n.public, NULL, NULL
+SELECT b.digest, a.media_type, c.bytes, n.public, 0, NULL, NULL
   FROM namespace n
   JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
   JOIN blob b ON b.digest = :digest AND b.state = 'present'

@@ -1,0 +1,184 @@
+"""The composition root: from settings to drivers, a registry, an application and running workers.
+
+The only module that knows all of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+import time
+from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, cast
+
+from entrepot import __version__
+from entrepot.api import SURFACE as API
+from entrepot.drivers.blobs.files import FileBlobStore
+from entrepot.drivers.catalog.sqlite import SqliteCatalog
+from entrepot.drivers.clock import SystemClock
+from entrepot.formats import discover
+from entrepot.operations.registry import Limits, Registry
+from entrepot.operations.token import create_first_token
+from entrepot.schedules import Runner
+from entrepot.wire.logs import configure_logs, log_hit
+from entrepot.wire.server import CacheSizes, Epochs, FrontCache, ServeOptions, Service, bind, run
+from entrepot.wire.server import Limits as ServerLimits
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Hashable, Iterator
+
+    from entrepot.settings import Settings
+
+CATALOG_FILE: Final = "catalog.sqlite"
+ADMIN_TOKEN_FILE: Final = "admin-token"  # noqa: S105 (a file's name)
+_EPOCHS_FILE: Final = "epochs"
+_THROTTLE_FILE: Final = "throttle"
+
+
+@asynccontextmanager
+async def open_registry(settings: Settings) -> AsyncIterator[Registry]:
+    """The registry of a data directory, which is made when it is new; for commands that work on it directly."""
+    parts = _Parts(settings)
+    try:
+        yield parts.registry
+    finally:
+        await parts.close()
+
+
+class _Parts:
+    """The drivers of one process, and the registry over them."""
+
+    def __init__(self, settings: Settings) -> None:
+        data = settings.data_path
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.clock = SystemClock()
+        self.epochs = Epochs(data / _EPOCHS_FILE)
+        self.catalog = SqliteCatalog(data / CATALOG_FILE, clock=self.clock, epochs=self.epochs)
+        self.blobs = FileBlobStore(data / "blobs")
+        self.formats = discover()
+        self.registry = Registry(
+            catalog=self.catalog,
+            blobs=self.blobs,
+            clock=self.clock,
+            formats={format_.rules.format: format_.rules for format_ in self.formats},
+            upload_secret=self.catalog.secret("uploads"),
+            limits=Limits(
+                manifest_size=settings.manifest_size,
+                blob_size=settings.blob_size,
+                inline_size=settings.inline_size,
+                upload_lease=timedelta(seconds=settings.upload_lease),
+            ),
+        )
+
+    async def close(self) -> None:
+        """Finish what is being written, and let go."""
+        await self.catalog.close()
+        self.blobs.close()
+        self.epochs.close()
+
+
+def serve(settings: Settings) -> None:
+    """Run the server until it is told to stop.
+
+    Raises `entrepot.wire.server.BindError`, `entrepot.wire.server.StartFailed`.
+    """
+    configure_logs(settings.log_format, settings.log_level)
+    sockets = bind(settings.listen)
+    asyncio.run(_first_start(settings))
+    options = ServeOptions(
+        workers=settings.workers,
+        limits=ServerLimits(
+            head_size=settings.head_size,
+            head_seconds=settings.head_seconds,
+            body_idle_seconds=settings.body_idle_seconds,
+            connections=settings.connections,
+        ),
+        graceful_seconds=settings.graceful_seconds,
+        certificate=Path(settings.tls_certificate) if settings.tls_certificate else None,
+        private_key=Path(settings.tls_private_key) if settings.tls_private_key else None,
+    )
+    with _shared_metrics(settings.workers):
+        run("entrepot.app:create_service", sockets, options, arguments=(settings,), on_ready=_announce)
+
+
+async def _first_start(settings: Settings) -> None:
+    """Make the data directory and, when it is new, the administrator's token."""
+    async with open_registry(settings) as registry:
+        secret = await create_first_token(registry)
+    if secret is None:
+        return
+    path = settings.data_path / ADMIN_TOKEN_FILE
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(f"{secret.text}\n")
+    print(f"administrator token, shown once (also in {path}):\n{secret.text}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _shared_metrics(workers: int) -> Iterator[None]:
+    """Where several workers put their counters, so that a scrape of any of them adds up all."""
+    if workers == 1:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="entrepot-metrics-") as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        yield
+
+
+def _announce(urls: list[str]) -> None:
+    print(f"ready {urls[0]}", flush=True)
+
+
+def create_service(settings: Settings) -> Service:
+    """What one worker serves; called in each of them."""
+    # The metrics' library looks for the shared folder when it is imported, so not before now.
+    from entrepot.wire.asgi import Application, Options  # noqa: PLC0415
+    from entrepot.wire.gate import Gate  # noqa: PLC0415
+    from entrepot.wire.health import health_surfaces  # noqa: PLC0415
+    from entrepot.wire.metrics import Metrics, outcome  # noqa: PLC0415
+    from entrepot.wire.throttle import Throttle  # noqa: PLC0415
+
+    configure_logs(settings.log_format, settings.log_level)
+    parts = _Parts(settings)
+    metrics = Metrics()
+    throttle = Throttle(settings.data_path / _THROTTLE_FILE, time.time, failures=settings.login_failures)
+    gate = Gate(parts.catalog, parts.clock, parts.epochs, throttle, secret=parts.catalog.secret("access-tokens"))
+
+    def count_hits(counter: Hashable, status: int, hits: int, sent: int, seconds: float) -> None:
+        format_, operation = cast("tuple[str, str]", counter)
+        metrics.count_hits((format_, operation, outcome(status)), hits=hits, sent=sent, seconds=seconds)
+
+    cache = FrontCache(
+        parts.epochs,
+        sizes=CacheSizes(total_size=settings.front_cache_size),
+        on_hits=count_hits,
+        log_hit=log_hit if settings.access_log else None,
+    )
+    runner = Runner(parts.registry)
+
+    async def background(starting: bool) -> None:  # noqa: FBT001 (the lifespan's one word)
+        if starting:
+            runner.start()
+        else:
+            await runner.stop()
+            await parts.close()
+
+    surfaces = [surface for format_ in parts.formats for surface in (format_.surface, *format_.aliases)]
+    app = Application(
+        parts.registry,
+        [*surfaces, API, *health_surfaces(metrics, cache.flush, __version__)],
+        gate=gate,
+        epochs=parts.epochs,
+        metrics=metrics,
+        options=Options(
+            public_url=settings.public_url.rstrip("/") or None,
+            trusted_proxies=frozenset(settings.trusted_proxies),
+            concurrency=settings.concurrency,
+            access_log=settings.access_log,
+        ),
+        lifespan=[background],
+    )
+    return Service(app, render_error=app.render_refusal, cache=cache if settings.front_cache_size else None)

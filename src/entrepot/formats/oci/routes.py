@@ -1,0 +1,405 @@
+"""The distribution API: OCI distribution specification 1.1.1 and what its main branch adds; each handler its end-point.
+
+The numbers are those of the specification's table of end-points.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+import msgspec
+
+from entrepot.formats.oci.names import namespace_of, parse_name, print_name
+from entrepot.formats.oci.rules import OCI, OciRules
+from entrepot.model.artifact import IMAGE_INDEX, Artifact
+from entrepot.model.digest import Digest, parse_algorithm
+from entrepot.model.errors import Denied, Invalid, InvalidManifest, Unauthenticated
+from entrepot.model.names import View
+from entrepot.model.reference import is_fallback
+from entrepot.operations import access
+from entrepot.operations.browse import list_packages, list_referrers, list_references
+from entrepot.operations.delete import delete_artifact, delete_blob, delete_reference
+from entrepot.operations.mount import mount
+from entrepot.operations.publish import Draft, publish
+from entrepot.operations.resolve import find_blob, resolve
+from entrepot.operations.upload import (
+    add_chunk,
+    begin_upload,
+    cancel_upload,
+    find_upload,
+    finish_upload,
+    received_size,
+)
+from entrepot.wire.blob import blob_reply
+from entrepot.wire.conditionals import is_unchanged
+from entrepot.wire.ranges import parse_chunk
+from entrepot.wire.reply import REVALIDATE, HeaderList, Reply, json_reply, text_header
+from entrepot.wire.routes import Route
+
+if TYPE_CHECKING:
+    from entrepot.model.names import PackageId, ReferenceName
+    from entrepot.model.upload import Upload
+    from entrepot.ports.catalog import ArtifactSummary, FoundArtifact
+    from entrepot.wire.call import Call
+
+_RULES: Final = OciRules()
+_VERSION: Final = (b"docker-distribution-api-version", b"registry/2.0")
+_BYTES: Final = (b"content-type", b"application/octet-stream")
+_PAGE: Final = 100
+_MAX_PAGE: Final = 1_000
+_MAX_WARNING: Final = 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What the ``<name>`` of a path stands for."""
+
+    name: str
+    view: View
+    package: PackageId
+
+
+def _place(call: Call) -> _Place:
+    view, package = parse_name(call.path["name"], call.registry.formats)
+    return _Place(call.path["name"], view, package)
+
+
+def _writable(call: Call) -> _Place:
+    place = _place(call)
+    access.require_writable(place.view)
+    return place
+
+
+# --- end-1 ---
+
+
+async def ping(call: Call) -> Reply:
+    """end-1: does the registry speak this, and are the credentials good?
+
+    Clients learn from the 401 where to authenticate, so it is sent also where anonymous reading is allowed.
+    """
+    if call.caller.principal is None and call.caller.unscoped is None:
+        raise Unauthenticated
+    return json_reply({}, headers=[_VERSION], cacheable=True)
+
+
+# --- end-2, end-10: blobs ---
+
+
+async def get_blob(call: Call) -> Reply:
+    """end-2: GET and HEAD of a blob, whole or in part."""
+    place, digest = _place(call), Digest.parse(call.path["digest"])
+    blob = await find_blob(call.registry, call.caller, place.view, place.package, digest)
+    return blob_reply(call, blob, [_BYTES, _digest_header(digest), _VERSION])
+
+
+async def remove_blob(call: Call) -> Reply:
+    """end-10: take a blob out of the package; its bytes wait for the collector."""
+    place, digest = _writable(call), Digest.parse(call.path["digest"])
+    await delete_blob(call.registry, call.caller, place.package, digest)
+    return Reply(202, [_digest_header(digest)])
+
+
+# --- end-3, end-7, end-9: manifests ---
+
+
+async def get_manifest(call: Call) -> Reply:
+    """end-3: GET and HEAD of a manifest, exactly as it was pushed; what the client accepts does not convert it."""
+    place = _place(call)
+    name, digest = _reference(call.path["reference"])
+    found = await resolve(call.registry, call.caller, place.view, place.package, name=name, digest=digest)
+    call.facts["digest"] = str(found.digest)
+    etag = f'"{found.digest}"'
+    headers = [
+        (b"content-type", found.media_type.encode("ascii")),
+        _digest_header(found.digest),
+        (b"etag", etag.encode("ascii")),
+        REVALIDATE,
+        _VERSION,
+        *_warnings(found),
+    ]
+    if is_unchanged(call.headers, etag):
+        return Reply(304, headers, cacheable=True)
+    return Reply(200, headers, found.content, cacheable=True)
+
+
+async def put_manifest(call: Call) -> Reply:
+    """end-7a, end-7b: publish a manifest by tag, by digest, or by digest with tags."""
+    place = _writable(call)
+    name, digest = _reference(call.path["reference"])
+    tags = tuple(dict.fromkeys(_RULES.parse_version(tag) for tag in call.query.all("tag")))
+    if name is not None:
+        tags = tuple(dict.fromkeys((name, *tags)))
+    content = await call.body.read(call.registry.limits.manifest_size)
+    artifact = Artifact.parse(content, _media_type(call, content), digest=digest)
+    call.facts["digest"] = str(artifact.digest)
+    _check_foreign(place.package, artifact, tags)
+    await publish(call.registry, call.caller, place.package, Draft(artifact, tags=tags))
+    headers = [
+        text_header("location", f"/v2/{place.name}/manifests/{artifact.digest}"),
+        _digest_header(artifact.digest),
+    ]
+    if artifact.subject is not None:
+        headers.append(text_header("oci-subject", str(artifact.subject.digest)))
+    if tags:
+        headers.append(text_header("oci-tag", ", ".join(tags)))
+    return Reply(201, headers)
+
+
+async def remove_manifest(call: Call) -> Reply:
+    """end-9: a tag alone, or a manifest with all its tags."""
+    place = _writable(call)
+    name, digest = _reference(call.path["reference"])
+    if digest is not None:
+        await delete_artifact(call.registry, call.caller, place.package, digest)
+    elif name is not None:
+        await delete_reference(call.registry, call.caller, place.package, name)
+    return Reply(202)
+
+
+def _reference(text: str) -> tuple[ReferenceName | None, Digest | None]:
+    """A tag or a digest: only a digest has a colon."""
+    return (None, Digest.parse(text)) if ":" in text else (_RULES.parse_version(text), None)
+
+
+class _MediaType(msgspec.Struct, rename="camel"):
+    media_type: str = ""
+
+
+def _media_type(call: Call, content: bytes) -> str:
+    """From Content-Type, without parameters; or, when a client sends none, from the manifest itself."""
+    text = (call.headers.get("content-type") or "").partition(";")[0].strip()
+    if text and text != "application/octet-stream":
+        return text
+    try:
+        return msgspec.json.decode(content, type=_MediaType).media_type
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidManifest(str(error)) from error
+
+
+def _check_foreign(package: PackageId, artifact: Artifact, tags: tuple[ReferenceName, ...]) -> None:
+    """Packages of other formats are published by their own protocols; here they get signatures and attestations."""
+    if package.format != OCI and (not all(is_fallback(tag) for tag in tags) or not (tags or artifact.subject)):
+        raise Denied(f"{package.format} packages are published by their own protocol; only referrers are pushed here")
+
+
+def _warnings(found: FoundArtifact) -> HeaderList:
+    """OCI distribution 1.1, "Warnings"."""
+    said = [("yanked", found.yanked), ("deprecated", found.deprecated)]
+    return [
+        text_header("warning", f'299 - "{what}: {_quoted(why)}"' if why else f'299 - "{what}"')
+        for what, why in said
+        if why is not None
+    ]
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')[:_MAX_WARNING]
+
+
+# --- end-4, end-5, end-6, end-11, end-13, end-14: uploads ---
+
+
+async def post_upload(call: Call) -> Reply:
+    """end-4a, 4b, 4c, 11: begin an upload, or do all of it at once, or mount what another package has."""
+    place = _writable(call)
+    mounted, digest = call.query.get("mount"), call.query.get("digest")
+    if mounted is not None:
+        wanted = Digest.parse(mounted)
+        if await mount(call.registry, call.caller, place.package, wanted, source=_source(call)):
+            return _created(place, wanted)
+    if digest is not None and mounted is None:
+        expected = Digest.parse(digest)
+        upload = await begin_upload(call.registry, call.caller, place.package, algorithm=expected.algorithm)
+        return await _finish(call, place, upload, expected)
+    algorithm = parse_algorithm(call.query.get("digest-algorithm") or "sha256")
+    return _session(call, place, await begin_upload(call.registry, call.caller, place.package, algorithm=algorithm), 0)
+
+
+def _source(call: Call) -> tuple[View, PackageId] | None:
+    source = call.query.get("from")
+    return None if source is None else parse_name(source, call.registry.formats)
+
+
+async def patch_upload(call: Call) -> Reply:
+    """end-5: the next chunk, or a stream of unknown length."""
+    place, upload = await _upload(call)
+    size = await add_chunk(call.registry, upload, call.body.stream(), at=parse_chunk(call.headers, call.body.size))
+    return _session(call, place, upload, size)
+
+
+async def put_upload(call: Call) -> Reply:
+    """end-6: the end of an upload, with the last chunk, the whole, or nothing more."""
+    place, upload = await _upload(call)
+    digest = call.query.get("digest")
+    if digest is None:
+        raise Invalid("digest", expected="the digest of the whole blob as the query parameter digest")
+    return await _finish(call, place, upload, Digest.parse(digest))
+
+
+async def get_upload(call: Call) -> Reply:
+    """end-13: how far an upload has come."""
+    place, upload = await _upload(call)
+    return _session(call, place, upload, await received_size(call.registry, upload), status=204)
+
+
+async def remove_upload(call: Call) -> Reply:
+    """end-14: cancel an upload."""
+    _, upload = await _upload(call)
+    await cancel_upload(call.registry, upload)
+    return Reply(204)
+
+
+async def _upload(call: Call) -> tuple[_Place, Upload]:
+    place = _writable(call)
+    return place, await find_upload(call.registry, call.caller, place.package, call.path["session"])
+
+
+async def _finish(call: Call, place: _Place, upload: Upload, expected: Digest) -> Reply:
+    call.facts["digest"] = str(expected)
+    await finish_upload(
+        call.registry,
+        call.caller,
+        upload,
+        expected=expected,
+        content=call.body.stream(),
+        size=call.body.size,
+        at=parse_chunk(call.headers, call.body.size),
+    )
+    return _created(place, expected)
+
+
+def _created(place: _Place, digest: Digest) -> Reply:
+    return Reply(201, [text_header("location", f"/v2/{place.name}/blobs/{digest}"), _digest_header(digest)])
+
+
+def _session(call: Call, place: _Place, upload: Upload, size: int, *, status: int = 202) -> Reply:
+    location = f"/v2/{place.name}/blobs/uploads/{upload.seal(call.registry.upload_secret)}"
+    return Reply(
+        status,
+        [
+            text_header("location", location),
+            text_header("range", f"0-{max(0, size - 1)}"),
+            text_header("docker-upload-uuid", upload.id),
+        ],
+    )
+
+
+# --- end-8, end-12: listings ---
+
+
+async def get_tags(call: Call) -> Reply:
+    """end-8: the names of a package, in byte order."""
+    place = _place(call)
+    limit, after = _page(call), call.query.get("last") or ""
+    references = await list_references(
+        call.registry, call.caller, place.view, place.package, after=after, limit=limit + 1
+    )
+    names = [reference.name for reference in references[:limit]]
+    headers = [REVALIDATE]
+    if len(references) > limit > 0:
+        headers.append(_next(f"/v2/{place.name}/tags/list", limit, names[-1]))
+    return json_reply({"name": place.name, "tags": names}, headers=headers, cacheable=True)
+
+
+async def get_referrers(call: Call) -> Reply:
+    """end-12a, 12b: what refers to a digest; an empty index when nothing does."""
+    place, subject = _place(call), Digest.parse(call.path["digest"])
+    artifact_type = call.query.get("artifactType") or None
+    limit, after = _page(call) or _PAGE, call.query.get("last") or ""
+    found = await list_referrers(
+        call.registry,
+        call.caller,
+        place.view,
+        place.package,
+        subject,
+        artifact_type=artifact_type,
+        after=after,
+        limit=limit + 1,
+    )
+    headers = [(b"content-type", IMAGE_INDEX.encode("ascii")), REVALIDATE]
+    if artifact_type is not None:
+        headers.append((b"oci-filters-applied", b"artifactType"))
+    if len(found) > limit:
+        path = f"/v2/{place.name}/referrers/{subject}"
+        filtered = "" if artifact_type is None else f"&artifactType={quote(artifact_type, safe='')}"
+        headers.append(_next(path, limit, str(found[limit - 1].digest), filtered))
+    index = {
+        "schemaVersion": 2,
+        "mediaType": IMAGE_INDEX,
+        "manifests": [_descriptor(summary) for summary in found[:limit]],
+    }
+    return Reply(200, headers, msgspec.json.encode(index), cacheable=True)
+
+
+def _descriptor(summary: ArtifactSummary) -> dict[str, object]:
+    descriptor: dict[str, object] = {
+        "mediaType": summary.media_type,
+        "digest": str(summary.digest),
+        "size": summary.size,
+    }
+    if summary.artifact_type is not None:
+        descriptor["artifactType"] = summary.artifact_type
+    if summary.annotations:
+        descriptor["annotations"] = summary.annotations
+    return descriptor
+
+
+async def get_catalog(call: Call) -> Reply:
+    """Docker's catalog (not OCI): every package that the caller may read, by its OCI name."""
+    if call.caller.principal is None and call.caller.unscoped is None:
+        raise Unauthenticated
+    limit, last = _page(call), call.query.get("last")
+    after = None if not last else parse_name(last, call.registry.formats)[1]
+    rows = await list_packages(call.registry, call.caller, after=after, limit=limit + 1) if limit else []
+    names = [print_name(View(row.id.namespace), row.id) for row in rows[:limit]]
+    headers = [_next("/v2/_catalog", limit, names[-1])] if len(rows) > limit else []
+    return json_reply({"repositories": names}, headers=headers)
+
+
+async def discover(call: Call) -> Reply:
+    """The extensions that the registry has: none (OCI distribution, "Extensions")."""
+    del call
+    return json_reply({"extensions": []})
+
+
+def _page(call: Call) -> int:
+    """``n``, the length of a page; an unlimited list is a long page with a link to the next."""
+    asked = call.query.number("n")
+    return _MAX_PAGE if asked is None else min(asked, _MAX_PAGE)
+
+
+def _next(path: str, limit: int, last: str, more: str = "") -> tuple[bytes, bytes]:
+    return text_header("link", f'<{path}?n={limit}&last={quote(last, safe="")}{more}>; rel="next"')
+
+
+def _digest_header(digest: Digest) -> tuple[bytes, bytes]:
+    return b"docker-content-digest", str(digest).encode("ascii")
+
+
+_NAME: Final = r"/v2/(?P<name>[^?#]{1,300}?)"
+_BLOB: Final = rf"{_NAME}/blobs/(?P<digest>[^/]+)"
+_UPLOADS: Final = rf"{_NAME}/blobs/uploads/?"
+_UPLOAD: Final = rf"{_NAME}/blobs/uploads/(?P<session>[^/]+)"
+_MANIFEST: Final = rf"{_NAME}/manifests/(?P<reference>[^/]+)"
+
+ROUTES: Final = (
+    Route("GET", _MANIFEST, get_manifest, "get_manifest", namespace_of),
+    Route("GET", _BLOB, get_blob, "get_blob", namespace_of),
+    Route("PUT", _MANIFEST, put_manifest, "put_manifest", namespace_of),
+    Route("POST", _UPLOADS, post_upload, "post_upload", namespace_of),
+    Route("PATCH", _UPLOAD, patch_upload, "patch_upload", namespace_of),
+    Route("PUT", _UPLOAD, put_upload, "put_upload", namespace_of),
+    Route("GET", _UPLOAD, get_upload, "get_upload", namespace_of),
+    Route("DELETE", _UPLOAD, remove_upload, "remove_upload", namespace_of),
+    Route("DELETE", _MANIFEST, remove_manifest, "remove_manifest", namespace_of),
+    Route("DELETE", _BLOB, remove_blob, "remove_blob", namespace_of),
+    Route("GET", rf"{_NAME}/tags/list", get_tags, "get_tags", namespace_of),
+    Route("GET", rf"{_NAME}/referrers/(?P<digest>[^/]+)", get_referrers, "get_referrers", namespace_of),
+    Route("GET", r"/v2/?", ping, "ping"),
+    Route("GET", r"/v2/_catalog", get_catalog, "get_catalog"),
+    Route("GET", r"/v2/_oci/ext/discover", discover, "discover"),
+    Route("GET", rf"{_NAME}/_oci/ext/discover", discover, "discover"),
+)

@@ -1,0 +1,133 @@
+"""What an installation can be told: one frozen, typed, documented object.
+
+Each setting is an option of ``entrepot serve``, an environment variable ``ENTREPOT_<NAME>``, or a key of
+``entrepot.toml``; the first of these that says something wins.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PREFIX: Final = "ENTREPOT_"
+FILE: Final = "entrepot.toml"
+
+_Count = Annotated[int, msgspec.Meta(ge=1)]
+_Size = Annotated[int, msgspec.Meta(ge=1, description="bytes")]
+_Seconds = Annotated[float, msgspec.Meta(gt=0, description="seconds")]
+
+
+class SettingsError(ValueError):
+    """A setting is not what it must be."""
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """All settings, with their defaults. Sizes are bytes, times seconds."""
+
+    listen: Annotated[str, msgspec.Meta(description="HOST:PORT to listen on; localhost is 127.0.0.1 and ::1")] = (
+        "localhost:8080"
+    )
+    data: Annotated[str, msgspec.Meta(description="directory of the catalog, the blobs and the first token")] = "data"
+    database: Annotated[
+        str, msgspec.Meta(description="where the catalog is; empty means SQLite in the data directory")
+    ] = ""
+    blobs: Annotated[str, msgspec.Meta(description="where blobs are; empty means files in the data directory")] = ""
+    workers: Annotated[_Count, msgspec.Meta(description="processes that answer requests")] = 1
+    public_url: Annotated[
+        str, msgspec.Meta(description="how clients call this registry, such as https://registry.example.com")
+    ] = ""
+    trusted_proxies: Annotated[
+        tuple[str, ...], msgspec.Meta(description="addresses whose X-Forwarded-For and -Proto are believed")
+    ] = ()
+    tls_certificate: Annotated[
+        str, msgspec.Meta(description="PEM file of the certificate chain; empty: plain HTTP")
+    ] = ""
+    tls_private_key: Annotated[str, msgspec.Meta(description="PEM file of its private key")] = ""
+
+    manifest_size: Annotated[_Size, msgspec.Meta(description="largest manifest")] = 4 * 1024 * 1024
+    blob_size: Annotated[_Size, msgspec.Meta(description="largest blob")] = 1024**4
+    inline_size: Annotated[int, msgspec.Meta(ge=0, le=1024**2, description="blobs up to this live in the catalog")] = (
+        64 * 1024
+    )
+    upload_lease: Annotated[_Seconds, msgspec.Meta(description="how long an upload may rest")] = 24 * 3600.0
+    concurrency: Annotated[_Count, msgspec.Meta(description="requests that a worker answers at once")] = 1_000
+    connections: Annotated[_Count, msgspec.Meta(description="connections that a worker holds")] = 10_000
+    head_size: Annotated[_Size, msgspec.Meta(description="all header lines of a request together")] = 64 * 1024
+    head_seconds: Annotated[_Seconds, msgspec.Meta(description="to receive a request's header")] = 30.0
+    body_idle_seconds: Annotated[_Seconds, msgspec.Meta(description="between two pieces of a request's body")] = 60.0
+    graceful_seconds: Annotated[_Seconds, msgspec.Meta(description="for running transfers when told to stop")] = 30.0
+    front_cache_size: Annotated[int, msgspec.Meta(ge=0, description="bytes of ready-made answers; 0: none")] = (
+        32 * 1024 * 1024
+    )
+    login_failures: Annotated[_Count, msgspec.Meta(description="failed logins a minute from one address")] = 30
+
+    log_format: Annotated[str, msgspec.Meta(pattern="^(json|console|auto)$", description="json, console or auto")] = (
+        "auto"
+    )
+    log_level: Annotated[
+        str, msgspec.Meta(pattern="^(debug|info|warning|error)$", description="least to be logged")
+    ] = "info"
+    access_log: Annotated[bool, msgspec.Meta(description="a line for each request")] = True
+
+    @property
+    def data_path(self) -> Path:
+        """The data directory."""
+        return Path(self.data).absolute()
+
+
+def load(
+    options: Mapping[str, object] | None = None,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    file: Path | None = None,
+) -> Settings:
+    """Put the settings together: *options* first, then *environ*, then the TOML *file*, then the defaults.
+
+    The file is *file*, else ``ENTREPOT_CONFIG``, else ``entrepot.toml`` where it is there.
+
+    Raises `SettingsError`.
+    """
+    values = {**_from_file(file, environ), **_from_environment(environ), **(options or {})}
+    try:
+        settings = msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(str(error)) from error
+    if bool(settings.tls_certificate) != bool(settings.tls_private_key):
+        raise SettingsError("tls_certificate and tls_private_key go together")
+    if settings.database or settings.blobs:
+        raise SettingsError("this release keeps the catalog in SQLite and blobs in files, both in the data directory")
+    return settings
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of ``entrepot.toml``."""
+    return msgspec.json.schema(Settings)
+
+
+def _from_file(file: Path | None, environ: Mapping[str, str]) -> dict[str, Any]:
+    named = file or (Path(environ[f"{_PREFIX}CONFIG"]) if f"{_PREFIX}CONFIG" in environ else None)
+    path = named or Path(FILE)
+    if named is None and not path.exists():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{path}: {error}") from error
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for name in Settings.__struct_fields__:
+        text = environ.get(f"{_PREFIX}{name.upper()}")
+        if text is not None:
+            found[name] = (
+                [part.strip() for part in text.split(",") if part.strip()] if name == "trusted_proxies" else text
+            )
+    return found

@@ -1,0 +1,75 @@
+"""Is it alive, is it ready, and how is it doing: what probes and Prometheus ask."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from entrepot.wire.format import Surface
+from entrepot.wire.reply import Reply, json_reply
+from entrepot.wire.routes import Route
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from entrepot.wire.call import Call
+    from entrepot.wire.metrics import Metrics
+
+_TOTALS_SECONDS = 15.0
+_PLAIN = (b"content-type", b"text/plain; charset=utf-8")
+
+
+def health_surfaces(metrics: Metrics, flush: Callable[[], None], version: str) -> Sequence[Surface]:
+    """``/livez``, ``/readyz``, ``/startupz``, ``/metrics``, their usual aliases, and the root."""
+    totals = _Totals()
+
+    async def live(call: Call) -> Reply:
+        """Answers as long as the process does; touches nothing."""
+        del call
+        return Reply(200, [_PLAIN], b"ok\n")
+
+    async def ready(call: Call) -> Reply:
+        """Answers 200 when the catalog and the blob store can be used."""
+        await call.registry.catalog.head()
+        await call.registry.blobs.probe()
+        return Reply(200, [_PLAIN], b"ok\n")
+
+    async def scrape(call: Call) -> Reply:
+        """Prometheus' text format."""
+        flush()
+        return Reply(
+            200,
+            [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")],
+            metrics.render(await totals.read(call)),
+        )
+
+    async def root(call: Call) -> Reply:
+        """Where to go from here."""
+        return json_reply({"name": "Entrepot", "version": version, "docs": f"{call.base_url}/api/docs"})
+
+    pages = {
+        "livez": live,
+        "healthz": live,
+        "startupz": live,
+        "readyz": ready,
+        "metrics": scrape,
+        "": root,
+    }
+    return [
+        Surface(name="health", prefix=prefix, routes=(Route("GET", f"/{prefix}", page, prefix or "root"),))
+        for prefix, page in pages.items()
+    ]
+
+
+class _Totals:
+    """What is stored, asked of the catalog at most every few seconds: counting a million rows is not free."""
+
+    def __init__(self) -> None:
+        self._known: Mapping[str, int] = {}
+        self._until = 0.0
+
+    async def read(self, call: Call) -> Mapping[str, int]:
+        if monotonic() >= self._until:
+            self._known = await call.registry.catalog.storage()
+            self._until = monotonic() + _TOTALS_SECONDS
+        return self._known

@@ -1,0 +1,111 @@
+"""What Prometheus is told. No label takes a value that a client chooses."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
+from prometheus_client.core import GaugeMetricFamily
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 300)
+
+Label = tuple[str, str, str]
+"""Format, operation, outcome."""
+
+
+def outcome(status: int) -> str:
+    """The word for a status: ``ok``, ``client_error`` or ``server_error``."""
+    return "ok" if status < 400 else "client_error" if status < 500 else "server_error"  # noqa: PLR2004
+
+
+class Metrics:
+    """The counters of one worker; a scrape adds up those of all."""
+
+    def __init__(self) -> None:
+        """Make them. With several workers ``PROMETHEUS_MULTIPROC_DIR`` is set before this module is imported."""
+        self._registry = CollectorRegistry()
+        self.requests: Final = Counter(
+            "entrepot_requests", "Requests", ("format", "operation", "outcome"), registry=self._registry
+        )
+        self.seconds: Final = Histogram(
+            "entrepot_request_seconds",
+            "Time to answer, transfer included",
+            ("format", "operation"),
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self.received: Final = Counter(
+            "entrepot_received_bytes", "Bytes of request bodies", ("format",), registry=self._registry
+        )
+        self.sent: Final = Counter(
+            "entrepot_sent_bytes", "Bytes of response bodies", ("format",), registry=self._registry
+        )
+        self.errors: Final = Counter(
+            "entrepot_errors", "Refused and failed requests by error code", ("format", "code"), registry=self._registry
+        )
+        self.running: Final = Gauge(
+            "entrepot_running_requests",
+            "Requests being answered",
+            registry=self._registry,
+            multiprocess_mode="livesum",
+        )
+        self.cache_hits: Final = Counter(
+            "entrepot_front_cache_hits", "Requests answered from the front cache", ("format",), registry=self._registry
+        )
+
+    def count(self, label: Label, *, seconds: float, received: int, sent: int) -> None:
+        """Count one request."""
+        format_, operation, _ = label
+        self.requests.labels(*label).inc()
+        self.seconds.labels(format_, operation).observe(seconds)
+        if received:
+            self.received.labels(format_).inc(received)
+        if sent:
+            self.sent.labels(format_).inc(sent)
+
+    def count_hits(self, label: Label, *, hits: int, sent: int, seconds: float) -> None:
+        """Count requests that the front cache answered: *seconds* is their sum."""
+        format_, operation, _ = label
+        self.requests.labels(*label).inc(hits)
+        self.cache_hits.labels(format_).inc(hits)
+        if sent:
+            self.sent.labels(format_).inc(sent)
+        _observe_many(self.seconds.labels(format_, operation), seconds / hits, hits)
+
+    def render(self, storage: Mapping[str, int]) -> bytes:
+        """The text that a scrape gets, with the totals of *storage*."""
+        whole = CollectorRegistry()
+        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+            multiprocess.MultiProcessCollector(whole)
+        else:
+            whole = self._registry
+        return generate_latest(whole) + generate_latest(_of(_Storage(storage)))
+
+
+def _observe_many(histogram: Histogram, value: float, times: int) -> None:
+    """Observe *value* so many times. The library has no word for it, so this is the one place that opens it up."""
+    bucket = next(index for index, bound in enumerate(histogram._upper_bounds) if value <= bound)
+    histogram._buckets[bucket].inc(times)
+    histogram._sum.inc(value * times)
+
+
+class _Storage:
+    """Totals of what is stored, asked at the scrape."""
+
+    def __init__(self, totals: Mapping[str, int]) -> None:
+        self._totals = totals
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """One gauge for each total."""
+        for name, value in self._totals.items():
+            yield GaugeMetricFamily(f"entrepot_storage_{name}", f"Stored {name}", value=value)
+
+
+def _of(collector: _Storage) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    registry.register(collector)  # type: ignore[arg-type]
+    return registry
