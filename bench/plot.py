@@ -21,7 +21,7 @@ _ROW_HEIGHT = 18
 _HEAD_HEIGHT = 46
 _FOOT_HEIGHT = 44
 _COLOURS = {"better": "#2a7f62", "tie": "#8a8f98", "worse": "#b3432b"}
-_STYLE = "font: 12px system-ui, sans-serif; fill: #222"
+_FONT = "12px system-ui, sans-serif"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -101,7 +101,7 @@ def _rows(entries: list[dict[str, Any]]) -> Iterable[str | dict[str, Any]]:
 
 def _text(x: float, y: float, content: str, *, anchor: str = "start", weight: str = "normal") -> str:
     return (
-        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-weight="{weight}" style="{_STYLE}">'
+        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="#222" style="font: {weight} {_FONT}">'
         f"{escape(content)}</text>"
     )
 

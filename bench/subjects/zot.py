@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 from pathlib import Path
 
 import tools
-from bench import machine, processes
+from bench import processes
 from bench.subjects.subject import Registry
 from bench.tokens import SERVICE, TokenSigner
 
-_MODULE = "zotregistry.dev/zot/v2"
-
 
 class Zot(Registry):
-    """Token authentication, one access line a request; with *durable* it flushes files to disk, as it can."""
+    """Token authentication, metrics, one access line a request; with *durable* it flushes files to disk, as it can."""
 
     def __init__(self, home: Path, signer: TokenSigner, *, durable: bool = False) -> None:
         super().__init__(home)
@@ -24,7 +24,9 @@ class Zot(Registry):
         self._binary = tools.path("zot")
 
     def version(self) -> str:
-        return f"{machine.module_version(self._binary, _MODULE)}, token{', commit' if self._durable else ''}"
+        done = subprocess.run([self._binary, "--version"], capture_output=True, text=True, check=True)  # noqa: S603
+        found = re.search(r'"commit":"([^"]+)"', done.stdout + done.stderr)
+        return f"{found[1] if found else 'of unknown version'}, token{', commit' if self._durable else ''}"
 
     def headers(self, repository: str) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._signer.token(repository)}"}
@@ -46,6 +48,7 @@ class Zot(Registry):
                 },
             },
             "log": {"level": "info"},
+            "extensions": {"metrics": {"enable": True, "prometheus": {"path": "/metrics"}}},
         }
         path = self.home / "config.json"
         path.write_text(json.dumps(configuration))
