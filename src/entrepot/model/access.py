@@ -16,7 +16,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from entrepot.model.errors import Invalid, Unauthenticated
-from entrepot.model.names import PackageName, PackagePattern, PrincipalName, View
+from entrepot.model.names import EVERY_PACKAGE, PackageName, PackagePattern, PrincipalName, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -95,7 +95,7 @@ class Allowance:
 
     role: Role
     view: View | None = None
-    pattern: PackagePattern = PackagePattern()
+    pattern: PackagePattern = EVERY_PACKAGE
 
     def allows(self, action: Action, view: View | None, package: PackageName | None) -> bool:
         """Whether *action* on *package* through *view* is within it.

@@ -253,7 +253,7 @@ GENESIS: Final = sha256(b"entrepot journal v1").digest()
 """What the first entry's hash is tied to."""
 
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
-_DECODER: Final = msgspec.json.Decoder(AnyEvent)
+_DECODER: Final[msgspec.json.Decoder[Event]] = msgspec.json.Decoder(AnyEvent)
 
 
 def encode(event: Event) -> bytes:

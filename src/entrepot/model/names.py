@@ -26,6 +26,7 @@ PrincipalName = NewType("PrincipalName", str)
 
 _LABEL: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _LABEL_LENGTH: Final = 63
+_PATTERN_LENGTH: Final = 256
 _REFERENCE: Final = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._+-]{0,127}")
 _PRINCIPAL: Final = re.compile(r"[a-z0-9](?:[a-z0-9._@-]{0,62}[a-z0-9])?")
 
@@ -120,8 +121,8 @@ class PackagePattern:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read a pattern. Raises `InvalidName`."""
-        if not text or len(text) > 256 or not text.isprintable():
-            raise InvalidName(text, expected="a pattern of 1 to 256 printable characters")
+        if not 0 < len(text) <= _PATTERN_LENGTH or not text.isprintable():
+            raise InvalidName(text[:300], expected=f"a pattern of 1 to {_PATTERN_LENGTH} printable characters")
         return cls(text)
 
     def matches(self, name: str) -> bool:
@@ -142,6 +143,9 @@ class PackagePattern:
 
     def __str__(self) -> str:
         return self.text
+
+
+EVERY_PACKAGE: Final = PackagePattern()
 
 
 @lru_cache(maxsize=1024)

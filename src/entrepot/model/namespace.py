@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from entrepot.model.names import ChannelName
-from entrepot.model.reference import TagRules
+from entrepot.model.reference import DEFAULT_RULES, TagRules
 
 if TYPE_CHECKING:
     from entrepot.model.names import NamespaceName
@@ -23,6 +23,6 @@ class Namespace:
     name: NamespaceName
     public: bool = False
     """Whether anybody may read it without credentials."""
-    rules: TagRules = TagRules()
+    rules: TagRules = DEFAULT_RULES
     channels: tuple[ChannelName, ...] = DEFAULT_CHANNELS
     revision: Position | None = None

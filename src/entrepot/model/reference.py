@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from entrepot.model.names import PackagePattern, ReferenceName
+from entrepot.model.names import EVERY_PACKAGE, PackagePattern, ReferenceName
 
 if TYPE_CHECKING:
     from entrepot.model.digest import Digest
@@ -58,7 +58,7 @@ class TagRules:
     Any other is a Tag; it moves freely if it matches *movable*, and else only for who may overwrite.
     """
 
-    movable: tuple[PackagePattern, ...] = (PackagePattern("*"),)
+    movable: tuple[PackagePattern, ...] = (EVERY_PACKAGE,)
     versions: tuple[PackagePattern, ...] = ()
 
     def kind_of(self, name: ReferenceName) -> ReferenceKind:
@@ -72,3 +72,7 @@ class TagRules:
     def lets_move(self, name: ReferenceName) -> bool:
         """Whether a publisher may move the tag *name*."""
         return is_fallback(name) or any(pattern.matches(name) for pattern in self.movable)
+
+
+DEFAULT_RULES: Final = TagRules()
+"""What a new namespace has: versions never move, everything else does."""

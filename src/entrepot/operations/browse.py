@@ -46,7 +46,7 @@ async def list_packages(
     caller: Caller,
     *,
     namespace: NamespaceName | None = None,
-    format: str | None = None,  # noqa: A002 (our word for it)
+    format: str | None = None,
     after: PackageId | None = None,
     limit: int,
 ) -> Sequence[PackageRow]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from entrepot.model.access import Action
 from entrepot.model.errors import Denied, Invalid, NamespaceUnknown, NameTaken, Unauthenticated
 from entrepot.model.events import ChannelsChanged, NamespaceChanged, NamespaceCreated
-from entrepot.model.names import View
+from entrepot.model.names import FormatName, View
 from entrepot.model.namespace import Namespace
 from entrepot.operations import access
 
@@ -27,7 +27,7 @@ _MAX_CHANNELS = 20
 async def create_namespace(registry: Registry, caller: Caller, name: NamespaceName, *, public: bool) -> Namespace:
     """Create a namespace. Raises `NameTaken`, `Unauthenticated`, `Denied`."""
     access.require_anywhere(caller, Action.ADMINISTER)
-    if name in registry.formats:
+    if FormatName(name) in registry.formats:
         raise NameTaken(name, expected="a name that is not a format's")
     namespace = Namespace(name=name, public=public)
 

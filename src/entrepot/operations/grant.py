@@ -56,7 +56,7 @@ async def add_grant(registry: Registry, caller: Caller, principal: PrincipalName
             raise NamespaceUnknown(allowance.view.namespace)
         if not transaction.add_grant(Grant(principal, allowance)):
             return False
-        transaction.append(caller.name, GrantAdded(principal=principal, **_fields(allowance)))
+        transaction.append(caller.name, _added(principal, allowance))
         return True
 
     return await registry.catalog.write(change)
@@ -69,7 +69,7 @@ async def remove_grant(registry: Registry, caller: Caller, principal: PrincipalN
     def change(transaction: Transaction) -> None:
         if not transaction.remove_grant(Grant(principal, allowance)):
             raise GrantUnknown(f"{principal}: {allowance.role} of {allowance.view or 'everything'}")
-        transaction.append(caller.name, GrantRemoved(principal=principal, **_fields(allowance)))
+        transaction.append(caller.name, _removed(principal, allowance))
 
     await registry.catalog.write(change)
 
@@ -108,9 +108,15 @@ def require_grantable(caller: Caller, allowance: Allowance) -> None:
         raise Denied(f"{caller.name} cannot grant what {caller.name} may not do")
 
 
-def _fields(allowance: Allowance) -> dict[str, str | None]:
-    return {
-        "role": allowance.role,
-        "view": None if allowance.view is None else str(allowance.view),
-        "pattern": str(allowance.pattern),
-    }
+def _added(principal: PrincipalName, allowance: Allowance) -> GrantAdded:
+    role, view, pattern = _parts(allowance)
+    return GrantAdded(principal=principal, role=role, view=view, pattern=pattern)
+
+
+def _removed(principal: PrincipalName, allowance: Allowance) -> GrantRemoved:
+    role, view, pattern = _parts(allowance)
+    return GrantRemoved(principal=principal, role=role, view=view, pattern=pattern)
+
+
+def _parts(allowance: Allowance) -> tuple[str, str | None, str]:
+    return allowance.role, None if allowance.view is None else str(allowance.view), str(allowance.pattern)

@@ -31,78 +31,61 @@ if TYPE_CHECKING:
 async def seal(registry: Registry, caller: Caller, package: PackageId, version: ReferenceName) -> None:
     """Let a version never change again (I4). Raises `ReferenceUnknown`, or what `access.require` raises."""
 
-    def event(reference: Reference) -> Event:
-        return VersionSealed(
-            namespace=package.namespace, package=package.path, version=version, digest=str(reference.digest)
+    def mark(old: Reference) -> tuple[Reference, Event]:
+        event = VersionSealed(
+            namespace=package.namespace, package=package.path, version=version, digest=str(old.digest)
         )
+        return replace(old, sealed=True), event
 
-    await _mark(registry, caller, Action.PUBLISH, package, version, lambda old: replace(old, sealed=True), event)
+    await _mark(registry, caller, package, version, mark=mark, action=Action.PUBLISH)
 
 
-async def yank(registry: Registry, caller: Caller, package: PackageId, version: ReferenceName, reason: str) -> None:
+async def yank(
+    registry: Registry, caller: Caller, package: PackageId, version: ReferenceName, *, reason: str = ""
+) -> None:
     """Ask that nobody newly picks a version. Raises `ReferenceUnknown`, or what `access.require` raises."""
     event = VersionYanked(namespace=package.namespace, package=package.path, version=version, reason=reason)
-    await _mark(
-        registry, caller, Action.DEPRECATE, package, version, lambda old: replace(old, yanked=reason), lambda _: event
-    )
+    await _mark(registry, caller, package, version, mark=lambda old: (replace(old, yanked=reason), event))
 
 
 async def unyank(registry: Registry, caller: Caller, package: PackageId, version: ReferenceName) -> None:
     """Take a yank back. Raises `ReferenceUnknown`, or what `access.require` raises."""
     event = VersionUnyanked(namespace=package.namespace, package=package.path, version=version)
-    await _mark(
-        registry, caller, Action.DEPRECATE, package, version, lambda old: replace(old, yanked=None), lambda _: event
-    )
+    await _mark(registry, caller, package, version, mark=lambda old: (replace(old, yanked=None), event))
 
 
 async def deprecate(
-    registry: Registry, caller: Caller, package: PackageId, version: ReferenceName, reason: str
+    registry: Registry, caller: Caller, package: PackageId, version: ReferenceName, *, reason: str = ""
 ) -> None:
     """Say that there is something better. Raises `ReferenceUnknown`, or what `access.require` raises."""
     event = VersionDeprecated(namespace=package.namespace, package=package.path, version=version, reason=reason)
-    await _mark(
-        registry,
-        caller,
-        Action.DEPRECATE,
-        package,
-        version,
-        lambda old: replace(old, deprecated=reason),
-        lambda _: event,
-    )
+    await _mark(registry, caller, package, version, mark=lambda old: (replace(old, deprecated=reason), event))
 
 
 async def undeprecate(registry: Registry, caller: Caller, package: PackageId, version: ReferenceName) -> None:
     """Take a deprecation back. Raises `ReferenceUnknown`, or what `access.require` raises."""
     event = VersionUndeprecated(namespace=package.namespace, package=package.path, version=version)
-    await _mark(
-        registry,
-        caller,
-        Action.DEPRECATE,
-        package,
-        version,
-        lambda old: replace(old, deprecated=None),
-        lambda _: event,
-    )
+    await _mark(registry, caller, package, version, mark=lambda old: (replace(old, deprecated=None), event))
 
 
 async def _mark(
     registry: Registry,
     caller: Caller,
-    action: Action,
     package: PackageId,
     version: ReferenceName,
-    marked: Callable[[Reference], Reference],
-    event: Callable[[Reference], Event],
+    *,
+    mark: Callable[[Reference], tuple[Reference, Event]],
+    action: Action = Action.DEPRECATE,
 ) -> None:
     await access.require(registry, caller, action, package)
 
     def change(transaction: Transaction) -> None:
-        reference = transaction.find_reference(package, version)
-        if reference is None or reference.kind is not ReferenceKind.VERSION:
+        old = transaction.find_reference(package, version)
+        if old is None or old.kind is not ReferenceKind.VERSION:
             raise ReferenceUnknown(version)
-        new = marked(reference)
-        if new != reference:
+        new, event = mark(old)
+        if new != old:
             transaction.mark_version(package, new)
-            transaction.append(caller.name, event(new))
+            transaction.append(caller.name, event)
 
     await registry.catalog.write(change)

@@ -18,10 +18,9 @@ from entrepot.model.access import (
     TokenKind,
     TokenSecret,
 )
-from entrepot.model.errors import Denied, Invalid, NameTaken, NamespaceUnknown, TokenUnknown, Unauthenticated
+from entrepot.model.errors import Denied, Invalid, NamespaceUnknown, NameTaken, TokenUnknown, Unauthenticated
 from entrepot.model.events import TokenCreated, TokenRevoked
 from entrepot.model.names import PrincipalName
-from entrepot.operations import access
 from entrepot.operations.grant import may_grant
 from entrepot.ports.catalog import Grant, TokenRow
 
@@ -152,7 +151,7 @@ def _may_revoke(caller: Caller, token: TokenRow) -> bool:
         return True
     if caller.principal is not None and token.principal == caller.principal.name:
         # A narrowed token does not end the one it came from, nor its siblings.
-        return token.parent == caller.token_id or token.id == caller.token_id or len(caller.rights.layers) == 1
+        return caller.token_id in (token.parent, token.id) or len(caller.rights.layers) == 1
     return token.scope is not None and all(may_grant(caller, allowance) for allowance in token.scope)
 
 

@@ -16,4 +16,4 @@ class Schedule:
 
     name: str
     every_seconds: float
-    run: Callable[["Registry"], Awaitable[object]]
+    run: Callable[[Registry], Awaitable[object]]

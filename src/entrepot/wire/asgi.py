@@ -212,7 +212,7 @@ class Application:
             raise
         except RegistryError as error:
             return self._refuse(exchange, error, headers, scope)
-        except Exception:  # noqa: BLE001 (a bug: logged with its traceback, and not shown)
+        except Exception:
             log.exception("failed", request_id=exchange.request_id, operation=exchange.operation)
             return self._refuse(exchange, RegistryError(), headers, scope)
         return reply

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import structlog
 
-
 if TYPE_CHECKING:
     from entrepot.wire.server import Hit
 

@@ -80,7 +80,7 @@ class Metrics:
         """The text that a scrape gets, with the totals of *storage*."""
         whole = CollectorRegistry()
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-            multiprocess.MultiProcessCollector(whole)
+            multiprocess.MultiProcessCollector(whole)  # type: ignore[no-untyped-call]
         else:
             whole = self._registry
         return generate_latest(whole) + generate_latest(_of(_Storage(storage)))
@@ -88,9 +88,9 @@ class Metrics:
 
 def _observe_many(histogram: Histogram, value: float, times: int) -> None:
     """Observe *value* so many times. The library has no word for it, so this is the one place that opens it up."""
-    bucket = next(index for index, bound in enumerate(histogram._upper_bounds) if value <= bound)
-    histogram._buckets[bucket].inc(times)
-    histogram._sum.inc(value * times)
+    bounds, buckets, total = histogram._upper_bounds, histogram._buckets, histogram._sum  # noqa: SLF001
+    buckets[next(index for index, bound in enumerate(bounds) if value <= bound)].inc(times)
+    total.inc(value * times)
 
 
 class _Storage:
@@ -107,5 +107,5 @@ class _Storage:
 
 def _of(collector: _Storage) -> CollectorRegistry:
     registry = CollectorRegistry()
-    registry.register(collector)  # type: ignore[arg-type]
+    registry.register(collector)
     return registry

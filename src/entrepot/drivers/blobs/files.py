@@ -40,7 +40,6 @@ from entrepot.model.upload import UploadId
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
-
     from hashlib import _Hash
 
 T = TypeVar("T")

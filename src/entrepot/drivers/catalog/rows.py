@@ -109,7 +109,7 @@ def namespace(row: Row, channels: Iterable[Row]) -> Namespace:
     )
 
 
-def package_id(namespace: str, format: str, name: str) -> PackageId:  # noqa: A002 (a column)
+def package_id(namespace: str, format: str, name: str) -> PackageId:
     """A package's identity."""
     return PackageId(NamespaceName(namespace), FormatName(format), PackageName(name))
 
@@ -143,7 +143,7 @@ def summary(row: Row) -> ArtifactSummary:
         size=size,
         media_type=media_type,
         artifact_type=artifact_type,
-        annotations=annotations(content),
+        annotations=stored_annotations(content),
         published_position=Position(position),
         published_at=parse_time(at),
     )
@@ -156,7 +156,7 @@ class _Annotated(msgspec.Struct):
 _ANNOTATED = msgspec.json.Decoder(_Annotated)
 
 
-def annotations(content: bytes) -> dict[str, str]:
+def stored_annotations(content: bytes) -> dict[str, str]:
     """The annotations of a stored manifest; it was checked when it came in."""
     return _ANNOTATED.decode(content).annotations or {}
 

@@ -18,7 +18,6 @@ import sqlite3
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from entrepot.drivers.catalog import integrity, rows
@@ -361,7 +360,7 @@ class SqliteCatalog:
             package = rows.package_id(owner, format_, name)
             names = self._all(LISTINGS.names_in_package, **_through(View(package.namespace), package), blob=blob)
             references = tuple(reference for (reference,) in names)
-            hits.append(Hit(package, Digest.parse(digest), references, rows.annotations(content)))
+            hits.append(Hit(package, Digest.parse(digest), references, rows.stored_annotations(content)))
         return hits
 
     async def storage(self) -> dict[str, int]:

@@ -19,7 +19,7 @@ from entrepot.model.errors import Denied, Invalid, InvalidManifest, Unauthentica
 from entrepot.model.names import View
 from entrepot.model.reference import is_fallback
 from entrepot.operations import access
-from entrepot.operations.browse import list_packages, list_referrers, list_references
+from entrepot.operations.browse import list_packages, list_references, list_referrers
 from entrepot.operations.delete import delete_artifact, delete_blob, delete_reference
 from entrepot.operations.mount import mount
 from entrepot.operations.publish import Draft, publish
@@ -76,7 +76,7 @@ def _writable(call: Call) -> _Place:
 
 
 async def ping(call: Call) -> Reply:
-    """end-1: does the registry speak this, and are the credentials good?
+    """end-1: say that the registry speaks this, and whether the credentials are good.
 
     Clients learn from the 401 where to authenticate, so it is sent also where anonymous reading is allowed.
     """

@@ -27,12 +27,12 @@ _MAX_SCOPES: Final = 100
 
 
 async def get_token(call: Call) -> Reply:
-    """https://distribution.github.io/distribution/spec/auth/token/"""
+    """Docker's "Token Authentication Specification": GET with Basic credentials, or none."""
     return _token(call, call.caller, call.query.all("scope"), call.query.get("service"))
 
 
 async def post_token(call: Call) -> Reply:
-    """https://distribution.github.io/distribution/spec/auth/oauth/"""
+    """Docker's "OAuth2 Token Authentication": POST with the credentials in a form."""
     try:
         form = parse_qs((await call.body.read(_MAX_FORM)).decode("utf-8"), max_num_fields=_MAX_SCOPES)
     except ValueError as error:
