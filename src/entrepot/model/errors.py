@@ -168,6 +168,10 @@ class GrantUnknown(NotFound):
     """There is no such grant."""
 
 
+class ClearanceUnknown(NotFound):
+    """The artifact is not cleared for that channel."""
+
+
 class RouteUnknown(NotFound):
     """There is nothing at this address."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from entrepot.model.access import Action
 from entrepot.model.artifact import Artifact
 from entrepot.model.digest import Digest
-from entrepot.model.errors import InvalidManifest, NamespaceUnknown, PackageUnknown, Unauthenticated
+from entrepot.model.errors import InvalidManifest, NamespaceUnknown, PackageUnknown, ReferenceUnknown, Unauthenticated
 from entrepot.model.names import ReferenceName, View
 from entrepot.model.position import START
 from entrepot.operations import access
@@ -99,9 +99,12 @@ async def list_references(
 async def list_history(
     registry: Registry, caller: Caller, package: PackageId, name: ReferenceName
 ) -> Sequence[Reference]:
-    """All that a name ever meant, oldest first. Raises like `find_package`."""
+    """All that a name ever meant, oldest first. Raises `ReferenceUnknown`, and like `find_package`."""
     await find_package(registry, caller, View(package.namespace), package)
-    return await registry.catalog.list_history(package, name)
+    found = await registry.catalog.list_history(package, name)
+    if not found:
+        raise ReferenceUnknown(name)
+    return found
 
 
 async def list_artifacts(
@@ -241,3 +244,8 @@ async def search(registry: Registry, caller: Caller, query: str, *, limit: int) 
             break
         offset += _SCAN
     return found[:limit]
+
+
+async def measure_storage(registry: Registry, caller: Caller) -> dict[str, int] | None:
+    """How much the registry holds, by what is counted; None for who may not audit it."""
+    return await registry.catalog.storage() if caller.rights.allows(Action.AUDIT) else None

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from entrepot.model.access import Action
+from entrepot.model.errors import ClearanceUnknown
 from entrepot.model.events import ClearanceClosed, ClearanceOpened
 from entrepot.model.names import View
 from entrepot.model.reference import ReferenceKind
@@ -56,13 +57,13 @@ async def open_clearance(
 
 async def close_clearance(
     registry: Registry, caller: Caller, package: PackageId, channel: ChannelName, digest: Digest, *, reason: str = ""
-) -> bool:
-    """Take a clearance back; False when there is none. Raises `ChannelUnknown`, or what `access.require` raises."""
+) -> None:
+    """Take a clearance back. Raises `ClearanceUnknown`, `ChannelUnknown`, or what `access.require` raises."""
     access.require_anywhere(caller, Action.ADMINISTER, View(package.namespace))
 
-    def change(transaction: Transaction) -> bool:
+    def change(transaction: Transaction) -> None:
         if not transaction.close_clearance(package, channel, digest):
-            return False
+            raise ClearanceUnknown(f"{digest} for {channel}")
         transaction.append(
             caller.name,
             ClearanceClosed(
@@ -73,6 +74,5 @@ async def close_clearance(
                 reason=reason,
             ),
         )
-        return True
 
-    return await registry.catalog.write(change)
+    await registry.catalog.write(change)

@@ -10,14 +10,14 @@ from entrepot.model.errors import Denied, Invalid, NamespaceUnknown, NameTaken, 
 from entrepot.model.events import ChannelsChanged, NamespaceChanged, NamespaceCreated
 from entrepot.model.names import FormatName, View
 from entrepot.model.namespace import Namespace
+from entrepot.model.reference import TagRules
 from entrepot.operations import access
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from entrepot.model.access import Caller
-    from entrepot.model.names import ChannelName, NamespaceName
-    from entrepot.model.reference import TagRules
+    from entrepot.model.names import ChannelName, NamespaceName, PackagePattern
     from entrepot.operations.registry import Registry
     from entrepot.ports.catalog import Transaction
 
@@ -34,8 +34,8 @@ async def create_namespace(registry: Registry, caller: Caller, name: NamespaceNa
     def change(transaction: Transaction) -> Namespace:
         if not transaction.add_namespace(namespace):
             raise NameTaken(name)
-        transaction.append(caller.name, NamespaceCreated(namespace=name, public=public))
-        return namespace
+        revision = transaction.append(caller.name, NamespaceCreated(namespace=name, public=public))
+        return replace(namespace, revision=revision)
 
     return await registry.catalog.write(change)
 
@@ -56,28 +56,37 @@ async def set_namespace(
     name: NamespaceName,
     *,
     public: bool | None = None,
-    rules: TagRules | None = None,
+    movable: Sequence[PackagePattern] | None = None,
+    versions: Sequence[PackagePattern] | None = None,
 ) -> Namespace:
-    """Change who may read a namespace, or its rules for tags. Raises `NamespaceUnknown`, `Unauthenticated`, `Denied`."""
+    """Change who may read a namespace, or its rules for tags; None leaves something as it is.
+
+    Raises `NamespaceUnknown`, `Unauthenticated`, `Denied`.
+    """
     await _require_govern(registry, caller, name)
 
     def change(transaction: Transaction) -> Namespace:
         old = transaction.find_namespace(name)
         if old is None:
             raise NamespaceUnknown(name)
-        new = replace(old, public=old.public if public is None else public, rules=rules or old.rules)
-        if new != old:
-            transaction.set_namespace(new)
-            transaction.append(
-                caller.name,
-                NamespaceChanged(
-                    namespace=name,
-                    public=new.public,
-                    movable=tuple(str(pattern) for pattern in new.rules.movable),
-                    versions=tuple(str(pattern) for pattern in new.rules.versions),
-                ),
-            )
-        return new
+        rules = TagRules(
+            movable=old.rules.movable if movable is None else tuple(movable),
+            versions=old.rules.versions if versions is None else tuple(versions),
+        )
+        new = replace(old, public=old.public if public is None else public, rules=rules)
+        if new == old:
+            return old
+        transaction.set_namespace(new)
+        revision = transaction.append(
+            caller.name,
+            NamespaceChanged(
+                namespace=name,
+                public=new.public,
+                movable=tuple(str(pattern) for pattern in rules.movable),
+                versions=tuple(str(pattern) for pattern in rules.versions),
+            ),
+        )
+        return replace(new, revision=revision)
 
     return await registry.catalog.write(change)
 
@@ -97,10 +106,11 @@ async def set_channels(
         old = transaction.find_namespace(name)
         if old is None:
             raise NamespaceUnknown(name)
-        if old.channels != tuple(channels):
-            transaction.set_channels(name, channels)
-            transaction.append(caller.name, ChannelsChanged(namespace=name, channels=tuple(channels)))
-        return replace(old, channels=tuple(channels))
+        if old.channels == tuple(channels):
+            return old
+        transaction.set_channels(name, channels)
+        revision = transaction.append(caller.name, ChannelsChanged(namespace=name, channels=tuple(channels)))
+        return replace(old, channels=tuple(channels), revision=revision)
 
     return await registry.catalog.write(change)
 

@@ -81,6 +81,17 @@ class ArtifactSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class ArtifactDetails:
+    """What the catalog says of one artifact of a package, beside what its bytes say."""
+
+    summary: ArtifactSummary
+    references: tuple[ReferenceName, ...]
+    """The names that mean it now, in byte order."""
+    clearances: tuple[Clearance, ...]
+    """The open ones that it is under, as far as the view shows, in the order of the channels; the first of each."""
+
+
+@dataclass(frozen=True, slots=True)
 class PackageRow:
     """A package, and the position of the last event that touched it."""
 
@@ -331,6 +342,9 @@ class Catalog(Protocol):
         self, view: View, package: PackageId, *, after: Position, limit: int
     ) -> Sequence[ArtifactSummary]:
         """A page of a package's artifacts, in the order they came."""
+
+    async def find_details(self, view: View, package: PackageId, digest: Digest) -> ArtifactDetails | None:
+        """An artifact with its names and clearances, if the view shows it."""
 
     async def list_referrers(
         self, view: View, package: PackageId, subject: Digest, *, artifact_type: str | None, after: str, limit: int

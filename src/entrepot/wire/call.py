@@ -22,6 +22,7 @@ T = TypeVar("T")
 
 _DIGITS: Final = re.compile(r"[0-9]{1,19}")
 _MAX_FIELDS: Final = 1_000
+_MISSHAPEN: Final = re.compile(r"Expected (?P<expected>.+?)(?:, got (?P<actual>.+?))?(?: - at `\$(?P<where>.+)`)?")
 
 
 class Headers:
@@ -58,6 +59,10 @@ class Query:
     def get(self, name: str) -> str | None:
         """The first value of a parameter; None when it was not sent."""
         return next((value for key, value in self._pairs if key == name), None)
+
+    def names(self) -> set[str]:
+        """The parameters that were sent."""
+        return {key for key, _ in self._pairs}
 
     def all(self, name: str) -> list[str]:
         """Every value of a parameter."""
@@ -129,10 +134,20 @@ def decode_json(content: bytes, shape: type[T]) -> T:
     """Read JSON of a shape. Raises `Invalid`."""
     try:
         return msgspec.json.decode(content, type=shape)
+    except msgspec.ValidationError as error:
+        raise misshapen("body", error) from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise Invalid("body", expected=str(error)) from error
+        raise Invalid(f"body: {error}", expected="JSON") from error
     except RecursionError as error:
         raise Invalid("body", expected="JSON that is not nested so deeply") from error
+
+
+def misshapen(what: str, error: msgspec.ValidationError) -> Invalid:
+    """What msgspec found wrong with the shape of something, as facts: where, what was expected, and what there was."""
+    match = _MISSHAPEN.fullmatch(str(error))
+    if match is None or match["expected"] is None:
+        return Invalid(f"{what}: {error}")
+    return Invalid(f"{what}{match['where'] or ''}", expected=match["expected"], actual=match["actual"])
 
 
 @dataclass(slots=True)

@@ -29,7 +29,7 @@ from entrepot.model.errors import StorageFull, StorageReadOnly, Unavailable
 from entrepot.model.events import GENESIS, Entry, decode
 from entrepot.model.names import NamespaceName, PackageId, PrincipalName, ReferenceName, View
 from entrepot.model.position import START, Position
-from entrepot.ports.catalog import Credential, FoundArtifact, FoundBlob, Hit
+from entrepot.ports.catalog import ArtifactDetails, Credential, FoundArtifact, FoundBlob, Hit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -294,6 +294,20 @@ class SqliteCatalog:
         """A page of a package's artifacts, in the order they came."""
         found = self._all(LISTINGS.list_artifacts, **_through(view, package), after=after, limit=limit)
         return [rows.summary(row) for row in found]
+
+    async def find_details(self, view: View, package: PackageId, digest: Digest) -> ArtifactDetails | None:
+        """An artifact with its names and clearances, if the view shows it."""
+        row = self._one(LISTINGS.find_summary, **_through(view, package), digest=str(digest))
+        if row is None:
+            return None
+        *summary, blob = row
+        names = self._all(LISTINGS.names_in_package, **_through(view, package), blob=blob)
+        clearances = self._all(LISTINGS.clearances_of, **_through(view, package), blob=blob)
+        return ArtifactDetails(
+            summary=rows.summary(tuple(summary)),
+            references=tuple(ReferenceName(name) for (name,) in names),
+            clearances=tuple(rows.clearance(clearance) for clearance in clearances),
+        )
 
     async def list_referrers(
         self, view: View, package: PackageId, subject: Digest, *, artifact_type: str | None, after: str, limit: int

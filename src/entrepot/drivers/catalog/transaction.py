@@ -118,6 +118,7 @@ class SqliteTransaction:
                     raise Protected(f"channel {old} still clears something")
                 self._run(CHANGE.retire_channel, channel=channel)
         self._add_channels(namespace, channels)
+        self._run(CHANGE.touch_namespace, namespace=namespace, position=self._position)
 
     def _add_channels(self, namespace: int, channels: Sequence[ChannelName]) -> None:
         for rank, channel in enumerate(channels):

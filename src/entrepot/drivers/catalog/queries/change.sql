@@ -7,6 +7,9 @@ ON CONFLICT DO NOTHING RETURNING id
 -- set_namespace --
 UPDATE namespace SET public = :public, rules = :rules, revision = :position WHERE name = :name
 
+-- touch_namespace --
+UPDATE namespace SET revision = :position WHERE id = :namespace
+
 -- add_channel --
 INSERT INTO channel (namespace_id, name, rank) VALUES (:namespace, :name, :rank)
 ON CONFLICT (namespace_id, name) DO UPDATE SET rank = excluded.rank

@@ -84,6 +84,34 @@ SELECT b.digest, b.size, a.media_type, a.artifact_type, c.bytes, m.from_position
  ORDER BY m.from_position
  LIMIT :limit
 
+-- find_summary --
+-- Uses membership_open_idx.
+SELECT b.digest, b.size, a.media_type, a.artifact_type, c.bytes, m.from_position, e.at, b.id
+  FROM namespace n
+  JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
+  JOIN blob b ON b.digest = :digest AND b.state = 'present'
+  JOIN membership m ON m.package_id = p.id AND m.blob_id = b.id AND m.role = 'artifact' AND m.until_position IS NULL
+  JOIN artifact a ON a.blob_id = b.id
+  JOIN content c ON c.blob_id = b.id
+  JOIN event e ON e.position = m.from_position
+ WHERE n.name = :namespace
+   AND (:channel IS NULL OR EXISTS (
+        SELECT 1 FROM clearance k JOIN channel ch ON ch.id = k.channel_id
+         WHERE k.package_id = p.id AND k.blob_id = b.id AND k.until_position IS NULL
+           AND ch.namespace_id = n.id AND ch.name = :channel))
+
+-- clearances_of --
+-- The first open clearance in each channel that covers an artifact. Uses clearance_open_idx.
+SELECT ch.name, root.digest, min(k.from_position), k.until_position
+  FROM namespace n
+  JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
+  JOIN clearance k ON k.package_id = p.id AND k.blob_id = :blob AND k.until_position IS NULL
+  JOIN channel ch ON ch.id = k.channel_id
+  JOIN blob root ON root.id = k.root_id
+ WHERE n.name = :namespace AND (:channel IS NULL OR ch.name = :channel)
+ GROUP BY ch.id
+ ORDER BY ch.rank
+
 -- list_referrers --
 -- Uses artifact_subject_idx and membership_open_idx.
 SELECT b.digest, b.size, a.media_type, a.artifact_type, c.bytes, m.from_position, e.at
