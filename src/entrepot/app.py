@@ -101,8 +101,14 @@ def serve(settings: Settings) -> None:
         certificate=Path(settings.tls_certificate) if settings.tls_certificate else None,
         private_key=Path(settings.tls_private_key) if settings.tls_private_key else None,
     )
+
+    def announce(urls: list[str]) -> None:
+        # By the name that was asked for: clients keep credentials by host.
+        host, port = settings.listen.rpartition(":")[0], urls[0].rpartition(":")[2]
+        print(f"ready {options.scheme}://{host}:{port}", flush=True)
+
     with _shared_metrics(settings.workers):
-        run("entrepot.app:create_service", sockets, options, arguments=(settings,), on_ready=_announce)
+        run("entrepot.app:create_service", sockets, options, arguments=(settings,), on_ready=announce)
 
 
 async def _first_start(settings: Settings) -> None:
@@ -126,10 +132,6 @@ def _shared_metrics(workers: int) -> Iterator[None]:
     with tempfile.TemporaryDirectory(prefix="entrepot-metrics-") as folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
         yield
-
-
-def _announce(urls: list[str]) -> None:
-    print(f"ready {urls[0]}", flush=True)
 
 
 def create_service(settings: Settings) -> Service:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
@@ -22,12 +23,23 @@ def outcome(status: int) -> str:
     return "ok" if status < 400 else "client_error" if status < 500 else "server_error"  # noqa: PLR2004
 
 
+@dataclass(frozen=True, slots=True)
+class _Labelled:
+    """The counters of one label."""
+
+    requests: Counter
+    seconds: Histogram
+    received: Counter
+    sent: Counter
+
+
 class Metrics:
     """The counters of one worker; a scrape adds up those of all."""
 
     def __init__(self) -> None:
         """Make them. With several workers ``PROMETHEUS_MULTIPROC_DIR`` is set before this module is imported."""
         self._registry = CollectorRegistry()
+        self._known: dict[Label, _Labelled] = {}
         self.requests: Final = Counter(
             "entrepot_requests", "Requests", ("format", "operation", "outcome"), registry=self._registry
         )
@@ -59,22 +71,35 @@ class Metrics:
 
     def count(self, label: Label, *, seconds: float, received: int, sent: int) -> None:
         """Count one request."""
-        format_, operation, _ = label
-        self.requests.labels(*label).inc()
-        self.seconds.labels(format_, operation).observe(seconds)
+        known = self._labelled(label)
+        known.requests.inc()
+        known.seconds.observe(seconds)
         if received:
-            self.received.labels(format_).inc(received)
+            known.received.inc(received)
         if sent:
-            self.sent.labels(format_).inc(sent)
+            known.sent.inc(sent)
 
     def count_hits(self, label: Label, *, hits: int, sent: int, seconds: float) -> None:
         """Count requests that the front cache answered: *seconds* is their sum."""
-        format_, operation, _ = label
-        self.requests.labels(*label).inc(hits)
-        self.cache_hits.labels(format_).inc(hits)
+        known = self._labelled(label)
+        known.requests.inc(hits)
+        self.cache_hits.labels(label[0]).inc(hits)
         if sent:
-            self.sent.labels(format_).inc(sent)
-        _observe_many(self.seconds.labels(format_, operation), seconds / hits, hits)
+            known.sent.inc(sent)
+        _observe_many(known.seconds, seconds / hits, hits)
+
+    def _labelled(self, label: Label) -> _Labelled:
+        """The counters of a label; looking them up in the library takes longer than counting."""
+        known = self._known.get(label)
+        if known is None:
+            format_, operation, _ = label
+            known = self._known[label] = _Labelled(
+                requests=self.requests.labels(*label),
+                seconds=self.seconds.labels(format_, operation),
+                received=self.received.labels(format_),
+                sent=self.sent.labels(format_),
+            )
+        return known
 
     def render(self, storage: Mapping[str, int]) -> bytes:
         """The text that a scrape gets, with the totals of *storage*."""
