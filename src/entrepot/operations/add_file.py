@@ -1,4 +1,4 @@
-"""Add a file to a version: how a version of a format without a publishing step of its own comes to be, and grows.
+"""Add a file to a version: how versions of formats without a publishing step of their own come to be, and grow.
 
 A version grows file by file until it is sealed (I4).
 What it will be is composed inside the transaction from what it is, so of several writers each adds its file, whatever
@@ -7,26 +7,32 @@ their order; and the same file again changes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from entrepot.model.errors import DigestMismatch, NameTaken, TooLarge, VersionExists, VersionSealed
+from entrepot.model.digest import Digest
+from entrepot.model.errors import DigestMismatch, NameTaken, TooLarge, UploadUnknown, VersionExists, VersionSealed
 from entrepot.model.names import View
 from entrepot.model.reference import ReferenceKind
 from entrepot.operations.publish import Draft, publish_composed
-from entrepot.operations.upload import begin_upload, receive
+from entrepot.operations.upload import StoredBlob, begin_upload, receive
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator
 
     from entrepot.model.access import Caller
     from entrepot.model.artifact import Artifact
-    from entrepot.model.digest import Digest
     from entrepot.model.names import PackageId, ReferenceName
     from entrepot.model.upload import Upload
     from entrepot.operations.registry import Registry
-    from entrepot.operations.upload import StoredBlob
     from entrepot.ports.catalog import Transaction
+
+Demand = Callable[[Digest | None], None]
+"""Raises when the client does not want what is there already; None stands for nothing."""
+
+Verify = Callable[[StoredBlob], Awaitable[None]]
+"""Raises `DigestMismatch` when the file is not what the client says it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +49,16 @@ class Growth:
 class Addition(Protocol):
     """A file on its way into a version, as its format sees it: pure rules."""
 
+    @property
+    def version(self) -> ReferenceName:
+        """The version."""
+
+    @property
+    def path(self) -> str:
+        """Where the file shall be in it."""
+
     def find(self, digest: Digest, manifest: bytes) -> Digest | None:
-        """What the version has already where the file shall be. Raises `VersionExists` for a foreign manifest."""
+        """What the version has there already. Raises `VersionExists` when it is not made of files."""
 
     def grow(self, digest: Digest | None, manifest: bytes | None, blob: StoredBlob) -> Growth:
         """The version with *blob* in it; without *manifest* it begins with it. Raises `Conflict` when it cannot be."""
@@ -57,12 +71,14 @@ class Incoming:
     content: AsyncIterator[bytes]
     size: int | None
     """None when it is not known beforehand."""
-    expected: Digest | None = None
-    """What the whole file is called, if the client says so."""
-    verify: Callable[[StoredBlob], Awaitable[None]] | None = None
-    """What else is to be asked of the whole file before it is announced."""
     at: int | None = None
     """Where the client says that *content* begins."""
+    expected: Digest | None = None
+    """What the whole file is called, if the client says so."""
+    verify: Verify | None = None
+    """What else is to be asked of the whole file before it is announced."""
+    demand: Demand | None = None
+    """Asked before the bytes are received, to spare them, and again when it counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,99 +93,75 @@ class AddedFile:
 
 
 async def add_file(
-    registry: Registry,
-    caller: Caller,
-    package: PackageId,
-    version: ReferenceName,
-    addition: Addition,
-    incoming: Incoming,
-    *,
-    demand: Callable[[Digest | None], None],
+    registry: Registry, caller: Caller, package: PackageId, addition: Addition, incoming: Incoming
 ) -> AddedFile:
     """Receive a file in one piece, and add it.
 
-    *demand* raises when it does not like what is there already (None: nothing); it is asked before the bytes are
-    received, and again when it counts.
-
-    Raises `DigestMismatch`, `VersionExists`, `VersionSealed`, `NameTaken`, `TooLarge`, or what `publish` raises.
+    Raises `DigestMismatch`, `VersionExists`, `VersionSealed`, `NameTaken`, `PreconditionFailed`, `TooLarge`, or what
+    `publish` raises.
     """
     upload = await begin_upload(registry, caller, package)
     try:
-        return await _add(registry, caller, upload, version, addition, incoming, demand=demand, ends=None)
+        return await _add(registry, caller, upload, addition, incoming, ends=None)
     finally:
         await registry.blobs.discard(upload.id)
 
 
 async def add_uploaded_file(
-    registry: Registry,
-    caller: Caller,
-    upload: Upload,
-    version: ReferenceName,
-    addition: Addition,
-    incoming: Incoming,
-    *,
-    demand: Callable[[Digest | None], None],
+    registry: Registry, caller: Caller, upload: Upload, addition: Addition, incoming: Incoming
 ) -> AddedFile:
-    """Receive the last piece of an upload, and add the whole as a file. Without success the upload stays.
+    """Receive the last piece of an upload, and add the whole as a file.
 
-    Raises like `add_file`, and `InvalidContentRange`, `UploadBusy`.
+    No bytes at all are a file only if the client says what it is called: else some came and were lost since, as in a
+    crash after they were kept and before they were announced.
+
+    Raises like `add_file`, and `InvalidContentRange`, `UploadBusy`, `UploadUnknown`.
     """
-    added = await _add(registry, caller, upload, version, addition, incoming, demand=demand, ends=upload)
+    added = await _add(registry, caller, upload, addition, incoming, ends=upload)
     await registry.blobs.discard(upload.id)
     return added
 
 
 async def _add(
-    registry: Registry,
-    caller: Caller,
-    upload: Upload,
-    version: ReferenceName,
-    addition: Addition,
-    incoming: Incoming,
-    *,
-    demand: Callable[[Digest | None], None],
-    ends: Upload | None,
+    registry: Registry, caller: Caller, upload: Upload, addition: Addition, incoming: Incoming, *, ends: Upload | None
 ) -> AddedFile:
-    package = upload.package
-    present = await _look(registry, package, version, addition, incoming, demand)
-    blob = await _receive(registry, upload, incoming, present)
+    present = await _look(registry, upload.package, addition, incoming)
+    blob = await _receive(registry, upload, addition, incoming, present=present)
+    if ends is not None and blob.size == 0 and incoming.expected is None:
+        raise UploadUnknown(upload.id)
     growth: Growth | None = None
 
     def compose(transaction: Transaction) -> Draft:
         nonlocal growth
-        digest, manifest, sealed = _stand(transaction, package, version)
-        demand(None if digest is None or manifest is None else addition.find(digest, manifest))
+        digest, manifest, sealed = _stand(transaction, upload.package, addition.version)
+        if incoming.demand is not None:
+            incoming.demand(None if digest is None or manifest is None else addition.find(digest, manifest))
         growth = addition.grow(digest, manifest, blob)
-        if growth.is_new and len(growth.artifact.links) > registry.limits.files_per_version:
-            raise TooLarge(version, expected=f"at most {registry.limits.files_per_version} files")
+        _check_files(registry, addition, growth)
         if ends is not None:
             transaction.end_upload(ends)
-        return Draft(growth.artifact, version=version, blobs=(blob, *growth.blobs), sealed=sealed)
+        return Draft(growth.artifact, version=addition.version, blobs=(blob, *growth.blobs), sealed=sealed)
 
-    artifact = await publish_composed(registry, caller, package, compose)
+    artifact = await publish_composed(registry, caller, upload.package, compose)
     return AddedFile(blob.digest, blob.size, artifact.digest, is_new=growth is not None and growth.is_new)
 
 
-async def _look(
-    registry: Registry,
-    package: PackageId,
-    version: ReferenceName,
-    addition: Addition,
-    incoming: Incoming,
-    demand: Callable[[Digest | None], None],
-) -> Digest | None:
+async def _look(registry: Registry, package: PackageId, addition: Addition, incoming: Incoming) -> Digest | None:
     """What is there already; raise before any byte is received when it is clear that the file will not be taken."""
-    found = await registry.catalog.find_artifact(View(package.namespace), package, name=version)
+    found = await registry.catalog.find_artifact(View(package.namespace), package, name=addition.version)
     present = None if found is None else addition.find(found.digest, found.content)
-    demand(present)
+    if incoming.demand is not None:
+        incoming.demand(present)
     if found is not None and found.sealed and present is None:
-        raise VersionSealed(version, expected=found.digest)
+        raise VersionSealed(addition.version, expected=found.digest)
     if present is not None and incoming.expected is not None and present != incoming.expected:
-        raise VersionExists(version, expected=present, actual=incoming.expected)
+        raise VersionExists(addition.path, expected=present, actual=incoming.expected)
     return present
 
 
-async def _receive(registry: Registry, upload: Upload, incoming: Incoming, present: Digest | None) -> StoredBlob:
+async def _receive(
+    registry: Registry, upload: Upload, addition: Addition, incoming: Incoming, *, present: Digest | None
+) -> StoredBlob:
     """Take the bytes in, and keep none that will not be announced: where a file is, only the same bytes are wanted."""
     try:
         blob = await receive(
@@ -182,7 +174,7 @@ async def _receive(registry: Registry, upload: Upload, incoming: Incoming, prese
         )
     except DigestMismatch as error:
         if incoming.expected is None and error.expected == present:
-            raise VersionExists(upload.package.name, expected=present, actual=error.actual) from error
+            raise VersionExists(addition.path, expected=present, actual=error.actual) from error
         raise
     if incoming.verify is not None:
         await incoming.verify(blob)
@@ -196,8 +188,13 @@ def _stand(
     reference = transaction.find_reference(package, version)
     if reference is None:
         # A version that was deleted comes back as it was (I4), and as sealed as it was.
-        history = transaction.list_history(package, version)
-        return None, None, any(old.sealed for old in history)
+        return None, None, any(old.sealed for old in transaction.list_history(package, version))
     if reference.kind is not ReferenceKind.VERSION:
         raise NameTaken(version, expected="a name that is not a tag's")
     return reference.digest, transaction.find_content(reference.digest), reference.sealed
+
+
+def _check_files(registry: Registry, addition: Addition, growth: Growth) -> None:
+    limit = registry.limits.files_per_version
+    if growth.is_new and len(growth.artifact.links) - len(growth.blobs) > limit:
+        raise TooLarge(addition.version, expected=f"at most {limit} files")

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 from entrepot.model.access import Action
 from entrepot.model.artifact import Artifact
 from entrepot.model.digest import Digest
-from entrepot.model.errors import InvalidManifest, NamespaceUnknown, PackageUnknown, ReferenceUnknown, Unauthenticated
+from entrepot.model.errors import (
+    ChannelUnknown,
+    InvalidManifest,
+    NamespaceUnknown,
+    PackageUnknown,
+    ReferenceUnknown,
+    Unauthenticated,
+)
 from entrepot.model.names import ReferenceName, View
 from entrepot.model.position import START
 from entrepot.operations import access
@@ -46,11 +53,18 @@ async def list_packages(
     caller: Caller,
     *,
     namespace: NamespaceName | None = None,
+    view: View | None = None,
     format: str | None = None,
     after: PackageId | None = None,
     limit: int,
 ) -> Sequence[PackageRow]:
-    """A page of the packages that the caller may read, by namespace, format and name."""
+    """A page of the packages that the caller may read, by namespace, format and name; or of those that *view* shows.
+
+    Raises `NamespaceUnknown`, `ChannelUnknown`, `Unauthenticated` when *view* is none that the caller may know.
+    """
+    if view is not None:
+        namespace = view.namespace
+        await _require_view(registry, caller, view)
     found: list[PackageRow] = []
     public: dict[NamespaceName, bool] = {}
     while len(found) < limit:
@@ -60,12 +74,27 @@ async def list_packages(
             if owner not in public:
                 known = await registry.catalog.find_namespace(owner)
                 public[owner] = known is not None and known.public
-            if access.may_read(caller, View(owner), row.id, public=public[owner]):
+            through = View(owner) if view is None else view
+            if access.may_read(caller, through, row.id, public=public[owner]) and await _shows(registry, through, row):
                 found.append(row)
         if len(page) < _SCAN:
             break
         after = page[-1].id
     return found[:limit]
+
+
+async def _require_view(registry: Registry, caller: Caller, view: View) -> None:
+    namespace = await registry.catalog.find_namespace(view.namespace)
+    if namespace is None or not (namespace.public or caller.rights.touches(view)):
+        if caller.principal is None:
+            raise Unauthenticated
+        raise NamespaceUnknown(view.namespace)
+    if view.channel is not None and view.channel not in namespace.channels:
+        raise ChannelUnknown(view)
+
+
+async def _shows(registry: Registry, view: View, row: PackageRow) -> bool:
+    return view.channel is None or await registry.catalog.find_package(view, row.id) is not None
 
 
 async def find_package(registry: Registry, caller: Caller, view: View, package: PackageId) -> PackageRow:

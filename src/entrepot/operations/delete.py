@@ -61,17 +61,23 @@ async def delete_artifact(registry: Registry, caller: Caller, package: PackageId
     def change(transaction: Transaction) -> None:
         if not transaction.has_artifact(package, digest):
             raise ArtifactUnknown(digest)
-        _require_not_cleared(transaction, package, digest)
-        if (holder := transaction.linked_by(package, digest, artifact=True)) is not None:
-            raise Protected(digest, expected=f"{holder}, which contains it, to be deleted first")
-        names = tuple(reference.name for reference in transaction.names_of(package, digest))
-        for name in names:
-            transaction.end_reference(package, name)
-        transaction.remove_member(package, digest, artifact=True)
-        transaction.append(
-            caller.name,
-            ArtifactDeleted(namespace=package.namespace, package=package.path, digest=str(digest), references=names),
-        )
+        _remove_artifact(transaction, caller, package, digest)
+
+    await registry.catalog.write(change)
+
+
+async def delete_version(registry: Registry, caller: Caller, package: PackageId, name: ReferenceName) -> None:
+    """Delete a version with its artifact, whatever it has grown into by then. Its name stays used up (I4).
+
+    Raises `ReferenceUnknown`, `PackageUnknown`, `Protected`, or what `access.require` raises.
+    """
+    await _require_known(registry, caller, package)
+
+    def change(transaction: Transaction) -> None:
+        reference = transaction.find_reference(package, name)
+        if reference is None or reference.kind is not ReferenceKind.VERSION:
+            raise ReferenceUnknown(name)
+        _remove_artifact(transaction, caller, package, reference.digest)
 
     await registry.catalog.write(change)
 
@@ -101,6 +107,20 @@ async def _require_known(registry: Registry, caller: Caller, package: PackageId)
     await access.require(registry, caller, Action.DELETE, package)
     if await registry.catalog.find_package(View(package.namespace), package) is None:
         raise PackageUnknown(f"{package.namespace}/{package.name}")
+
+
+def _remove_artifact(transaction: Transaction, caller: Caller, package: PackageId, digest: Digest) -> None:
+    _require_not_cleared(transaction, package, digest)
+    if (holder := transaction.linked_by(package, digest, artifact=True)) is not None:
+        raise Protected(digest, expected=f"{holder}, which contains it, to be deleted first")
+    names = tuple(reference.name for reference in transaction.names_of(package, digest))
+    for name in names:
+        transaction.end_reference(package, name)
+    transaction.remove_member(package, digest, artifact=True)
+    transaction.append(
+        caller.name,
+        ArtifactDeleted(namespace=package.namespace, package=package.path, digest=str(digest), references=names),
+    )
 
 
 def _require_not_cleared(transaction: Transaction, package: PackageId, digest: Digest) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from entrepot.model.errors import PreconditionFailed
+
 if TYPE_CHECKING:
     from entrepot.wire.call import Headers
 
@@ -14,8 +16,26 @@ def is_unchanged(headers: Headers, etag: str) -> bool:
     return text is not None and names(text, etag)
 
 
+def require_preconditions(headers: Headers, etag: str | None, *, reading: bool = False) -> None:
+    """Raise `PreconditionFailed` unless the request may go on where *etag* is (None: nothing is there).
+
+    ``If-Match``, by strong comparison (13.1.1); and, when not *reading*, ``If-None-Match`` (13.1.2), of which a reader
+    learns from `is_unchanged`.
+    """
+    wanted = headers.get("if-match")
+    if wanted is not None and (etag is None or not (wanted == "*" or etag in _listed(wanted))):
+        raise PreconditionFailed("If-Match", expected=wanted[:200], actual=etag or "nothing")
+    unwanted = headers.get("if-none-match")
+    if not reading and unwanted is not None and etag is not None and names(unwanted, etag):
+        raise PreconditionFailed("If-None-Match", expected=f"not {unwanted[:200]}", actual=etag)
+
+
 def names(text: str, etag: str) -> bool:
     """Whether a list of entity tags has *etag*, or is ``*``. Compares weakly."""
     if text.strip() == "*":
         return True
-    return any(tag.strip().removeprefix("W/") == etag for tag in text.split(","))
+    return any(tag.removeprefix("W/") == etag for tag in _listed(text))
+
+
+def _listed(text: str) -> list[str]:
+    return [tag.strip() for tag in text.split(",")]

@@ -1,0 +1,144 @@
+"""A version as an OCI artifact: the manifest that its files make, and the files that a manifest lists.
+
+The manifest is canonical: a function of package, version, files and annotations, whatever the order in which they came.
+It is JSON with sorted keys and no white space, with
+
+- ``artifactType`` `ARTIFACT_TYPE`;
+- a config of `CONFIG_TYPE` that says format, package and version;
+- one layer per file, in the order of the paths, each path in the layer's annotation ``org.opencontainers.image.title``;
+- the version's annotations, if it has any.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from entrepot.formats.generic.rules import GENERIC, FilePath
+from entrepot.model.artifact import IMAGE_MANIFEST, Artifact, LinkKind
+from entrepot.model.digest import Digest
+from entrepot.model.errors import NameTaken, VersionExists
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Self
+
+    from entrepot.model.names import PackageName, ReferenceName
+
+ARTIFACT_TYPE: Final = "application/vnd.entrepot.generic.v1"
+CONFIG_TYPE: Final = "application/vnd.entrepot.generic.config.v1+json"
+TITLE: Final = "org.opencontainers.image.title"
+CREATED: Final = "org.opencontainers.image.created"
+
+_ENCODER: Final = msgspec.json.Encoder(order="sorted")
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of a version."""
+
+    path: FilePath
+    media_type: str
+    digest: Digest
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a version holds."""
+
+    files: Mapping[FilePath, File]
+    annotations: Mapping[str, str]
+
+    @classmethod
+    def read(cls, content: bytes) -> Self | None:
+        """Read a manifest that `compose` wrote; None for an artifact of another type. Raises `InvalidManifest`.
+
+        What was checked when it came is not checked again.
+        """
+        artifact = Artifact.parse(content, IMAGE_MANIFEST)
+        if artifact.artifact_type != ARTIFACT_TYPE:
+            return None
+        files: dict[FilePath, File] = {}
+        for link in artifact.links:
+            if link.kind is LinkKind.LAYER:
+                layer = link.target
+                path = FilePath(layer.annotations.get(TITLE, ""))
+                files[path] = File(path, layer.media_type, layer.digest, layer.size)
+        return cls(files, artifact.annotations)
+
+    def with_file(self, file: File) -> Self:
+        """These and one more. Another type is no other file: the first one's stays.
+
+        Raises `VersionExists` when other bytes are there, `NameTaken` when a folder is, or a file where a folder
+        would have to be.
+        """
+        present = self.files.get(file.path)
+        if present is not None:
+            if present.digest != file.digest:
+                raise VersionExists(file.path, expected=present.digest, actual=file.digest)
+            return self
+        for length, character in enumerate(file.path):
+            if character == "/" and file.path[:length] in self.files:
+                raise NameTaken(file.path, expected=f"another place: {file.path[:length]} is a file")
+        folder = f"{file.path}/"
+        if any(path.startswith(folder) for path in self.files):
+            raise NameTaken(file.path, expected=f"another name: {folder} is a folder")
+        return type(self)({**self.files, file.path: file}, self.annotations)
+
+    def with_annotations(self, more: Mapping[str, str]) -> Self:
+        """These with further annotations.
+
+        What was said is not unsaid: another value is `VersionExists`.
+        Only of several times of creation the earliest stays, because each file's build has its own.
+        """
+        merged = dict(self.annotations)
+        for key, value in more.items():
+            present = merged.setdefault(key, value)
+            if present != value:
+                merged[key] = _earlier(key, present, value)
+        return self if merged == self.annotations else type(self)(self.files, merged)
+
+
+def _earlier(key: str, present: str, value: str) -> str:
+    try:
+        times = sorted((datetime.fromisoformat(text), text) for text in (present, value)) if key == CREATED else []
+    except (ValueError, TypeError):
+        times = []
+    if not times:
+        raise VersionExists(f"the annotation {key}", expected=present, actual=value)
+    return times[0][1]
+
+
+EMPTY: Final = Contents({}, {})
+
+
+def config_of(package: PackageName, version: ReferenceName) -> bytes:
+    """The version's normalised metadata, as canonical JSON."""
+    return _ENCODER.encode({"format": GENERIC, "package": package, "version": version})
+
+
+def compose(package: PackageName, version: ReferenceName, contents: Contents) -> Artifact:
+    """The canonical manifest. Its config is `config_of` the same."""
+    config = config_of(package, version)
+    manifest: dict[str, object] = {
+        "schemaVersion": 2,
+        "mediaType": IMAGE_MANIFEST,
+        "artifactType": ARTIFACT_TYPE,
+        "config": {"mediaType": CONFIG_TYPE, "digest": str(Digest.of(config)), "size": len(config)},
+        "layers": [
+            {
+                "mediaType": file.media_type,
+                "digest": str(file.digest),
+                "size": file.size,
+                "annotations": {TITLE: path},
+            }
+            for path, file in sorted(contents.files.items())
+        ],
+    }
+    if contents.annotations:
+        manifest["annotations"] = dict(contents.annotations)
+    return Artifact.parse(_ENCODER.encode(manifest), IMAGE_MANIFEST)
