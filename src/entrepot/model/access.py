@@ -96,13 +96,20 @@ class Allowance:
     role: Role
     view: View | None = None
     pattern: PackagePattern = EVERY_PACKAGE
+    only: frozenset[Action] | None = None
+    """In a scope: of the role's actions, these alone. A grant gives the whole role."""
+
+    @property
+    def actions(self) -> frozenset[Action]:
+        """What it is about."""
+        return self.role.actions if self.only is None else self.role.actions & self.only
 
     def allows(self, action: Action, view: View | None, package: PackageName | None) -> bool:
         """Whether *action* on *package* through *view* is within it.
 
         ``view=None`` asks about the whole registry; ``package=None`` about the whole namespace.
         """
-        if action not in self.role.actions:
+        if action not in self.actions:
             return False
         if self.view is not None and (view is None or not self.view.covers(view)):
             return False
@@ -114,7 +121,7 @@ class Allowance:
 
     def covers(self, other: Allowance) -> bool:
         """Whether whatever *other* allows is allowed by this one."""
-        if not other.role.actions <= self.role.actions:
+        if not other.actions <= self.actions:
             return False
         if self.view is not None and (other.view is None or not self.view.covers(other.view)):
             return False
@@ -258,4 +265,12 @@ def parse_role(text: str) -> Role:
     try:
         return Role(text)
     except ValueError:
-        raise Invalid(text, expected=", ".join(Role)) from None
+        raise Invalid(text[:80], expected=", ".join(Role)) from None
+
+
+def parse_action(text: str) -> Action:
+    """Read an action's name. Raises `Invalid`."""
+    try:
+        return Action(text)
+    except ValueError:
+        raise Invalid(text[:80], expected=", ".join(Action)) from None

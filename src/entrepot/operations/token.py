@@ -8,6 +8,7 @@ with, and ends with it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from entrepot.model.access import (
@@ -73,7 +74,7 @@ async def create_token(
             raise NamespaceUnknown(allowance.view.namespace)
         if granting:
             _make_robot(transaction, name)
-            transaction.add_grant(Grant(name, allowance))
+            transaction.add_grant(Grant(name, replace(allowance, only=None)))
         transaction.add_token(token, secret.hash)
         transaction.append(caller.name, _created(token))
 

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 
 from entrepot.model.access import Action
 from entrepot.model.digest import Digest
-from entrepot.model.errors import InvalidContentRange, NamespaceUnknown, TooLarge, UploadUnknown
+from entrepot.model.errors import (
+    InvalidContentRange,
+    NamespaceUnknown,
+    RegistryError,
+    TooLarge,
+    UploadUnknown,
+)
 from entrepot.model.events import BlobAdded
 from entrepot.model.upload import Upload, UploadId
 from entrepot.operations import access
@@ -106,6 +112,27 @@ async def finish_upload(
 
     await registry.catalog.write(change)
     await registry.blobs.discard(upload.id)
+
+
+async def add_blob(
+    registry: Registry,
+    caller: Caller,
+    package: PackageId,
+    *,
+    expected: Digest,
+    content: AsyncIterator[bytes],
+    size: int | None,
+) -> None:
+    """Make a blob of one request. When that fails nobody can go on with it, so nothing of it stays.
+
+    Raises like `begin_upload` and `finish_upload`.
+    """
+    upload = await begin_upload(registry, caller, package, algorithm=expected.algorithm)
+    try:
+        await finish_upload(registry, caller, upload, expected=expected, content=content, size=size)
+    except RegistryError:
+        await registry.blobs.discard(upload.id)
+        raise
 
 
 async def cancel_upload(registry: Registry, upload: Upload) -> None:

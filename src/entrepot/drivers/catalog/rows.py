@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from entrepot.model.access import Allowance, Principal, PrincipalKind, Role
+from entrepot.model.access import Action, Allowance, Principal, PrincipalKind, Role
 from entrepot.model.artifact import Artifact
 from entrepot.model.digest import Digest
 from entrepot.model.names import (
@@ -51,6 +52,7 @@ class _Scope(msgspec.Struct, array_like=True):
     role: Role
     view: str
     pattern: str
+    only: list[Action] | None = None
 
 
 def rules_text(rules: TagRules) -> str:
@@ -86,7 +88,9 @@ def scope_text(scope: Iterable[Allowance] | None) -> str | None:
     """A token's scope as it is stored; None when it has none."""
     if scope is None:
         return None
-    return msgspec.json.encode([_Scope(a.role, view_text(a.view), str(a.pattern)) for a in scope]).decode()
+    return msgspec.json.encode(
+        [_Scope(a.role, view_text(a.view), str(a.pattern), None if a.only is None else sorted(a.only)) for a in scope]
+    ).decode()
 
 
 def parse_scope(text: str | None) -> tuple[Allowance, ...] | None:
@@ -94,7 +98,13 @@ def parse_scope(text: str | None) -> tuple[Allowance, ...] | None:
     if text is None:
         return None
     scopes = msgspec.json.decode(text, type=list[_Scope])
-    return tuple(allowance((scope.role, scope.view, scope.pattern)) for scope in scopes)
+    return tuple(
+        replace(
+            allowance((scope.role, scope.view, scope.pattern)),
+            only=None if scope.only is None else frozenset(scope.only),
+        )
+        for scope in scopes
+    )
 
 
 def namespace(row: Row, channels: Iterable[Row]) -> Namespace:

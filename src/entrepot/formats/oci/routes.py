@@ -25,6 +25,7 @@ from entrepot.operations.mount import mount
 from entrepot.operations.publish import Draft, publish
 from entrepot.operations.resolve import find_blob, resolve
 from entrepot.operations.upload import (
+    add_blob,
     add_chunk,
     begin_upload,
     cancel_upload,
@@ -212,8 +213,16 @@ async def post_upload(call: Call) -> Reply:
             return _created(place, wanted)
     if digest is not None and mounted is None:
         expected = Digest.parse(digest)
-        upload = await begin_upload(call.registry, call.caller, place.package, algorithm=expected.algorithm)
-        return await _finish(call, place, upload, expected)
+        call.facts["digest"] = str(expected)
+        await add_blob(
+            call.registry,
+            call.caller,
+            place.package,
+            expected=expected,
+            content=call.body.stream(),
+            size=call.body.size,
+        )
+        return _created(place, expected)
     algorithm = parse_algorithm(call.query.get("digest-algorithm") or "sha256")
     return _session(call, place, await begin_upload(call.registry, call.caller, place.package, algorithm=algorithm), 0)
 
