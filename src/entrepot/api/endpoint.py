@@ -1,0 +1,125 @@
+"""One declaration for each operation of the management API: what routes it, and what the documentation says of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from entrepot.model.errors import (
+    Invalid,
+    RateLimited,
+    RegistryError,
+    StorageFull,
+    StorageReadOnly,
+    Unauthenticated,
+    Unavailable,
+)
+from entrepot.wire.routes import Handler, Route
+
+if TYPE_CHECKING:
+    import msgspec
+
+JSON: Final = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One way in which an operation succeeds."""
+
+    description: str
+    shape: Any = None
+    """What its JSON looks like, if it is JSON of a shape."""
+    media_type: str | None = None
+    """What else it is, if anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A named part of a path."""
+
+    description: str
+    example: str
+    pattern: str = "[^/]+"
+
+
+# No component of a name is a single "-", so it ends the name of a package, which may have slashes.
+_NAME_OF_PACKAGE: Final = "(?!-(?:/|$))[^/]+(?:/(?!-(?:/|$))[^/]+)*"
+
+PARTS: Final[Mapping[str, Part]] = {
+    "namespace": Part("The name of a namespace.", "acme"),
+    "view": Part("A namespace (`acme`), or what one of its channels shows (`acme.prod`, read-only).", "acme"),
+    "format": Part("The package's format; `GET /api/v1/status` lists them.", "oci"),
+    "package": Part("The package's name, with its slashes as they are.", "team/api", _NAME_OF_PACKAGE),
+    "name": Part("The name of a tag or a version.", "1.4.0"),
+    "version": Part("The name of a version.", "1.4.0"),
+    "digest": Part("The digest of an artifact.", "sha256:" + 64 * "a"),
+    "artifact": Part("A tag, a version, or the digest of an artifact.", "1.4.0"),
+    "channel": Part("The name of a channel.", "prod"),
+    "principal": Part("The name of a user or robot.", "build-robot"),
+    "token": Part("The public id of a token.", "0b8f7e5c-6a0e-4c38-9a55-3a4b4f0f7a41"),
+}
+"""What may stand in a path, by the name that a template gives it."""
+
+_FIELD: Final = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A method and a path, what is sent there, and what comes back.
+
+    The first line of the handler's docstring is its summary, the rest its description; the handler's name is what
+    metrics, the log and generated clients call it.
+    """
+
+    method: str
+    path: str
+    """With the parts in braces: ``/api/v1/namespaces/{namespace}``."""
+    handler: Handler
+    answers: Mapping[int, Answer]
+    query: type[msgspec.Struct] | None = None
+    body: type[msgspec.Struct] | None = None
+    body_optional: bool = False
+    errors: tuple[type[RegistryError], ...] = ()
+    """What it may be refused with, beside what may happen to any request."""
+    revisioned: bool = False
+    """Whether the answer has an entity tag, so that a client may ask whether it has changed."""
+
+    @property
+    def operation(self) -> str:
+        """What metrics, the log and the documentation call it."""
+        return str(getattr(self.handler, "__name__"))  # noqa: B009 (a Callable need not have one; ours are functions)
+
+    @property
+    def parts(self) -> list[str]:
+        """The names of the path's parts, in order."""
+        return _FIELD.findall(self.path)
+
+    @property
+    def refusals(self) -> tuple[type[RegistryError], ...]:
+        """All that it may be refused with."""
+        asked: tuple[type[RegistryError], ...] = (Invalid,) if self.parts or self.query or self.body else ()
+        stored: tuple[type[RegistryError], ...] = () if self.method == "GET" else (StorageFull, StorageReadOnly)
+        return (*asked, Unauthenticated, *self.errors, RateLimited, Unavailable, *stored)
+
+    def route(self) -> Route:
+        """How the server finds it."""
+        texts, parts = _FIELD.split(self.path)[::2], self.parts
+        named = [f"(?P<{part}>{PARTS[part].pattern})" for part in parts]
+        pattern = "".join(re.escape(text) + name for text, name in zip(texts, [*named, ""], strict=True))
+        return Route(self.method, pattern, self.handler, self.operation, _namespace_of)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Endpoints about one thing."""
+
+    name: str
+    description: str
+    endpoints: tuple[Endpoint, ...]
+
+
+def _namespace_of(path: Mapping[str, str]) -> str | None:
+    """The namespace that a path is about, before anything is checked."""
+    return path.get("namespace") or path.get("view", "").partition(".")[0] or None

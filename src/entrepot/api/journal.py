@@ -1,0 +1,51 @@
+"""The journal: what happened, in order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from entrepot.api import shapes
+from entrepot.api.endpoint import Answer, Endpoint, Subject
+from entrepot.api.replies import page
+from entrepot.api.requests import read_query
+from entrepot.model.errors import Denied, NamespaceUnknown
+from entrepot.model.names import parse_namespace
+from entrepot.model.position import Position
+from entrepot.operations import browse
+from entrepot.wire.reply import json_reply
+
+if TYPE_CHECKING:
+    from entrepot.wire.call import Call
+    from entrepot.wire.reply import Reply
+
+
+async def list_entries(call: Call) -> Reply:
+    """List what happened, in order.
+
+    An auditor of the registry sees everything, an auditor of a namespace what happened there.
+    """
+    query = read_query(call, shapes.JournalQuery)
+    found = await browse.list_entries(
+        call.registry,
+        call.caller,
+        namespace=parse_namespace(query.namespace) if query.namespace else None,
+        after=Position(query.after),
+        limit=query.limit + 1,
+    )
+    return json_reply(page(found, query.limit, show=shapes.Entry.of, cursor=lambda last: str(last.position)))
+
+
+JOURNAL = Subject(
+    "Journal",
+    "Every accepted change is one event in the journal. Nobody can rewrite it: each entry's hash covers all before it.",
+    (
+        Endpoint(
+            method="GET",
+            path="/api/v1/journal",
+            handler=list_entries,
+            query=shapes.JournalQuery,
+            answers={200: Answer("A page of the journal.", shapes.Page[shapes.Entry])},
+            errors=(Denied, NamespaceUnknown),
+        ),
+    ),
+)

@@ -1,0 +1,594 @@
+"""What the management API reads and writes, as shapes of JSON.
+
+Digests are text, times RFC 3339 in UTC, positions and sizes whole numbers.
+A shape that clients send refuses fields that it does not know, so that a misspelt one is not silently left out.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from entrepot.model.access import Action, Allowance, PrincipalKind, Role
+from entrepot.model.artifact import LinkKind
+from entrepot.model.reference import ReferenceKind
+
+if TYPE_CHECKING:
+    from entrepot.model import access, artifact, events, namespace, reference
+    from entrepot.operations.inspect import Inspection
+    from entrepot.ports import catalog
+
+T = TypeVar("T")
+
+_ID = "0b8f7e5c-6a0e-4c38-9a55-3a4b4f0f7a41"
+_TIME = "2026-01-31T12:00:00Z"
+_DIGEST = "sha256:" + 64 * "a"
+
+_MAX_TEXT = 1_000
+_MAX_PATTERNS = 100
+_MAX_POSITION = 2**63 - 1
+_MAX_SECONDS = 100 * 365 * 24 * 60 * 60
+
+
+def _text(description: str, *examples: str) -> Any:
+    """How a field of text is documented, and how long it may be when a client sends it."""
+    return Meta(description=description, examples=list(examples), max_length=_MAX_TEXT)
+
+
+NamespaceText = Annotated[str, _text("The name of a namespace.", "acme")]
+ChannelText = Annotated[str, _text("The name of a channel.", "prod")]
+FormatText = Annotated[str, _text("The format of a package.", "oci")]
+PackageText = Annotated[str, _text("The name of a package.", "team/api")]
+ReferenceText = Annotated[str, _text("The name of a tag or a version.", "1.4.0")]
+PrincipalText = Annotated[str, _text("The name of a user or robot.", "build-robot")]
+DigestText = Annotated[str, _text("The digest of an artifact or a blob.", _DIGEST)]
+MediaTypeText = Annotated[str, _text("A media type.", "application/vnd.oci.image.manifest.v1+json")]
+TokenId = Annotated[str, _text("The public id of a token.", _ID)]
+ViewText = Annotated[str, _text("A namespace (`acme`), or what one of its channels shows (`acme.prod`).", "acme")]
+PatternText = Annotated[str, _text("A glob over the names of packages; `*` is any run of characters.", "*")]
+RoleName = Annotated[Role, Meta(description="What it allows.", examples=[Role.PUBLISHER])]
+Reason = Annotated[str, _text("Why, for people.", "broken on arm64")]
+Position = Annotated[int, Meta(description="A place in the journal.", examples=[42])]
+Size = Annotated[int, Meta(description="In bytes.", examples=[1234])]
+Annotations = Annotated[
+    dict[str, str],
+    Meta(
+        description="What the artifact's manifest says of itself.",
+        examples=[{"org.opencontainers.image.revision": "4f2c1e0"}],
+    ),
+]
+
+
+class Page(Struct, Generic[T], frozen=True):
+    """Some of a list, and where it goes on."""
+
+    items: list[T]
+    next: Annotated[str | None, Meta(description="What to send as `after` for the rest.", examples=[None])]
+
+
+class PageQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which part of a list is asked for."""
+
+    after: Annotated[str, Meta(description="`next` of the page before.", max_length=_MAX_TEXT)] = ""
+    limit: Annotated[int, Meta(description="The longest page that is wanted.", ge=1, le=1_000)] = 100
+
+
+class Problem(Struct, frozen=True):
+    """Why a request was refused (RFC 9457)."""
+
+    type: Annotated[str, Meta(examples=["about:blank"])]
+    title: Annotated[str, Meta(description="What the code stands for.", examples=["The name is not well formed."])]
+    status: Annotated[int, Meta(description="The status of the answer.", examples=[400])]
+    detail: Annotated[str, Meta(examples=["The name is not well formed: Acme (expected a namespace: lower-case …)"])]
+    code: Annotated[str, Meta(description="For programs; it never changes.", examples=["invalid-name"])]
+    request_id: Annotated[str, Meta(description="To find the request in the log.", examples=["5e1f0c9a"])]
+    expected: Annotated[str, Meta(description="What would have been right.")] | UnsetType = UNSET
+    actual: Annotated[str, Meta(description="What there was instead.")] | UnsetType = UNSET
+
+
+# --- namespaces ---
+
+
+class Namespace(Struct, frozen=True):
+    """A team or tenant, with its rules and its channels."""
+
+    name: NamespaceText
+    public: Annotated[bool, Meta(description="Whether anybody may read it without credentials.")]
+    movable: Annotated[list[PatternText], Meta(description="Which tags publishers may move.", max_length=_MAX_PATTERNS)]
+    versions: Annotated[
+        list[PatternText],
+        Meta(
+            description="Which names are versions, and never move, beside those that look like one.",
+            max_length=_MAX_PATTERNS,
+        ),
+    ]
+    channels: Annotated[list[ChannelText], Meta(description="Its stages, in order.")]
+    revision: Position | None
+
+    @staticmethod
+    def of(found: namespace.Namespace) -> Namespace:
+        """How a namespace is shown."""
+        return Namespace(
+            name=found.name,
+            public=found.public,
+            movable=[str(pattern) for pattern in found.rules.movable],
+            versions=[str(pattern) for pattern in found.rules.versions],
+            channels=list(found.channels),
+            revision=found.revision,
+        )
+
+
+class NewNamespace(Struct, frozen=True, forbid_unknown_fields=True):
+    """A namespace to be."""
+
+    name: NamespaceText
+    public: Annotated[bool, Meta(description="Whether anybody may read it without credentials.")] = False
+
+
+class NamespaceChange(Struct, frozen=True, forbid_unknown_fields=True):
+    """What shall be different about a namespace; what is left out stays."""
+
+    public: Annotated[bool, Meta(description="Whether anybody may read it without credentials.")] | UnsetType = UNSET
+    movable: (
+        Annotated[list[PatternText], Meta(description="Which tags publishers may move.", max_length=_MAX_PATTERNS)]
+        | UnsetType
+    ) = UNSET
+    versions: (
+        Annotated[list[PatternText], Meta(description="Which names are versions.", max_length=_MAX_PATTERNS)]
+        | UnsetType
+    ) = UNSET
+
+
+class Channels(Struct, frozen=True, forbid_unknown_fields=True):
+    """The stages of a namespace, in order."""
+
+    channels: list[ChannelText]
+
+
+# --- who may ---
+
+
+class Principal(Struct, frozen=True):
+    """Somebody whom the registry knows."""
+
+    name: PrincipalText
+    kind: Annotated[PrincipalKind, Meta(examples=[PrincipalKind.ROBOT])]
+    disabled: bool
+
+    @staticmethod
+    def of(found: tuple[access.Principal, bool]) -> Principal:
+        """How a principal is shown."""
+        principal, disabled = found
+        return Principal(principal.name, principal.kind, disabled)
+
+
+class NewPrincipal(Struct, frozen=True, forbid_unknown_fields=True):
+    """Somebody to be known."""
+
+    name: PrincipalText
+    kind: Annotated[PrincipalKind, Meta(examples=[PrincipalKind.ROBOT])]
+
+
+class Grant(Struct, frozen=True, forbid_unknown_fields=True):
+    """A role that a principal has; without a view, everywhere."""
+
+    principal: PrincipalText
+    role: RoleName
+    view: ViewText | None = None
+    pattern: PatternText = "*"
+
+    @staticmethod
+    def of(found: catalog.Grant) -> Grant:
+        """How a grant is shown."""
+        held = found.allowance
+        return Grant(found.principal, held.role, None if held.view is None else str(held.view), str(held.pattern))
+
+
+class GrantsQuery(PageQuery, frozen=True, forbid_unknown_fields=True):
+    """Whose grants are asked for."""
+
+    principal: PrincipalText = ""
+
+
+class GrantQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """One grant, spelt out; without a view, everywhere."""
+
+    principal: PrincipalText
+    role: RoleName
+    view: ViewText = ""
+    pattern: PatternText = "*"
+
+
+class Scope(Struct, frozen=True):
+    """A role over the packages that a pattern names, seen through a view; without a view, everywhere."""
+
+    role: RoleName
+    view: ViewText | None
+    pattern: PatternText
+
+    @staticmethod
+    def of(held: access.Allowance) -> Scope:
+        """How an allowance is shown."""
+        return Scope(held.role, None if held.view is None else str(held.view), str(held.pattern))
+
+
+class Token(Struct, frozen=True):
+    """A token, without its secret."""
+
+    id: TokenId
+    label: Annotated[str, Meta(description="What it was called when it was made.", examples=["build-robot"])]
+    principal: PrincipalText
+    scope: Annotated[list[Scope], Meta(description="What it is narrowed to; null when it is not.")] | None
+    parent: Annotated[str | None, Meta(description="The token that it was made with, and ends with.", examples=[None])]
+    created_at: Annotated[datetime, Meta(examples=[_TIME])]
+    expires_at: Annotated[datetime, Meta(examples=[_TIME])] | None
+    revoked: bool
+
+    @staticmethod
+    def of(found: catalog.TokenRow) -> Token:
+        """How a token is shown."""
+        return Token(
+            id=found.id,
+            label=found.label,
+            principal=found.principal,
+            scope=None if found.scope is None else [Scope.of(allowance) for allowance in found.scope],
+            parent=found.parent,
+            created_at=found.created_at,
+            expires_at=found.expires_at,
+            revoked=found.revoked,
+        )
+
+
+class NewToken(Struct, frozen=True, forbid_unknown_fields=True):
+    """A token to be: what it is for, and for how long."""
+
+    name: Annotated[str, _text("The robot that holds it, or a label for one's own.", "build-robot")]
+    role: RoleName
+    view: ViewText | None = None
+    pattern: PatternText = "*"
+    ttl_seconds: Annotated[int, Meta(description="Without it, until it is revoked.", ge=1, le=_MAX_SECONDS)] | None = (
+        None
+    )
+
+
+class MintedToken(Struct, frozen=True):
+    """A token with its secret, which is shown this once."""
+
+    token: Annotated[str, Meta(description="The secret.", examples=["ent_bot_" + 36 * "x"])]
+    id: TokenId
+    principal: Annotated[str, _text("Whom it acts for.", "build-robot")]
+    expires_at: Annotated[datetime, Meta(examples=[_TIME])] | None
+
+
+class Right(Struct, frozen=True):
+    """Something that the caller may do; without a view, everywhere."""
+
+    role: Annotated[Role | None, Meta(description="Null for an access token's own scope.", examples=[Role.PUBLISHER])]
+    actions: Annotated[list[Action], Meta(examples=[sorted(Role.PUBLISHER.actions)])]
+    view: ViewText | None
+    pattern: PatternText
+
+    @staticmethod
+    def of(held: access.Allowance | access.Permit) -> Right:
+        """How an allowance, or what an access token was asked for, is shown."""
+        if isinstance(held, Allowance):
+            view = None if held.view is None else str(held.view)
+            return Right(held.role, sorted(held.role.actions), view, str(held.pattern))
+        return Right(None, sorted(held.actions), str(held.view), held.package)
+
+
+class Whoami(Struct, frozen=True):
+    """Who asks, and what they may do."""
+
+    principal: Annotated[str, Meta(description="Null for who has no credentials.", examples=["build-robot"])] | None
+    kind: Annotated[PrincipalKind | None, Meta(examples=[PrincipalKind.ROBOT])]
+    token_id: TokenId | None
+    expires_at: Annotated[datetime, Meta(examples=[_TIME])] | None
+    allowances: Annotated[
+        list[list[Right]],
+        Meta(description="The principal's grants, then what each token on the way narrows them to: all must allow it."),
+    ]
+
+    @staticmethod
+    def of(caller: access.Caller) -> Whoami:
+        """How a caller is shown."""
+        return Whoami(
+            principal=None if caller.principal is None else caller.principal.name,
+            kind=None if caller.principal is None else caller.principal.kind,
+            token_id=caller.token_id,
+            expires_at=caller.token_expires_at,
+            allowances=[[Right.of(held) for held in layer] for layer in caller.rights.layers],
+        )
+
+
+# --- what is there ---
+
+
+class Package(Struct, frozen=True):
+    """What versions are versions of."""
+
+    namespace: NamespaceText
+    format: FormatText
+    name: PackageText
+    revision: Annotated[int, Meta(description="The last position in the journal that touched it.", examples=[42])]
+
+    @staticmethod
+    def of(found: catalog.PackageRow) -> Package:
+        """How a package is shown."""
+        return Package(found.id.namespace, found.id.format, found.id.name, found.revision)
+
+
+class PackagesQuery(PageQuery, frozen=True, forbid_unknown_fields=True):
+    """Which packages are asked for."""
+
+    namespace: NamespaceText = ""
+    format: FormatText = ""
+
+
+class Reference(Struct, frozen=True):
+    """A name for an artifact: a version, which never moves, or a tag, which may."""
+
+    kind: Annotated[ReferenceKind, Meta(examples=[ReferenceKind.VERSION])]
+    name: ReferenceText
+    digest: DigestText
+    from_position: Position
+    sealed: Annotated[bool, Meta(description="Whether the version takes no more files.")]
+    yanked: Annotated[str | None, Meta(description="Why nobody should newly pick it.", examples=[None])]
+    deprecated: Annotated[str | None, Meta(description="Why something else is better.", examples=[None])]
+
+    @staticmethod
+    def of(found: reference.Reference) -> Reference:
+        """How a reference is shown."""
+        return Reference(
+            kind=found.kind,
+            name=found.name,
+            digest=str(found.digest),
+            from_position=found.from_position,
+            sealed=found.sealed,
+            yanked=found.yanked,
+            deprecated=found.deprecated,
+        )
+
+
+class PastReference(Reference, frozen=True):
+    """What a name meant, from one position until another."""
+
+    until_position: Annotated[int | None, Meta(description="Null while it holds.", examples=[None])]
+
+    @staticmethod
+    def past(found: reference.Reference) -> PastReference:
+        """How a reference is shown in its name's history."""
+        return PastReference(
+            **msgspec.structs.asdict(Reference.of(found)),
+            until_position=found.until_position,
+        )
+
+
+class ReferencesQuery(PageQuery, frozen=True, forbid_unknown_fields=True):
+    """Which names are asked for."""
+
+    kind: ReferenceKind | UnsetType = UNSET
+
+
+class Target(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a tag shall mean."""
+
+    digest: DigestText
+
+
+class Named(Struct, frozen=True):
+    """What a tag means now."""
+
+    name: ReferenceText
+    digest: DigestText
+
+
+class Because(Struct, frozen=True, forbid_unknown_fields=True):
+    """Why something is done."""
+
+    reason: Reason = ""
+
+
+class ArtifactSummary(Struct, frozen=True):
+    """An immutable node: the bytes of one manifest or index."""
+
+    digest: DigestText
+    size: Size
+    media_type: MediaTypeText
+    artifact_type: Annotated[str, Meta(examples=["application/vnd.cncf.helm.config.v1+json"])] | None
+    annotations: Annotations
+    published_position: Position
+    published_at: Annotated[datetime, Meta(examples=[_TIME])]
+
+    @staticmethod
+    def of(found: catalog.ArtifactSummary) -> ArtifactSummary:
+        """How an artifact is shown in a list."""
+        return ArtifactSummary(
+            digest=str(found.digest),
+            size=found.size,
+            media_type=found.media_type,
+            artifact_type=found.artifact_type,
+            annotations=found.annotations,
+            published_position=found.published_position,
+            published_at=found.published_at,
+        )
+
+
+class ArtifactsQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which part of a list that is in the order of the journal is asked for."""
+
+    after: Annotated[int, Meta(description="`next` of the page before.", ge=0, le=_MAX_POSITION)] = 0
+    limit: Annotated[int, Meta(description="The longest page that is wanted.", ge=1, le=1_000)] = 100
+
+
+class Link(Struct, frozen=True):
+    """What an artifact points at."""
+
+    kind: Annotated[LinkKind, Meta(examples=[LinkKind.LAYER])]
+    digest: DigestText
+    size: Size
+    media_type: MediaTypeText
+    annotations: Annotations
+
+    @staticmethod
+    def of(found: artifact.Link) -> Link:
+        """How a link is shown."""
+        target = found.target
+        return Link(found.kind, str(target.digest), target.size, target.media_type, dict(target.annotations))
+
+
+class Referrer(Struct, frozen=True):
+    """An artifact that says something about this one: a signature, an SBOM, an attestation."""
+
+    digest: DigestText
+    artifact_type: Annotated[str, Meta(examples=["application/spdx+json"])] | None
+    size: Size
+    annotations: Annotations
+
+    @staticmethod
+    def of(found: catalog.ArtifactSummary) -> Referrer:
+        """How a referrer is shown."""
+        return Referrer(str(found.digest), found.artifact_type, found.size, found.annotations)
+
+
+class Cleared(Struct, frozen=True):
+    """A channel that shows the artifact."""
+
+    channel: ChannelText
+    from_position: Position
+
+
+class Artifact(ArtifactSummary, frozen=True):
+    """All that the registry knows of an artifact in a package."""
+
+    references: Annotated[list[ReferenceText], Meta(description="The names that mean it now.")]
+    links: list[Link]
+    subject: Annotated[str | None, Meta(description="The digest of what it says something about.", examples=[None])]
+    referrers: Annotated[list[Referrer], Meta(description="By digest; the first thousand of them.")]
+    clearances: Annotated[list[Cleared], Meta(description="The channels that show it, as far as the view does.")]
+
+    @staticmethod
+    def inspected(found: Inspection) -> Artifact:
+        """How an artifact is shown in detail."""
+        return Artifact(
+            **msgspec.structs.asdict(ArtifactSummary.of(found.summary)),
+            references=list(found.references),
+            links=[Link.of(link) for link in found.links],
+            subject=None if found.subject is None else str(found.subject),
+            referrers=[Referrer.of(referrer) for referrer in found.referrers],
+            clearances=[Cleared(clearance.channel, clearance.from_position) for clearance in found.clearances],
+        )
+
+
+class Clearance(Struct, frozen=True):
+    """An artifact's place in a channel, with all that the artifact covers."""
+
+    channel: ChannelText
+    digest: DigestText
+    from_position: Position
+    until_position: Annotated[int | None, Meta(description="Null while it holds.", examples=[None])]
+
+    @staticmethod
+    def of(found: catalog.Clearance) -> Clearance:
+        """How a clearance is shown."""
+        return Clearance(found.channel, str(found.digest), found.from_position, found.until_position)
+
+
+class ClearancesQuery(PageQuery, frozen=True, forbid_unknown_fields=True):
+    """Which clearances are asked for."""
+
+    history: Annotated[bool, Meta(description="Whether those that were closed are wanted too.")] = False
+
+
+class Opened(Struct, frozen=True):
+    """What is cleared now."""
+
+    channel: ChannelText
+    digest: DigestText
+
+
+# --- searching, the journal, the registry ---
+
+
+class SearchQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is searched for."""
+
+    q: Annotated[
+        str,
+        Meta(
+            description="`commit:`, `repository:`, `version:`, `created:`, `build:` or `builder:` and how the value "
+            "begins; or part of a package's name, a reference, or a digest.",
+            examples=["commit:4f2c1e0"],
+            max_length=_MAX_TEXT,
+        ),
+    ]
+    limit: Annotated[int, Meta(description="How many are wanted.", ge=1, le=1_000)] = 100
+
+
+class Hit(Struct, frozen=True):
+    """An artifact that was found."""
+
+    namespace: NamespaceText
+    format: FormatText
+    name: PackageText
+    digest: DigestText
+    references: Annotated[list[ReferenceText], Meta(description="The names that mean it now.")]
+    annotations: Annotations
+
+    @staticmethod
+    def of(found: catalog.Hit) -> Hit:
+        """How a hit is shown."""
+        package = found.package
+        return Hit(
+            namespace=package.namespace,
+            format=package.format,
+            name=package.name,
+            digest=str(found.digest),
+            references=list(found.references),
+            annotations=found.annotations,
+        )
+
+
+class JournalQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which part of the journal is asked for."""
+
+    namespace: NamespaceText = ""
+    after: Annotated[int, Meta(description="The last position that is known already.", ge=0, le=_MAX_POSITION)] = 0
+    limit: Annotated[int, Meta(description="The longest page that is wanted.", ge=1, le=1_000)] = 100
+
+
+class Entry(Struct, frozen=True):
+    """An event in its place."""
+
+    position: Position
+    at: Annotated[datetime, Meta(examples=[_TIME])]
+    actor: Annotated[str, Meta(description="Who did it.", examples=["build-robot"])]
+    type: Annotated[str, Meta(description="What happened.", examples=["dev.entrepot.artifact.published.v1"])]
+    data: Annotated[dict[str, Any], Meta(description="The facts, by the event's type.", examples=[{"digest": _DIGEST}])]
+    hash: Annotated[str, Meta(description="What ties it to all before it, in hexadecimal.", examples=[64 * "a"])]
+
+    @staticmethod
+    def of(found: events.Entry) -> Entry:
+        """How an entry of the journal is shown."""
+        data = msgspec.json.decode(found.content, type=dict[str, Any])
+        return Entry(found.position, found.at, found.actor, data.pop("type"), data, found.hash.hex())
+
+
+class Status(Struct, frozen=True):
+    """What this registry is, and how much it holds."""
+
+    version: Annotated[str, Meta(examples=["0.1.0"])]
+    formats: list[FormatText]
+    storage: (
+        Annotated[
+            dict[str, int],
+            Meta(
+                description="Totals, for who may audit; null for everybody else.",
+                examples=[{"blobs": 3, "bytes": 4096, "artifacts": 1, "packages": 1, "namespaces": 1}],
+            ),
+        ]
+        | None
+    )
