@@ -83,11 +83,14 @@ class GrantRemoved(Event, frozen=True, tag="dev.entrepot.grant.removed.v1"):
 
 
 class TokenCreated(Event, frozen=True, tag="dev.entrepot.token.created.v1"):
-    """A principal got a token (its secret is nowhere)."""
+    """A principal got a token (its secret is nowhere), and with it, when it has no parent, the role it is for."""
 
     token: str
     label: str
     principal: str
+    role: str | None = None
+    view: str | None = None
+    pattern: str = "*"
     parent: str | None = None
     expires_at: datetime | None = None
 

@@ -157,10 +157,14 @@ def _may_revoke(caller: Caller, token: TokenRow) -> bool:
 
 
 def _created(token: TokenRow) -> TokenCreated:
+    allowance = token.scope[0] if token.scope else None
     return TokenCreated(
         token=token.id,
         label=token.label,
         principal=token.principal,
+        role=None if allowance is None else allowance.role,
+        view=None if allowance is None or allowance.view is None else str(allowance.view),
+        pattern="*" if allowance is None else str(allowance.pattern),
         parent=token.parent,
         expires_at=token.expires_at,
     )
