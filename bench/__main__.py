@@ -35,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--workers", metavar="N", type=int, default=1, help="worker processes of Entrepot (%(default)s)"
     )
     parser.add_argument("--list", action="store_true", help="print the names of the works and stop")
+    parser.add_argument("--catalogs", metavar="DIR", type=Path, help="catalogs filled before, as DIR/1000000; copied")
     options = parser.parse_args(arguments)
 
     scale = QUICK if options.quick else FULL
@@ -49,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that servers and files go, too
     report = Report({**machine.describe(), "load_average": machine.load_average()}, options.quick)
     with TemporaryDirectory(prefix="bench-", dir=os.environ.get("TMPDIR")) as home:
-        session = Session(Path(home), scale, report, options.workers, len(os.sched_getaffinity(0)))
+        session = Session(Path(home), scale, report, options.workers, len(os.sched_getaffinity(0)), options.catalogs)
         for group, works in chosen:
             if works:
                 group.run(session, works)

@@ -53,7 +53,7 @@ class Image:
             "config": descriptors[0],
             "layers": descriptors[1:],
         }
-        manifest = json.dumps(document, indent=2).encode()
+        manifest = json.dumps(document).encode()
         return cls(manifest, digest_of(manifest), blobs)
 
 

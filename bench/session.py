@@ -33,6 +33,7 @@ class Session:
     report: Report
     workers: int
     cores: int
+    catalogs: Path | None = None  # where catalogs that were filled before are, each named by its size
     _payloads: dict[int, Payload] = field(default_factory=dict)
 
     @cached_property

@@ -1,7 +1,7 @@
 """The works that are measured, group by group; each group starts its own servers on fresh data."""
 
 from bench.session import Group
-from bench.works import downloads, files, manifests, memory, pushes, uploads
+from bench.works import catalog_size, downloads, files, manifests, memory, pushes, uploads
 
 GROUPS: tuple[Group, ...] = (
     manifests.GROUP,
@@ -10,4 +10,5 @@ GROUPS: tuple[Group, ...] = (
     pushes.GROUP,
     files.GROUP,
     memory.GROUP,
+    catalog_size.GROUP,
 )

@@ -1,0 +1,104 @@
+"""``python -m bench.catalog --artifacts 1000000 --data DIR``: fill a data directory with a catalog of that many images.
+
+They are published by the product's own operation, so that the catalog is one that a server could have grown:
+every image is a manifest with a tag, a config and a layer of its own, and a base layer that all share.
+Serve it with ``entrepot serve --data DIR``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from bench.content import MANIFEST_TYPE, Image
+from entrepot.app import open_registry
+from entrepot.model.access import Allowance, Caller, Principal, PrincipalKind, Rights, Role
+from entrepot.model.artifact import Artifact
+from entrepot.model.digest import Digest
+from entrepot.model.names import FormatName, NamespaceName, PackageId, PackageName, PrincipalName, parse_reference
+from entrepot.operations.govern import create_namespace
+from entrepot.operations.publish import Draft, publish
+from entrepot.operations.registry import Registry
+from entrepot.operations.upload import StoredBlob
+from entrepot.settings import Settings
+
+TAGS_PER_PACKAGE = 10
+
+_NAMESPACE = NamespaceName("bench")
+_FORMAT = FormatName("oci")
+_BASE_LAYER = b"base layer\n" * 100
+_AT_ONCE = 256  # changes in the air: several commits' worth
+_REPORT_SECONDS = 10.0
+_FILLER = Caller(Principal(PrincipalName("filler"), PrincipalKind.ROBOT), Rights(((Allowance(Role.ADMINISTRATOR),),)))
+
+
+def repository(package: int) -> str:
+    """The name in URLs of the package of that number."""
+    return f"{_NAMESPACE}/{_package_name(package)}"
+
+
+def tag(number: int) -> str:
+    """The tag of that number, which every package has."""
+    return f"build-{number}"
+
+
+def fill(data: Path, artifacts: int, report: Callable[[int, float], None] = lambda count, seconds: None) -> None:
+    """Publish *artifacts* images in *data*, a new directory, and tell *report* from time to time how far it is."""
+    asyncio.run(_fill(data, artifacts, report))
+
+
+async def _fill(data: Path, artifacts: int, report: Callable[[int, float], None]) -> None:
+    async with open_registry(Settings(data=str(data))) as registry:
+        await create_namespace(registry, _FILLER, _NAMESPACE, public=False)
+        start = reported = time.monotonic()
+        for first in range(0, artifacts, _AT_ONCE):
+            numbers = range(first, min(first + _AT_ONCE, artifacts))
+            await asyncio.gather(*(_publish(registry, number) for number in numbers))
+            if time.monotonic() - reported > _REPORT_SECONDS:
+                reported = time.monotonic()
+                report(numbers.stop, reported - start)
+
+
+async def _publish(registry: Registry, number: int) -> None:
+    package, tag_number = divmod(number, TAGS_PER_PACKAGE)
+    image = Image.of(
+        json.dumps({"architecture": "amd64", "os": "linux", "number": number}).encode(),
+        [_BASE_LAYER, b"layer %d\n" % number * 20],
+    )
+    draft = Draft(
+        Artifact.parse(image.manifest, MANIFEST_TYPE),
+        tags=(parse_reference(tag(tag_number)),),
+        blobs=tuple(StoredBlob(Digest.parse(blob.digest), blob.size, blob.tail) for blob in image.blobs),
+    )
+    await publish(registry, _FILLER, PackageId(_NAMESPACE, _FORMAT, _package_name(package)), draft)
+
+
+def _package_name(package: int) -> PackageName:
+    return PackageName(f"team-{package % 100:02}/package-{package:06}")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Fill a directory and say how long it took."""
+    parser = argparse.ArgumentParser(prog="python -m bench.catalog", description="Fill a catalog with images.")
+    parser.add_argument("--artifacts", metavar="N", type=int, required=True)
+    parser.add_argument("--data", metavar="DIR", type=Path, required=True, help="a directory that is made, or empty")
+    options = parser.parse_args(arguments)
+    if options.data.exists() and any(options.data.iterdir()):
+        parser.error(f"{options.data} is not empty")
+    start = time.monotonic()
+    fill(options.data, options.artifacts, _report)
+    _report(options.artifacts, time.monotonic() - start)
+    return 0
+
+
+def _report(count: int, seconds: float) -> None:
+    print(f"{count:,} artifacts in {seconds:,.0f} s, {count / seconds:,.0f}/s", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
