@@ -47,7 +47,7 @@ def tag(number: int) -> str:
     return f"build-{number}"
 
 
-def fill(data: Path, artifacts: int, report: Callable[[int, float], None] = lambda count, seconds: None) -> None:
+def fill(data: Path, artifacts: int, report: Callable[[int, float], None]) -> None:
     """Publish *artifacts* images in *data*, a new directory, and tell *report* from time to time how far it is."""
     asyncio.run(_fill(data, artifacts, report))
 

@@ -78,7 +78,7 @@ class Connection:
         """Read a large body through one buffer; its size and, if asked for, its digest. Raises `UnexpectedAnswer`."""
         self._socket.sendall(request)
         status, headers = self._head()
-        if status != 200:  # noqa: PLR2004
+        if status != 200:
             raise UnexpectedAnswer(f"{_line(request)} answered {status}")
         size = int(headers[b"content-length"])
         hasher = hashlib.sha256()

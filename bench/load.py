@@ -80,7 +80,7 @@ class Requests:
         for name, value in self.headers.items():
             command += ["--header", f"{name}: {value}"]
         with costing(subject) as cost:
-            process = subprocess.Popen(  # noqa: S603 - the command is ours
+            process = subprocess.Popen(
                 [*command, subject.url + self.target], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
             )
             try:
@@ -229,5 +229,5 @@ def _client(
         for task in tasks:
             task.run(connection)
         reports.put((start, time.monotonic()))
-    except Exception as error:  # noqa: BLE001 - it is told to the parent, which raises
+    except Exception as error:  # noqa: BLE001 (it is told to the parent, which raises)
         reports.put(f"{type(error).__name__}: {error}")

@@ -11,7 +11,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from bench.results import TIE, number
+from bench.results import TIE, times
 
 _LABEL_WIDTH = 330
 _PLOT_WIDTH = 560
@@ -55,14 +55,18 @@ def draw(entries: list[dict[str, Any]], machine: dict[str, Any]) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">',
         f'<rect width="{width}" height="{height}" fill="white"/>',
-        _text(_MARGIN, 20, "How many times as good as the peer (logarithmic; right of 1× is better)", weight="bold"),
-        f'<rect x="{x(1 / TIE):.1f}" y="{_HEAD_HEIGHT}" width="{x(TIE) - x(1 / TIE):.1f}" '
-        f'height="{bottom - _HEAD_HEIGHT}" fill="#eef0f3"/>',
+        _text(
+            _MARGIN,
+            20,
+            f"How many times as good as the peer (logarithmic; right of {times(1)} is better)",
+            weight="bold",
+        ),
+        _band(x(1 / TIE), x(TIE), bottom),
     ]
     for power in range(low, high + 1):
         at = x(10.0**power)
         parts.append(f'<line x1="{at:.1f}" y1="{_HEAD_HEIGHT}" x2="{at:.1f}" y2="{bottom}" stroke="#c9ccd1"/>')
-        parts.append(_text(at, _HEAD_HEIGHT - 6, f"{10.0**power:g}×", anchor="middle"))
+        parts.append(_text(at, _HEAD_HEIGHT - 6, times(10.0**power), anchor="middle"))
     for index, row in enumerate(rows):
         top = _HEAD_HEIGHT + _ROW_HEIGHT * index
         if isinstance(row, str):
@@ -76,14 +80,14 @@ def draw(entries: list[dict[str, Any]], machine: dict[str, Any]) -> str:
             f'<rect x="{left:.1f}" y="{top + 3}" width="{max(right - left, 1):.1f}" height="{_ROW_HEIGHT - 6}" '
             f'fill="{colour}"/>'
         )
-        parts.append(_text(max(right, x(1)) + 6, top + 13, f"{number(ratio)}×"))
+        parts.append(_text(max(right, x(1)) + 6, top + 13, times(ratio)))
         if bar is not None:
             parts.append(
                 f'<line x1="{x(bar):.1f}" y1="{top + 1}" x2="{x(bar):.1f}" y2="{top + _ROW_HEIGHT - 1}" '
                 'stroke="#222" stroke-width="2"/>'
             )
     foot = f"{machine['processor']}, {machine['cores']} cores, {machine['system']}. "
-    foot += f"The line in a row is its bar; inside the grey band (under {TIE:g}×) is a tie."
+    foot += f"The line in a row is its bar; inside the grey band (under {times(TIE)}) is a tie."
     parts += [_text(_MARGIN, bottom + 24, foot), "</svg>"]
     return "\n".join(parts) + "\n"
 
@@ -97,6 +101,13 @@ def _rows(entries: list[dict[str, Any]]) -> Iterable[str | dict[str, Any]]:
             heading = title
             yield heading
         yield entry
+
+
+def _band(left: float, right: float, bottom: float) -> str:
+    return (
+        f'<rect x="{left:.1f}" y="{_HEAD_HEIGHT}" width="{right - left:.1f}" height="{bottom - _HEAD_HEIGHT}" '
+        'fill="#eef0f3"/>'
+    )
 
 
 def _text(x: float, y: float, content: str, *, anchor: str = "start", weight: str = "normal") -> str:

@@ -137,7 +137,12 @@ class Report:
 
 def number(value: float) -> str:
     """Three significant digits, without an exponent."""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def times(ratio: float) -> str:
+    """A ratio as people write it."""
+    return f"{number(ratio)}\N{MULTIPLICATION SIGN}"
 
 
 def _spread(readings: list[float]) -> dict[str, float | list[float]]:
@@ -147,9 +152,9 @@ def _spread(readings: list[float]) -> dict[str, float | list[float]]:
 def _outcome(comparison: Comparison | None) -> str:
     if comparison is None or comparison.ratio is None:
         return ""
-    words = [f"{number(comparison.ratio)}× {comparison.peer}"]
+    words = [f"{times(comparison.ratio)} {comparison.peer}"]
     if comparison.verdict:
         words.append(comparison.verdict)
     if comparison.bar is not None:
-        words.append(f"bar {comparison.bar:g}×: {'met' if comparison.ok else 'MISSED'}")
+        words.append(f"bar {times(comparison.bar)}: {'met' if comparison.ok else 'MISSED'}")
     return ", ".join(words)

@@ -57,7 +57,7 @@ class Entrepot(Registry):
 
     def _administer(self, *command: str) -> str:
         environment = {"ENTREPOT_URL": self.url, "ENTREPOT_TOKEN": (self.data / "admin-token").read_text().strip()}
-        done = subprocess.run(  # noqa: S603 - our own command
+        done = subprocess.run(
             [_SCRIPT, *command], env={**os.environ, **environment}, capture_output=True, text=True, check=False
         )
         if done.returncode:

@@ -43,7 +43,7 @@ class Catalog:
 
     def places(self) -> list[tuple[int, int]]:
         """Pairs of package and tag, spread over the whole catalog."""
-        chosen = random.Random(_SEED).sample(range(self.artifacts), min(_SAMPLE, self.artifacts))  # noqa: S311
+        chosen = random.Random(_SEED).sample(range(self.artifacts), min(_SAMPLE, self.artifacts))
         return [divmod(number, TAGS_PER_PACKAGE) for number in chosen]
 
 
@@ -88,7 +88,7 @@ def _visit(session: Session, catalog: Catalog, wanted: Sequence[str], few: Catal
         for probe, prepare in _PROBES.items():
             if (work := _title(probe, many.artifacts)) not in wanted:
                 continue
-            places = random.choices(catalog.places(), k=session.scale.probes)  # noqa: S311
+            places = random.choices(catalog.places(), k=session.scale.probes)
             tasks = [prepare(*place, subject.headers("")) for place in places]
             with subject.connect() as connection:
                 times = [_milliseconds(connection, task) for task in tasks]
