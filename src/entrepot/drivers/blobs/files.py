@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from entrepot.drivers.blobs.writeback import begin_writeback
 from entrepot.model.digest import ALGORITHMS, Digest
 from entrepot.model.errors import (
     BlobUnknown,
@@ -47,6 +48,8 @@ T = TypeVar("T")
 _BATCH: Final = 1024 * 1024
 """Received bytes are hashed and written in pieces of about this size: large enough for one thread hop each."""
 
+_WRITEBACK: Final = 8 * 1024 * 1024
+
 _REMEMBERED_HASHES: Final = 1024
 
 
@@ -56,6 +59,32 @@ class _Progress:
 
     size: int
     hash: _Hash
+
+
+@dataclass(slots=True)
+class _Writer:
+    """Appends to a stage, in a thread."""
+
+    descriptor: int
+    size: int
+    progress: _Progress | None
+    flushed: int = 0
+    """Up to where the disk has been asked to begin."""
+
+    def write(self, batch: list[bytes]) -> None:
+        """Write and hash some received pieces."""
+        for piece in batch:
+            view = memoryview(piece)
+            while view:
+                written = os.write(self.descriptor, view)
+                self.size += written
+                view = view[written:]
+            if self.progress is not None:
+                self.progress.hash.update(piece)
+                self.progress.size += len(piece)
+        if self.size - self.flushed >= _WRITEBACK:
+            begin_writeback(self.descriptor, self.flushed, self.size - self.flushed)
+            self.flushed = self.size
 
 
 class FileBlobStore:
@@ -91,6 +120,7 @@ class FileBlobStore:
             if held != at:
                 raise InvalidContentRange(expected=f"a chunk that starts at {held}", actual=at)
             progress = self._resume(stage, at, algorithm)
+            writer = _Writer(descriptor, at, progress, flushed=at)
             writing: asyncio.Future[None] | None = None
             batch: list[bytes] = []
             batched, size = 0, at
@@ -104,14 +134,14 @@ class FileBlobStore:
                     if batched >= _BATCH:
                         if writing is not None:
                             await writing
-                        writing = self._in_thread(_write, descriptor, batch, progress)
+                        writing = self._in_thread(writer.write, batch)
                         batch, batched = [], 0
             finally:
                 # What was received stays, also when the client went away: it may come back for the rest.
                 if writing is not None:
                     await writing
                 if batch:
-                    await self._in_thread(_write, descriptor, batch, progress)
+                    await self._in_thread(writer.write, batch)
             if progress is not None:
                 self._remember(stage, progress)
             return size
@@ -281,16 +311,6 @@ class FileBlobStore:
                 return function(*arguments)
 
         return asyncio.get_running_loop().run_in_executor(self._threads, translated)
-
-
-def _write(descriptor: int, batch: list[bytes], progress: _Progress | None) -> None:
-    for piece in batch:
-        view = memoryview(piece)
-        while view:
-            view = view[os.write(descriptor, view) :]
-        if progress is not None:
-            progress.hash.update(piece)
-            progress.size += len(piece)
 
 
 def _sync_folder(folder: Path) -> None:
