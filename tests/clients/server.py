@@ -52,7 +52,7 @@ class Registry:
 def serve(home: Path, *namespaces: str) -> Iterator[Registry]:
     """Run a server with its data under *home* and stop it afterwards.
 
-    The accounts may act in all *namespaces*, of which the first is the registry's own.
+    The accounts may act in the namespace that is given, or in every namespace if there are several.
     ENTREPOT_TEST_REGISTRY, as ``http://user:password@host:port``, names a registry that already runs instead: that
     tells whether a failure is the client's or ours.
     """
@@ -96,7 +96,7 @@ def serve(home: Path, *namespaces: str) -> Iterator[Registry]:
 
 
 def _account(administrator: dict[str, str], role: str, namespaces: tuple[str, ...]) -> Account:
-    scope = [word for namespace in namespaces for word in ("--namespace", namespace)]
+    scope = ("--namespace", *namespaces) if len(namespaces) == 1 else ()
     return Account("__token__", _entrepot(administrator, "token", "create", role, "--role", role, *scope).strip())
 
 

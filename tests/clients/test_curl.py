@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
 
-from tests.clients.content import noise
+from tests.clients.content import digest_of, noise
+from tests.clients.cutting import CutLine
 from tests.clients.programs import Shell, program
 from tests.clients.server import Account, Registry
 
@@ -36,6 +38,14 @@ class Curl:
         done = self._shell.run(self._program, "--silent", "--head", "--user", account.pair, *options, url)
         lines = (line.partition(":") for line in done.output.splitlines()[1:] if ":" in line)
         return {name.lower(): value.strip() for name, _, value in lines}
+
+    def body(self, url: str, account: Account) -> str:
+        """The body of what must be there."""
+        return self._shell.run(self._program, "--silent", "--fail", "--user", account.pair, url).output
+
+    def cut(self, url: str, account: Account, *options: str | Path) -> None:
+        """A request whose connection breaks."""
+        self._shell.refuse(self._program, "--silent", "--user", account.pair, *options, url)
 
 
 @pytest.fixture
@@ -194,6 +204,62 @@ def test_other_bytes_under_the_same_name_are_refused(
     assert again in {200, 201}
     assert other == 409
     assert (tmp_path / "got").read_bytes() == b"first"
+
+
+def test_a_version_lists_its_files_until_it_is_sealed_and_then_takes_no_more(
+    curl: Curl, shell: Shell, registry: Registry, url: str
+) -> None:
+    content = {name: noise(f"{url}/{name}", 100) for name in ("LICENSE", "bin/tool")}
+    for name, part in content.items():
+        curl.status(f"{url}/{name}", registry.publisher, "--upload-file", written(shell, part))
+
+    sealed = curl.status(f"{url}?seal", registry.publisher, "--request", "POST")
+    late = curl.status(f"{url}/late", registry.publisher, "--upload-file", written(shell, b"too late"))
+
+    listed = json.loads(curl.body(url, registry.reader))
+    assert {file["path"]: file["digest"] for file in listed["files"]} == {
+        name: digest_of(part) for name, part in content.items()
+    }
+    assert listed["sealed"] is True
+    assert (sealed, late) == (204, 409)
+
+
+def test_a_deleted_version_is_gone_and_its_name_is_never_other_bytes(
+    curl: Curl, shell: Shell, registry: Registry, url: str
+) -> None:
+    curl.status(f"{url}/file", registry.publisher, "--upload-file", written(shell, b"first"))
+
+    deleted = curl.status(url, registry.maintainer, "--request", "DELETE")
+    gone = curl.status(f"{url}/file", registry.reader)
+    other = curl.status(f"{url}/file", registry.publisher, "--upload-file", written(shell, b"second"))
+
+    assert (deleted, gone, other) == (204, 404, 409)
+
+
+def test_an_upload_over_a_line_that_is_cut_goes_on_where_it_stopped(
+    curl: Curl, shell: Shell, registry: Registry, url: str, tmp_path: Path
+) -> None:
+    content = noise(url, 8 << 20)
+    session = curl.headers(f"{url}/file?upload", registry.publisher, "--request", "POST")["location"]
+    with CutLine(registry.host, after=3 << 20, direction="up") as line:
+        curl.cut(
+            *(session.replace(registry.host, line.host), registry.publisher),
+            *("--request", "PATCH", "--upload-file", written(shell, content)),
+        )
+        assert line.was_cut
+
+    arrived = int(curl.headers(session, registry.publisher)["upload-offset"])
+    rest = written(shell, content[arrived:])
+    completed = curl.status(
+        *(session, registry.publisher, "--upload-file", rest),
+        *("--header", f"Content-Range: bytes {arrived}-{len(content) - 1}/{len(content)}"),
+        *("--header", f"X-Checksum-Sha256: {hashlib.sha256(content).hexdigest()}"),
+    )
+    curl.status(f"{url}/file", registry.reader, into=tmp_path / "got")
+
+    assert 0 < arrived < len(content)
+    assert completed == 201
+    assert (tmp_path / "got").read_bytes() == content
 
 
 def test_a_token_is_accepted_as_a_bearer(curl: Curl, shell: Shell, registry: Registry, url: str) -> None:
