@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -133,6 +134,8 @@ async def create_token(call: Call) -> Reply:
     body = await read_body(call, shapes.NewToken)
     ttl = None if body.ttl_seconds is None else timedelta(seconds=body.ttl_seconds)
     allowance = parse_allowance(body.role, body.view, body.pattern)
+    if body.actions is not None:
+        allowance = replace(allowance, only=frozenset(body.actions))
     row, secret = await token.create_token(call.registry, call.caller, parse_principal(body.name), allowance, ttl=ttl)
     minted = shapes.MintedToken(secret.text, row.id, row.principal, row.expires_at)
     return json_reply(minted, status=201, headers=[NO_STORE])

@@ -13,8 +13,10 @@ from entrepot.api.requests import parse_format, parse_place, parse_whole, parse_
 from entrepot.model.digest import Digest
 from entrepot.model.errors import (
     ArtifactUnknown,
+    ChannelUnknown,
     Denied,
     Invalid,
+    NamespaceUnknown,
     PackageUnknown,
     Protected,
     ReadOnly,
@@ -26,6 +28,7 @@ from entrepot.model.names import (
     FormatName,
     PackageId,
     PackageName,
+    View,
     parse_namespace,
     parse_reference,
 )
@@ -49,6 +52,7 @@ async def list_packages(call: Call) -> Reply:
         call.registry,
         call.caller,
         namespace=parse_namespace(query.namespace) if query.namespace else None,
+        view=View.parse(query.view) if query.view else None,
         format=parse_format(call, query.format).format if query.format else None,
         after=_parse_cursor(query.after) if query.after else None,
         limit=query.limit + 1,
@@ -237,6 +241,7 @@ PACKAGES = Subject(
             handler=list_packages,
             query=shapes.PackagesQuery,
             answers={200: Answer("A page of packages, by namespace, format and name.", shapes.Page[shapes.Package])},
+            errors=(NamespaceUnknown, ChannelUnknown),
         ),
         Endpoint(
             method="GET",

@@ -50,6 +50,7 @@ TokenId = Annotated[str, _text("The public id of a token.", _ID)]
 ViewText = Annotated[str, _text("A namespace (`acme`), or what one of its channels shows (`acme.prod`).", "acme")]
 PatternText = Annotated[str, _text("A glob over the names of packages; `*` is any run of characters.", "*")]
 RoleName = Annotated[Role, Meta(description="What it allows.", examples=[Role.PUBLISHER])]
+ActionNames = Annotated[list[Action], Meta(description="What it comes to.", examples=[sorted(Role.PUBLISHER.actions)])]
 Reason = Annotated[str, _text("Why, for people.", "broken on arm64")]
 Position = Annotated[int, Meta(description="A place in the journal.", examples=[42])]
 Size = Annotated[int, Meta(description="In bytes.", examples=[1234])]
@@ -203,16 +204,18 @@ class GrantQuery(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Scope(Struct, frozen=True):
-    """A role over the packages that a pattern names, seen through a view; without a view, everywhere."""
+    """Actions on the packages that a pattern names, seen through a view; without a view, everywhere."""
 
     role: RoleName
+    actions: ActionNames
     view: ViewText | None
     pattern: PatternText
 
     @staticmethod
     def of(held: access.Allowance) -> Scope:
         """How an allowance is shown."""
-        return Scope(held.role, None if held.view is None else str(held.view), str(held.pattern))
+        view = None if held.view is None else str(held.view)
+        return Scope(held.role, sorted(held.actions), view, str(held.pattern))
 
 
 class Token(Struct, frozen=True):
@@ -249,6 +252,13 @@ class NewToken(Struct, frozen=True, forbid_unknown_fields=True):
     role: RoleName
     view: ViewText | None = None
     pattern: PatternText = "*"
+    actions: (
+        Annotated[
+            list[Action],
+            Meta(description="Of what the role allows, these alone.", examples=[[Action.PUBLISH]], min_length=1),
+        ]
+        | None
+    ) = None
     ttl_seconds: Annotated[int, Meta(description="Without it, until it is revoked.", ge=1, le=_MAX_SECONDS)] | None = (
         None
     )
@@ -267,7 +277,7 @@ class Right(Struct, frozen=True):
     """Something that the caller may do; without a view, everywhere."""
 
     role: Annotated[Role | None, Meta(description="Null for an access token's own scope.", examples=[Role.PUBLISHER])]
-    actions: Annotated[list[Action], Meta(examples=[sorted(Role.PUBLISHER.actions)])]
+    actions: ActionNames
     view: ViewText | None
     pattern: PatternText
 
@@ -276,7 +286,7 @@ class Right(Struct, frozen=True):
         """How an allowance, or what an access token was asked for, is shown."""
         if isinstance(held, Allowance):
             view = None if held.view is None else str(held.view)
-            return Right(held.role, sorted(held.role.actions), view, str(held.pattern))
+            return Right(held.role, sorted(held.actions), view, str(held.pattern))
         return Right(None, sorted(held.actions), str(held.view), held.package)
 
 
@@ -324,6 +334,7 @@ class Package(Struct, frozen=True):
 class PackagesQuery(PageQuery, frozen=True, forbid_unknown_fields=True):
     """Which packages are asked for."""
 
+    view: Annotated[str, _text("What one view shows, such as `acme.prod`.", "acme.prod")] = ""
     namespace: NamespaceText = ""
     format: FormatText = ""
 

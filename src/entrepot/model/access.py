@@ -116,8 +116,8 @@ class Allowance:
         return self.pattern.text == "*" if package is None else self.pattern.matches(package)
 
     def touches(self, view: View) -> bool:
-        """Whether it covers anything at all in *view*."""
-        return self.view is None or self.view.covers(view)
+        """Whether it covers anything at all in *view*; a channel's view is in its namespace's."""
+        return self.view is None or self.view.covers(view) or view.covers(self.view)
 
     def covers(self, other: Allowance) -> bool:
         """Whether whatever *other* allows is allowed by this one."""
@@ -142,7 +142,7 @@ class Permit:
 
     def touches(self, view: View) -> bool:
         """Whether its package is in *view*."""
-        return self.view.covers(view)
+        return self.view.covers(view) or view.covers(self.view)
 
     def covers(self, _: Allowance) -> bool:
         """Nothing can be handed on with an access token."""
