@@ -1,0 +1,151 @@
+"""A blob store that keeps everything in memory: for tests that are not about storage."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from entrepot.drivers.clock import SystemClock
+from entrepot.model.digest import Digest
+from entrepot.model.errors import (
+    BlobUnknown,
+    DigestMismatch,
+    InvalidContentRange,
+    TooLarge,
+    UploadBusy,
+    UploadUnknown,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from entrepot.model.upload import UploadId
+    from entrepot.ports.clock import Clock
+
+_PIECE = 64 * 1024
+
+
+@dataclass(slots=True)
+class _Stage:
+    content: bytearray = field(default_factory=bytearray)
+    written_at: float = 0.0
+    busy: bool = False
+
+
+class MemoryBlobStore:
+    """Implements `entrepot.ports.blobs.BlobStore`. What it holds ends with it."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        """Tell the times of stages by *clock*."""
+        self._clock = clock or SystemClock()
+        self._stages: dict[UploadId, _Stage] = {}
+        self._kept: dict[Digest, bytes] = {}
+
+    # --- staging ---
+
+    async def append(
+        self, stage: UploadId, content: AsyncIterator[bytes], *, at: int, limit: int, algorithm: str = "sha256"
+    ) -> int:
+        """Write *content* behind the *at* bytes that the stage holds, and return how many it holds then."""
+        del algorithm  # Naming what is in memory costs the same later.
+        if at == 0:
+            self._stages.setdefault(stage, _Stage(written_at=self._clock.now().timestamp()))
+        with self._locked(stage) as locked:
+            held = len(locked.content)
+            if held != at:
+                raise InvalidContentRange(expected=f"a chunk that starts at {held}", actual=at)
+            async for piece in content:
+                if len(locked.content) + len(piece) > limit:
+                    raise TooLarge(expected=f"at most {limit} bytes")
+                locked.content += piece
+                locked.written_at = self._clock.now().timestamp()
+            return len(locked.content)
+
+    async def staged_size(self, stage: UploadId) -> int:
+        """How many bytes the stage holds; 0 when there is none."""
+        return len(self._stages[stage].content) if stage in self._stages else 0
+
+    async def keep(self, stage: UploadId, expected: Digest) -> int:
+        """Make the staged content durable under its digest, end the stage, and return its size."""
+        with self._locked(stage) as locked:
+            content = bytes(locked.content)
+            actual = Digest.of(content, expected.algorithm)
+            if actual != expected:
+                raise DigestMismatch(expected=expected, actual=actual)
+            self._kept[expected] = content
+            del self._stages[stage]
+            return len(content)
+
+    async def take(self, stage: UploadId, *, limit: int) -> bytes | None:
+        """The staged bytes themselves, when they are no more than *limit*; the stage stays."""
+        with self._locked(stage) as locked:
+            return None if len(locked.content) > limit else bytes(locked.content)
+
+    async def digest(self, stage: UploadId) -> Digest:
+        """What the staged bytes are called by their sha256."""
+        with self._locked(stage) as locked:
+            return Digest.of(bytes(locked.content))
+
+    async def discard(self, stage: UploadId) -> None:
+        """Forget a stage. No error when there is none."""
+        self._stages.pop(stage, None)
+
+    async def stages(self) -> AsyncIterator[tuple[UploadId, float]]:
+        """Every stage, with the time of its last write in seconds since the epoch."""
+        for stage, held in list(self._stages.items()):
+            yield stage, held.written_at
+
+    @contextmanager
+    def _locked(self, stage: UploadId) -> Iterator[_Stage]:
+        held = self._stages.get(stage)
+        if held is None:
+            raise UploadUnknown(stage)
+        if held.busy:
+            raise UploadBusy(stage)
+        held.busy = True
+        try:
+            yield held
+        finally:
+            held.busy = False
+
+    # --- what is kept ---
+
+    async def read(self, digest: Digest, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
+        """The bytes from *start* up to *stop*, in pieces."""
+        content = self._content(digest)[start:stop]
+        for at in range(0, len(content), _PIECE):
+            yield content[at : at + _PIECE]
+
+    async def size(self, digest: Digest) -> int | None:
+        """How many bytes are kept under *digest*; None when there are none."""
+        return len(self._kept[digest]) if digest in self._kept else None
+
+    async def verify(self, digest: Digest) -> bool:
+        """Whether the bytes that are kept still have their name."""
+        return Digest.of(self._content(digest), digest.algorithm) == digest
+
+    async def remove(self, digest: Digest) -> None:
+        """Delete the bytes. No error when there are none."""
+        self._kept.pop(digest, None)
+
+    async def digests(self) -> AsyncIterator[Digest]:
+        """Every digest that is kept, in no order."""
+        for digest in list(self._kept):
+            yield digest
+
+    async def probe(self) -> None:
+        """Raise unless content can be written and read just now: it always can."""
+
+    def _content(self, digest: Digest) -> bytes:
+        try:
+            return self._kept[digest]
+        except KeyError:
+            raise BlobUnknown(digest) from None
+
+    # --- for tests alone ---
+
+    def damage(self, digest: Digest) -> None:
+        """Change a byte of what is kept, as a disk may."""
+        first, *rest = self._content(digest)
+        self._kept[digest] = bytes((first ^ 1, *rest))
