@@ -5,10 +5,15 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from types import TracebackType
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 _PIECE = 16 << 10
+_NOTICE_SECONDS = 30
+
+Direction = Literal["up", "down"]
 
 
 class CutLine:
@@ -17,7 +22,7 @@ class CutLine:
     That connection is then closed; every later one works.
     """
 
-    def __init__(self, target: str, *, after: int, direction: Literal["up", "down"]) -> None:
+    def __init__(self, target: str, *, after: int, direction: Direction) -> None:
         """Lead to the registry at *target*, ``host:port``."""
         host, _, port = target.rpartition(":")
         self._target = (host, int(port))
@@ -25,12 +30,17 @@ class CutLine:
         self._direction = direction
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._cutting = threading.Lock()
+        self._noticed = threading.Event()
         self.was_cut = False
 
     @property
     def host(self) -> str:
         """The address to give to a client."""
         return f"localhost:{self._listener.getsockname()[1]}"
+
+    def wait(self) -> None:
+        """Return when the registry, too, has ended the connection that was cut: it has taken in what reached it."""
+        assert self._noticed.wait(_NOTICE_SECONDS), "no connection was cut, or the registry keeps it open"
 
     def __enter__(self) -> Self:
         """Start to accept connections."""
@@ -48,21 +58,37 @@ class CutLine:
             while True:
                 near, _ = self._listener.accept()
                 far = socket.create_connection(self._target)
-                for source, sink, direction in ((near, far, "up"), (far, near, "down")):
-                    threading.Thread(target=self._pass, args=(source, sink, direction), daemon=True).start()
+                threading.Thread(target=self._carry, args=(near, far), daemon=True).start()
 
-    def _pass(self, source: socket.socket, sink: socket.socket, direction: str) -> None:
-        passed = 0
+    def _carry(self, near: socket.socket, far: socket.socket) -> None:
+        """Pass one connection on, both ways, to its end."""
+        with near, far:
+            ends: list[bool] = []
+            down = threading.Thread(target=lambda: ends.append(self._pass(far, near, "down")), daemon=True)
+            down.start()
+            ends.append(self._pass(near, far, "up"))
+            down.join()
+        if any(ends):
+            self._noticed.set()
+
+    def _pass(self, source: socket.socket, sink: socket.socket, direction: Direction) -> bool:
+        """Pass on what comes, and return whether this is where the line was cut."""
+        passed, cut = 0, False
         with contextlib.suppress(OSError):
             while piece := source.recv(_PIECE):
-                sink.sendall(piece)
+                # Nobody listens any more, but what is said must be read, or its sender would never come to the end.
+                with contextlib.suppress(OSError):
+                    sink.sendall(piece)
                 passed += len(piece)
                 if direction == self._direction and passed >= self._after and self._cut():
+                    cut = True
                     break
-        for end in (source, sink):
+        with contextlib.suppress(OSError):
+            sink.shutdown(socket.SHUT_WR)
+        if cut:
             with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-            end.close()
+                source.shutdown(socket.SHUT_RDWR)
+        return cut
 
     def _cut(self) -> bool:
         """Whether this is the connection to cut: the first to ask is."""
