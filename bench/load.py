@@ -8,7 +8,6 @@ from __future__ import annotations
 import multiprocessing
 import re
 import select
-import signal
 import socket
 import subprocess
 import threading
@@ -72,22 +71,19 @@ class Requests:
     headers: dict[str, str]
     method: str = "GET"
 
-    def run(self, subject: Subject, seconds: float, connections: int) -> Cost:
+    def run(self, subject: Subject, seconds: int, connections: int) -> Cost:
         """Ask for *seconds*. Raises `UnexpectedAnswer` unless every answer is a 200."""
         if self.method == "HEAD":
             return self._run_heads(subject, seconds, connections)
-        command = [str(tools.path("wrk")), "--threads=1", f"--connections={connections}", "--duration=60s"]
+        command = [str(tools.path("wrk")), "--threads=1", f"--connections={connections}", f"--duration={seconds}s"]
         for name, value in self.headers.items():
             command += ["--header", f"{name}: {value}"]
+        command.append(subject.url + self.target)
         with costing(subject) as cost:
-            process = subprocess.Popen(
-                [*command, subject.url + self.target], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=seconds + _SPARE_SECONDS, check=False
             )
-            try:
-                process.wait(seconds)  # wrk knows whole seconds only
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGINT)  # upon which it reports
-            output, _ = process.communicate(timeout=_SPARE_SECONDS)
+        output = done.stdout + done.stderr
         report = re.search(r"([1-9]\d*) requests in ([\d.]+)(us|ms|s|m)", output)
         if report is None or re.search(r"Non-2xx|Socket errors", output):
             raise UnexpectedAnswer(f"{subject.name}: {self.target}:\n{output}")
@@ -95,7 +91,7 @@ class Requests:
         cost.seconds = float(report[2]) * {"us": 1e-6, "ms": 1e-3, "s": 1, "m": 60}[report[3]]
         return cost
 
-    def _run_heads(self, subject: Subject, seconds: float, connections: int) -> Cost:
+    def _run_heads(self, subject: Subject, seconds: int, connections: int) -> Cost:
         """As `run`; wrk waits for the body that the answer to a HEAD announces and does not have."""
         request = request_head(self.method, self.target, self.headers)
         sockets = [socket.create_connection(subject.address, _SPARE_SECONDS) for _ in range(connections)]

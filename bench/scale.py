@@ -15,7 +15,8 @@ class Scale:
 
     rounds: int
     transfer_rounds: int  # of the works that move a large blob
-    load_seconds: float  # of each request load
+    load_seconds: int  # of each request load
+    warm_seconds: int  # of the load before the first round
     connections: int
     large_size: int
     huge_size: int  # what memory is measured with
@@ -34,6 +35,7 @@ FULL = Scale(
     rounds=5,
     transfer_rounds=4,
     load_seconds=2,
+    warm_seconds=1,
     connections=16,
     large_size=GIB,
     huge_size=4 * GIB,
@@ -51,7 +53,8 @@ FULL = Scale(
 QUICK = Scale(
     rounds=1,
     transfer_rounds=1,
-    load_seconds=0.3,
+    load_seconds=1,
+    warm_seconds=0,
     connections=4,
     large_size=4 * MIB,
     huge_size=8 * MIB,

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 import tools
 from bench.content import Payload
+from bench.load import Requests
 from bench.results import Better, Report, Row
 from bench.scale import Scale
 from bench.subjects import Distribution, Entrepot, Nginx, Subject, Zot
@@ -105,6 +106,13 @@ def rounds(subjects: Iterable[Subject], count: int, work: str) -> Iterator[Subje
         for subject in subjects:
             say(f"{work}: round {turn} of {count}, {subject.name}")
             yield subject
+
+
+def warm(session: Session, subjects: Iterable[Subject], requests: Mapping[str, Requests]) -> None:
+    """Ask every subject its requests for a while before they are counted."""
+    if session.scale.warm_seconds:
+        for subject in subjects:
+            requests[subject.name].run(subject, session.scale.warm_seconds, session.scale.connections)
 
 
 def say(sentence: str) -> None:

@@ -8,7 +8,7 @@ from bench.connection import UnexpectedAnswer, request_head
 from bench.content import Blob
 from bench.load import Requests, download
 from bench.scale import Scale, size_text
-from bench.session import DISTRIBUTION, ENTREPOT, NGINX, ZOT, Group, Session, rounds
+from bench.session import DISTRIBUTION, ENTREPOT, NGINX, ZOT, Group, Session, rounds, warm
 from bench.subjects import Subject
 
 _REPOSITORY = "bench/layers"
@@ -54,8 +54,7 @@ def _requests(session: Session, subjects: list[Subject], work: str, blob: Blob, 
     per_cpu = session.row(work, "requests/CPU-s", "higher")
     scale = session.scale
     requests = {subject.name: Requests(_target(blob), subject.headers(_REPOSITORY)) for subject in subjects}
-    for subject in subjects:  # warm
-        requests[subject.name].run(subject, scale.load_seconds / 4, scale.connections)
+    warm(session, subjects, requests)
     for subject in rounds(subjects, scale.rounds, work):
         cost = requests[subject.name].run(subject, scale.load_seconds, scale.connections)
         rate.record(subject.name, cost.rate)

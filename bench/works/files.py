@@ -14,7 +14,7 @@ from bench.connection import Connection, request_head
 from bench.content import Blob
 from bench.load import Requests, costing, download, together
 from bench.scale import KIB, Scale, size_text
-from bench.session import ENTREPOT, NGINX, Group, Session, rounds
+from bench.session import ENTREPOT, NGINX, Group, Session, rounds, warm
 from bench.subjects import Subject
 from bench.works.uploads import LIMIT, measured_limit
 
@@ -58,9 +58,10 @@ def _get_small(session: Session, subjects: list[Subject], work: str) -> None:
     content = Blob.of(os.urandom(_FILE_SIZE))
     for subject in subjects:
         _put(subject, target, content)
-        Requests(target, subject.headers("")).run(subject, scale.load_seconds / 4, scale.connections)  # warm
+    requests = {subject.name: Requests(target, subject.headers("")) for subject in subjects}
+    warm(session, subjects, requests)
     for subject in rounds(subjects, scale.rounds, work):
-        cost = Requests(target, subject.headers("")).run(subject, scale.load_seconds, scale.connections)
+        cost = requests[subject.name].run(subject, scale.load_seconds, scale.connections)
         per_cpu.record(subject.name, cost.per_cpu_second)
         rate.record(subject.name, cost.rate)
 

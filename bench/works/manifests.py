@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bench.content import MANIFEST_TYPE, small_image
 from bench.load import Requests
 from bench.scale import Scale
-from bench.session import DISTRIBUTION, ENTREPOT, NGINX, ZOT, Group, Session, rounds
+from bench.session import DISTRIBUTION, ENTREPOT, NGINX, ZOT, Group, Session, rounds, warm
 
 _REPOSITORY = "bench/image"
 _TAG = "stable"
@@ -35,8 +35,7 @@ def run(session: Session, wanted: Sequence[str]) -> None:
                 subject.name: Requests(target, subject.headers(_REPOSITORY) | {"Accept": MANIFEST_TYPE}, method)
                 for subject in subjects
             }
-            for subject in subjects:  # warm
-                requests[subject.name].run(subject, scale.load_seconds / 4, scale.connections)
+            warm(session, subjects, requests)
             for subject in rounds(subjects, scale.rounds, work):
                 cost = requests[subject.name].run(subject, scale.load_seconds, scale.connections)
                 per_cpu.record(subject.name, cost.per_cpu_second)
