@@ -1,0 +1,143 @@
+"""Namespaces, and who may do what in them: the part of the management API that is not about content."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from entrepot.client.answers import Grant, Namespace, NewToken, Principal, Token
+from entrepot.client.connection import escape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import timedelta
+
+    from entrepot.client.connection import Connection
+
+_CREATED = 201
+
+
+@dataclass(frozen=True, slots=True)
+class Namespaces:
+    """The namespaces of a registry. Every method raises `ClientError`."""
+
+    _connection: Connection
+
+    def create(self, name: str, *, public: bool = False) -> Namespace:
+        """Make a namespace; anybody may read a public one."""
+        document = {"name": name, "public": public}
+        return self._connection.call("POST", "/api/v1/namespaces", document=document).read(Namespace)
+
+    def iter(self) -> Iterator[Namespace]:
+        """Those that the caller may know."""
+        return self._connection.pages("/api/v1/namespaces", Namespace)
+
+    def read(self, name: str) -> Namespace:
+        """One of them."""
+        return self._connection.call("GET", _namespace(name)).read(Namespace)
+
+    def change(
+        self,
+        name: str,
+        *,
+        public: bool | None = None,
+        movable: Sequence[str] | None = None,
+        versions: Sequence[str] | None = None,
+    ) -> Namespace:
+        """Change what is given: who reads it, which tags may move, which names are versions."""
+        given = {"public": public, "movable": _list(movable), "versions": _list(versions)}
+        document = {field: value for field, value in given.items() if value is not None}
+        return self._connection.call("PATCH", _namespace(name), document=document, repeatable=True).read(Namespace)
+
+    def set_channels(self, name: str, channels: Sequence[str]) -> Namespace:
+        """Give it these channels, in this order."""
+        self._connection.call("PUT", f"{_namespace(name)}/channels", document={"channels": list(channels)})
+        return self.read(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Principals:
+    """Users and robots. Every method raises `ClientError`."""
+
+    _connection: Connection
+
+    def create(self, name: str, kind: str = "user") -> Principal:
+        """Make somebody known: a ``user`` or a ``robot``."""
+        document = {"name": name, "kind": kind}
+        return self._connection.call("POST", "/api/v1/principals", document=document).read(Principal)
+
+    def iter(self) -> Iterator[Principal]:
+        """All of them."""
+        return self._connection.pages("/api/v1/principals", Principal)
+
+    def disable(self, name: str) -> None:
+        """Let somebody do nothing any more."""
+        self._connection.call("POST", f"/api/v1/principals/{escape(name)}/disable", repeatable=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Grants:
+    """Roles that principals have. Every method raises `ClientError`."""
+
+    _connection: Connection
+
+    def add(self, grant: Grant) -> bool:
+        """Give a role; False when the principal had it."""
+        answer = self._connection.call("POST", "/api/v1/grants", document=asdict(grant), repeatable=True)
+        return answer.status == _CREATED
+
+    def iter(self, principal: str | None = None) -> Iterator[Grant]:
+        """All of them, or one principal's."""
+        query = {} if principal is None else {"principal": principal}
+        return self._connection.pages("/api/v1/grants", Grant, query=query)
+
+    def remove(self, grant: Grant) -> None:
+        """Take a role away."""
+        query = {"principal": grant.principal, "role": grant.role, "pattern": grant.pattern}
+        if grant.view is not None:
+            query["view"] = grant.view
+        self._connection.call("DELETE", "/api/v1/grants", query=query)
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What programs and people log in with. Every method raises `ClientError`."""
+
+    _connection: Connection
+
+    def create(
+        self,
+        name: str,
+        role: str,
+        *,
+        view: str | None = None,
+        pattern: str = "*",
+        actions: Sequence[str] = (),
+        ttl: timedelta | None = None,
+    ) -> NewToken:
+        """Make a token for a role over the packages that *pattern* names in *view*, or everywhere.
+
+        *actions* are those of the role's that it is for, without any all of them. The secret is told this once.
+        """
+        document: dict[str, object] = {"name": name, "role": role, "view": view, "pattern": pattern}
+        if actions:
+            document["actions"] = list(actions)
+        if ttl is not None:
+            document["ttl_seconds"] = int(ttl.total_seconds())
+        return self._connection.call("POST", "/api/v1/tokens", document=document).read(NewToken)
+
+    def iter(self) -> Iterator[Token]:
+        """Those that the caller may see, without their secrets."""
+        return self._connection.pages("/api/v1/tokens", Token)
+
+    def revoke(self, token_id: str) -> None:
+        """Stop a token, and all that were made with it, at once."""
+        self._connection.call("DELETE", f"/api/v1/tokens/{escape(token_id)}")
+
+
+def _list(given: Sequence[str] | None) -> list[str] | None:
+    return None if given is None else list(given)
+
+
+def _namespace(name: str) -> str:
+    return f"/api/v1/namespaces/{escape(name)}"

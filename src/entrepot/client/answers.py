@@ -1,0 +1,231 @@
+"""What the registry answers, as values: each is read from JSON by its annotations (`entrepot.client.decode`).
+
+A newer registry may say more than is here: what is not known is left out, and words such as roles stay text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from entrepot.model.digest import Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The registry itself."""
+
+    version: str
+    formats: tuple[str, ...]
+    storage: Mapping[str, int] | None = None
+    """For those who may audit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """Something that the caller may do; without a view, everywhere."""
+
+    role: str | None = None
+    """None for what an access token of the OCI protocol was asked for."""
+    view: str | None = None
+    pattern: str = "*"
+    actions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whom the registry takes us for."""
+
+    principal: str | None = None
+    """None for an anonymous caller."""
+    kind: str | None = None
+    token_id: str | None = None
+    expires_at: datetime | None = None
+    allowances: tuple[tuple[Right, ...], ...] = ()
+    """The principal's grants, then what each token on the way narrows them to: every layer must allow what is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """A team or tenant, and its rules."""
+
+    name: str
+    public: bool
+    movable: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    revision: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A user or a robot."""
+
+    name: str
+    kind: str
+    disabled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A role that a principal has."""
+
+    principal: str
+    role: str
+    view: str | None = None
+    pattern: str = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What is known of a token; not its secret."""
+
+    id: str
+    label: str
+    principal: str
+    scope: tuple[Right, ...] | None = None
+    """None when it may do whatever its principal may."""
+    parent: str | None = None
+    created_at: datetime | None = None
+    expires_at: datetime | None = None
+    revoked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token that was just made: the only time that its secret is told."""
+
+    token: str = field(repr=False)
+    id: str
+    principal: str
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """What versions are versions of."""
+
+    namespace: str
+    format: str
+    name: str
+    revision: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A tag or a version: what it means, since and until when."""
+
+    kind: str
+    name: str
+    digest: Digest
+    from_position: int
+    until_position: int | None = None
+    sealed: bool = False
+    yanked: str | None = None
+    deprecated: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What an artifact points at."""
+
+    kind: str
+    digest: Digest
+    size: int
+    media_type: str = ""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Referrer:
+    """An artifact that refers to another, such as a signature."""
+
+    digest: Digest
+    artifact_type: str | None = None
+    size: int = 0
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Clearance:
+    """An artifact of a package is in a channel."""
+
+    channel: str
+    digest: Digest
+    from_position: int
+    until_position: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """A channel that shows an artifact."""
+
+    channel: str
+    from_position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """An immutable node; its links and what surrounds it only when it was asked for by name."""
+
+    digest: Digest
+    size: int
+    media_type: str
+    artifact_type: str | None = None
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    published_position: int | None = None
+    published_at: datetime | None = None
+    references: tuple[str, ...] = ()
+    links: tuple[Link, ...] = ()
+    subject: Digest | None = None
+    referrers: tuple[Referrer, ...] = ()
+    clearances: tuple[Cleared, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """What a search found."""
+
+    namespace: str
+    format: str
+    name: str
+    digest: Digest
+    references: tuple[str, ...] = ()
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A change, in its place in the journal."""
+
+    position: int
+    at: datetime
+    actor: str
+    type: str
+    data: Mapping[str, object] = field(default_factory=dict)
+    hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """One file of a version."""
+
+    path: str
+    digest: Digest
+    size: int
+    media_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FileVersion:
+    """A version of a package of plain files."""
+
+    package: str
+    version: str
+    digest: Digest
+    sealed: bool = False
+    yanked: str | None = None
+    deprecated: str | None = None
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[StoredFile, ...] = ()
