@@ -1,0 +1,162 @@
+"""The command line, ``entrepot``: one file per group of commands, each imported when it is called.
+
+What a command needs is imported with its file, so `entrepot push` loads nothing of the server, and `entrepot --help`
+loads nothing at all. Errors that a user can do something about become one or two lines on stderr here, in one place.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Final
+
+import click
+
+from entrepot import __version__
+
+_SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
+    "Transfer": {
+        "push": ("transfer", "Push files as a version of a package."),
+        "pull": ("transfer", "Fetch a version's files, each one verified."),
+    },
+    "Look": {
+        "ls": ("browse", "List namespaces, packages, names or files."),
+        "inspect": ("browse", "Show all that is known of an artifact."),
+        "search": ("browse", "Find artifacts by commit, build, name or digest."),
+        "journal": ("browse", "List what happened, in order."),
+    },
+    "Change": {
+        "tag": ("change", "Give an artifact further names."),
+        "seal": ("change", "Let a version never change again."),
+        "yank": ("change", "Ask that nobody newly picks a version."),
+        "unyank": ("change", "Take a yank back."),
+        "deprecate": ("change", "Say that there is something better than a version."),
+        "undeprecate": ("change", "Take a deprecation back."),
+        "delete": ("change", "Delete a tag, a version or an artifact."),
+        "clearance": ("clearance", "What a channel's view shows."),
+    },
+    "Who may": {
+        "login": ("login", "Keep the token for a registry."),
+        "logout": ("login", "Forget the token for a registry."),
+        "whoami": ("login", "Show whom the registry takes you for."),
+        "namespace": ("namespace", "Teams and tenants, and their rules."),
+        "channel": ("channel", "The stages of a namespace."),
+        "principal": ("principal", "Users and robots."),
+        "grant": ("grant", "The roles that principals have."),
+        "token": ("token", "What programs and people log in with."),
+    },
+    "Operate": {
+        "serve": ("serve", "Run the server."),
+        "doctor": ("doctor", "Say what is wrong with an installation, and what to do."),
+        "check": ("check", "Verify every invariant of a data directory."),
+        "scrub": ("check", "Read every blob again, and report damage."),
+        "config": ("config", "Check or describe the settings."),
+        "routes": ("routes", "List every address that the server answers at."),
+        "version": ("version", "Show the version."),
+    },
+}
+"""Every command: where it is, and what it does. A test keeps the sentences equal to the commands' own."""
+
+_MISUSE: Final = 2
+
+
+class Commands(click.Group):
+    """The commands, imported one by one."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names, by section."""
+        del ctx
+        return [name for commands in _SECTIONS.values() for name in commands]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one of them."""
+        del ctx
+        for commands in _SECTIONS.values():
+            if cmd_name in commands:
+                module, _ = commands[cmd_name]
+                command: click.Command = getattr(import_module(f"{__name__}.{module}"), cmd_name)
+                return command
+        return None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List them without importing any."""
+        del ctx
+        for section, commands in _SECTIONS.items():
+            with formatter.section(section):
+                formatter.write_dl([(name, sentence) for name, (_, sentence) in commands.items()])
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a command, and say in the user's terms what goes wrong."""
+        try:
+            return super().invoke(ctx)
+        except click.exceptions.NoArgsIsHelpError:
+            raise
+        except click.UsageError as error:
+            path = "entrepot" if error.ctx is None else error.ctx.command_path
+            raise Failure(error.format_message(), f"See `{path} --help`.", exit_code=_MISUSE) from error
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except Exception as error:
+            told = _told(error)
+            if told is None:
+                raise
+            raise told from error
+
+
+class Failure(click.ClickException):
+    """Something did not work: one line that says what, and one that says what to do."""
+
+    def __init__(self, message: str, hint: str | None = None, *, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.hint = hint
+        self.exit_code = exit_code  # type: ignore[misc]  # click reads it from the instance
+
+    def show(self, file: object = None) -> None:
+        """Say it on stderr."""
+        del file
+        click.echo(f"{click.style('error:', fg='red')} {self.message}", err=True)
+        if self.hint is not None:
+            click.echo(f"  {self.hint}", err=True)
+
+
+def _told(error: Exception) -> Failure | None:
+    """What to tell of an error that is nobody's bug; None for a bug."""
+    from entrepot.client.errors import ClientError, Misuse, Refused  # noqa: PLC0415 - only now it is needed
+    from entrepot.model.errors import RegistryError  # noqa: PLC0415
+
+    match error:
+        case ClientError():
+            named = f" (request {error.request_id})" if isinstance(error, Refused) and error.request_id else ""
+            return Failure(f"{error}{named}", error.hint, exit_code=_MISUSE if isinstance(error, Misuse) else 1)
+        case RegistryError():
+            return Failure(str(error))
+        case BrokenPipeError():
+            return None
+        case OSError(strerror=str(reason)):
+            return Failure(f"{error.filename}: {reason}" if error.filename else reason)
+    return None
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, "-V", "--version", prog_name="entrepot", message="%(prog)s %(version)s")
+@click.pass_context
+def entrepot(context: click.Context) -> None:
+    """Entrepot, a bonded warehouse for software.
+
+    \b
+    ENTREPOT_URL and ENTREPOT_TOKEN say which registry is meant; without them, `entrepot login` does.
+    Packages are written acme/pkg:1.0, acme.prod/team/api:1.4 (what is cleared for prod) or
+    acme/pkg@sha256:…; where a name is taken in several formats, acme/generic/pkg:1.0.
+    """  # noqa: D301 - click's mark for text that is not to be filled
+    if os.environ.get("NO_COLOR"):
+        context.color = False
+
+
+def main() -> None:
+    """Run the command line: exit code 0 for done, 1 for no, 2 for misuse."""
+    # httpx brings a command line of its own, which is imported with it where click and rich are there: half of the time
+    # that a short command takes. We do not need it.
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+    entrepot()

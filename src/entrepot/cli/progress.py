@@ -1,0 +1,49 @@
+"""Progress bars: on a terminal, and nowhere else."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from entrepot.client.transfer import Progress, ProgressListener
+
+
+@contextmanager
+def progress_bars() -> Iterator[ProgressListener | None]:
+    """What listens to transfers and draws them on stderr; None when that is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console  # noqa: PLC0415 - slow to import, and mostly not needed
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        DownloadColumn,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+    from rich.progress import Progress as Bars  # noqa: PLC0415
+
+    columns = (
+        TextColumn("{task.fields[file]}", markup=False),
+        BarColumn(),
+        DownloadColumn(binary_units=True),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Bars(*columns, console=Console(stderr=True)) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def listen(progress: Progress) -> None:
+            name = progress.name
+            if name not in tasks:
+                shown = "".join(each for each in name if each.isprintable())
+                tasks[name] = bars.add_task("", total=progress.size, file=shown)
+            bars.update(tasks[name], completed=progress.done, total=progress.size)
+
+        yield listen
