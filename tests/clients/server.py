@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Empty, Queue
 from urllib.parse import urlsplit
 
 _ENTREPOT = Path(sys.executable).with_name("entrepot")
@@ -64,35 +63,36 @@ def serve(home: Path, *namespaces: str) -> Iterator[Registry]:
         return
     home.mkdir(parents=True, exist_ok=True)
     data = home / "data"
-    with (home / "server.log").open("wb") as log:
-        process = subprocess.Popen(
+    with (
+        (home / "server.log").open("wb") as log,
+        subprocess.Popen(
             [_ENTREPOT, "serve", "--listen", "localhost:0", "--data", data],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
             env=_environment(),
-        )
-    try:
-        host = _ready(process, home / "server.log")
-        administrator = _environment(url=f"http://{host}", token=(data / "admin-token").read_text().strip())
-        for namespace in namespaces:
-            _entrepot(administrator, "namespace", "create", namespace)
-        yield Registry(
-            host=host,
-            namespace=namespaces[0],
-            publisher=_account(administrator, "publisher", namespaces),
-            maintainer=_account(administrator, "maintainer", namespaces),
-            reader=_account(administrator, "reader", namespaces),
-            stranger=Account("__token__", "ent_robot_" + "0" * 36),
-        )
-    finally:
-        process.terminate()
+        ) as process,
+    ):
         try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            host = _ready(process, home / "server.log")
+            administrator = _environment(url=f"http://{host}", token=(data / "admin-token").read_text().strip())
+            for namespace in namespaces:
+                _entrepot(administrator, "namespace", "create", namespace)
+            yield Registry(
+                host=host,
+                namespace=namespaces[0],
+                publisher=_account(administrator, "publisher", namespaces),
+                maintainer=_account(administrator, "maintainer", namespaces),
+                reader=_account(administrator, "reader", namespaces),
+                stranger=Account("__token__", "ent_bot_" + "0" * 36),
+            )
+        finally:
+            process.terminate()
+            try:
+                process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 def _account(administrator: dict[str, str], role: str, namespaces: tuple[str, ...]) -> Account:
@@ -116,20 +116,14 @@ def _environment(url: str = "", token: str = "") -> dict[str, str]:
 
 def _ready(process: subprocess.Popen[str], log: Path) -> str:
     """The host and port of the ``ready`` line, as `localhost`: some clients trust no other name of the loopback."""
-    lines: Queue[str] = Queue()
-
-    def read() -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
-            lines.put(line)
-        lines.put("")  # the server has ended
-
-    # A pipe that nobody reads would stop the server once it is full, so the thread reads to the end.
-    threading.Thread(target=read, daemon=True).start()
+    assert process.stdout is not None
+    # A server that never says it is ended, and then its output ends too.
+    watchdog = threading.Timer(_START_SECONDS, process.kill)
+    watchdog.start()
     try:
-        while line := lines.get(timeout=_START_SECONDS):
+        for line in process.stdout:
             if line.startswith("ready http://"):
                 return f"localhost:{urlsplit(line.split()[1]).port}"
-    except Empty:
-        pass
+    finally:
+        watchdog.cancel()
     raise AssertionError(f"the server did not say ready:\n{log.read_text(errors='replace')[-4000:]}")
