@@ -13,6 +13,7 @@ from entrepot.model.errors import (
     RegistryError,
     StorageFull,
     StorageReadOnly,
+    TooLarge,
     Unauthenticated,
     Unavailable,
 )
@@ -99,9 +100,14 @@ class Endpoint:
     @property
     def refusals(self) -> tuple[type[RegistryError], ...]:
         """All that it may be refused with."""
-        asked: tuple[type[RegistryError], ...] = (Invalid,) if self.parts or self.query or self.body else ()
-        stored: tuple[type[RegistryError], ...] = () if self.method == "GET" else (StorageFull, StorageReadOnly)
-        return (*asked, Unauthenticated, *self.errors, RateLimited, Unavailable, *stored)
+        found: list[type[RegistryError]] = [Unauthenticated, *self.errors, RateLimited, Unavailable]
+        if self.parts or self.query or self.body:
+            found.append(Invalid)
+        if self.body:
+            found.append(TooLarge)
+        if self.method != "GET":
+            found += [StorageFull, StorageReadOnly]
+        return tuple(found)
 
     def route(self) -> Route:
         """How the server finds it."""

@@ -47,6 +47,7 @@ def check_answer(endpoint: Endpoint, status: int, headers: Mapping[str, str], co
         assert_conforms(content, Problem)
         code = msgspec.json.decode(content, type=Problem).code
         assert issubclass(_CLASSES[code], endpoint.refusals), f"{endpoint.operation} does not declare {code}"
+        assert status in {PROBLEMS.rows[refusal].status for refusal in endpoint.refusals}
     assert ("etag" in headers) == (endpoint.revisioned and status in (200, 304))
 
 

@@ -120,12 +120,13 @@ class World:
             content = msgspec.json.encode(body)
             sent.setdefault("content-type", "application/json")
         sent.setdefault("content-length", str(len(content or b"")))
-        path, _, query = target.partition("?")
+        address, _, query = target.partition("?")
+        path = unquote(address)
         scope = {
             "type": "http",
             "method": method,
-            "path": unquote(path),
-            "raw_path": path.encode(),
+            "path": path,
+            "raw_path": address.encode(),
             "query_string": query.encode(),
             "headers": [(name.lower().encode(), value.encode()) for name, value in sent.items()],
             "client": ("127.0.0.1", 50000),
@@ -149,7 +150,7 @@ class World:
             content=b"".join(piece.get("body", b"") for piece in pieces),
             cached="entrepot.cache" in start,
         )
-        endpoint = find_endpoint(method, scope["path"])
+        endpoint = find_endpoint(method, path)
         if endpoint is not None and method != "HEAD":
             check_answer(endpoint, answered.status, answered.headers, answered.content)
             self.asked.append((endpoint.operation, answered.status))
@@ -222,12 +223,12 @@ class World:
         return await publish(self.registry, _EVERYTHING, package_id, draft)
 
 
-async def open_world(folder: Path) -> AsyncIterator[World]:
-    """A new world in an empty folder, closed afterwards."""
+async def open_world(folder: Path, blobs_folder: Path) -> AsyncIterator[World]:
+    """A new world in an empty folder, closed afterwards; content has its digest's name, so worlds may share it."""
     clock = Clock()
     epochs = Epochs(folder / "epochs", count=64)
     catalog = SqliteCatalog(folder / "catalog.sqlite", clock=clock, epochs=epochs, durable=False)
-    blobs = FileBlobStore(folder / "blobs")
+    blobs = FileBlobStore(blobs_folder)
     formats = discover()
     registry = Registry(
         catalog=catalog,

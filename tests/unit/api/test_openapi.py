@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from entrepot.api import SURFACE
+from entrepot.api.docs import SUBJECTS
+from entrepot.api.endpoint import PARTS, Endpoint
+from entrepot.api.openapi import describe
+from tests.unit.api.description import ENDPOINTS, assert_conforms, find_endpoint
+from tests.unit.api.world import World
+
+DOCUMENT = describe(SUBJECTS)
+
+PROMISED = """
+GET /api/v1/status
+GET /api/v1/whoami
+GET /api/v1/namespaces
+POST /api/v1/namespaces
+GET /api/v1/namespaces/{namespace}
+PATCH /api/v1/namespaces/{namespace}
+PUT /api/v1/namespaces/{namespace}/channels
+GET /api/v1/principals
+POST /api/v1/principals
+POST /api/v1/principals/{principal}/disable
+GET /api/v1/grants
+POST /api/v1/grants
+DELETE /api/v1/grants
+GET /api/v1/tokens
+POST /api/v1/tokens
+DELETE /api/v1/tokens/{token}
+GET /api/v1/packages
+GET /api/v1/packages/{view}/{format}/{package}
+GET /api/v1/packages/{view}/{format}/{package}/-/references
+PUT /api/v1/packages/{view}/{format}/{package}/-/references/{name}
+DELETE /api/v1/packages/{view}/{format}/{package}/-/references/{name}
+GET /api/v1/packages/{view}/{format}/{package}/-/references/{name}/history
+POST /api/v1/packages/{view}/{format}/{package}/-/versions/{version}/seal
+POST /api/v1/packages/{view}/{format}/{package}/-/versions/{version}/yank
+POST /api/v1/packages/{view}/{format}/{package}/-/versions/{version}/unyank
+POST /api/v1/packages/{view}/{format}/{package}/-/versions/{version}/deprecate
+POST /api/v1/packages/{view}/{format}/{package}/-/versions/{version}/undeprecate
+GET /api/v1/packages/{view}/{format}/{package}/-/artifacts
+GET /api/v1/packages/{view}/{format}/{package}/-/artifacts/{artifact}
+DELETE /api/v1/packages/{view}/{format}/{package}/-/artifacts/{artifact}
+GET /api/v1/packages/{view}/{format}/{package}/-/clearances
+PUT /api/v1/packages/{view}/{format}/{package}/-/clearances/{channel}/{digest}
+DELETE /api/v1/packages/{view}/{format}/{package}/-/clearances/{channel}/{digest}
+GET /api/v1/search
+GET /api/v1/journal
+GET /api/v1/openapi.json
+GET /api/docs
+"""
+
+
+def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Every operation of the document: its method, its path, and what it says."""
+    for path, methods in DOCUMENT["paths"].items():
+        for method, operation in methods.items():
+            yield method.upper(), path, operation
+
+
+def nodes(node: Any) -> Iterator[dict[str, Any]]:
+    """Every object of the document."""
+    if isinstance(node, dict):
+        yield node
+        node = list(node.values())
+    if isinstance(node, list):
+        for child in node:
+            yield from nodes(child)
+
+
+async def test_the_description_is_served_to_anybody(world: World) -> None:
+    answer = await world.ask("GET", "/api/v1/openapi.json", token=None)
+    again = await world.ask("GET", "/api/v1/openapi.json", headers={"if-none-match": answer.headers["etag"]})
+
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json == DOCUMENT
+    assert again.status == 304
+
+
+def test_what_clients_rely_on_is_there() -> None:
+    described = {f"{method} {path}" for method, path, _ in operations()}
+
+    assert described >= set(PROMISED.strip().splitlines())
+
+
+def test_every_route_is_described_once() -> None:
+    described = sorted((method, path) for method, path, _ in operations())
+    routed = sorted((endpoint.method, endpoint.path) for endpoint in ENDPOINTS)
+
+    assert described == routed
+    assert [(route.method, route.operation) for route in SURFACE.routes] == [
+        (endpoint.method, endpoint.operation) for endpoint in ENDPOINTS
+    ]
+
+
+def test_the_document_has_the_shape_of_openapi() -> None:
+    tags = {tag["name"] for tag in DOCUMENT["tags"]}
+    ids = [operation["operationId"] for _, _, operation in operations()]
+
+    assert DOCUMENT["openapi"] == "3.1.0"
+    assert DOCUMENT["info"].keys() >= {"title", "version"}
+    assert len(ids) == len(set(ids))
+    for method, path, operation in operations():
+        assert operation["summary"], f"{method} {path} has no summary"
+        assert set(operation["tags"]) <= tags
+        assert all(re.fullmatch(r"[1-5]\d\d|default", status) for status in operation["responses"])
+        assert all(response["description"] for response in operation["responses"].values())
+        for response in operation["responses"].values():
+            assert all(content.keys() <= {"schema", "example"} for content in response.get("content", {}).values())
+
+
+def test_every_part_of_a_path_is_a_parameter() -> None:
+    for method, path, operation in operations():
+        parameters = operation.get("parameters", [])
+        in_path = [parameter["name"] for parameter in parameters if parameter["in"] == "path"]
+
+        assert in_path == re.findall(r"\{(\w+)\}", path), f"{method} {path}"
+        assert all(parameter["required"] for parameter in parameters if parameter["in"] == "path")
+        assert all(parameter["schema"]["type"] for parameter in parameters if parameter["in"] == "path")
+        assert all(parameter["description"] for parameter in parameters)
+
+
+def test_no_two_paths_are_the_same_but_for_the_names_of_their_parts() -> None:
+    plain = [re.sub(r"\{\w+\}", "{}", path) for path in DOCUMENT["paths"]]
+
+    assert len(plain) == len(set(plain))
+
+
+def test_everything_that_is_pointed_at_is_there_and_everything_there_is_pointed_at() -> None:
+    targets = {node["$ref"] for node in nodes(DOCUMENT) if "$ref" in node}
+    schemas = {f"#/components/schemas/{name}" for name in DOCUMENT["components"]["schemas"]}
+
+    assert targets == schemas
+
+
+def test_an_operation_that_may_be_refused_says_so_as_a_problem() -> None:
+    for method, path, operation in operations():
+        refusals = {s: r for s, r in operation["responses"].items() if s == "default" or s >= "400"}
+
+        assert refusals.keys() >= {"401", "429", "503", "default"}, f"{method} {path}"
+        for response in refusals.values():
+            (media_type,) = response["content"]
+            assert media_type == "application/problem+json"
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.operation)
+def test_the_examples_fit_what_they_are_examples_of(endpoint: Endpoint) -> None:
+    operation = DOCUMENT["paths"][endpoint.path][endpoint.method.lower()]
+
+    for status, answer in endpoint.answers.items():
+        if answer.shape is not None:
+            example = operation["responses"][str(status)]["content"]["application/json"]["example"]
+            assert_conforms(msgspec.json.encode(example), answer.shape)
+    if endpoint.body is not None:
+        example = operation["requestBody"]["content"]["application/json"]["example"]
+        assert msgspec.convert(example, endpoint.body)
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.operation)
+def test_the_example_of_an_address_leads_to_its_operation(endpoint: Endpoint) -> None:
+    path = endpoint.path
+    for name in endpoint.parts:
+        path = path.replace(f"{{{name}}}", PARTS[name].example)
+
+    assert find_endpoint(endpoint.method, path) is endpoint
+
+
+async def test_every_operation_answers_as_it_is_described(world: World) -> None:
+    """The world holds each answer against its description; here each operation succeeds once."""
+    api = "/api/v1/packages/acme/oci/api/-"
+    await world.ask("POST", "/api/v1/namespaces", {"name": "acme"})
+    first, second = await world.image("1.0", sealed=False), await world.image("2.0")
+    minted = await world.ask("POST", "/api/v1/tokens", {"name": "ci", "role": "reader", "view": "acme"})
+    grant = {"principal": "ada", "role": "reader", "view": "acme"}
+
+    await world.ask("GET", "/api/v1/status")
+    await world.ask("GET", "/api/v1/whoami")
+    await world.ask("GET", "/api/v1/namespaces")
+    await world.ask("GET", "/api/v1/namespaces/acme")
+    await world.ask("PATCH", "/api/v1/namespaces/acme", {"public": True})
+    await world.ask("PUT", "/api/v1/namespaces/acme/channels", {"channels": ["prod"]})
+    await world.ask("POST", "/api/v1/principals", {"name": "ada", "kind": "user"})
+    await world.ask("GET", "/api/v1/principals")
+    await world.ask("POST", "/api/v1/grants", grant)
+    await world.ask("GET", "/api/v1/grants")
+    await world.ask("DELETE", "/api/v1/grants?principal=ada&role=reader&view=acme")
+    await world.ask("POST", "/api/v1/principals/ada/disable")
+    await world.ask("GET", "/api/v1/tokens")
+    await world.ask("DELETE", f"/api/v1/tokens/{minted.json['id']}")
+    await world.ask("GET", "/api/v1/packages")
+    await world.ask("GET", "/api/v1/packages/acme/oci/api")
+    await world.ask("PUT", f"{api}/references/latest", {"digest": str(first.digest)})
+    await world.ask("GET", f"{api}/references")
+    await world.ask("GET", f"{api}/references/latest/history")
+    await world.ask("DELETE", f"{api}/references/latest")
+    for mark in ("seal", "yank", "unyank", "deprecate", "undeprecate"):
+        await world.ask("POST", f"{api}/versions/1.0/{mark}")
+    await world.ask("PUT", f"{api}/clearances/prod/{first.digest}")
+    await world.ask("GET", f"{api}/clearances")
+    await world.ask("GET", f"{api}/artifacts")
+    await world.ask("GET", f"{api}/artifacts/1.0")
+    await world.ask("DELETE", f"{api}/clearances/prod/{first.digest}")
+    await world.ask("DELETE", f"{api}/artifacts/{second.digest}")
+    await world.ask("GET", "/api/v1/search?q=api")
+    await world.ask("GET", "/api/v1/journal")
+    await world.ask("GET", "/api/v1/openapi.json")
+    await world.ask("GET", "/api/docs")
+
+    assert [(operation, status) for operation, status in world.asked if status >= 300] == []
+    assert {operation for operation, _ in world.asked} == {endpoint.operation for endpoint in ENDPOINTS}
