@@ -1,0 +1,38 @@
+"""A fresh server for one page of the documentation."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where it answers, and its administrator's token."""
+
+    host: str
+    token: str
+    data: Path
+
+
+@contextmanager
+def running_server(data: Path) -> Iterator[Server]:
+    """Run ``entrepot serve`` on a free port until the block ends."""
+    with subprocess.Popen(
+        [Path(sys.executable).with_name("entrepot"), "serve", "--listen", "localhost:0", "--data", data],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            word, _, url = process.stdout.readline().strip().partition(" ")
+            assert word == "ready", "the server did not start"
+            yield Server(url.removeprefix("http://"), (data / "admin-token").read_text().strip(), data)
+        finally:
+            process.terminate()
+            process.wait(30)
