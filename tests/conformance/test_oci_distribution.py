@@ -46,7 +46,12 @@ class Report:
 
 
 @pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+def conformance() -> str:
+    return program("conformance")
+
+
+@pytest.fixture(scope="module")
+def registry(conformance: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     """A server with two namespaces, so that a mount crosses a boundary of permission."""
     with serve(tmp_path_factory.mktemp("conformance"), "first", "second") as running:
         yield running
@@ -54,9 +59,9 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
 
 @pytest.mark.parametrize("version", ["1.1", "dev"])
 def test_every_test_of_the_program_passes(
-    registry: Registry, tmp_path: Path, version: str, capsys: pytest.CaptureFixture[str]
+    conformance: str, registry: Registry, tmp_path: Path, version: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    report = run(registry, version, tmp_path)
+    report = run(conformance, registry, version, tmp_path)
 
     assert {kind: report.counts[kind] for kind in ("failures", "errors", "skipped", "disabled")} == {
         "failures": 0,
@@ -70,11 +75,11 @@ def test_every_test_of_the_program_passes(
         sys.stdout.write(f"\nOCI conformance {version}: {report.counts['tests']} results, all passed\n")
 
 
-def run(registry: Registry, version: str, home: Path) -> Report:
+def run(conformance: str, registry: Registry, version: str, home: Path) -> Report:
     """Run the whole program, keep its reports as an artifact, and read them."""
     repository = f"conformance/{version.replace('.', '-')}"
     done = Shell(home).attempt(
-        program("conformance"),
+        conformance,
         environment={
             "OCI_REGISTRY": registry.host,
             "OCI_TLS": "disabled",
