@@ -192,6 +192,8 @@ class Caller:
     token_expires_at: datetime | None = None
     unscoped: Rights | None = None
     """The rights without the access token's own scope, when the request came with a scoped access token."""
+    lists_catalog: bool = True
+    """Whether the access token, if the request came with one, was asked for to list all packages."""
 
     @property
     def name(self) -> str:

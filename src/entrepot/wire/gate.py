@@ -85,9 +85,14 @@ class Gate:
         return await self.identify(f"Bearer {text}", address)
 
     def issue(
-        self, caller: Caller, service: str, permits: Sequence[tuple[View, PackageName, Sequence[str]]]
+        self,
+        caller: Caller,
+        service: str,
+        permits: Sequence[tuple[View, PackageName, Sequence[str]]],
+        *,
+        catalog: bool = False,
     ) -> AccessToken:
-        """Sign an access token for what was asked: view, package and Docker's words for the actions.
+        """Sign an access token for what was asked: view, package and Docker's words for the actions; the *catalog*.
 
         It may ask for more than the caller may do; each request is judged by both.
         """
@@ -104,7 +109,8 @@ class Gate:
             "access": [
                 {"type": "repository", "name": f"{view}/{package}", "actions": list(actions)}
                 for view, package, actions in permits
-            ],
+            ]
+            + ([_CATALOG] if catalog else []),
         }
         return AccessToken(jwt.encode(claims, self._secret, algorithm=_ALGORITHM), now, ACCESS_TOKEN_SECONDS)
 
@@ -136,7 +142,8 @@ class Gate:
                 options={"verify_aud": False, "verify_exp": False, "verify_nbf": False, "verify_iat": False},
             )
             expires_at = datetime.fromtimestamp(claims["exp"], UTC)
-            permits = tuple(_permit(access) for access in claims["access"])
+            permits = tuple(_permit(access) for access in claims["access"] if access["type"] == "repository")
+            lists_catalog = _CATALOG in claims["access"]
             token_id = claims["tid"]
         except (jwt.InvalidTokenError, InvalidName, KeyError, TypeError, ValueError) as error:
             raise Unauthenticated("that is not one of this registry's access tokens") from error
@@ -144,7 +151,13 @@ class Gate:
             raise Unauthenticated("the access token has expired")
         whole = ANONYMOUS if token_id is None else self._caller(await self._catalog.find_credential_by_id(token_id))
         ends = [end for end in (expires_at, whole.token_expires_at) if end is not None]
-        return replace(whole, rights=whole.rights.narrowed(permits), unscoped=whole.rights, token_expires_at=min(ends))
+        return replace(
+            whole,
+            rights=whole.rights.narrowed(permits),
+            unscoped=whole.rights,
+            token_expires_at=min(ends),
+            lists_catalog=lists_catalog,
+        )
 
     def _caller(self, credential: Credential | None) -> Caller:
         if credential is None:
@@ -167,6 +180,9 @@ class Gate:
         if len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
 
+
+_CATALOG: Final = {"type": "registry", "name": "catalog", "actions": ["*"]}
+"""What an access token that may list all packages has among its claims."""
 
 _ACTIONS: Final = {
     "pull": frozenset({Action.READ}),

@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import parse_qs
 
 _NAME: Final = re.compile(r"/v2/(?P<name>[a-z0-9._/-]{1,255})/(?:blobs|manifests|tags|referrers)/[^/]*.*")
+CATALOG_SCOPE: Final = "registry:catalog:*"
 _READING: Final = frozenset({"GET", "HEAD"})
 
 
@@ -23,5 +24,5 @@ def challenge(method: str, path: str, query: bytes) -> str:
         if re.fullmatch(r"[a-z0-9._/-]{1,255}", source):
             scopes.append(f"repository:{source}:pull")
     elif path.startswith("/v2/_catalog"):
-        scopes.append("registry:catalog:*")
+        scopes.append(CATALOG_SCOPE)
     return f',scope="{" ".join(scopes)}"' if scopes else ""

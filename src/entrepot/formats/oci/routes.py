@@ -5,7 +5,7 @@ The numbers are those of the specification's table of end-points.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -15,7 +15,7 @@ from entrepot.formats.oci.names import namespace_of, parse_name, print_name
 from entrepot.formats.oci.rules import OCI, OciRules
 from entrepot.model.artifact import IMAGE_INDEX, Artifact
 from entrepot.model.digest import Digest, parse_algorithm
-from entrepot.model.errors import Denied, Invalid, InvalidManifest, Unauthenticated
+from entrepot.model.errors import Denied, InsufficientScope, Invalid, InvalidManifest, Unauthenticated
 from entrepot.model.names import View
 from entrepot.model.reference import is_fallback
 from entrepot.operations import access
@@ -360,9 +360,12 @@ async def get_catalog(call: Call) -> Reply:
     """Docker's catalog (not OCI): every package that the caller may read, by its OCI name."""
     if call.caller.principal is None and call.caller.unscoped is None:
         raise Unauthenticated
+    if not call.caller.lists_catalog:
+        raise InsufficientScope("the catalog")
+    caller = call.caller if call.caller.unscoped is None else replace(call.caller, rights=call.caller.unscoped)
     limit, last = _page(call), call.query.get("last")
     after = None if not last else parse_name(last, call.registry.formats)[1]
-    rows = await list_packages(call.registry, call.caller, after=after, limit=limit + 1) if limit else []
+    rows = await list_packages(call.registry, caller, after=after, limit=limit + 1) if limit else []
     names = [print_name(View(row.id.namespace), row.id) for row in rows[:limit]]
     headers = [_next("/v2/_catalog", limit, names[-1])] if len(rows) > limit else []
     return json_reply({"repositories": names}, headers=headers)

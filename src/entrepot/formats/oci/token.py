@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs
 
+from entrepot.formats.oci.challenge import CATALOG_SCOPE
 from entrepot.formats.oci.names import parse_name
 from entrepot.model.errors import Invalid, InvalidName, Unauthenticated
 from entrepot.wire.reply import json_reply
@@ -52,7 +53,9 @@ async def post_token(call: Call) -> Reply:
 
 def _token(call: Call, caller: Caller, scopes: Sequence[str], service: str | None) -> Reply:
     words = [word for scope in scopes for word in scope.split()][:_MAX_SCOPES]
-    token = call.gate.issue(caller, (service or "entrepot")[:256], list(_permits(call, words)))
+    token = call.gate.issue(
+        caller, (service or "entrepot")[:256], list(_permits(call, words)), catalog=CATALOG_SCOPE in words
+    )
     return json_reply(
         {
             "token": token.text,
