@@ -15,9 +15,7 @@ from tests.docs.running import running_server
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
-    page
-    for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
-    if page.exists() and examples(page)
+    page for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))) if page.exists() and examples(page)
 ]
 
 
@@ -37,7 +35,14 @@ def test_the_examples_of_a_page_run(page: Path, tmp_path: Path) -> None:
         environment = {
             "HOME": str(tmp_path),
             "PATH": os.pathsep.join(
-                [*map(str, binaries), str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin"]
+                [
+                    *map(str, binaries),
+                    str(Path(sys.executable).parent),
+                    "/usr/local/bin",
+                    "/usr/bin",
+                    "/bin",
+                    "/usr/sbin",
+                ]
             ),
             "LC_ALL": "C.UTF-8",
             "COLUMNS": "160",
@@ -47,16 +52,30 @@ def test_the_examples_of_a_page_run(page: Path, tmp_path: Path) -> None:
         Path(environment["XDG_RUNTIME_DIR"]).mkdir(mode=0o700)
         script, shown = [], []
         for number, example in enumerate(examples(page)):
-            command = example.command.replace("localhost:8080", server.host).replace("data/admin-token", f"{server.data}/admin-token")
-            script.append(f"{{ {command}\n}} > {tmp_path}/{number}.out 2>&1 || {{ echo 'failed: {number}' >&2; exit 1; }}")
+            command = example.command.replace("localhost:8080", server.host).replace(
+                "data/admin-token", f"{server.data}/admin-token"
+            )
+            script.append(
+                f"{{ {command}\n}} > {tmp_path}/{number}.out 2>&1 || {{ echo 'failed: {number}' >&2; exit 1; }}"
+            )
             shown.append(example)
         # One shell for the whole page, so that what one command sets the next one has.
         done = subprocess.run(
-            ["bash", "-u", "-c", "\n".join(script)], cwd=work, env=environment, capture_output=True, text=True, timeout=300, check=False
+            ["bash", "-u", "-c", "\n".join(script)],
+            cwd=work,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
         )
         for number, example in enumerate(shown):
             output = tmp_path / f"{number}.out"
-            text = output.read_text(encoding="utf-8", errors="replace").replace(server.host, "localhost:8080") if output.exists() else "(not reached)"
+            text = (
+                output.read_text(encoding="utf-8", errors="replace").replace(server.host, "localhost:8080")
+                if output.exists()
+                else "(not reached)"
+            )
             assert output.exists(), f"{example.command}\nwas not reached: {done.stderr}"
             last = number + 1 == len(shown) or not (tmp_path / f"{number + 1}.out").exists()
             assert not (last and done.returncode), f"{example.command}\nfailed:\n{text}\n{done.stderr}"
