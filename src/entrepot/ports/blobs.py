@@ -30,8 +30,9 @@ class BlobStore(Protocol):
         A stage begins to exist when something is appended at 0. When *content* raises, what came before stays
         and the error goes on to the caller.
 
-        Raises `InvalidContentRange` when the stage does not hold exactly *at* bytes, `UploadBusy` when somebody else
-        is appending, `TooLarge` when it would hold more than *limit*.
+        Raises `InvalidContentRange` when the stage does not hold exactly *at* bytes, `UploadUnknown` when there is
+        none and *at* is not 0, `UploadBusy` when somebody else is appending, `TooLarge` when it would hold more than
+        *limit*.
         """
 
     async def staged_size(self, stage: UploadId) -> int:
@@ -47,13 +48,19 @@ class BlobStore(Protocol):
         """
 
     async def take(self, stage: UploadId, *, limit: int) -> bytes | None:
-        """The staged bytes themselves, when they are no more than *limit*; the stage stays."""
+        """The staged bytes themselves, when they are no more than *limit*; the stage stays.
+
+        Raises `UploadUnknown`, `UploadBusy`.
+        """
 
     async def digest(self, stage: UploadId) -> Digest:
         """What the staged bytes are called by their sha256. Raises `UploadUnknown`, `UploadBusy`."""
 
     async def discard(self, stage: UploadId) -> None:
-        """Forget a stage. No error when there is none."""
+        """Forget a stage. No error when there is none.
+
+        One that is just being written stays, and is to be discarded when it has grown old.
+        """
 
     def stages(self) -> AsyncIterator[tuple[UploadId, float]]:
         """Every stage, with the time of its last write in seconds since the epoch."""

@@ -89,7 +89,8 @@ class MemoryBlobStore:
 
     async def discard(self, stage: UploadId) -> None:
         """Forget a stage. No error when there is none."""
-        self._stages.pop(stage, None)
+        if stage in self._stages and not self._stages[stage].busy:
+            del self._stages[stage]
 
     async def stages(self) -> AsyncIterator[tuple[UploadId, float]]:
         """Every stage, with the time of its last write in seconds since the epoch."""

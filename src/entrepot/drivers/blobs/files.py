@@ -53,12 +53,16 @@ _WRITEBACK: Final = 8 * 1024 * 1024
 _REMEMBERED_HASHES: Final = 1024
 
 
+_Mark = tuple[int, int, int]
+
+
 @dataclass(slots=True)
 class _Progress:
-    """A hash over the first *size* bytes of a stage; it cannot be stored, so another process reads them again."""
+    """A hash over what a stage holds; it cannot be stored, so another process reads the stage again."""
 
-    size: int
     hash: _Hash
+    mark: _Mark | None = None
+    """Of the file when it was hashed: another one under the same name has other bytes."""
 
 
 @dataclass(slots=True)
@@ -81,7 +85,6 @@ class _Writer:
                 view = view[written:]
             if self.progress is not None:
                 self.progress.hash.update(piece)
-                self.progress.size += len(piece)
         if self.size - self.flushed >= _WRITEBACK:
             begin_writeback(self.descriptor, self.flushed, self.size - self.flushed)
             self.flushed = self.size
@@ -103,7 +106,8 @@ class FileBlobStore:
         self._staging.mkdir(parents=True, exist_ok=True)
         for algorithm in ALGORITHMS:
             folder = self._root / algorithm
-            if not folder.exists():
+            # They are made in order, so the last one says that all are there, whatever was killed meanwhile.
+            if not (folder / "ff").exists():
                 for number in range(256):
                     (folder / f"{number:02x}").mkdir(parents=True, exist_ok=True)
                 _sync_folder(folder)
@@ -119,7 +123,7 @@ class FileBlobStore:
             held = os.fstat(descriptor).st_size
             if held != at:
                 raise InvalidContentRange(expected=f"a chunk that starts at {held}", actual=at)
-            progress = self._resume(stage, at, algorithm)
+            progress = self._resume(stage, descriptor, at, algorithm)
             writer = _Writer(descriptor, at, progress, flushed=at)
             writing: asyncio.Future[None] | None = None
             batch: list[bytes] = []
@@ -133,17 +137,17 @@ class FileBlobStore:
                     batched += len(piece)
                     if batched >= _BATCH:
                         if writing is not None:
-                            await writing
+                            await _finished(writing)
                         writing = self._in_thread(writer.write, batch)
                         batch, batched = [], 0
             finally:
                 # What was received stays, also when the client went away: it may come back for the rest.
                 if writing is not None:
-                    await writing
+                    await _finished(writing)
                 if batch:
-                    await self._in_thread(writer.write, batch)
+                    await _finished(self._in_thread(writer.write, batch))
             if progress is not None:
-                self._remember(stage, progress)
+                self._remember(stage, descriptor, progress)
             return size
 
     async def staged_size(self, stage: UploadId) -> int:
@@ -156,13 +160,12 @@ class FileBlobStore:
     async def digest(self, stage: UploadId) -> Digest:
         """What the staged bytes are called by their sha256."""
         with self._locked(stage) as descriptor:
-            return await self._in_thread(self._digest, stage, descriptor, ALGORITHMS[0])
+            return await _finished(self._in_thread(self._digest, stage, descriptor, ALGORITHMS[0]))
 
     def _digest(self, stage: UploadId, descriptor: int, algorithm: str) -> Digest:
         """Name a stage: from the hash that was made in passing, or by reading it again."""
         progress = self._progress.get(stage)
-        size = os.fstat(descriptor).st_size
-        if progress is not None and progress.size == size and progress.hash.name == algorithm:
+        if progress is not None and progress.mark == _mark(descriptor) and progress.hash.name == algorithm:
             return Digest(algorithm, progress.hash.hexdigest())
         with self._stage(stage).open("rb", buffering=0) as file:
             return Digest(algorithm, hashlib.file_digest(file, algorithm).hexdigest())
@@ -170,7 +173,7 @@ class FileBlobStore:
     async def keep(self, stage: UploadId, expected: Digest) -> int:
         """Make the staged content durable under its digest, end the stage, and return its size."""
         with self._locked(stage) as descriptor:
-            size = await self._in_thread(self._keep, stage, descriptor, expected)
+            size = await _finished(self._in_thread(self._keep, stage, descriptor, expected))
         self._progress.pop(stage, None)
         return size
 
@@ -193,22 +196,31 @@ class FileBlobStore:
 
     async def discard(self, stage: UploadId) -> None:
         """Forget a stage. No error when there is none."""
+        try:
+            with self._locked(stage):
+                self._stage(stage).unlink()
+        except UploadUnknown:
+            pass
+        except UploadBusy:
+            return  # Whoever writes may be about to keep it; what is left of it grows old, and is discarded then.
         self._progress.pop(stage, None)
-        with _translated():
-            self._stage(stage).unlink(missing_ok=True)
 
     async def stages(self) -> AsyncIterator[tuple[UploadId, float]]:
         """Every stage, with the time of its last write in seconds since the epoch."""
-        for entry in os.scandir(self._staging):
-            with contextlib.suppress(FileNotFoundError):
-                yield UploadId(entry.name), entry.stat().st_mtime
+        with os.scandir(self._staging) as entries:
+            for entry in entries:
+                with contextlib.suppress(FileNotFoundError):
+                    yield UploadId(entry.name), entry.stat().st_mtime
 
     def _stage(self, stage: UploadId) -> Path:
         return self._staging / stage
 
     @contextmanager
     def _locked(self, stage: UploadId, *, create: bool = False) -> Iterator[int]:
-        """Open a stage for one writer among all processes; the lock goes with the descriptor."""
+        """Open a stage for one writer among all processes; the lock goes with the descriptor.
+
+        Who has the lock also has the name: nobody else renames the file or unlinks it.
+        """
         flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | (os.O_CREAT if create else 0)
         with _translated():
             try:
@@ -216,21 +228,32 @@ class FileBlobStore:
             except FileNotFoundError:
                 raise UploadUnknown(stage) from None
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._lock(stage, descriptor)
                 yield descriptor
-            except BlockingIOError:
-                raise UploadBusy(stage) from None
             finally:
                 os.close(descriptor)
 
-    def _resume(self, stage: UploadId, at: int, algorithm: str) -> _Progress | None:
-        """The hash over what the stage holds, if this process has it; else `keep` reads the stage again."""
-        if at == 0:
-            return _Progress(0, hashlib.new(algorithm))
-        known = self._progress.pop(stage, None)
-        return known if known is not None and known.size == at else None
+    def _lock(self, stage: UploadId, descriptor: int) -> None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Between the opening and the lock somebody may have kept it: then this is the kept file, not to be touched.
+            if os.path.samestat(os.fstat(descriptor), self._stage(stage).stat()):
+                return
+        except BlockingIOError:
+            raise UploadBusy(stage) from None
+        except FileNotFoundError:
+            pass
+        raise UploadUnknown(stage)
 
-    def _remember(self, stage: UploadId, progress: _Progress) -> None:
+    def _resume(self, stage: UploadId, descriptor: int, at: int, algorithm: str) -> _Progress | None:
+        """The hash over what the stage holds, if this process has it; else `keep` reads the stage again."""
+        known = self._progress.pop(stage, None)
+        if at == 0:
+            return _Progress(hashlib.new(algorithm))
+        return known if known is not None and known.mark == _mark(descriptor) else None
+
+    def _remember(self, stage: UploadId, descriptor: int, progress: _Progress) -> None:
+        progress.mark = _mark(descriptor)
         self._progress[stage] = progress
         if len(self._progress) > _REMEMBERED_HASHES:
             self._progress.popitem(last=False)
@@ -248,7 +271,8 @@ class FileBlobStore:
             file.seek(start)
             left = None if stop is None else stop - start
             while left is None or left > 0:
-                piece = await self._in_thread(file.read, _BATCH if left is None else min(_BATCH, left))
+                size = _BATCH if left is None else min(_BATCH, left)
+                piece = await _finished(self._in_thread(file.read, size))
                 if not piece:
                     return
                 if left is not None:
@@ -281,9 +305,10 @@ class FileBlobStore:
     async def digests(self) -> AsyncIterator[Digest]:
         """Every digest that is kept, in no order."""
         for algorithm in ALGORITHMS:
-            for folder in os.scandir(self._root / algorithm):
-                for entry in os.scandir(folder.path):
-                    yield Digest.parse(f"{algorithm}:{entry.name}")
+            for folder in sorted((self._root / algorithm).iterdir()):
+                with os.scandir(folder) as entries:
+                    for entry in entries:
+                        yield Digest.parse(f"{algorithm}:{entry.name}")
 
     def locate(self, digest: Digest) -> str:
         """The path of the file that holds exactly the bytes of *digest*, whether or not it exists."""
@@ -299,7 +324,7 @@ class FileBlobStore:
     def _probe(self) -> None:
         path = self._staging / f".probe-{os.getpid()}"
         path.write_bytes(b"probe")
-        path.unlink()
+        path.unlink(missing_ok=True)  # Another probe of this process may have been faster.
 
     def close(self) -> None:
         """Finish what is being written."""
@@ -311,6 +336,25 @@ class FileBlobStore:
                 return function(*arguments)
 
         return asyncio.get_running_loop().run_in_executor(self._threads, translated)
+
+
+async def _finished(running: asyncio.Future[T]) -> T:
+    """Wait for a thread. Who is cancelled meanwhile waits too, because the thread uses a descriptor of theirs."""
+    cancelled = False
+    while not running.done():
+        try:
+            await asyncio.wait([running])
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled and running.exception() is None:
+        raise asyncio.CancelledError
+    return running.result()
+
+
+def _mark(descriptor: int) -> _Mark:
+    """What tells a file from a later one of the same name and size."""
+    status = os.fstat(descriptor)
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _sync_folder(folder: Path) -> None:
@@ -330,7 +374,7 @@ def _translated() -> Iterator[None]:
         raise
     except OSError as error:
         match error.errno:
-            case errno.ENOSPC | errno.EDQUOT:
+            case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
                 raise StorageFull("blob store") from error
             case errno.EROFS:
                 raise StorageReadOnly("blob store") from error
