@@ -15,6 +15,7 @@ CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar+gzip"
 
 _BLOCK_SIZE = 16 * MIB
+_TAIL_SIZE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +68,20 @@ class Payload:
         self.path = path
         self._size = size
         self._hash = hashlib.sha256()
-        block = os.urandom(min(_BLOCK_SIZE, size))
+        head_size = size - _TAIL_SIZE
+        block = os.urandom(min(_BLOCK_SIZE, head_size))
         with path.open("wb") as file:
-            for start in range(0, size, len(block)):
-                piece = block[: size - start]
+            for start in range(0, head_size, len(block)):
+                piece = block[: head_size - start]
                 self._hash.update(piece)
                 file.write(piece)
 
     def blob(self) -> Blob:
         """A blob that no server has seen."""
-        tail = os.urandom(32)
+        tail = os.urandom(_TAIL_SIZE)
         whole = self._hash.copy()
         whole.update(tail)
-        return Blob(f"sha256:{whole.hexdigest()}", self._size + len(tail), tail, self.path)
+        return Blob(f"sha256:{whole.hexdigest()}", self._size, tail, self.path)
 
 
 def digest_of(content: bytes) -> str:

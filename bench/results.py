@@ -50,7 +50,7 @@ class Row:
 
     def _comparison(self, value: float, peer: str, peer_value: float, bar: float | None) -> Comparison:
         over, under = (value, peer_value) if self.better == "higher" else (peer_value, value)
-        ratio = round(over / under, 3) if under else None
+        ratio = round(over / under, 3) if over and under else None  # too little to be counted
         ok = None if bar is None or ratio is None else ratio >= bar
         return Comparison(self.work, ENTREPOT, value, self.unit, self.better, peer, peer_value, ratio, bar, ok)
 
