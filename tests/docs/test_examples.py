@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import tools
-from tests.docs.examples import examples, needs
-from tests.docs.running import running_server
+from tests.docs.examples import Example, examples, needs
+from tests.docs.running import Server, running_server
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -21,63 +21,51 @@ PAGES = [
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_examples_of_a_page_run(page: Path, tmp_path: Path) -> None:
-    binaries = []
-    for name in needs(page):
-        try:
-            binaries.append(tools.path(name).parent)
-        except tools.ToolMissing as missing:
-            if os.environ.get("ENTREPOT_TEST_REQUIRE_ALL") == "1":
-                raise
-            pytest.skip(str(missing))
-    work = tmp_path / "work"
-    work.mkdir()
+    binaries = [_folder_of(name) for name in needs(page)]
+    wanted = examples(page)
+
     with running_server(tmp_path / "data") as server:
-        environment = {
-            "HOME": str(tmp_path),
-            "PATH": os.pathsep.join(
-                [
-                    *map(str, binaries),
-                    str(Path(sys.executable).parent),
-                    "/usr/local/bin",
-                    "/usr/bin",
-                    "/bin",
-                    "/usr/sbin",
-                ]
-            ),
-            "LC_ALL": "C.UTF-8",
-            "COLUMNS": "160",
-            "XDG_RUNTIME_DIR": str(tmp_path / "run"),
-            "ADMIN_TOKEN": server.token,
-        }
-        Path(environment["XDG_RUNTIME_DIR"]).mkdir(mode=0o700)
-        script, shown = [], []
-        for number, example in enumerate(examples(page)):
-            command = example.command.replace("localhost:8080", server.host).replace(
-                "data/admin-token", f"{server.data}/admin-token"
-            )
-            script.append(
-                f"{{ {command}\n}} > {tmp_path}/{number}.out 2>&1 || {{ echo 'failed: {number}' >&2; exit 1; }}"
-            )
-            shown.append(example)
-        # One shell for the whole page, so that what one command sets the next one has.
-        done = subprocess.run(
-            ["bash", "-u", "-c", "\n".join(script)],
-            cwd=work,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
+        outputs = _run(wanted, server, tmp_path, binaries)
+
+    for example, output in zip(wanted, outputs, strict=True):
+        if example.output:
+            assert example.pattern().fullmatch(output), f"{example.command}\nprinted:\n{output}"
+
+
+def _folder_of(tool: str) -> Path:
+    try:
+        return tools.path(tool).parent
+    except tools.ToolMissing as missing:
+        if os.environ.get("ENTREPOT_TEST_REQUIRE_ALL") == "1":
+            raise
+        pytest.skip(str(missing))
+
+
+def _run(wanted: list[Example], server: Server, folder: Path, binaries: list[Path]) -> list[str]:
+    """What each command printed, in one shell for the whole page; none may fail."""
+    work, outputs = folder / "work", folder / "outputs"
+    for path in (work, outputs):
+        path.mkdir()
+    (folder / "run").mkdir(mode=0o700)
+    script = []
+    for number, example in enumerate(wanted):
+        command = example.command.replace("localhost:8080", server.host)
+        command = command.replace("data/admin-token", f"{server.data}/admin-token")
+        script.append(f"{{ {command}\n}} > {outputs}/{number} 2>&1 || exit 1; touch {outputs}/{number}.done")
+    path = [*map(str, binaries), str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin"]
+    environment = {
+        "HOME": str(folder),
+        "PATH": os.pathsep.join(path),
+        "LC_ALL": "C.UTF-8",
+        "COLUMNS": "160",
+        "XDG_RUNTIME_DIR": str(folder / "run"),
+    }
+    subprocess.run(["bash", "-u", "-c", "\n".join(script)], cwd=work, env=environment, timeout=300, check=False)
+    printed = []
+    for number, example in enumerate(wanted):
+        text = (
+            (outputs / f"{number}").read_text(encoding="utf-8", errors="replace").replace(server.host, "localhost:8080")
         )
-        for number, example in enumerate(shown):
-            output = tmp_path / f"{number}.out"
-            text = (
-                output.read_text(encoding="utf-8", errors="replace").replace(server.host, "localhost:8080")
-                if output.exists()
-                else "(not reached)"
-            )
-            assert output.exists(), f"{example.command}\nwas not reached: {done.stderr}"
-            last = number + 1 == len(shown) or not (tmp_path / f"{number + 1}.out").exists()
-            assert not (last and done.returncode), f"{example.command}\nfailed:\n{text}\n{done.stderr}"
-            if example.output:
-                assert example.pattern().fullmatch(text.strip("\n") + "\n"), f"{example.command}\nprinted:\n{text}"
+        assert (outputs / f"{number}.done").exists(), f"{example.command}\nfailed:\n{text}"
+        printed.append(text)
+    return printed
