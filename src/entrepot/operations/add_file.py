@@ -12,11 +12,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from entrepot.model.digest import Digest
-from entrepot.model.errors import DigestMismatch, NameTaken, TooLarge, UploadUnknown, VersionExists, VersionSealed
+from entrepot.model.errors import (
+    Corrupt,
+    DigestMismatch,
+    NameTaken,
+    TooLarge,
+    UploadUnknown,
+    VersionExists,
+    VersionSealed,
+)
 from entrepot.model.names import View
 from entrepot.model.reference import ReferenceKind
 from entrepot.operations.publish import Draft, publish_composed
-from entrepot.operations.upload import StoredBlob, begin_upload, receive
+from entrepot.operations.upload import StoredBlob, begin_upload, receive, received_size
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -33,6 +41,17 @@ Demand = Callable[[Digest | None], None]
 
 Verify = Callable[[StoredBlob], Awaitable[None]]
 """Raises `DigestMismatch` when the file is not what the client says it is."""
+
+
+_NOTHING = Digest.of(b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a version is: its manifest, and what that is called."""
+
+    digest: Digest
+    manifest: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +76,11 @@ class Addition(Protocol):
     def path(self) -> str:
         """Where the file shall be in it."""
 
-    def find(self, digest: Digest, manifest: bytes) -> Digest | None:
+    def find(self, before: Stored | None) -> Digest | None:
         """What the version has there already. Raises `VersionExists` when it is not made of files."""
 
-    def grow(self, digest: Digest | None, manifest: bytes | None, blob: StoredBlob) -> Growth:
-        """The version with *blob* in it; without *manifest* it begins with it. Raises `Conflict` when it cannot be."""
+    def grow(self, before: Stored | None, blob: StoredBlob) -> Growth:
+        """The version with *blob* in it; None begins one. Raises `Conflict` when it cannot be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +131,13 @@ async def add_uploaded_file(
 ) -> AddedFile:
     """Receive the last piece of an upload, and add the whole as a file.
 
-    No bytes at all are a file only if the client says what it is called: else some came and were lost since, as in a
-    crash after they were kept and before they were announced.
+    No bytes at all are a file only if the client says so: else some came and were lost since, as in a crash after they
+    were kept and before they were announced.
 
     Raises like `add_file`, and `InvalidContentRange`, `UploadBusy`, `UploadUnknown`.
     """
+    if incoming.size == 0 and incoming.expected != _NOTHING and not await received_size(registry, upload):
+        raise UploadUnknown(upload.id)
     added = await _add(registry, caller, upload, addition, incoming, ends=upload)
     await registry.blobs.discard(upload.id)
     return added
@@ -127,16 +148,14 @@ async def _add(
 ) -> AddedFile:
     present = await _look(registry, upload.package, addition, incoming)
     blob = await _receive(registry, upload, addition, incoming, present=present)
-    if ends is not None and blob.size == 0 and incoming.expected is None:
-        raise UploadUnknown(upload.id)
     growth: Growth | None = None
 
     def compose(transaction: Transaction) -> Draft:
         nonlocal growth
-        digest, manifest, sealed = _stand(transaction, upload.package, addition.version)
+        before, sealed = _stand(transaction, upload.package, addition.version)
         if incoming.demand is not None:
-            incoming.demand(None if digest is None or manifest is None else addition.find(digest, manifest))
-        growth = addition.grow(digest, manifest, blob)
+            incoming.demand(addition.find(before))
+        growth = addition.grow(before, blob)
         _check_files(registry, addition, growth)
         if ends is not None:
             transaction.end_upload(ends)
@@ -149,7 +168,7 @@ async def _add(
 async def _look(registry: Registry, package: PackageId, addition: Addition, incoming: Incoming) -> Digest | None:
     """What is there already; raise before any byte is received when it is clear that the file will not be taken."""
     found = await registry.catalog.find_artifact(View(package.namespace), package, name=addition.version)
-    present = None if found is None else addition.find(found.digest, found.content)
+    present = addition.find(None if found is None else Stored(found.digest, found.content))
     if incoming.demand is not None:
         incoming.demand(present)
     if found is not None and found.sealed and present is None:
@@ -181,17 +200,18 @@ async def _receive(
     return blob
 
 
-def _stand(
-    transaction: Transaction, package: PackageId, version: ReferenceName
-) -> tuple[Digest | None, bytes | None, bool]:
+def _stand(transaction: Transaction, package: PackageId, version: ReferenceName) -> tuple[Stored | None, bool]:
     """What the version is now, and whether what comes of it is sealed at once."""
     reference = transaction.find_reference(package, version)
     if reference is None:
         # A version that was deleted comes back as it was (I4), and as sealed as it was.
-        return None, None, any(old.sealed for old in transaction.list_history(package, version))
+        return None, any(old.sealed for old in transaction.list_history(package, version))
     if reference.kind is not ReferenceKind.VERSION:
         raise NameTaken(version, expected="a name that is not a tag's")
-    return reference.digest, transaction.find_content(reference.digest), reference.sealed
+    manifest = transaction.find_content(reference.digest)
+    if manifest is None:
+        raise Corrupt(reference.digest)
+    return Stored(reference.digest, manifest), reference.sealed
 
 
 def _check_files(registry: Registry, addition: Addition, growth: Growth) -> None:

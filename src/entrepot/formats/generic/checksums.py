@@ -59,10 +59,25 @@ class Claims:
         value = self.file.get("sha256")
         return None if value is None else Digest("sha256", value.hex())
 
+    def for_no_body(self) -> Claims:
+        """The same when there is no body: what is not true of nothing is meant of the file, as clients do.
+
+        Raises `InvalidDigest` when they contradict each other.
+        """
+        meant = {
+            name: value
+            for name, value in self.body.items()
+            if value != hashlib.new(name, b"", usedforsecurity=False).digest()
+        }
+        return self._with(meant)
+
     def for_whole_body(self) -> Claims:
         """The same when the body is the whole file. Raises `InvalidDigest` when they contradict each other."""
+        return self._with(self.body)
+
+    def _with(self, more: Mapping[str, bytes]) -> Claims:
         merged = dict(self.file)
-        _merge(merged, self.body)
+        _merge(merged, more)
         return Claims({}, merged)
 
 

@@ -65,6 +65,8 @@ _PAGE: Final = 1_000
 _MAX_REASON: Final = 1_000
 _MAX_BODY: Final = 16 * 1024
 _OK: Final = 200
+_METHODS: Final = "GET, HEAD, PUT"
+"""What a file takes; a session takes more."""
 
 _SAFE: Final = [
     # A file is what somebody pushed: a browser shall save it, and run nothing of it as ours.
@@ -198,6 +200,8 @@ def _whole(call: Call, claims: Claims) -> Incoming:
 
 
 def _last_piece(call: Call, claims: Claims) -> Incoming:
+    if call.body.size == 0:
+        claims = claims.for_no_body()
     at = parse_chunk(call.headers, call.body.size)
     if at is None and call.body.size != 0 and not claims.file:
         # A piece that neither says where it belongs nor what the whole shall be is taken for the whole.
@@ -267,7 +271,7 @@ def _added(call: Call, addition: FileAddition, added: AddedFile) -> Reply:
 async def post_file(call: Call) -> Reply:
     """POST with ``?upload``: begin a session for a file that is large or comes over a bad line."""
     if call.query.get("upload") != "":
-        raise MethodNotAllowed(call.method, expected="GET, HEAD, PUT, and POST with ?upload")
+        raise MethodNotAllowed(call.method, expected=_METHODS)
     package, _ = _writable(call)
     parse_path(call.path["path"])
     upload = await begin_upload(call.registry, call.caller, package)
@@ -276,7 +280,7 @@ async def post_file(call: Call) -> Reply:
 
 async def patch_file(call: Call) -> Reply:
     """PATCH of a session: the next piece, at the place that ``Content-Range`` says or wherever the session stands."""
-    upload = await _upload(call, "PUT, POST")
+    upload = await _upload(call)
     piece = verified(call.body.stream(), read_claims(call.headers).body)
     async with _damage_ends(call, upload):
         size = await add_chunk(call.registry, upload, piece, at=parse_chunk(call.headers, call.body.size))
@@ -301,14 +305,14 @@ async def _get_session(call: Call, session: str) -> Reply:
 
 async def delete_file(call: Call) -> Reply:
     """DELETE of a session: cancel it. A file of a version is never deleted by itself."""
-    await cancel_upload(call.registry, await _upload(call, "GET, HEAD, PUT, POST"))
+    await cancel_upload(call.registry, await _upload(call))
     return Reply(204)
 
 
-async def _upload(call: Call, otherwise: str) -> Upload:
+async def _upload(call: Call) -> Upload:
     session = call.query.get("upload")
     if session is None:
-        raise MethodNotAllowed(call.method, expected=otherwise)
+        raise MethodNotAllowed(call.method, expected=_METHODS)
     package, _ = _writable(call)
     return await find_upload(call.registry, call.caller, package, session)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from entrepot.formats.generic.metadata import EMPTY, Contents, File, compose, config_of
 from entrepot.model.digest import Digest
 from entrepot.model.errors import VersionExists
-from entrepot.operations.add_file import Growth
+from entrepot.operations.add_file import Growth, Stored
 from entrepot.operations.upload import StoredBlob
 
 if TYPE_CHECKING:
@@ -32,27 +32,29 @@ class FileAddition:
     media_type: MediaType
     annotations: Mapping[str, str]
 
-    def find(self, digest: Digest, manifest: bytes) -> Digest | None:
+    def find(self, before: Stored | None) -> Digest | None:
         """What the version has under the path. Raises `VersionExists` when the version is not made of files."""
-        file = self._contents(digest, manifest).files.get(self.path)
+        file = self._contents(before).files.get(self.path)
         return None if file is None else file.digest
 
-    def grow(self, digest: Digest | None, manifest: bytes | None, blob: StoredBlob) -> Growth:
+    def grow(self, before: Stored | None, blob: StoredBlob) -> Growth:
         """The version with *blob* under the path. Raises `VersionExists`, `NameTaken`."""
-        before = EMPTY if digest is None or manifest is None else self._contents(digest, manifest)
-        after = before.with_file(File(self.path, self.media_type, blob.digest, blob.size))
+        contents = self._contents(before)
+        after = contents.with_file(File(self.path, self.media_type, blob.digest, blob.size))
         after = after.with_annotations(self.annotations)
         config = config_of(self.package, self.version)
         return Growth(
             artifact=compose(self.package, self.version, after),
             blobs=(StoredBlob(Digest.of(config), len(config), config),),
-            is_new=self.path not in before.files,
+            is_new=self.path not in contents.files,
         )
 
-    def _contents(self, digest: Digest, manifest: bytes) -> Contents:
-        contents = read_contents(digest, manifest)
+    def _contents(self, stored: Stored | None) -> Contents:
+        if stored is None:
+            return EMPTY
+        contents = read_contents(stored.digest, stored.manifest)
         if contents is None:
-            raise VersionExists(self.version, expected=digest)
+            raise VersionExists(self.version, expected=stored.digest)
         return contents
 
 
