@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from msgspec import UNSET
+
 from entrepot.api import shapes
 from entrepot.api.endpoint import Answer, Endpoint, Subject
 from entrepot.api.replies import DONE, NO_STORE, page_of_all
@@ -75,7 +77,7 @@ async def list_grants(call: Call) -> Reply:
     An auditor sees all of them; everybody else their own, and those in the namespaces that they govern.
     """
     query = read_query(call, shapes.GrantsQuery)
-    principal = parse_principal(query.principal) if query.principal else None
+    principal = None if query.principal is UNSET else parse_principal(query.principal)
     found = await grant.list_grants(call.registry, call.caller, principal=principal)
     return json_reply(
         page_of_all(found, after=query.after, limit=query.limit, show=shapes.Grant.of, cursor=_grant_cursor)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from entrepot.api import shapes
 from entrepot.model.errors import (
     Invalid,
     RateLimited,
@@ -36,32 +37,24 @@ class Answer:
     """What else it is, if anything."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A named part of a path."""
-
-    description: str
-    example: str
-    pattern: str = "[^/]+"
-
-
-# No component of a name is a single "-", so it ends the name of a package, which may have slashes.
-_NAME_OF_PACKAGE: Final = "(?!-(?:/|$))[^/]+(?:/(?!-(?:/|$))[^/]+)*"
-
-PARTS: Final[Mapping[str, Part]] = {
-    "namespace": Part("The name of a namespace.", "acme"),
-    "view": Part("A namespace (`acme`), or what one of its channels shows (`acme.prod`, read-only).", "acme"),
-    "format": Part("The package's format; `GET /api/v1/status` lists them.", "oci"),
-    "package": Part("The package's name, with its slashes as they are.", "team/api", _NAME_OF_PACKAGE),
-    "name": Part("The name of a tag or a version.", "1.4.0"),
-    "version": Part("The name of a version.", "1.4.0"),
-    "digest": Part("The digest of an artifact.", "sha256:" + 64 * "a"),
-    "artifact": Part("A tag, a version, or the digest of an artifact.", "1.4.0"),
-    "channel": Part("The name of a channel.", "prod"),
-    "principal": Part("The name of a user or robot.", "build-robot"),
-    "token": Part("The public id of a token.", "0b8f7e5c-6a0e-4c38-9a55-3a4b4f0f7a41"),
+PARTS: Final[Mapping[str, Any]] = {
+    "namespace": shapes.NamespaceText,
+    "view": shapes.ViewText,
+    "format": shapes.FormatText,
+    "package": shapes.PackageText,
+    "name": shapes.ReferenceText,
+    "version": shapes.ReferenceText,
+    "artifact": shapes.ArtifactText,
+    "digest": shapes.DigestText,
+    "channel": shapes.ChannelText,
+    "principal": shapes.PrincipalText,
+    "token": shapes.TokenId,
 }
 """What may stand in a path, by the name that a template gives it."""
+
+_SEGMENT: Final = "[^/]+"
+# No component of a name is a single "-", so it ends the name of a package, which may have slashes.
+_SEGMENTS: Final = "(?!-(?:/|$))[^/]+(?:/(?!-(?:/|$))[^/]+)*"
 
 _FIELD: Final = re.compile(r"\{(\w+)\}")
 
@@ -112,7 +105,7 @@ class Endpoint:
     def route(self) -> Route:
         """How the server finds it."""
         texts, parts = _FIELD.split(self.path)[::2], self.parts
-        named = [f"(?P<{part}>{PARTS[part].pattern})" for part in parts]
+        named = [f"(?P<{part}>{_SEGMENTS if part == 'package' else _SEGMENT})" for part in parts]
         pattern = "".join(re.escape(text) + name for text, name in zip(texts, [*named, ""], strict=True))
         return Route(self.method, pattern, self.handler, self.operation, _namespace_of)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import UNSET
+
 from entrepot.api import shapes
 from entrepot.api.endpoint import Answer, Endpoint, Subject
 from entrepot.api.replies import page
@@ -28,7 +30,7 @@ async def list_entries(call: Call) -> Reply:
     found = await browse.list_entries(
         call.registry,
         call.caller,
-        namespace=parse_namespace(query.namespace) if query.namespace else None,
+        namespace=None if query.namespace is UNSET else parse_namespace(query.namespace),
         after=Position(query.after),
         limit=query.limit + 1,
     )

@@ -137,14 +137,14 @@ def _operation(subject: Subject, endpoint: Endpoint, schemas: _Schemas) -> Json:
 
 def _path_parameters(endpoint: Endpoint) -> Iterator[Json]:
     for name in endpoint.parts:
-        part = PARTS[name]
+        schema = msgspec.json.schema(PARTS[name])
         yield {
             "name": name,
             "in": "path",
             "required": True,
-            "description": part.description,
-            "schema": {"type": "string"},
-            "example": part.example,
+            "description": schema.pop("description"),
+            "schema": schema,
+            "example": schema["examples"][0],
         }
 
 

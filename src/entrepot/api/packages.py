@@ -51,9 +51,9 @@ async def list_packages(call: Call) -> Reply:
     found = await browse.list_packages(
         call.registry,
         call.caller,
-        namespace=parse_namespace(query.namespace) if query.namespace else None,
-        view=View.parse(query.view) if query.view else None,
-        format=parse_format(call, query.format).format if query.format else None,
+        namespace=None if query.namespace is UNSET else parse_namespace(query.namespace),
+        view=None if query.view is UNSET else View.parse(query.view),
+        format=None if query.format is UNSET else parse_format(call, query.format).format,
         after=_parse_cursor(query.after) if query.after else None,
         limit=query.limit + 1,
     )

@@ -33,21 +33,38 @@ _MAX_POSITION = 2**63 - 1
 _MAX_SECONDS = 100 * 365 * 24 * 60 * 60
 
 
-def _text(description: str, *examples: str) -> Any:
-    """How a field of text is documented, and how long it may be when a client sends it."""
-    return Meta(description=description, examples=list(examples), max_length=_MAX_TEXT)
+def _text(description: str, example: str, pattern: str | None = None) -> Meta:
+    """How a text is documented. Only its length is checked here; the model's own parsers know the rest."""
+    extra = None if pattern is None else {"pattern": pattern}
+    return Meta(description=description, examples=[example], max_length=_MAX_TEXT, extra_json_schema=extra)
 
 
-NamespaceText = Annotated[str, _text("The name of a namespace.", "acme")]
-ChannelText = Annotated[str, _text("The name of a channel.", "prod")]
-FormatText = Annotated[str, _text("The format of a package.", "oci")]
-PackageText = Annotated[str, _text("The name of a package.", "team/api")]
-ReferenceText = Annotated[str, _text("The name of a tag or a version.", "1.4.0")]
-PrincipalText = Annotated[str, _text("The name of a user or robot.", "build-robot")]
-DigestText = Annotated[str, _text("The digest of an artifact or a blob.", _DIGEST)]
+_LABEL = "[a-z0-9]+(-[a-z0-9]+)*"
+
+NamespaceText = Annotated[str, _text("The name of a namespace.", "acme", rf"^(?=.{{1,63}}$){_LABEL}$")]
+ChannelText = Annotated[str, _text("The name of a channel.", "prod", rf"^(?=.{{1,63}}$){_LABEL}$")]
+ViewText = Annotated[
+    str,
+    _text(
+        "A namespace (`acme`), or what one of its channels shows (`acme.prod`, read-only).",
+        "acme",
+        rf"^(?=[^.]{{1,63}}(\.[^.]{{1,63}})?$){_LABEL}(\.{_LABEL})?$",
+    ),
+]
+FormatText = Annotated[str, _text("A package's format; `GET /api/v1/status` lists them.", "oci")]
+PackageText = Annotated[str, _text("A package's name, with its slashes as they are.", "team/api")]
+ReferenceText = Annotated[
+    str, _text("The name of a tag or a version.", "1.4.0", "^[a-zA-Z0-9_][a-zA-Z0-9._+-]{0,127}$")
+]
+DigestText = Annotated[
+    str, _text("The digest of an artifact or a blob.", _DIGEST, "^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$")
+]
+ArtifactText = Annotated[str, _text("A tag, a version, or the digest of an artifact.", "1.4.0")]
 MediaTypeText = Annotated[str, _text("A media type.", "application/vnd.oci.image.manifest.v1+json")]
+PrincipalText = Annotated[
+    str, _text("The name of a user or robot.", "build-robot", "^[a-z0-9]([a-z0-9._@-]{0,62}[a-z0-9])?$")
+]
 TokenId = Annotated[str, _text("The public id of a token.", _ID)]
-ViewText = Annotated[str, _text("A namespace (`acme`), or what one of its channels shows (`acme.prod`).", "acme")]
 PatternText = Annotated[str, _text("A glob over the names of packages; `*` is any run of characters.", "*")]
 RoleName = Annotated[Role, Meta(description="What it allows.", examples=[Role.PUBLISHER])]
 ActionNames = Annotated[list[Action], Meta(description="What it comes to.", examples=[sorted(Role.PUBLISHER.actions)])]
@@ -191,7 +208,7 @@ class Grant(Struct, frozen=True, forbid_unknown_fields=True):
 class GrantsQuery(PageQuery, frozen=True, forbid_unknown_fields=True):
     """Whose grants are asked for."""
 
-    principal: PrincipalText = ""
+    principal: PrincipalText | UnsetType = UNSET
 
 
 class GrantQuery(Struct, frozen=True, forbid_unknown_fields=True):
@@ -199,7 +216,7 @@ class GrantQuery(Struct, frozen=True, forbid_unknown_fields=True):
 
     principal: PrincipalText
     role: RoleName
-    view: ViewText = ""
+    view: Annotated[str, _text("As in the grant; without it, or empty: everywhere.", "acme")] = ""
     pattern: PatternText = "*"
 
 
@@ -248,7 +265,7 @@ class Token(Struct, frozen=True):
 class NewToken(Struct, frozen=True, forbid_unknown_fields=True):
     """A token to be: what it is for, and for how long."""
 
-    name: Annotated[str, _text("The robot that holds it, or a label for one's own.", "build-robot")]
+    name: PrincipalText
     role: RoleName
     view: ViewText | None = None
     pattern: PatternText = "*"
@@ -269,7 +286,7 @@ class MintedToken(Struct, frozen=True):
 
     token: Annotated[str, Meta(description="The secret.", examples=["ent_bot_" + 36 * "x"])]
     id: TokenId
-    principal: Annotated[str, _text("Whom it acts for.", "build-robot")]
+    principal: PrincipalText
     expires_at: Annotated[datetime, Meta(examples=[_TIME])] | None
 
 
@@ -334,9 +351,9 @@ class Package(Struct, frozen=True):
 class PackagesQuery(PageQuery, frozen=True, forbid_unknown_fields=True):
     """Which packages are asked for."""
 
-    view: Annotated[str, _text("What one view shows, such as `acme.prod`.", "acme.prod")] = ""
-    namespace: NamespaceText = ""
-    format: FormatText = ""
+    view: ViewText | UnsetType = UNSET
+    namespace: NamespaceText | UnsetType = UNSET
+    format: FormatText | UnsetType = UNSET
 
 
 class Reference(Struct, frozen=True):
@@ -566,7 +583,7 @@ class Hit(Struct, frozen=True):
 class JournalQuery(Struct, frozen=True, forbid_unknown_fields=True):
     """Which part of the journal is asked for."""
 
-    namespace: NamespaceText = ""
+    namespace: NamespaceText | UnsetType = UNSET
     after: Annotated[int, Meta(description="The last position that is known already.", ge=0, le=_MAX_POSITION)] = 0
     limit: Annotated[int, Meta(description="The longest page that is wanted.", ge=1, le=1_000)] = 100
 
