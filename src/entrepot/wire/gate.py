@@ -8,13 +8,13 @@ every request, so revoking it, or a grant, takes effect at once.
 from __future__ import annotations
 
 import base64
-import binascii
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import jwt
+import msgspec
 
 from entrepot.model.access import ANONYMOUS, Action, Caller, Permit, Rights, TokenSecret
 from entrepot.model.errors import InvalidName, Unauthenticated
@@ -134,29 +134,33 @@ class Gate:
 
     async def _read_access_token(self, text: str) -> Caller:
         try:
-            claims: dict[str, Any] = jwt.decode(
-                text,
-                self._secret,
-                algorithms=[_ALGORITHM],
-                issuer=_ISSUER,
-                options={"verify_aud": False, "verify_exp": False, "verify_nbf": False, "verify_iat": False},
+            claims = msgspec.convert(
+                jwt.decode(
+                    text,
+                    self._secret,
+                    algorithms=[_ALGORITHM],
+                    issuer=_ISSUER,
+                    options={"verify_aud": False, "verify_exp": False, "verify_nbf": False, "verify_iat": False},
+                ),
+                _Claims,
             )
-            expires_at = datetime.fromtimestamp(claims["exp"], UTC)
-            permits = tuple(_permit(access) for access in claims["access"] if access["type"] == "repository")
-            lists_catalog = _CATALOG in claims["access"]
-            token_id = claims["tid"]
-        except (jwt.InvalidTokenError, InvalidName, KeyError, TypeError, ValueError) as error:
+            expires_at = datetime.fromtimestamp(claims.exp, UTC)
+            permits = tuple(_permit(access) for access in claims.access if access.type == "repository")
+        except (jwt.InvalidTokenError, InvalidName, ValueError, OverflowError, OSError, RecursionError) as error:
+            # The header's JSON is read before the signature is checked, so it may be anything.
             raise Unauthenticated("that is not one of this registry's access tokens") from error
         if expires_at <= self._clock.now():
             raise Unauthenticated("the access token has expired")
-        whole = ANONYMOUS if token_id is None else self._caller(await self._catalog.find_credential_by_id(token_id))
+        whole = ANONYMOUS
+        if claims.tid is not None:
+            whole = self._caller(await self._catalog.find_credential_by_id(claims.tid))
         ends = [end for end in (expires_at, whole.token_expires_at) if end is not None]
         return replace(
             whole,
             rights=whole.rights.narrowed(permits),
             unscoped=whole.rights,
             token_expires_at=min(ends),
-            lists_catalog=lists_catalog,
+            lists_catalog=_CATALOG in claims.access,
         )
 
     def _caller(self, credential: Credential | None) -> Caller:
@@ -193,9 +197,25 @@ _ACTIONS: Final = {
 """Docker's words for what an access token may be asked for."""
 
 
-def _permit(access: dict[str, Any]) -> Permit:
-    view, _, package = str(access["name"]).partition("/")
-    actions: frozenset[Action] = frozenset().union(*(_ACTIONS.get(word, frozenset()) for word in access["actions"]))
+class _Access(msgspec.Struct):
+    """A package, or the catalog, and Docker's words for what may be done to it."""
+
+    type: str
+    name: str
+    actions: list[str]
+
+
+class _Claims(msgspec.Struct):
+    """What is read of an access token."""
+
+    exp: int
+    tid: str | None
+    access: list[_Access]
+
+
+def _permit(access: _Access) -> Permit:
+    view, _, package = access.name.partition("/")
+    actions: frozenset[Action] = frozenset().union(*(_ACTIONS.get(word, frozenset()) for word in access.actions))
     return Permit(actions, View.parse(view), PackageName(package))
 
 
@@ -203,6 +223,6 @@ def _basic_secret(encoded: str) -> str:
     """The password of Basic credentials; or the user name, when the password is empty."""
     try:
         user, _, password = base64.b64decode(encoded, validate=True).decode("utf-8").partition(":")
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise Unauthenticated("Basic credentials must be base64 of UTF-8") from error
     return password or user
