@@ -21,6 +21,7 @@ class Scale:
     large_size: int
     huge_size: int  # what memory is measured with
     medium_size: int
+    middling_size: int
     small_size: int
     clients: int
     images_per_client: int  # in each round
@@ -40,6 +41,7 @@ FULL = Scale(
     large_size=GIB,
     huge_size=4 * GIB,
     medium_size=MIB,
+    middling_size=256 * KIB,
     small_size=64 * KIB,
     clients=8,
     images_per_client=25,
@@ -59,6 +61,7 @@ QUICK = Scale(
     large_size=4 * MIB,
     huge_size=8 * MIB,
     medium_size=256 * KIB,
+    middling_size=128 * KIB,
     small_size=16 * KIB,
     clients=2,
     images_per_client=3,

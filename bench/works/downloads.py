@@ -17,7 +17,7 @@ _ALL = (ENTREPOT, DISTRIBUTION, ZOT, NGINX)
 
 
 def works(scale: Scale) -> Sequence[str]:
-    return [*(_large(scale, streams) for streams in _STREAMS), _small(scale.medium_size), _small(scale.small_size)]
+    return [*(_large(scale, streams) for streams in _STREAMS), *(_small(size) for size in _bars(scale))]
 
 
 def run(session: Session, wanted: Sequence[str]) -> None:
@@ -31,12 +31,21 @@ def run(session: Session, wanted: Sequence[str]) -> None:
             for streams in _STREAMS:
                 if (work := _large(scale, streams)) in wanted:
                     _transfers(session, subjects, work, blob, streams)
-        for size, nginx_bar in ((scale.medium_size, 0.8), (scale.small_size, 0.4)):
+        for size, bars in _bars(scale).items():
             if (work := _small(size)) in wanted:
                 blob = session.payload(size).blob()
                 for subject in subjects:
                     subject.store_blob(_REPOSITORY, blob)
-                _requests(session, subjects, work, blob, {NGINX: nginx_bar, DISTRIBUTION: 3.0})
+                _requests(session, subjects, work, blob, bars)
+
+
+def _bars(scale: Scale) -> dict[int, dict[str, float]]:
+    """The sizes that are asked for by many requests; the one in between shows what no cache or table holds."""
+    return {
+        scale.medium_size: {NGINX: 0.8, DISTRIBUTION: 3.0},
+        scale.middling_size: {},
+        scale.small_size: {NGINX: 0.4, DISTRIBUTION: 3.0},
+    }
 
 
 def _transfers(session: Session, subjects: list[Subject], work: str, blob: Blob, streams: int) -> None:
