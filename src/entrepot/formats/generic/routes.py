@@ -187,7 +187,7 @@ def _addition(call: Call, package: PackageName, version: ReferenceName) -> FileA
 
 
 def _whole(call: Call, claims: Claims) -> Incoming:
-    if call.headers.get("content-range") is not None:
+    if not _is_whole(call):
         # RFC 9110, 14.5: a server that does not know partial PUT refuses it.
         raise Invalid("Content-Range", expected="the whole file, or an upload session (POST with ?upload)")
     others = {algorithm: value for algorithm, value in claims.file.items() if algorithm != "sha256"}
@@ -206,7 +206,7 @@ def _last_piece(call: Call, claims: Claims) -> Incoming:
     if at is None and call.body.size != 0 and not claims.file:
         # A piece that neither says where it belongs nor what the whole shall be is taken for the whole.
         at = 0
-    match = _RANGE_AND_SIZE.fullmatch(call.headers.get("content-range") or "")
+    match = _RANGE.fullmatch(call.headers.get("content-range") or "")
     if match is not None and int(match["last"]) + 1 != int(match["size"]):
         raise InvalidContentRange(match[0], expected="the last piece of the file")
     others = {algorithm: value for algorithm, value in claims.file.items() if algorithm != "sha256"}
@@ -220,7 +220,15 @@ def _last_piece(call: Call, claims: Claims) -> Incoming:
     )
 
 
-_RANGE_AND_SIZE: Final = re.compile(r".*-(?P<last>\d{1,19})/(?P<size>\d{1,19})")
+_RANGE: Final = re.compile(r"(?:bytes )?(?P<first>\d{1,19})-(?P<last>\d{1,19})/(?P<size>\d{1,19})")
+
+
+def _is_whole(call: Call) -> bool:
+    """Whether the request brings all of the file: ``curl -C -`` says so of a file that it sends from the beginning."""
+    if parse_chunk(call.headers, call.body.size) is None:
+        return True
+    match = _RANGE.fullmatch(call.headers.get("content-range") or "")
+    return match is not None and int(match["first"]) == 0 and int(match["last"]) + 1 == int(match["size"])
 
 
 def _verifier(call: Call, expected: Mapping[str, bytes]) -> Callable[[StoredBlob], Awaitable[None]] | None:
