@@ -44,7 +44,8 @@ def examples(page: Path) -> list[Example]:
     return found
 
 
-def needs(page: Path) -> list[str]:
-    """The tools that the page says it needs."""
+def needs(page: Path) -> dict[str, str]:
+    """The tools that the page says it needs, by the names that its readers call them: ``helm4 as helm``."""
     match = _NEEDS.search(page.read_text(encoding="utf-8"))
-    return [] if match is None else [name.strip() for name in match[1].split(",")]
+    wanted = [] if match is None else [need.split(" as ") for need in match[1].split(",")]
+    return {names[-1].strip(): names[0].strip() for names in wanted}

@@ -21,7 +21,10 @@ PAGES = [
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_examples_of_a_page_run(page: Path, tmp_path: Path) -> None:
-    binaries = [_folder_of(name) for name in needs(page)]
+    binaries = tmp_path / "bin"
+    binaries.mkdir()
+    for name, tool in needs(page).items():
+        (binaries / name).symlink_to(_find(tool))
     wanted = examples(page)
 
     with running_server(tmp_path / "data") as server:
@@ -32,16 +35,16 @@ def test_the_examples_of_a_page_run(page: Path, tmp_path: Path) -> None:
             assert example.pattern().fullmatch(output), f"{example.command}\nprinted:\n{output}"
 
 
-def _folder_of(tool: str) -> Path:
+def _find(tool: str) -> Path:
     try:
-        return tools.path(tool).parent
+        return tools.path(tool)
     except tools.ToolMissing as missing:
         if os.environ.get("ENTREPOT_TEST_REQUIRE_ALL") == "1":
             raise
         pytest.skip(str(missing))
 
 
-def _run(wanted: list[Example], server: Server, folder: Path, binaries: list[Path]) -> list[str]:
+def _run(wanted: list[Example], server: Server, folder: Path, binaries: Path) -> list[str]:
     """What each command printed, in one shell for the whole page; none may fail."""
     work, outputs = folder / "work", folder / "outputs"
     for path in (work, outputs):
@@ -52,7 +55,7 @@ def _run(wanted: list[Example], server: Server, folder: Path, binaries: list[Pat
         command = example.command.replace("localhost:8080", server.host)
         command = command.replace("data/admin-token", f"{server.data}/admin-token")
         script.append(f"{{ {command}\n}} > {outputs}/{number} 2>&1 || exit 1; touch {outputs}/{number}.done")
-    path = [*map(str, binaries), str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin"]
+    path = [str(binaries), str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin"]
     environment = {
         "HOME": str(folder),
         "PATH": os.pathsep.join(path),
