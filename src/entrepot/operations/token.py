@@ -19,7 +19,15 @@ from entrepot.model.access import (
     TokenKind,
     TokenSecret,
 )
-from entrepot.model.errors import Denied, Invalid, NamespaceUnknown, NameTaken, TokenUnknown, Unauthenticated
+from entrepot.model.errors import (
+    Denied,
+    InsufficientScope,
+    Invalid,
+    NamespaceUnknown,
+    NameTaken,
+    TokenUnknown,
+    Unauthenticated,
+)
 from entrepot.model.events import TokenCreated, TokenRevoked
 from entrepot.model.names import PrincipalName
 from entrepot.operations.grant import may_grant
@@ -120,10 +128,8 @@ async def revoke_token(registry: Registry, caller: Caller, token_id: str) -> boo
 
     One's own tokens, and those of robots in namespaces that one governs.
 
-    Raises `TokenUnknown`, `Unauthenticated`.
+    Raises `TokenUnknown`, `Unauthenticated`, `InsufficientScope`.
     """
-    if caller.principal is None:
-        raise Unauthenticated
     token = next((token for token in await list_tokens(registry, caller) if token.id == token_id), None)
     if token is None or not _may_revoke(caller, token):
         raise TokenUnknown(token_id)
@@ -138,9 +144,14 @@ async def revoke_token(registry: Registry, caller: Caller, token_id: str) -> boo
 
 
 async def list_tokens(registry: Registry, caller: Caller) -> Sequence[TokenRow]:
-    """The tokens that the caller may see: all for an auditor, else one's own and those one may revoke."""
+    """The tokens that the caller may see: all for an auditor, else one's own and those one may revoke.
+
+    Raises `Unauthenticated`, `InsufficientScope`.
+    """
     if caller.principal is None:
         raise Unauthenticated
+    if caller.unscoped is not None:
+        raise InsufficientScope("tokens")
     tokens = await registry.catalog.list_tokens()
     if caller.rights.allows(Action.AUDIT):
         return tokens

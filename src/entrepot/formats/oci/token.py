@@ -52,6 +52,8 @@ async def post_token(call: Call) -> Reply:
 
 
 def _token(call: Call, caller: Caller, scopes: Sequence[str], service: str | None) -> Reply:
+    if caller.unscoped is not None:
+        raise Unauthenticated("an access token gets no other one: it would be wider, or last longer")
     words = [word for scope in scopes for word in scope.split()][:_MAX_SCOPES]
     token = call.gate.issue(
         caller, (service or "entrepot")[:256], list(_permits(call, words)), catalog=CATALOG_SCOPE in words
