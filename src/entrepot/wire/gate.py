@@ -106,11 +106,10 @@ class Gate:
             "nbf": int(now.timestamp()) - 30,
             "exp": int((now + timedelta(seconds=ACCESS_TOKEN_SECONDS)).timestamp()),
             "jti": self._clock.new_id(),
-            "access": [
-                {"type": "repository", "name": f"{view}/{package}", "actions": list(actions)}
-                for view, package, actions in permits
-            ]
-            + ([_CATALOG] if catalog else []),
+            "access": msgspec.to_builtins(
+                [_Access("repository", f"{view}/{package}", list(actions)) for view, package, actions in permits]
+                + ([_CATALOG] if catalog else [])
+            ),
         }
         return AccessToken(jwt.encode(claims, self._secret, algorithm=_ALGORITHM), now, ACCESS_TOKEN_SECONDS)
 
@@ -185,9 +184,6 @@ class Gate:
             self._known.popitem(last=False)
 
 
-_CATALOG: Final = {"type": "registry", "name": "catalog", "actions": ["*"]}
-"""What an access token that may list all packages has among its claims."""
-
 _ACTIONS: Final = {
     "pull": frozenset({Action.READ}),
     "push": frozenset({Action.PUBLISH, Action.OVERWRITE}),
@@ -203,6 +199,10 @@ class _Access(msgspec.Struct):
     type: str
     name: str
     actions: list[str]
+
+
+_CATALOG: Final = _Access("registry", "catalog", ["*"])
+"""What an access token that may list all packages has among its claims."""
 
 
 class _Claims(msgspec.Struct):
