@@ -4,6 +4,7 @@ import base64
 
 import pytest
 
+from entrepot.model.names import PackageName, View
 from tests.unit.api.world import World
 
 
@@ -32,6 +33,21 @@ async def test_a_token_is_taken_as_the_password_of_basic_too(world: World) -> No
     answer = await world.ask("GET", "/api/v1/whoami", token=None, headers={"authorization": f"Basic {credentials}"})
 
     assert answer.json["principal"] == "administrator"
+
+
+async def test_whoami_tells_what_an_access_token_is_for(world: World) -> None:
+    await world.namespace()
+    await world.image("1.0")
+    caller = await world.app.gate.identify(f"Bearer {world.admin}", "127.0.0.1")
+    access = world.app.gate.issue(caller, "entrepot", [(View.parse("acme"), PackageName("api"), ["pull"])])
+
+    me = (await world.ask("GET", "/api/v1/whoami", token=access.text)).json
+    covered = await world.ask("GET", "/api/v1/packages/acme/oci/api", token=access.text)
+    beyond = await world.ask("GET", "/api/v1/packages/acme/oci/web", token=access.text)
+
+    assert me["principal"] == "administrator"
+    assert me["allowances"][1] == [{"role": None, "actions": ["read"], "view": "acme", "pattern": "api"}]
+    assert (covered.status, beyond.status, beyond.code) == (200, 401, "insufficient-scope")
 
 
 async def test_credentials_that_are_not_valid_are_refused(world: World) -> None:

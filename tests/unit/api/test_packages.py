@@ -319,6 +319,23 @@ async def test_a_reason_is_not_endless(world: World) -> None:
     assert answer.status == 400
 
 
+async def test_a_version_of_files_is_shown_and_marked_but_not_tagged(world: World) -> None:
+    await world.namespace()
+    put = await world.ask("PUT", "/files/acme/Tool/1.0/bin/tool", content=b"#!")
+    api = "/api/v1/packages/acme/generic/Tool/-"
+
+    shown = (await world.ask("GET", f"{api}/artifacts/1.0")).json
+    yanked = await world.ask("POST", f"{api}/versions/1.0/yank", {"reason": "broken"})
+    tagged = await world.ask("PUT", f"{api}/references/latest", {"digest": shown["digest"]})
+
+    assert put.status == 201
+    assert shown["digest"] == put.json["artifact"]
+    assert [link["kind"] for link in shown["links"]] == ["config", "layer"]
+    assert yanked.status == 204
+    assert (await world.ask("GET", f"{api}/references")).items[0]["yanked"] == "broken"
+    assert (tagged.status, tagged.code) == (403, "denied")
+
+
 # --- artifacts ---
 
 

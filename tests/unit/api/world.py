@@ -240,7 +240,7 @@ async def open_world(folder: Path, blobs_folder: Path) -> AsyncIterator[World]:
     throttle = Throttle(folder / "throttle", lambda: 0.0, failures=1000)
     app = Application(
         registry,
-        [SURFACE],
+        [SURFACE, *(each.surface for each in formats)],
         gate=Gate(catalog, clock, epochs, throttle, secret=b"access tokens of 32 bytes or more"),
         epochs=epochs,
         metrics=Metrics(),
