@@ -31,6 +31,7 @@ from entrepot.wire.server import Limits as ServerLimits
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Hashable, Iterator
 
+    from entrepot.model.access import TokenSecret
     from entrepot.settings import Settings
 
 CATALOG_FILE: Final = "catalog.sqlite"
@@ -113,14 +114,16 @@ def serve(settings: Settings) -> None:
 
 async def _first_start(settings: Settings) -> None:
     """Make the data directory and, when it is new, the administrator's token."""
-    async with open_registry(settings) as registry:
-        secret = await create_first_token(registry)
-    if secret is None:
-        return
     path = settings.data_path / ADMIN_TOKEN_FILE
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(f"{secret.text}\n")
-    print(f"administrator token, shown once (also in {path}):\n{secret.text}", file=sys.stderr, flush=True)
+
+    def keep(secret: TokenSecret) -> None:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(f"{secret.text}\n")
+
+    async with open_registry(settings) as registry:
+        secret = await create_first_token(registry, keep)
+    if secret is not None:
+        print(f"administrator token, shown once (also in {path}):\n{secret.text}", file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 import click
 
 from entrepot.cli.output import Columns, Output, output_option, show_done, show_json, show_list
 from entrepot.cli.scope import print_right, scope_options
+from entrepot.cli.settings import config_option, data_option, find_installation
 from entrepot.client import Client
 from entrepot.client.answers import Token
 from entrepot.model.access import Action
@@ -100,6 +102,28 @@ def revoke(token_id: str, output: Output) -> None:
     with Client() as registry:
         registry.tokens.revoke(token_id)
     show_done(f"revoked {token_id}", {"id": token_id, "revoked": True}, output)
+
+
+@token.command()
+@data_option
+@config_option
+def recover(data: str | None, config: Path | None) -> None:
+    """Make another administrator's token from the data directory itself, and print it.
+
+    For when the first one is lost. It is journaled as done by the operator; a running server knows it at once.
+    """
+    import asyncio  # noqa: PLC0415 - the other commands need none of it
+
+    from entrepot.app import open_registry  # noqa: PLC0415
+    from entrepot.operations.token import recover_administrator  # noqa: PLC0415
+
+    settings = find_installation(config, data)
+
+    async def make() -> str:
+        async with open_registry(settings) as registry:
+            return (await recover_administrator(registry)).text
+
+    click.echo(asyncio.run(make()))
 
 
 def _works(known: Token, now: datetime) -> bool:

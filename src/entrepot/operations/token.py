@@ -34,7 +34,7 @@ from entrepot.operations.grant import may_grant
 from entrepot.ports.catalog import Grant, TokenRow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import timedelta
 
     from entrepot.model.access import Caller
@@ -96,11 +96,43 @@ def _make_robot(transaction: Transaction, name: PrincipalName) -> None:
         raise NameTaken(name, expected="a name that is not a person's")
 
 
-async def create_first_token(registry: Registry) -> TokenSecret | None:
-    """The administrator's token of a new installation; None when the registry has any principal already."""
+async def create_first_token(registry: Registry, keep: Callable[[TokenSecret], None]) -> TokenSecret | None:
+    """Make the administrator's token of a new installation; None when the registry has any principal already.
+
+    *keep* stores the secret where its owner finds it. It is called before the change is durable: whatever is killed
+    when, the installation has no token that nobody has.
+    """
     if await registry.catalog.list_principals():
         return None
-    secret = TokenSecret.generate(TokenKind.ADMIN)
+    token, secret = _administrators(registry)
+
+    def change(transaction: Transaction) -> bool:
+        if not transaction.add_principal(ADMINISTRATOR, PrincipalKind.USER):
+            return False
+        keep(secret)
+        transaction.add_grant(Grant(ADMINISTRATOR, Allowance(Role.ADMINISTRATOR)))
+        transaction.add_token(token, secret.hash)
+        transaction.append("entrepot", _created(token))
+        return True
+
+    return secret if await registry.catalog.write(change) else None
+
+
+async def recover_administrator(registry: Registry) -> TokenSecret:
+    """Make another administrator's token, for whoever owns the data directory; the server is not asked."""
+    token, secret = _administrators(registry)
+
+    def change(transaction: Transaction) -> None:
+        transaction.add_principal(ADMINISTRATOR, PrincipalKind.USER)
+        transaction.add_grant(Grant(ADMINISTRATOR, Allowance(Role.ADMINISTRATOR)))
+        transaction.add_token(token, secret.hash)
+        transaction.append("operator", _created(token))
+
+    await registry.catalog.write(change)
+    return secret
+
+
+def _administrators(registry: Registry) -> tuple[TokenRow, TokenSecret]:
     token = TokenRow(
         id=registry.clock.new_id(),
         label=ADMINISTRATOR,
@@ -111,16 +143,7 @@ async def create_first_token(registry: Registry) -> TokenSecret | None:
         expires_at=None,
         revoked=False,
     )
-
-    def change(transaction: Transaction) -> bool:
-        if not transaction.add_principal(ADMINISTRATOR, PrincipalKind.USER):
-            return False
-        transaction.add_grant(Grant(ADMINISTRATOR, Allowance(Role.ADMINISTRATOR)))
-        transaction.add_token(token, secret.hash)
-        transaction.append("entrepot", _created(token))
-        return True
-
-    return secret if await registry.catalog.write(change) else None
+    return token, TokenSecret.generate(TokenKind.ADMIN)
 
 
 async def revoke_token(registry: Registry, caller: Caller, token_id: str) -> bool:

@@ -246,7 +246,7 @@ async def open_world(folder: Path, blobs_folder: Path) -> AsyncIterator[World]:
         metrics=Metrics(),
         options=Options(access_log=False),
     )
-    secret = await create_first_token(registry)
+    secret = await create_first_token(registry, lambda _: None)
     assert secret is not None
     try:
         yield World(registry, app, clock, secret.text)
