@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -11,6 +11,9 @@ from entrepot.wire.errors import ErrorTable, WireError
 
 if TYPE_CHECKING:
     from entrepot.wire.reply import HeaderList
+
+API_VERSION: Final = (b"docker-distribution-api-version", b"registry/2.0")
+"""What Docker's clients know such a registry by, above all on the 401 that tells them where to authenticate."""
 
 
 def _render(row: WireError, error: e.RegistryError, request_id: str) -> tuple[HeaderList, bytes]:
@@ -22,7 +25,7 @@ def _render(row: WireError, error: e.RegistryError, request_id: str) -> tuple[He
     if error.actual is not None:
         detail["actual"] = str(error.actual)
     body = msgspec.json.encode({"errors": [{"code": row.code, "message": str(error), "detail": detail}]})
-    return [(b"content-type", b"application/json")], body
+    return [(b"content-type", b"application/json"), API_VERSION], body
 
 
 ERRORS = ErrorTable(

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from entrepot.formats.oci.errors import API_VERSION
 from entrepot.formats.oci.names import namespace_of, parse_name, print_name
 from entrepot.formats.oci.rules import OCI, OciRules
 from entrepot.model.artifact import IMAGE_INDEX, Artifact
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
     from entrepot.wire.call import Call
 
 _RULES: Final = OciRules()
-_VERSION: Final = (b"docker-distribution-api-version", b"registry/2.0")
 _BYTES: Final = (b"content-type", b"application/octet-stream")
 _PAGE: Final = 100
 _MAX_PAGE: Final = 1_000
@@ -83,7 +83,7 @@ async def ping(call: Call) -> Reply:
     """
     if call.caller.principal is None and call.caller.unscoped is None:
         raise Unauthenticated
-    return json_reply({}, headers=[_VERSION], cacheable=True)
+    return json_reply({}, headers=[API_VERSION], cacheable=True)
 
 
 # --- end-2, end-10: blobs ---
@@ -93,7 +93,7 @@ async def get_blob(call: Call) -> Reply:
     """end-2: GET and HEAD of a blob, whole or in part."""
     place, digest = _place(call), Digest.parse(call.path["digest"])
     blob = await find_blob(call.registry, call.caller, place.view, place.package, digest)
-    return blob_reply(call, blob, [_BYTES, _digest_header(digest), _VERSION])
+    return blob_reply(call, blob, [_BYTES, _digest_header(digest), API_VERSION])
 
 
 async def remove_blob(call: Call) -> Reply:
@@ -118,7 +118,7 @@ async def get_manifest(call: Call) -> Reply:
         _digest_header(found.digest),
         (b"etag", etag.encode("ascii")),
         REVALIDATE,
-        _VERSION,
+        API_VERSION,
         *_warnings(found),
     ]
     if is_unchanged(call.headers, etag):
