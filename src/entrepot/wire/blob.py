@@ -23,7 +23,8 @@ def blob_reply(call: Call, blob: FoundBlob, headers: HeaderList, *, immutable: b
         headers.append(IMMUTABLE if blob.public else PRIVATE_IMMUTABLE)
     if is_unchanged(call.headers, etag):
         return Reply(304, headers, cacheable=True)
-    part = parse_range(call.headers, blob.size, etag)
+    # Only GET has ranges (RFC 9110, 14.2): HEAD says how long the whole is.
+    part = parse_range(call.headers, blob.size, etag) if call.method == "GET" else None
     start, stop = part or (0, blob.size)
     if part is not None:
         headers.append((b"content-range", b"bytes %d-%d/%d" % (start, stop - 1, blob.size)))
