@@ -186,7 +186,7 @@ def inside(data: Path, **options: object) -> Iterator[Inside]:
 
 async def _first_start(settings: Settings) -> None:
     async with open_registry(settings) as registry:
-        secret = await create_first_token(registry)
+        secret = await create_first_token(registry, lambda _: None)
         assert secret is not None
         (settings.data_path / ADMIN_TOKEN_FILE).write_text(secret.text)
 

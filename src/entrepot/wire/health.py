@@ -5,6 +5,7 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from entrepot.model.errors import Unavailable
 from entrepot.wire.format import Surface
 from entrepot.wire.reply import Reply, json_reply
 from entrepot.wire.routes import Route
@@ -29,9 +30,12 @@ def health_surfaces(metrics: Metrics, flush: Callable[[], None], version: str) -
         return Reply(200, [_PLAIN], b"ok\n")
 
     async def ready(call: Call) -> Reply:
-        """Answers 200 when the catalog and the blob store can be used."""
-        await call.registry.catalog.head()
-        await call.registry.blobs.probe()
+        """Answers 200 when the catalog and the blob store can be used, and 503 when not, a full disk included."""
+        try:
+            await call.registry.catalog.head()
+            await call.registry.blobs.probe()
+        except Unavailable as error:
+            raise Unavailable(error) from error
         return Reply(200, [_PLAIN], b"ok\n")
 
     async def scrape(call: Call) -> Reply:
