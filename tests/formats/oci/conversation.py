@@ -18,10 +18,12 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import httpx
+import pytest
 
 from entrepot.model.access import Role
+from entrepot.model.digest import Digest
 from entrepot.testing.builders import StoppedClock, World, open_world
-from entrepot.testing.transport import REQUEST_ID
+from entrepot.testing.transport import REQUEST_ID, Cut
 from tests.formats.oci.documents import INDEX, Document, digest_of
 
 API = {"docker-distribution-api-version": "registry/2.0"}
@@ -365,6 +367,26 @@ class Registry:
     def bearer(self, token: str) -> Client:
         """Whoever has this token."""
         return Client(self.world.client(token))
+
+    async def access_token(self, who: str | None, *scopes: str) -> str:
+        """What the token end-point gives somebody who asks for *scopes*."""
+        answer = await self.client(who).get(f"/token?{urlencode([('scope', scope) for scope in scopes])}")
+        assert answer.status == 200, answer
+        return str(answer.json["token"])
+
+    async def clear(self, place: str, digest: str, channel: str = "prod") -> None:
+        """Let what a digest names be seen through a channel's view."""
+        await self.world.clear(place, Digest.parse(digest), channel)
+
+    async def cut(self, location: str, sent: bytes, who: str = "maintainer") -> None:
+        """Send a chunk whose end never comes, as when the client's line is cut."""
+
+        async def body() -> AsyncIterator[bytes]:
+            yield sent
+            raise Cut
+
+        with pytest.raises(httpx.RemoteProtocolError):
+            await self.world.client(self.tokens[who]).patch(location, content=body())
 
 
 @asynccontextmanager
