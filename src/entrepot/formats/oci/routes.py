@@ -16,7 +16,7 @@ from entrepot.formats.oci.names import namespace_of, parse_name, print_name
 from entrepot.formats.oci.rules import OCI, OciRules
 from entrepot.model.artifact import IMAGE_INDEX, Artifact
 from entrepot.model.digest import Digest, parse_algorithm
-from entrepot.model.errors import Denied, InsufficientScope, Invalid, InvalidManifest, Unauthenticated
+from entrepot.model.errors import Denied, InsufficientScope, Invalid, InvalidManifest, InvalidName, Unauthenticated
 from entrepot.model.names import View
 from entrepot.model.reference import is_fallback
 from entrepot.operations import access
@@ -209,7 +209,7 @@ async def post_upload(call: Call) -> Reply:
     mounted, digest = call.query.get("mount"), call.query.get("digest")
     if mounted is not None:
         wanted = Digest.parse(mounted)
-        if await mount(call.registry, call.caller, place.package, wanted, source=_source(call)):
+        if await _mount(call, place, wanted):
             return _created(place, wanted)
     if digest is not None and mounted is None:
         expected = Digest.parse(digest)
@@ -227,9 +227,14 @@ async def post_upload(call: Call) -> Reply:
     return _session(call, place, await begin_upload(call.registry, call.caller, place.package, algorithm=algorithm), 0)
 
 
-def _source(call: Call) -> tuple[View, PackageId] | None:
+async def _mount(call: Call, place: _Place, digest: Digest) -> bool:
+    """Whether the blob could be mounted; a source whose name nothing can have here does not have it."""
     source = call.query.get("from")
-    return None if source is None else parse_name(source, call.registry.formats)
+    try:
+        origin = None if source is None else parse_name(source, call.registry.formats)
+    except InvalidName:
+        return False
+    return await mount(call.registry, call.caller, place.package, digest, source=origin)
 
 
 async def patch_upload(call: Call) -> Reply:
