@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import hashlib
 import json
 import sys
 import time
@@ -47,21 +48,34 @@ def tag(number: int) -> str:
     return f"build-{number}"
 
 
+def commit(number: int) -> str:
+    """The source revision that the image of that number says it was built from."""
+    return hashlib.sha1(b"%d" % number, usedforsecurity=False).hexdigest()
+
+
 def fill(data: Path, artifacts: int, report: Callable[[int, float], None]) -> None:
-    """Publish *artifacts* images in *data*, a new directory, and tell *report* from time to time how far it is."""
+    """Publish images in *data* until there are *artifacts*, and tell *report* from time to time how many came how fast.
+
+    What an interrupted run has left is gone on with.
+    """
     asyncio.run(_fill(data, artifacts, report))
 
 
 async def _fill(data: Path, artifacts: int, report: Callable[[int, float], None]) -> None:
     async with open_registry(Settings(data=str(data))) as registry:
-        await create_namespace(registry, _FILLER, _NAMESPACE, public=False)
+        there = (await registry.catalog.storage())["artifacts"]
+        if not there:
+            await create_namespace(registry, _FILLER, _NAMESPACE, public=False)
+        # They came in order but for the last commits' worth; what is published again is no change.
+        begin = max(0, there - _AT_ONCE)
         start = reported = time.monotonic()
-        for first in range(0, artifacts, _AT_ONCE):
+        for first in range(begin, artifacts, _AT_ONCE):
             numbers = range(first, min(first + _AT_ONCE, artifacts))
             await asyncio.gather(*(_publish(registry, number) for number in numbers))
             if time.monotonic() - reported > _REPORT_SECONDS:
                 reported = time.monotonic()
-                report(numbers.stop, reported - start)
+                report(numbers.stop - begin, reported - start)
+        report(artifacts - begin, time.monotonic() - start)
 
 
 async def _publish(registry: Registry, number: int) -> None:
@@ -69,6 +83,7 @@ async def _publish(registry: Registry, number: int) -> None:
     image = Image.of(
         json.dumps({"architecture": "amd64", "os": "linux", "number": number}).encode(),
         [_BASE_LAYER, b"layer %d\n" % number * 20],
+        {"org.opencontainers.image.revision": commit(number)},
     )
     draft = Draft(
         Artifact.parse(image.manifest, MANIFEST_TYPE),
@@ -83,16 +98,14 @@ def _package_name(package: int) -> PackageName:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Fill a directory and say how long it took."""
+    """Fill a directory and say how it goes."""
     parser = argparse.ArgumentParser(prog="python -m bench.catalog", description="Fill a catalog with images.")
     parser.add_argument("--artifacts", metavar="N", type=int, required=True)
-    parser.add_argument("--data", metavar="DIR", type=Path, required=True, help="a directory that is made, or empty")
+    parser.add_argument(
+        "--data", metavar="DIR", type=Path, required=True, help="a directory that is made, or gone on with"
+    )
     options = parser.parse_args(arguments)
-    if options.data.exists() and any(options.data.iterdir()):
-        parser.error(f"{options.data} is not empty")
-    start = time.monotonic()
     fill(options.data, options.artifacts, _report)
-    _report(options.artifacts, time.monotonic() - start)
     return 0
 
 

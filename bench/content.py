@@ -41,7 +41,7 @@ class Image:
     blobs: tuple[Blob, ...]
 
     @classmethod
-    def of(cls, config: bytes, layers: list[bytes]) -> Image:
+    def of(cls, config: bytes, layers: list[bytes], annotations: dict[str, str] | None = None) -> Image:
         blobs = (Blob.of(config), *map(Blob.of, layers))
         types = (CONFIG_TYPE, *(LAYER_TYPE for _ in layers))
         descriptors = [
@@ -53,6 +53,7 @@ class Image:
             "mediaType": MANIFEST_TYPE,
             "config": descriptors[0],
             "layers": descriptors[1:],
+            **({"annotations": annotations} if annotations else {}),
         }
         manifest = json.dumps(document).encode()
         return cls(manifest, digest_of(manifest), blobs)
