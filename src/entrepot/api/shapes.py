@@ -33,22 +33,23 @@ _MAX_POSITION = 2**63 - 1
 _MAX_SECONDS = 100 * 365 * 24 * 60 * 60
 
 
-def _text(description: str, example: str, pattern: str | None = None) -> Meta:
+def _text(description: str, example: str, pattern: str | None = None, longest: int = _MAX_TEXT) -> Meta:
     """How a text is documented. Only its length is checked here; the model's own parsers know the rest."""
     extra = None if pattern is None else {"pattern": pattern}
-    return Meta(description=description, examples=[example], max_length=_MAX_TEXT, extra_json_schema=extra)
+    return Meta(description=description, examples=[example], max_length=longest, extra_json_schema=extra)
 
 
 _LABEL = "[a-z0-9]+(-[a-z0-9]+)*"
 
-NamespaceText = Annotated[str, _text("The name of a namespace.", "acme", rf"^(?=.{{1,63}}$){_LABEL}$")]
-ChannelText = Annotated[str, _text("The name of a channel.", "prod", rf"^(?=.{{1,63}}$){_LABEL}$")]
+NamespaceText = Annotated[str, _text("The name of a namespace.", "acme", f"^{_LABEL}$", 63)]
+ChannelText = Annotated[str, _text("The name of a channel.", "prod", f"^{_LABEL}$", 63)]
 ViewText = Annotated[
     str,
     _text(
         "A namespace (`acme`), or what one of its channels shows (`acme.prod`, read-only).",
         "acme",
-        rf"^(?=[^.]{{1,63}}(\.[^.]{{1,63}})?$){_LABEL}(\.{_LABEL})?$",
+        rf"^{_LABEL}(\.{_LABEL})?$",
+        127,
     ),
 ]
 FormatText = Annotated[str, _text("A package's format; `GET /api/v1/status` lists them.", "oci")]

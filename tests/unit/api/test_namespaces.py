@@ -35,12 +35,19 @@ async def test_no_namespace_is_called_like_a_format(world: World, name: str) -> 
     assert (answer.status, answer.code) == (409, "name-taken")
 
 
-@pytest.mark.parametrize("name", ["", "Acme", "acme.prod", "acme--x", "-acme", "a" * 64, "ac me", "acme\u0000", "acmé"])
+@pytest.mark.parametrize("name", ["", "Acme", "acme.prod", "acme--x", "-acme", "ac me", "acme\u0000", "acmé"])
 async def test_a_name_that_is_not_well_formed_is_refused(world: World, name: str) -> None:
     answer = await world.ask("POST", "/api/v1/namespaces", {"name": name})
 
     assert (answer.status, answer.code) == (400, "invalid-name")
     assert "lower-case letters" in answer.json["expected"]
+
+
+async def test_a_name_that_is_too_long_is_refused(world: World) -> None:
+    answer = await world.ask("POST", "/api/v1/namespaces", {"name": "a" * 64})
+
+    assert (answer.status, answer.code) == (400, "invalid")
+    assert answer.json["expected"] == "`str` of length <= 63"
 
 
 async def test_only_who_administers_creates_a_namespace(world: World) -> None:
