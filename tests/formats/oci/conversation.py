@@ -22,7 +22,9 @@ import pytest
 
 from entrepot.model.access import Role
 from entrepot.model.digest import Digest
-from entrepot.testing.builders import StoppedClock, World, open_world
+from entrepot.model.names import parse_reference
+from entrepot.operations.mark import deprecate, yank
+from entrepot.testing.builders import ADMINISTRATOR, StoppedClock, World, open_world, package
 from entrepot.testing.transport import REQUEST_ID, Cut
 from tests.formats.oci.documents import INDEX, Document, digest_of
 
@@ -30,6 +32,9 @@ API = {"docker-distribution-api-version": "registry/2.0"}
 BYTES = {"content-type": "application/octet-stream"}
 NO_STORE = {"cache-control": "no-store"}
 REVALIDATE = {"cache-control": "no-cache"}
+
+Fields = Mapping[str, str] | list[tuple[str, str]]
+"""Header fields; a list may have one several times."""
 
 _ERROR_CODES = {
     "BLOB_UNKNOWN",
@@ -106,39 +111,33 @@ class Client:
         method: str,
         target: str,
         body: bytes | Iterable[bytes] = b"",
-        headers: Mapping[str, str] | None = None,
+        headers: Fields | None = None,
     ) -> Answer:
         """Send a request; a *body* in pieces has no Content-Length."""
         content = body if isinstance(body, bytes) else _stream(body)
         return answered(await self._http.request(method, target, content=content, headers=headers))
 
-    async def get(self, target: str, headers: Mapping[str, str] | None = None) -> Answer:
+    async def get(self, target: str, headers: Fields | None = None) -> Answer:
         answer = await self.ask("GET", target, headers=headers)
         # Range is nothing to HEAD (RFC 9110, 14.2).
-        if not any(name.lower() == "range" for name in headers or ()):
+        if "range" not in httpx.Headers(headers):
             head = await self.ask("HEAD", target, headers=headers)
             assert head == Answer(answer.status, answer.headers)
         return answer
 
-    async def head(self, target: str, headers: Mapping[str, str] | None = None) -> Answer:
+    async def head(self, target: str, headers: Fields | None = None) -> Answer:
         return await self.ask("HEAD", target, headers=headers)
 
-    async def post(
-        self, target: str, body: bytes | Iterable[bytes] = b"", headers: Mapping[str, str] | None = None
-    ) -> Answer:
+    async def post(self, target: str, body: bytes | Iterable[bytes] = b"", headers: Fields | None = None) -> Answer:
         return await self.ask("POST", target, body, headers)
 
-    async def patch(
-        self, target: str, body: bytes | Iterable[bytes] = b"", headers: Mapping[str, str] | None = None
-    ) -> Answer:
+    async def patch(self, target: str, body: bytes | Iterable[bytes] = b"", headers: Fields | None = None) -> Answer:
         return await self.ask("PATCH", target, body, headers)
 
-    async def put(
-        self, target: str, body: bytes | Iterable[bytes] = b"", headers: Mapping[str, str] | None = None
-    ) -> Answer:
+    async def put(self, target: str, body: bytes | Iterable[bytes] = b"", headers: Fields | None = None) -> Answer:
         return await self.ask("PUT", target, body, headers)
 
-    async def delete(self, target: str, headers: Mapping[str, str] | None = None) -> Answer:
+    async def delete(self, target: str, headers: Fields | None = None) -> Answer:
         return await self.ask("DELETE", target, headers=headers)
 
     # --- what every client does first ---
@@ -377,6 +376,13 @@ class Registry:
     async def clear(self, place: str, digest: str, channel: str = "prod") -> None:
         """Let what a digest names be seen through a channel's view."""
         await self.world.clear(place, Digest.parse(digest), channel)
+
+    async def mark(self, place: str, version: str, *, yanked: str | None = None, deprecated: str | None = None) -> None:
+        """Yank a version, deprecate it, or both."""
+        for mark, reason in ((yank, yanked), (deprecate, deprecated)):
+            if reason is not None:
+                where, name = package(place), parse_reference(version)
+                await mark(self.world.registry, ADMINISTRATOR, where, name, reason=reason)
 
     async def cut(self, location: str, sent: bytes, who: str = "maintainer") -> None:
         """Send a chunk whose end never comes, as when the client's line is cut."""

@@ -17,7 +17,7 @@ from entrepot.formats.oci.rules import OCI, OciRules
 from entrepot.model.artifact import IMAGE_INDEX, Artifact
 from entrepot.model.digest import Digest, parse_algorithm
 from entrepot.model.errors import Denied, InsufficientScope, Invalid, InvalidManifest, InvalidName, Unauthenticated
-from entrepot.model.names import View
+from entrepot.model.names import ReferenceName, View
 from entrepot.model.reference import is_fallback
 from entrepot.operations import access
 from entrepot.operations.browse import list_packages, list_references, list_referrers
@@ -41,7 +41,7 @@ from entrepot.wire.reply import REVALIDATE, HeaderList, Reply, json_reply, text_
 from entrepot.wire.routes import Route
 
 if TYPE_CHECKING:
-    from entrepot.model.names import PackageId, ReferenceName
+    from entrepot.model.names import PackageId
     from entrepot.model.upload import Upload
     from entrepot.ports.catalog import ArtifactSummary, FoundArtifact
     from entrepot.wire.call import Call
@@ -50,7 +50,8 @@ _RULES: Final = OciRules()
 _BYTES: Final = (b"content-type", b"application/octet-stream")
 _PAGE: Final = 100
 _MAX_PAGE: Final = 1_000
-_MAX_WARNING: Final = 1_024
+_MAX_REASON: Final = 1_000
+"""Characters of a reason: two warnings of nothing but quotes have less than the 4096 bytes that may be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ async def remove_blob(call: Call) -> Reply:
 async def get_manifest(call: Call) -> Reply:
     """end-3: GET and HEAD of a manifest, exactly as it was pushed; what the client accepts does not convert it."""
     place = _place(call)
-    name, digest = _reference(call.path["reference"])
+    name, digest = _asked(call.path["reference"])
     found = await resolve(call.registry, call.caller, place.view, place.package, name=name, digest=digest)
     call.facts["digest"] = str(found.digest)
     etag = f'"{found.digest}"'
@@ -129,7 +130,7 @@ async def get_manifest(call: Call) -> Reply:
 async def put_manifest(call: Call) -> Reply:
     """end-7a, end-7b: publish a manifest by tag, by digest, or by digest with tags."""
     place = _writable(call)
-    name, digest = _reference(call.path["reference"])
+    name, digest = _given(call.path["reference"])
     tags = tuple(dict.fromkeys(_RULES.parse_version(tag) for tag in call.query.all("tag")))
     if name is not None:
         tags = tuple(dict.fromkeys((name, *tags)))
@@ -152,7 +153,7 @@ async def put_manifest(call: Call) -> Reply:
 async def remove_manifest(call: Call) -> Reply:
     """end-9: a tag alone, or a manifest with all its tags."""
     place = _writable(call)
-    name, digest = _reference(call.path["reference"])
+    name, digest = _asked(call.path["reference"])
     if digest is not None:
         await delete_artifact(call.registry, call.caller, place.package, digest)
     elif name is not None:
@@ -160,8 +161,13 @@ async def remove_manifest(call: Call) -> Reply:
     return Reply(202)
 
 
-def _reference(text: str) -> tuple[ReferenceName | None, Digest | None]:
-    """A tag or a digest: only a digest has a colon."""
+def _asked(text: str) -> tuple[ReferenceName | None, Digest | None]:
+    """A tag or a digest: only a digest has a colon. What cannot be a tag is looked for too, and not found."""
+    return (None, Digest.parse(text)) if ":" in text else (ReferenceName(text), None)
+
+
+def _given(text: str) -> tuple[ReferenceName | None, Digest | None]:
+    """A tag or a digest that a manifest is pushed by. Raises `InvalidReference`, `InvalidDigest`."""
     return (None, Digest.parse(text)) if ":" in text else (_RULES.parse_version(text), None)
 
 
@@ -197,7 +203,7 @@ def _warnings(found: FoundArtifact) -> HeaderList:
 
 
 def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')[:_MAX_WARNING]
+    return text[:_MAX_REASON].replace("\\", "\\\\").replace('"', '\\"')
 
 
 # --- end-4, end-5, end-6, end-11, end-13, end-14: uploads ---
