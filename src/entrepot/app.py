@@ -24,7 +24,7 @@ from entrepot.formats import discover
 from entrepot.operations.registry import Limits, Registry
 from entrepot.operations.token import create_first_token
 from entrepot.schedules import Runner
-from entrepot.wire.logs import configure_logs, log_hit
+from entrepot.wire.logs import configure_logs, hit_log, request_log
 from entrepot.wire.server import CacheSizes, Epochs, FrontCache, ServeOptions, Service, bind, run
 from entrepot.wire.server import Limits as ServerLimits
 
@@ -152,6 +152,8 @@ def create_service(settings: Settings) -> Service:
     throttle = Throttle(settings.data_path / _THROTTLE_FILE, time.time, failures=settings.login_failures)
     gate = Gate(parts.catalog, parts.clock, parts.epochs, throttle, secret=parts.catalog.secret("access-tokens"))
 
+    log_request = request_log(settings.log_format, settings.log_level) if settings.access_log else None
+
     def count_hits(counter: Hashable, status: int, hits: int, sent: int, seconds: float) -> None:
         format_, operation = cast("tuple[str, str]", counter)
         metrics.count_hits((format_, operation, outcome(status)), hits=hits, sent=sent, seconds=seconds)
@@ -160,7 +162,7 @@ def create_service(settings: Settings) -> Service:
         parts.epochs,
         sizes=CacheSizes(total_size=settings.front_cache_size),
         on_hits=count_hits,
-        log_hit=log_hit if settings.access_log else None,
+        log_hit=None if log_request is None else hit_log(log_request),
     )
     runner = Runner(parts.registry)
 
@@ -182,7 +184,7 @@ def create_service(settings: Settings) -> Service:
             public_url=settings.public_url.rstrip("/") or None,
             trusted_proxies=frozenset(settings.trusted_proxies),
             concurrency=settings.concurrency,
-            access_log=settings.access_log,
+            log_request=log_request,
         ),
         lifespan=[background],
     )

@@ -288,7 +288,7 @@ async def open_world(
         gate=Gate(catalog, clock, epochs, throttle, secret=catalog.secret("access-tokens")),
         epochs=epochs,
         metrics=metrics,
-        options=options or Options(access_log=False),
+        options=options or Options(),
     )
     try:
         yield World(folder, registry, catalog, clock, epochs, app)

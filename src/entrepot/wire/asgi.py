@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from entrepot.operations.registry import Registry
     from entrepot.ports.epochs import Epochs
     from entrepot.wire.gate import Gate
+    from entrepot.wire.logs import LogRequest
     from entrepot.wire.metrics import Metrics
     from entrepot.wire.routes import Route
 
@@ -73,7 +74,8 @@ class Options:
     """Addresses whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` are believed."""
     concurrency: int = 1_000
     """Requests that a worker answers at the same time."""
-    access_log: bool = True
+    log_request: LogRequest | None = None
+    """Where the one line of each request goes."""
 
 
 @dataclass(slots=True)
@@ -291,10 +293,9 @@ class Application:
             received=received,
             sent=exchange.sent,
         )
-        if self._options.access_log:
-            log.info(
-                "request",
-                **self._fields(exchange),
+        if self._options.log_request is not None:
+            fields = self._fields(exchange)
+            fields.update(
                 status=exchange.status,
                 received=received,
                 sent=exchange.sent,
@@ -302,11 +303,13 @@ class Application:
                 request_id=exchange.request_id,
                 address=exchange.address,
                 target=exchange.target,
-                **({"code": exchange.code} if exchange.code else {}),
             )
+            if exchange.code is not None:
+                fields["code"] = exchange.code
+            self._options.log_request(fields)
 
     @staticmethod
-    def _fields(exchange: _Exchange) -> dict[str, str | int]:
+    def _fields(exchange: _Exchange) -> dict[str, str | int | float]:
         """What the log says of a request, also of one that the front cache answers later."""
         return {
             "method": exchange.method,
