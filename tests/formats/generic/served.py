@@ -187,7 +187,7 @@ async def serve(
     )
     gate = Gate(catalog, clock, epochs, Throttle(folder / "throttle", lambda: 0.0), secret=b"secret" * 8)
     app = Application(
-        registry, [FORMAT.surface], gate=gate, epochs=epochs, metrics=Metrics(), options=Options(access_log=False)
+        registry, [FORMAT.surface], gate=gate, epochs=epochs, metrics=Metrics(), options=Options()
     )
     served = Served(registry, app, clock)
     try:

@@ -244,7 +244,7 @@ async def open_world(folder: Path, blobs_folder: Path) -> AsyncIterator[World]:
         gate=Gate(catalog, clock, epochs, throttle, secret=b"access tokens of 32 bytes or more"),
         epochs=epochs,
         metrics=Metrics(),
-        options=Options(access_log=False),
+        options=Options(),
     )
     secret = await create_first_token(registry, lambda _: None)
     assert secret is not None
