@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from entrepot.formats.generic.rules import GENERIC, FilePath
-from entrepot.model.artifact import IMAGE_MANIFEST, Artifact, LinkKind
+from entrepot.model.artifact import IMAGE_MANIFEST, Artifact, Descriptor, Link, LinkKind
 from entrepot.model.digest import Digest
 from entrepot.model.errors import NameTaken, VersionExists
 
@@ -51,6 +51,7 @@ class Contents:
     """What a version holds."""
 
     files: Mapping[FilePath, File]
+    """In the order of the paths."""
     annotations: Mapping[str, str]
 
     @classmethod
@@ -87,7 +88,7 @@ class Contents:
         folder = f"{file.path}/"
         if any(path.startswith(folder) for path in self.files):
             raise NameTaken(file.path, expected=f"another name: {folder} is a folder")
-        return type(self)({**self.files, file.path: file}, self.annotations)
+        return type(self)(dict(sorted([*self.files.items(), (file.path, file)])), self.annotations)
 
     def with_annotations(self, more: Mapping[str, str]) -> Self:
         """These with further annotations.
@@ -124,21 +125,42 @@ def config_of(package: PackageName, version: ReferenceName) -> bytes:
 def compose(package: PackageName, version: ReferenceName, contents: Contents) -> Artifact:
     """The canonical manifest. Its config is `config_of` the same."""
     config = config_of(package, version)
+    # What `Artifact.parse` would find in it is known already: a large version grows at half the cost.
+    links = (
+        Link(LinkKind.CONFIG, Descriptor(CONFIG_TYPE, Digest.of(config), len(config))),
+        *(
+            Link(LinkKind.LAYER, Descriptor(file.media_type, file.digest, file.size, {TITLE: path}))
+            for path, file in contents.files.items()
+        ),
+    )
     manifest: dict[str, object] = {
         "schemaVersion": 2,
         "mediaType": IMAGE_MANIFEST,
         "artifactType": ARTIFACT_TYPE,
-        "config": {"mediaType": CONFIG_TYPE, "digest": str(Digest.of(config)), "size": len(config)},
-        "layers": [
-            {
-                "mediaType": file.media_type,
-                "digest": str(file.digest),
-                "size": file.size,
-                "annotations": {TITLE: path},
-            }
-            for path, file in sorted(contents.files.items())
-        ],
+        "config": _described(links[0].target),
+        "layers": [_described(link.target) for link in links[1:]],
     }
     if contents.annotations:
-        manifest["annotations"] = dict(contents.annotations)
-    return Artifact.parse(_ENCODER.encode(manifest), IMAGE_MANIFEST)
+        manifest["annotations"] = contents.annotations
+    content = _ENCODER.encode(manifest)
+    return Artifact(
+        content=content,
+        digest=Digest.of(content),
+        media_type=IMAGE_MANIFEST,
+        artifact_type=ARTIFACT_TYPE,
+        config_type=CONFIG_TYPE,
+        links=links,
+        subject=None,
+        annotations=contents.annotations,
+    )
+
+
+def _described(target: Descriptor) -> dict[str, object]:
+    described: dict[str, object] = {
+        "mediaType": target.media_type,
+        "digest": str(target.digest),
+        "size": target.size,
+    }
+    if target.annotations:
+        described["annotations"] = target.annotations
+    return described

@@ -43,8 +43,11 @@ class FileAddition:
         after = contents.with_file(File(self.path, self.media_type, blob.digest, blob.size))
         after = after.with_annotations(self.annotations)
         config = config_of(self.package, self.version)
+        artifact = compose(self.package, self.version, after)
+        # The next file of a large version will be asked of it.
+        _KNOWN.put(artifact.digest, after)
         return Growth(
-            artifact=compose(self.package, self.version, after),
+            artifact=artifact,
             blobs=(StoredBlob(Digest.of(config), len(config), config),),
             is_new=self.path not in contents.files,
         )
@@ -85,6 +88,8 @@ class _Memory:
         return known
 
     def put(self, digest: Digest, contents: Contents) -> None:
+        if digest in self._known:
+            return
         self._known[digest] = contents
         self._room -= 1 + len(contents.files)
         while self._room < 0 and len(self._known) > 1:
