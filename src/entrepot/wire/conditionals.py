@@ -16,6 +16,11 @@ def is_unchanged(headers: Headers, etag: str) -> bool:
     return text is not None and names(text, etag)
 
 
+def is_conditional(headers: Headers) -> bool:
+    """Whether a change is asked for under a condition, so that what is there must be looked up first."""
+    return headers.get("if-match") is not None or headers.get("if-none-match") is not None
+
+
 def require_preconditions(headers: Headers, etag: str | None, *, reading: bool = False) -> None:
     """Raise `PreconditionFailed` unless the request may go on where *etag* is (None: nothing is there).
 

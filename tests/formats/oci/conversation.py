@@ -22,7 +22,8 @@ import pytest
 
 from entrepot.model.access import Role
 from entrepot.model.digest import Digest
-from entrepot.model.names import parse_reference
+from entrepot.model.names import PackagePattern, parse_namespace, parse_reference
+from entrepot.operations.govern import set_namespace
 from entrepot.operations.mark import deprecate, yank
 from entrepot.testing.builders import ADMINISTRATOR, StoppedClock, World, open_world, package
 from entrepot.testing.transport import REQUEST_ID, Cut
@@ -376,6 +377,11 @@ class Registry:
     async def clear(self, place: str, digest: str, channel: str = "prod") -> None:
         """Let what a digest names be seen through a channel's view."""
         await self.world.clear(place, Digest.parse(digest), channel)
+
+    async def rule(self, namespace: str, *, movable: Iterable[str]) -> None:
+        """Let only some of a namespace's tags move."""
+        patterns = [PackagePattern.parse(text) for text in movable]
+        await set_namespace(self.world.registry, ADMINISTRATOR, parse_namespace(namespace), movable=patterns)
 
     async def mark(self, place: str, version: str, *, yanked: str | None = None, deprecated: str | None = None) -> None:
         """Yank a version, deprecate it, or both."""

@@ -54,6 +54,7 @@ ERRORS = ErrorTable(
         e.TagImmutable: WireError(403, "DENIED"),
         e.VersionExists: WireError(403, "DENIED"),
         e.UploadBusy: WireError(409, "BLOB_UPLOAD_INVALID"),
+        e.PreconditionFailed: WireError(412, "DENIED"),
         e.Conflict: WireError(409, "DENIED"),
         e.QuotaExceeded: WireError(403, "DENIED"),
         e.RateLimited: WireError(429, "TOOMANYREQUESTS"),

@@ -14,6 +14,7 @@ import msgspec
 from entrepot.formats.oci.errors import API_VERSION
 from entrepot.formats.oci.names import namespace_of, parse_name, print_name
 from entrepot.formats.oci.rules import OCI, OciRules
+from entrepot.model.access import Action
 from entrepot.model.artifact import IMAGE_INDEX, Artifact
 from entrepot.model.digest import Digest, parse_algorithm
 from entrepot.model.errors import Denied, InsufficientScope, Invalid, InvalidManifest, InvalidName, Unauthenticated
@@ -23,7 +24,7 @@ from entrepot.operations import access
 from entrepot.operations.browse import list_packages, list_references, list_referrers
 from entrepot.operations.delete import delete_artifact, delete_blob, delete_reference
 from entrepot.operations.mount import mount
-from entrepot.operations.publish import Draft, publish
+from entrepot.operations.publish import Draft, publish_composed
 from entrepot.operations.resolve import find_blob, resolve
 from entrepot.operations.upload import (
     add_blob,
@@ -35,7 +36,7 @@ from entrepot.operations.upload import (
     received_size,
 )
 from entrepot.wire.blob import blob_reply
-from entrepot.wire.conditionals import is_unchanged
+from entrepot.wire.conditionals import is_conditional, is_unchanged, require_preconditions
 from entrepot.wire.ranges import parse_chunk
 from entrepot.wire.reply import REVALIDATE, HeaderList, Reply, json_reply, text_header
 from entrepot.wire.routes import Route
@@ -43,7 +44,7 @@ from entrepot.wire.routes import Route
 if TYPE_CHECKING:
     from entrepot.model.names import PackageId
     from entrepot.model.upload import Upload
-    from entrepot.ports.catalog import ArtifactSummary, FoundArtifact
+    from entrepot.ports.catalog import ArtifactSummary, FoundArtifact, Transaction
     from entrepot.wire.call import Call
 
 _RULES: Final = OciRules()
@@ -134,11 +135,19 @@ async def put_manifest(call: Call) -> Reply:
     tags = tuple(dict.fromkeys(_RULES.parse_version(tag) for tag in call.query.all("tag")))
     if name is not None:
         tags = tuple(dict.fromkeys((name, *tags)))
+    # Before the body is read, so that who waits for 100 (Continue) is spared to send it.
+    await access.require(call.registry, call.caller, Action.PUBLISH, place.package)
     content = await call.body.read(call.registry.limits.manifest_size)
     artifact = Artifact.parse(content, _media_type(call, content), digest=digest)
     call.facts["digest"] = str(artifact.digest)
     _check_foreign(place.package, artifact, tags)
-    await publish(call.registry, call.caller, place.package, Draft(artifact, tags=tags))
+
+    def compose(transaction: Transaction) -> Draft:
+        if is_conditional(call.headers):
+            require_preconditions(call.headers, _etag(transaction, place.package, name or artifact.digest))
+        return Draft(artifact, tags=tags)
+
+    await publish_composed(call.registry, call.caller, place.package, compose)
     headers = [
         text_header("location", f"/v2/{place.name}/manifests/{artifact.digest}"),
         _digest_header(artifact.digest),
@@ -148,6 +157,14 @@ async def put_manifest(call: Call) -> Reply:
     if tags:
         headers.append(text_header("oci-tag", ", ".join(tags)))
     return Reply(201, headers)
+
+
+def _etag(transaction: Transaction, package: PackageId, address: ReferenceName | Digest) -> str | None:
+    """What GET would say of a manifest's address; None where there is nothing."""
+    if isinstance(address, Digest):
+        return f'"{address}"' if transaction.has_artifact(package, address) else None
+    reference = transaction.find_reference(package, address)
+    return None if reference is None else f'"{reference.digest}"'
 
 
 async def remove_manifest(call: Call) -> Reply:
