@@ -119,6 +119,12 @@ async def _first_start(settings: Settings) -> None:
     def keep(secret: TokenSecret) -> None:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(f"{secret.text}\n")
+            file.flush()
+            os.fsync(file.fileno())
+        # The folder too: now it has all that the registry consists of.
+        folder = os.open(settings.data_path, os.O_RDONLY | os.O_DIRECTORY)
+        os.fsync(folder)
+        os.close(folder)
 
     async with open_registry(settings) as registry:
         secret = await create_first_token(registry, keep)

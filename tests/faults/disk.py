@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +19,6 @@ class Disk:
     """A mounted file system."""
 
     root: Path
-    device: str | None = None
-    """The loop device, when it is not in memory."""
 
     @property
     def _ballast(self) -> Path:
@@ -46,41 +44,68 @@ class Disk:
 
     def remount(self, *options: str) -> None:
         """Mount it differently."""
-        _run("mount", "-o", ",".join(("remount", *options)), str(self.root))
+        run("mount", "-o", ",".join(("remount", *options)), str(self.root))
+
+
+@dataclass(frozen=True, slots=True)
+class Image(Disk):
+    """An ext4 in a file, without a journal of its own."""
+
+    file: Path
+
+    def mount(self, options: str) -> None:
+        """Mount it at its root; skips the test where that is not for us to do."""
+        _mount("-o", f"loop,{options}", str(self.file), str(self.root))
+
+    def unmount(self) -> None:
+        """Take it away, whoever uses it."""
+        run("umount", "--lazy", str(self.root))
+
+    def fail(self) -> None:
+        """Let the kernel find an error in it, and do about that what the mount options say."""
+        device = Path(run("findmnt", "-no", "SOURCE", str(self.root)).strip()).name
+        Path(f"/sys/fs/ext4/{device}/trigger_fs_error").write_text("1")
+
+    def mend(self) -> None:
+        """Check it and correct it; to be done when it is not mounted."""
+        subprocess.run(["e2fsck", "-fy", self.file], check=False, capture_output=True)
 
 
 @contextmanager
-def in_memory(home: Path, *, size: int) -> Iterator[Disk]:
+def in_memory(home: Path, *, size: int, name: str = "disk") -> Iterator[Disk]:
     """A tmpfs of *size* bytes."""
-    root = home / "disk"
-    root.mkdir()
+    root = home / name
+    root.mkdir(parents=True)
     _mount("-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs", str(root))
     try:
         yield Disk(root)
     finally:
-        _run("umount", "--lazy", str(root))
+        run("umount", "--lazy", str(root))
 
 
 @contextmanager
-def on_ext4(home: Path, *, size: int, options: str = "errors=continue") -> Iterator[Disk]:
+def on_ext4(home: Path, *, size: int, options: str = "errors=continue") -> Iterator[Image]:
     """An ext4 of *size* bytes in a file, with nothing reserved for root."""
-    image, root = home / "disk.img", home / "disk"
-    with image.open("wb") as file:
+    image = Image(home / "disk", home / "disk.img")
+    with image.file.open("wb") as file:
         file.truncate(size)
-    root.mkdir()
-    _run("mkfs.ext4", "-q", "-b", "4096", "-m", "0", "-O", "^has_journal", str(image))
-    _mount("-o", f"loop,{options}", str(image), str(root))
+    image.root.mkdir()
+    run("mkfs.ext4", "-q", "-b", "4096", "-m", "0", "-O", "^has_journal", str(image.file))
+    image.mount(options)
     try:
-        found = subprocess.run(["findmnt", "-no", "SOURCE", root], capture_output=True, text=True, check=True)
-        yield Disk(root, found.stdout.strip())
+        yield image
     finally:
-        _run("umount", "--lazy", str(root))
+        image.unmount()
+
+
+Mount = Callable[..., AbstractContextManager[Disk]]
+"""`in_memory` or `on_ext4`."""
 
 
 def _mount(*arguments: str) -> None:
     """Mount, or skip where that is not for us to do."""
     try:
-        _run("mount", *arguments)
+        run("mount", *arguments)
     except (OSError, subprocess.CalledProcessError) as error:
         if os.environ.get("ENTREPOT_TEST_REQUIRE_ALL") == "1":
             raise
@@ -88,5 +113,6 @@ def _mount(*arguments: str) -> None:
         pytest.skip(f"needs to mount a file system, as root: {str(reason).strip()}")
 
 
-def _run(*command: str) -> None:
-    subprocess.run(command, check=True, capture_output=True, text=True)
+def run(*command: str) -> str:
+    """Run a program of the system's, and return what it says."""
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from tests.faults import disk
-from tests.faults.disk import Disk
 from tests.faults.line import MANIFEST, Line, Reply, digest_of, manifest_of
 from tests.faults.load import Client
 from tests.faults.server import Server, make_namespace, running, violations
@@ -18,7 +15,6 @@ from tests.faults.server import Server, make_namespace, running, violations
 MEBI = 1024 * 1024
 NO_ROOM = 507
 
-Mount = Callable[..., AbstractContextManager[Disk]]
 on_both = pytest.mark.parametrize("mount", [disk.in_memory, disk.on_ext4], ids=["tmpfs", "ext4"])
 
 
@@ -52,7 +48,7 @@ def _is_ready(server: Server) -> int:
 
 
 @on_both
-def test_on_a_full_disk_every_write_answers_507_and_every_read_goes_on(tmp_path: Path, mount: Mount) -> None:
+def test_on_a_full_disk_every_write_answers_507_and_every_read_goes_on(tmp_path: Path, mount: disk.Mount) -> None:
     with mount(tmp_path, size=24 * MEBI) as small, running(tmp_path, data=small.root / "data") as server:
         make_namespace(server.data, "acme")
         with Line(server.address, server.token) as line:
@@ -97,7 +93,7 @@ def test_on_a_full_disk_every_write_answers_507_and_every_read_goes_on(tmp_path:
 
 
 @on_both
-def test_wherever_a_disk_fills_up_nothing_is_done_by_half(tmp_path: Path, mount: Mount) -> None:
+def test_wherever_a_disk_fills_up_nothing_is_done_by_half(tmp_path: Path, mount: disk.Mount) -> None:
     contents: dict[str, bytes] = {}
     client = Client("acme/client", random.Random(4), contents, [], largest=1_500_000)
     with mount(tmp_path, size=40 * MEBI) as small, running(tmp_path, data=small.root / "data") as server:
