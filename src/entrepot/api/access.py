@@ -103,7 +103,7 @@ async def add_grant(call: Call) -> Reply:
 async def remove_grant(call: Call) -> Reply:
     """Take a role from a principal, at once."""
     query = read_query(call, shapes.GrantQuery)
-    allowance = parse_allowance(query.role, query.view, query.pattern)
+    allowance = parse_allowance(query.role, None if query.view is UNSET else query.view, query.pattern)
     await grant.remove_grant(call.registry, call.caller, parse_principal(query.principal), allowance)
     return Reply(DONE)
 

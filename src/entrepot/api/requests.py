@@ -76,5 +76,8 @@ def parse_format(call: Call, text: str) -> Rules:
 
 
 def parse_allowance(role: Role, view: str | None, pattern: str) -> Allowance:
-    """What a grant gives, or a scope narrows to; no view, or an empty one, means everywhere. Raises `InvalidName`."""
-    return Allowance(role, View.parse(view) if view else None, PackagePattern.parse(pattern))
+    """What a grant gives, or a scope narrows to; no view means everywhere, and an empty one nothing.
+
+    Raises `InvalidName`.
+    """
+    return Allowance(role, None if view is None else View.parse(view), PackagePattern.parse(pattern))

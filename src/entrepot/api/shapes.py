@@ -217,7 +217,7 @@ class GrantQuery(Struct, frozen=True, forbid_unknown_fields=True):
 
     principal: PrincipalText
     role: RoleName
-    view: Annotated[str, _text("As in the grant; without it, or empty: everywhere.", "acme")] = ""
+    view: ViewText | UnsetType = UNSET
     pattern: PatternText = "*"
 
 

@@ -176,6 +176,16 @@ async def test_a_misspelt_parameter_does_not_take_another_grant(world: World) ->
     assert len((await world.ask("GET", "/api/v1/grants?principal=ada")).items) == 1
 
 
+async def test_an_empty_view_is_not_everywhere(world: World) -> None:
+    await world.ask("POST", "/api/v1/principals", {"name": "ada", "kind": "user"})
+    await world.ask("POST", "/api/v1/grants", {"principal": "ada", "role": "reader"})
+
+    answer = await world.ask("DELETE", "/api/v1/grants?principal=ada&role=reader&view=")
+
+    assert (answer.status, answer.code) == (400, "invalid-name")
+    assert len((await world.ask("GET", "/api/v1/grants?principal=ada")).items) == 1
+
+
 @pytest.mark.parametrize(
     ("grant", "status"),
     [
@@ -186,6 +196,7 @@ async def test_a_misspelt_parameter_does_not_take_another_grant(world: World) ->
         ({"principal": "administrator", "role": "reader", "pattern": ""}, 400),
         ({"principal": "administrator", "role": "reader", "pattern": "x" * 257}, 400),
         ({"principal": "", "role": "reader"}, 400),
+        ({"principal": "administrator", "role": "reader", "view": ""}, 400),
     ],
 )
 async def test_a_grant_that_cannot_be_is_refused(world: World, grant: object, status: int) -> None:
@@ -349,6 +360,7 @@ async def test_nobody_mints_a_token_without_credentials(world: World) -> None:
         ({"name": "Not A Name"}, 400),
         ({"name": "administrator"}, 409),
         ({"view": "ghost"}, 404),
+        ({"view": ""}, 400),
         ({"actions": []}, 400),
         ({"actions": ["dance"]}, 400),
     ],
