@@ -62,5 +62,6 @@ def json_reply(
 
 def text_header(name: str, value: str) -> tuple[bytes, bytes]:
     """A header field; what a header cannot carry becomes a question mark."""
-    safe = "".join(c if " " <= c <= "~" else "?" for c in value)
-    return name.encode("ascii"), safe.encode("ascii")
+    if not (value.isascii() and value.isprintable()):
+        value = "".join(c if " " <= c <= "~" else "?" for c in value)
+    return name.encode("ascii"), value.encode("ascii")
