@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from entrepot.model.errors import Corrupt
 from entrepot.model.events import GENESIS, chain
 from entrepot.model.position import START
 from entrepot.operations.scrub import read_blobs
@@ -73,7 +74,14 @@ async def _size_blobs(registry: Registry) -> AsyncIterator[str]:
 
 async def _check_journal(registry: Registry) -> AsyncIterator[Violation]:
     position, previous = START, GENESIS
-    while page := await registry.catalog.list_entries(after=position, limit=_PAGE):
+    while True:
+        try:
+            page = await registry.catalog.list_entries(after=position, limit=_PAGE)
+        except Corrupt as error:
+            yield Violation("I5", str(error))
+            return
+        if not page:
+            return
         for entry in page:
             if entry.position != position + 1:
                 yield Violation("I6", f"position {position} is followed by {entry.position}")

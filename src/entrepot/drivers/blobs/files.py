@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from entrepot.drivers.blobs.writeback import begin_writeback
+from entrepot.drivers.threads import finished
 from entrepot.model.digest import ALGORITHMS, Digest
 from entrepot.model.errors import (
     BlobUnknown,
@@ -137,15 +138,15 @@ class FileBlobStore:
                     batched += len(piece)
                     if batched >= _BATCH:
                         if writing is not None:
-                            await _finished(writing)
+                            await finished(writing)
                         writing = self._in_thread(writer.write, batch)
                         batch, batched = [], 0
             finally:
                 # What was received stays, also when the client went away: it may come back for the rest.
                 if writing is not None:
-                    await _finished(writing)
+                    await finished(writing)
                 if batch:
-                    await _finished(self._in_thread(writer.write, batch))
+                    await finished(self._in_thread(writer.write, batch))
             if progress is not None:
                 self._remember(stage, descriptor, progress)
             return size
@@ -160,7 +161,7 @@ class FileBlobStore:
     async def digest(self, stage: UploadId) -> Digest:
         """What the staged bytes are called by their sha256."""
         with self._locked(stage) as descriptor:
-            return await _finished(self._in_thread(self._digest, stage, descriptor, ALGORITHMS[0]))
+            return await finished(self._in_thread(self._digest, stage, descriptor, ALGORITHMS[0]))
 
     def _digest(self, stage: UploadId, descriptor: int, algorithm: str) -> Digest:
         """Name a stage: from the hash that was made in passing, or by reading it again."""
@@ -173,7 +174,7 @@ class FileBlobStore:
     async def keep(self, stage: UploadId, expected: Digest) -> int:
         """Make the staged content durable under its digest, end the stage, and return its size."""
         with self._locked(stage) as descriptor:
-            size = await _finished(self._in_thread(self._keep, stage, descriptor, expected))
+            size = await finished(self._in_thread(self._keep, stage, descriptor, expected))
         self._progress.pop(stage, None)
         return size
 
@@ -272,7 +273,7 @@ class FileBlobStore:
             left = None if stop is None else stop - start
             while left is None or left > 0:
                 size = _BATCH if left is None else min(_BATCH, left)
-                piece = await _finished(self._in_thread(file.read, size))
+                piece = await finished(self._in_thread(file.read, size))
                 if not piece:
                     return
                 if left is not None:
@@ -336,19 +337,6 @@ class FileBlobStore:
                 return function(*arguments)
 
         return asyncio.get_running_loop().run_in_executor(self._threads, translated)
-
-
-async def _finished(running: asyncio.Future[T]) -> T:
-    """Wait for a thread. Who is cancelled meanwhile waits too, because the thread uses a descriptor of theirs."""
-    cancelled = False
-    while not running.done():
-        try:
-            await asyncio.wait([running])
-        except asyncio.CancelledError:
-            cancelled = True
-    if cancelled and running.exception() is None:
-        raise asyncio.CancelledError
-    return running.result()
 
 
 def _mark(descriptor: int) -> _Mark:

@@ -16,8 +16,8 @@ CHECKS: Final = vars(load("integrity"))
 
 def violations(connection: sqlite3.Connection) -> Iterator[tuple[str, str]]:
     """Every row of every check: the invariant, and what is wrong."""
-    for (problem,) in connection.execute("PRAGMA foreign_key_check"):
-        yield "I2", f"table {problem} has a row without its other end"
+    for table, row, other, _ in connection.execute("PRAGMA foreign_key_check"):
+        yield "I2", f"row {row} of {table} has no other end in {other}"
     for name, statement in CHECKS.items():
         for (problem,) in connection.execute(statement):
             yield name.partition("_")[0], problem

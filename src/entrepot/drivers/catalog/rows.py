@@ -11,6 +11,8 @@ import msgspec
 from entrepot.model.access import Action, Allowance, Principal, PrincipalKind, Role
 from entrepot.model.artifact import Artifact
 from entrepot.model.digest import Digest
+from entrepot.model.errors import Corrupt
+from entrepot.model.events import Entry, decode
 from entrepot.model.names import (
     ChannelName,
     FormatName,
@@ -176,6 +178,15 @@ def searchable_annotations(artifact: Artifact) -> Iterable[tuple[str, str]]:
     for key, value in artifact.annotations.items():
         if key.startswith(("org.opencontainers.image.", "dev.entrepot.")) and len(key) <= 128:  # noqa: PLR2004
             yield key, value[:512]
+
+
+def entry(row: Row) -> Entry:
+    """``position, at, actor, content, hash``. Raises `Corrupt` when it cannot be read."""
+    position, at, actor, content, last_hash = row
+    try:
+        return Entry(Position(position), parse_time(at), actor, decode(content), content, last_hash)
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise Corrupt(f"entry {position} of the journal") from error
 
 
 def clearance(row: Row) -> Clearance:

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import os
 import secrets
@@ -24,9 +25,10 @@ from entrepot.drivers.catalog import integrity, rows
 from entrepot.drivers.catalog.migrate import migrate
 from entrepot.drivers.catalog.statements import load
 from entrepot.drivers.catalog.transaction import ACCESS_SQL, LISTINGS, SqliteTransaction, read_namespace
+from entrepot.drivers.threads import finished
 from entrepot.model.digest import Digest
-from entrepot.model.errors import StorageFull, StorageReadOnly, Unavailable
-from entrepot.model.events import GENESIS, Entry, decode
+from entrepot.model.errors import Corrupt, StorageFull, StorageReadOnly, Unavailable
+from entrepot.model.events import GENESIS
 from entrepot.model.names import NamespaceName, PackageId, PrincipalName, ReferenceName, View
 from entrepot.model.position import START, Position
 from entrepot.ports.catalog import ArtifactDetails, Credential, FoundArtifact, FoundBlob, Hit
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from entrepot.model.access import Principal
+    from entrepot.model.events import Entry
     from entrepot.model.namespace import Namespace
     from entrepot.model.reference import Reference, ReferenceKind
     from entrepot.model.upload import UploadId
@@ -51,6 +54,9 @@ PULL: Final = load("pull")
 
 _BATCH: Final = 64
 """How many changes share a commit at most: it bounds how long the event loop is kept from its other work."""
+
+_LAST: Final = "\U0010ffff"
+"""Behind every text that there is."""
 
 _BUSY_MILLISECONDS: Final = 10_000
 _CACHE_KIBIBYTES: Final = 16_384
@@ -120,14 +126,14 @@ class SqliteCatalog:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            await loop.run_in_executor(self._committer, fcntl.flock, self._lock, fcntl.LOCK_EX)
+            await finished(loop.run_in_executor(self._committer, fcntl.flock, self._lock, fcntl.LOCK_EX))
         try:
             with _translated():
                 self._writer.execute("BEGIN IMMEDIATE")
                 outcomes, slots = self._run(batch)
-                self._epochs.begin(slots)
                 try:
-                    await loop.run_in_executor(self._committer, self._writer.execute, "COMMIT")
+                    self._epochs.begin(slots)
+                    await finished(loop.run_in_executor(self._committer, self._writer.execute, "COMMIT"))
                 finally:
                     self._epochs.end(slots)
             return outcomes
@@ -152,11 +158,15 @@ class SqliteCatalog:
             self._writer.execute("SAVEPOINT change")
             try:
                 result = change(transaction)
-            except sqlite3.Error:
-                raise  # The database itself failed: nothing of this commit can be trusted.
-            except BaseException as error:  # noqa: BLE001 (delivered to whoever asked for the change)
+            except sqlite3.DatabaseError as error:
+                if not isinstance(error, (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError)):
+                    raise  # The database itself failed: nothing of this commit can be trusted.
                 self._writer.execute("ROLLBACK TO change")
                 outcomes.append((None, error))
+            except BaseException as error:  # noqa: BLE001 (delivered to whoever asked for the change)
+                self._writer.execute("ROLLBACK TO change")
+                # A future takes everything but StopIteration (PEP 479).
+                outcomes.append((None, RuntimeError(error) if isinstance(error, StopIteration) else error))
             else:
                 outcomes.append((result, None))
                 if transaction.appended:
@@ -265,15 +275,23 @@ class SqliteCatalog:
         self, *, namespace: NamespaceName | None, format: str | None, after: PackageId | None, limit: int
     ) -> Sequence[PackageRow]:
         """A page of packages that hold an artifact, by namespace, format and name."""
-        found = self._all(
-            LISTINGS.list_packages,
-            namespace=namespace,
-            format=format,
-            after_namespace=after.namespace if after else "",
-            after_format=after.format if after else "",
-            after_package=after.name if after else "",
-            limit=limit,
-        )
+        formats = {"first_format": format or "", "last_format": format or _LAST}
+        begin = (namespace or "", "", "") if after is None else (after.namespace, after.format, after.name)
+        if namespace is not None and begin[0] < namespace:
+            begin = (namespace, "", "")
+        found = []
+        if namespace in (None, begin[0]):
+            after_format, after_package = max(begin[1:], (format or "", ""))
+            found = self._all(
+                LISTINGS.list_packages_of,
+                **formats,
+                namespace=begin[0],
+                after_format=after_format,
+                after_package=after_package,
+                limit=limit,
+            )
+        if namespace is None and len(found) < limit:
+            found += self._all(LISTINGS.list_packages_after, **formats, namespace=begin[0], limit=limit - len(found))
         return [rows.package(row) for row in found]
 
     async def list_references(
@@ -341,11 +359,8 @@ class SqliteCatalog:
         self, *, after: Position, limit: int, namespace: NamespaceName | None = None
     ) -> Sequence[Entry]:
         """A page of the journal."""
-        found = self._all(LISTINGS.list_entries, after=after, limit=limit, namespace=namespace)
-        return [
-            Entry(Position(position), rows.parse_time(at), actor, decode(content), content, last_hash)
-            for position, at, actor, content, last_hash in found
-        ]
+        statement = LISTINGS.list_entries if namespace is None else LISTINGS.list_entries_of
+        return [rows.entry(row) for row in self._all(statement, after=after, limit=limit, namespace=namespace)]
 
     async def head(self) -> tuple[Position, bytes]:
         """The journal's last position and hash."""
@@ -364,7 +379,7 @@ class SqliteCatalog:
                 LISTINGS.search_annotations,
                 key=key,
                 text=text,
-                text_end=text + "\U0010ffff",
+                text_end=text + _LAST,
                 namespaces=allowed,
                 limit=limit,
                 offset=offset,
@@ -436,12 +451,24 @@ def _translated() -> Iterator[None]:
     """Say a failure of the database in our words: the one line that meets the foreign library."""
     try:
         yield
-    except sqlite3.OperationalError as error:
-        match error.sqlite_errorcode & 0xFF:
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+        if code == sqlite3.SQLITE_IOERR_SHMSIZE:
+            raise StorageFull("catalog") from error  # so it says that there is no room for its index of the log
+        match code & 0xFF:
             case sqlite3.SQLITE_FULL:
                 raise StorageFull("catalog") from error
             case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN:
                 raise StorageReadOnly("catalog") from error
             case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED | sqlite3.SQLITE_IOERR:
                 raise Unavailable("catalog") from error
+            case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+                raise Corrupt("catalog") from error
         raise
+    except OSError as error:
+        match error.errno:
+            case errno.ENOSPC | errno.EDQUOT:
+                raise StorageFull("epochs") from error
+            case errno.EROFS:
+                raise StorageReadOnly("epochs") from error
+        raise Unavailable("epochs") from error

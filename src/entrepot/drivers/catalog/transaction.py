@@ -188,10 +188,13 @@ class SqliteTransaction:
 
     def keep_blob(self, digest: Digest, size: int, content: bytes | None) -> None:
         """Know some bytes as present: in the catalog with *content*, else durable in the blob store already (I1)."""
-        stored_elsewhere = self._one(CHANGE.has_stored_elsewhere, digest=str(digest)) is not None
+        state, is_here = self._one(CHANGE.find_home, digest=str(digest)) or ("absent", 0)
         (blob,) = self._returned(CHANGE.keep_blob, digest=str(digest), size=size)
-        if content is not None and not stored_elsewhere:
+        if content is not None and (is_here or state != "present"):
             self._run(CHANGE.keep_content, blob=blob, bytes=content)
+        elif content is None and is_here and state == "damaged":
+            # Sound bytes are in the blob store now; those that are here are not to be served again.
+            self._run(CHANGE.forget_content, blob=blob)
 
     def damage_blob(self, digest: Digest) -> bool:
         """Know some bytes as damaged; False when that is known already."""
@@ -280,9 +283,11 @@ class SqliteTransaction:
 
     def linked_by(self, package: PackageId, digest: Digest, *, artifact: bool) -> str | None:
         """The digest of an artifact of the package that needs *digest*, if there is one (I2)."""
-        kinds = ["manifest"] if artifact else ["config", "layer"]
         row = self._one(
-            CHANGE.linked_by, package=self._package(package), blob=self._blob_id(digest), kinds=rows.json_list(kinds)
+            CHANGE.linked_by,
+            package=self._package(package),
+            blob=self._blob_id(digest),
+            role="artifact" if artifact else "blob",
         )
         return None if row is None else str(row[0])
 
@@ -407,7 +412,8 @@ class SqliteTransaction:
         self.appended = True
         if event.namespace is not None:
             self.slots.add(self._epochs.slot_of(event.namespace))
-        if isinstance(event, ACCESS_EVENTS):
+        if event.namespace is None or isinstance(event, ACCESS_EVENTS):
+            # What is of no namespace, such as damage, may concern any answer; every cached one has seen this slot.
             self.slots.add(ACCESS)
         return self._position
 

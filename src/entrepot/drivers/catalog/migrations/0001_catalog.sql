@@ -112,7 +112,8 @@ CREATE TABLE clearance (
 ) STRICT;
 CREATE UNIQUE INDEX clearance_open_idx ON clearance (package_id, blob_id, channel_id, root_id)
     WHERE until_position IS NULL;
-CREATE INDEX clearance_channel_idx ON clearance (channel_id) WHERE until_position IS NULL;
+CREATE INDEX clearance_channel_idx ON clearance (channel_id, package_id, root_id) WHERE until_position IS NULL;
+CREATE INDEX clearance_history_idx ON clearance (package_id, from_position) WHERE blob_id = root_id;
 
 -- Uploads that were finished or cancelled, until nobody can hold their names any more.
 CREATE TABLE ended_upload (
@@ -172,6 +173,7 @@ CREATE TABLE event (
     hash       BLOB    NOT NULL
 ) STRICT;
 CREATE INDEX event_package_idx ON event (namespace, package, position);
+CREATE INDEX event_namespace_idx ON event (namespace, position);
 
 CREATE TRIGGER event_is_never_changed BEFORE UPDATE ON event
 BEGIN SELECT RAISE(ABORT, 'the journal cannot be rewritten'); END;

@@ -59,10 +59,14 @@ RETURNING id
 INSERT INTO content (blob_id, bytes) VALUES (:blob, :bytes) ON CONFLICT DO UPDATE SET bytes = excluded.bytes
  WHERE bytes <> excluded.bytes
 
--- has_stored_elsewhere --
--- Whether present bytes live in the blob store already: then they need no second home here.
-SELECT 1 FROM blob b LEFT JOIN content c ON c.blob_id = b.id
- WHERE b.digest = :digest AND b.state = 'present' AND c.blob_id IS NULL
+-- find_home --
+-- The state of some bytes, and whether they live here rather than in the blob store.
+SELECT b.state, c.blob_id IS NOT NULL
+  FROM blob b LEFT JOIN content c ON c.blob_id = b.id
+ WHERE b.digest = :digest
+
+-- forget_content --
+DELETE FROM content WHERE blob_id = :blob
 
 -- keep_artifact --
 INSERT INTO artifact (blob_id, media_type, artifact_type, subject_id)
@@ -89,13 +93,19 @@ UPDATE membership SET until_position = :position
  WHERE package_id = :package AND blob_id = :blob AND role = :role AND until_position IS NULL
 
 -- linked_by --
+-- Where an artifact is linked as a file, it is needed as an artifact only if the package does not have it as a blob too.
 -- Uses link_target_idx and membership_open_idx.
 SELECT o.digest
   FROM link l
   JOIN membership m ON m.package_id = :package AND m.blob_id = l.artifact_id AND m.role = 'artifact'
        AND m.until_position IS NULL
   JOIN blob o ON o.id = l.artifact_id
- WHERE l.target_id = :blob AND l.required AND l.kind IN (SELECT value FROM json_each(:kinds))
+ WHERE l.target_id = :blob AND l.required
+   AND CASE WHEN :role = 'blob' THEN l.kind <> 'manifest'
+            ELSE l.kind = 'manifest' OR NOT EXISTS (
+                 SELECT 1 FROM membership x
+                  WHERE x.package_id = :package AND x.blob_id = :blob AND x.role = 'blob' AND x.until_position IS NULL)
+        END
  LIMIT 1
 
 -- end_reference --
@@ -115,7 +125,7 @@ UPDATE reference SET sealed = :sealed, yanked = :yanked, deprecated = :deprecate
 SELECT r.kind, r.name, b.digest, r.from_position, r.until_position, r.sealed, r.yanked, r.deprecated
   FROM reference r JOIN blob b ON b.id = r.blob_id
  WHERE r.blob_id = :blob AND r.package_id = :package AND r.until_position IS NULL
- ORDER BY r.name
+ ORDER BY +r.name
 
 -- cleared_for --
 -- Uses clearance_open_idx.
@@ -124,29 +134,31 @@ SELECT ch.name FROM clearance k JOIN channel ch ON ch.id = k.channel_id
  ORDER BY ch.rank DESC LIMIT 1
 
 -- cover --
--- Clear :start and all that it contains, with the referrers of each, under the clearance of :root.
+-- Clear :start and all that it contains, with the referrers of each, under the clearance of :root; as far as they are
+-- in the package. Uses artifact_subject_idx and membership_open_idx.
 WITH RECURSIVE covered (id) AS (
     SELECT :start
     UNION
     SELECT l.target_id FROM covered JOIN link l ON l.artifact_id = covered.id AND l.kind = 'manifest'
     UNION
-    SELECT a.blob_id FROM covered JOIN artifact a ON a.subject_id = covered.id
+    SELECT a.blob_id
+      FROM covered
+     CROSS JOIN artifact a ON a.subject_id = covered.id
+     CROSS JOIN membership m ON m.package_id = :package AND m.blob_id = a.blob_id AND m.role = 'artifact'
+           AND m.until_position IS NULL
 )
 INSERT INTO clearance (channel_id, package_id, blob_id, root_id, from_position)
-SELECT :channel, :package, covered.id, :root, :position
-  FROM covered
-  JOIN membership m ON m.package_id = :package AND m.blob_id = covered.id AND m.role = 'artifact'
-       AND m.until_position IS NULL
- WHERE true
+SELECT :channel, :package, covered.id, :root, :position FROM covered WHERE true
 ON CONFLICT DO NOTHING
 
 -- clearances_around --
--- The open clearances that reach a new artifact: of its subject, and of the indexes that contain it.
-SELECT k.channel_id, k.root_id FROM clearance k JOIN artifact a ON a.subject_id = k.blob_id
+-- The open clearances that reach a new artifact: of its subject, and of the indexes that contain it (CROSS JOIN: these
+-- are few, and looked for first). Uses link_target_idx and clearance_open_idx.
+SELECT k.channel_id, k.root_id FROM artifact a CROSS JOIN clearance k ON k.blob_id = a.subject_id
  WHERE a.blob_id = :blob AND k.package_id = :package AND k.until_position IS NULL
 UNION
-SELECT k.channel_id, k.root_id FROM clearance k JOIN link l ON l.artifact_id = k.blob_id AND l.kind = 'manifest'
- WHERE l.target_id = :blob AND k.package_id = :package AND k.until_position IS NULL
+SELECT k.channel_id, k.root_id FROM link l CROSS JOIN clearance k ON k.blob_id = l.artifact_id
+ WHERE l.target_id = :blob AND l.kind = 'manifest' AND k.package_id = :package AND k.until_position IS NULL
 
 -- is_cleared --
 SELECT 1 FROM clearance
@@ -154,6 +166,7 @@ SELECT 1 FROM clearance
    AND until_position IS NULL
 
 -- close_clearance --
+-- Uses clearance_channel_idx.
 UPDATE clearance SET until_position = :position
  WHERE package_id = :package AND channel_id = :channel AND root_id = :blob AND until_position IS NULL
 

@@ -3,6 +3,12 @@
 -- I1_bytes_are_sound --
 SELECT digest || ' is damaged' FROM blob WHERE state = 'damaged'
 
+-- I1_artifacts_have_their_bytes_here --
+SELECT b.digest || ' is an artifact, and its bytes are not in the catalog'
+  FROM membership m JOIN blob b ON b.id = m.blob_id
+ WHERE m.role = 'artifact' AND m.until_position IS NULL AND b.state = 'present'
+   AND NOT EXISTS (SELECT 1 FROM content c WHERE c.blob_id = b.id)
+
 -- I2_links_are_members --
 SELECT n.name || '/' || p.format || '/' || p.name || ': ' || o.digest || ' links ' || t.digest || ', which is not there'
   FROM membership m
@@ -57,6 +63,12 @@ SELECT 'position ' || w.position || ' of a ' || w.what || ' is not in the journa
         UNION SELECT revision, 'namespace' FROM namespace) w
  WHERE NOT EXISTS (SELECT 1 FROM event e WHERE e.position = w.position)
 
+-- I5_entries_are_filed_where_they_say --
+SELECT 'entry ' || position || ' is filed under ' || coalesce(namespace, 'nothing') || ' ' || coalesce(package, '')
+  FROM event
+ WHERE json_extract(CAST(content AS TEXT), '$.namespace') IS NOT namespace
+    OR json_extract(CAST(content AS TEXT), '$.package') IS NOT package
+
 -- I6_positions_have_no_gaps --
 SELECT 'the journal has ' || count(*) || ' entries, and its last position is ' || max(position)
   FROM event HAVING count(*) <> coalesce(max(position), 0)
@@ -96,3 +108,8 @@ SELECT n.name || '/' || p.format || '/' || p.name || ' has revision ' || p.revis
   FROM package p JOIN namespace n ON n.id = p.namespace_id
  WHERE p.revision <> coalesce((SELECT max(e.position) FROM event e
                                 WHERE e.namespace = n.name AND e.package = p.format || '/' || p.name), 0)
+
+-- I11_namespaces_know_their_last_event --
+SELECT n.name || ' has revision ' || n.revision || ', and its last event is another'
+  FROM namespace n
+ WHERE n.revision <> coalesce((SELECT max(e.position) FROM event e WHERE e.namespace = n.name AND e.package IS NULL), 0)

@@ -17,14 +17,25 @@ SELECT n.name, p.format, p.name, p.revision
         SELECT 1 FROM clearance k JOIN channel ch ON ch.id = k.channel_id
          WHERE k.package_id = p.id AND k.until_position IS NULL AND ch.namespace_id = n.id AND ch.name = :channel))
 
--- list_packages --
--- Walks the unique index of package inside each namespace; packages that hold nothing are passed over.
+-- list_packages_of --
+-- The rest of one namespace: walks the unique index of package; packages that hold nothing are passed over.
 SELECT n.name, p.format, p.name, p.revision
-  FROM namespace n JOIN package p ON p.namespace_id = n.id
- WHERE n.name >= :after_namespace
-   AND (:namespace IS NULL OR n.name = :namespace)
-   AND (:format IS NULL OR p.format = :format)
-   AND (n.name > :after_namespace OR (p.format, p.name) > (:after_format, :after_package))
+  FROM namespace n
+  JOIN package p ON p.namespace_id = n.id AND (p.format, p.name) > (:after_format, :after_package)
+       AND p.format <= :last_format
+ WHERE n.name = :namespace
+   AND EXISTS (
+        SELECT 1 FROM membership m
+         WHERE m.package_id = p.id AND m.role = 'artifact' AND m.until_position IS NULL)
+ ORDER BY p.format, p.name
+ LIMIT :limit
+
+-- list_packages_after --
+-- The namespaces behind one: walks the unique indexes of both.
+SELECT n.name, p.format, p.name, p.revision
+  FROM namespace n
+  JOIN package p ON p.namespace_id = n.id AND p.format >= :first_format AND p.format <= :last_format
+ WHERE n.name > :namespace
    AND EXISTS (
         SELECT 1 FROM membership m
          WHERE m.package_id = p.id AND m.role = 'artifact' AND m.until_position IS NULL)
@@ -145,6 +156,7 @@ SELECT n.name, p.format, p.name, n.public
  LIMIT :limit
 
 -- list_clearances --
+-- Uses clearance_history_idx.
 SELECT ch.name, b.digest, k.from_position, k.until_position
   FROM namespace n
   JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
@@ -158,9 +170,13 @@ SELECT ch.name, b.digest, k.from_position, k.until_position
 SELECT 1 FROM ended_upload WHERE id = :id
 
 -- list_entries --
+SELECT position, at, actor, content, hash FROM event WHERE position > :after ORDER BY position LIMIT :limit
+
+-- list_entries_of --
+-- Uses event_namespace_idx.
 SELECT position, at, actor, content, hash
   FROM event
- WHERE position > :after AND (:namespace IS NULL OR namespace = :namespace)
+ WHERE namespace = :namespace AND position > :after
  ORDER BY position
  LIMIT :limit
 
@@ -194,12 +210,13 @@ SELECT n.name, p.format, p.name, b.id, b.digest, c.bytes, r.from_position
  LIMIT :limit OFFSET :offset
 
 -- names_in_package --
+-- Uses reference_artifact_idx.
 SELECT r.name
   FROM namespace n
   JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
   JOIN reference r ON r.package_id = p.id AND r.blob_id = :blob AND r.until_position IS NULL
  WHERE n.name = :namespace
- ORDER BY r.name
+ ORDER BY +r.name
 
 -- iter_blobs --
 SELECT b.digest, b.size, c.bytes

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from entrepot.drivers.catalog.sqlite import SqliteCatalog
+from entrepot.testing.builders import StoppedClock
+from entrepot.testing.contracts.catalog import CatalogContract
+from entrepot.wire.server import Epochs
+
+
+class TestSqliteCatalog(CatalogContract):
+    @pytest.fixture
+    def epochs(self, tmp_path: Path) -> Iterator[Epochs]:
+        epochs = Epochs(tmp_path / "epochs", count=64)
+        yield epochs
+        epochs.close()
+
+    @pytest.fixture
+    async def catalog(self, tmp_path: Path, clock: StoppedClock, epochs: Epochs) -> AsyncIterator[SqliteCatalog]:
+        catalog = SqliteCatalog(tmp_path / "catalog.sqlite", clock=clock, epochs=epochs, durable=False)
+        yield catalog
+        await catalog.close()
+
+    @pytest.fixture
+    async def again(
+        self, catalog: SqliteCatalog, tmp_path: Path, clock: StoppedClock, epochs: Epochs
+    ) -> AsyncIterator[SqliteCatalog]:
+        again = SqliteCatalog(tmp_path / "catalog.sqlite", clock=clock, epochs=epochs, durable=False)
+        yield again
+        await again.close()

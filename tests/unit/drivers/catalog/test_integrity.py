@@ -1,0 +1,80 @@
+# ruff: noqa: S608 (the digests are ours)
+"""Each check of `integrity.sql` finds what it is for: one broken row of its kind is planted, and found."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from entrepot.drivers.catalog.integrity import CHECKS
+from entrepot.model.digest import Digest
+from entrepot.testing.builders import World, image, referrer
+
+BUILT = image(b"a layer")
+LAYER, CONFIG, MANIFEST = Digest.of(b"a layer"), Digest.of(b"{}"), BUILT.digest
+API = "(SELECT id FROM package WHERE name = 'api')"
+
+
+def blob(digest: Digest) -> str:
+    return f"(SELECT id FROM blob WHERE digest = '{digest}')"
+
+
+PLANTED = {
+    "I1_bytes_are_sound": f"UPDATE blob SET state = 'damaged' WHERE digest = '{LAYER}'",
+    "I1_artifacts_have_their_bytes_here": f"DELETE FROM content WHERE blob_id = {blob(MANIFEST)}",
+    "I2_links_are_members": f"UPDATE membership SET until_position = 1 WHERE blob_id = {blob(LAYER)}",
+    "I3_references_name_members": f"UPDATE membership SET until_position = 1 WHERE blob_id = {blob(MANIFEST)}",
+    "I4_versions_only_grow": f"""
+        INSERT INTO reference (package_id, kind, name, blob_id, sealed, from_position, until_position)
+        SELECT {API}, 'version', '1.0', blob_id, 1, 1, 2 FROM artifact WHERE subject_id IS NOT NULL""",
+    "I5_every_change_has_its_event": f"UPDATE membership SET from_position = 99 WHERE blob_id = {blob(LAYER)}",
+    "I5_entries_are_filed_where_they_say": "UPDATE event SET namespace = 'zeta', package = NULL WHERE position = 2",
+    "I6_positions_have_no_gaps": "DELETE FROM event WHERE position = 2",
+    "I7_clearances_show_members": """
+        UPDATE membership SET until_position = 1
+         WHERE blob_id = (SELECT blob_id FROM artifact WHERE subject_id IS NOT NULL)""",
+    "I8_members_outlive_nothing": f"UPDATE blob SET state = 'absent' WHERE digest = '{LAYER}'",
+    "I9_what_is_reachable_is_kept": f"UPDATE blob SET state = 'condemned' WHERE digest = '{LAYER}'",
+    "I10_followers_are_behind_the_journal": "INSERT INTO cursor (follower, position) VALUES ('search', 99)",
+    "I11_revisions_are_the_last_event": "UPDATE package SET revision = revision - 1 WHERE name = 'api'",
+    "I11_namespaces_know_their_last_event": "UPDATE namespace SET revision = revision + 1",
+}
+
+
+@pytest.fixture
+async def filled(world: World) -> World:
+    await world.push("acme/api", BUILT, "1.0", "latest")
+    await world.push("acme/api", referrer(BUILT, config=b"{ }"))
+    await world.clear("acme/api", BUILT.digest)
+    assert await world.catalog.violations() == []
+    return world
+
+
+def plant(world: World, statement: str) -> None:
+    connection = sqlite3.connect(world.folder / "catalog.sqlite")
+    for trigger in ("event_is_never_changed", "event_is_never_deleted"):
+        connection.execute(f"DROP TRIGGER {trigger}")
+    assert connection.execute(statement).rowcount > 0
+    connection.commit()
+    connection.close()
+
+
+def test_every_check_is_tested() -> None:
+    assert set(PLANTED) == set(CHECKS)
+
+
+@pytest.mark.parametrize("name", PLANTED)
+async def test_a_check_finds_what_it_is_for(filled: World, name: str) -> None:
+    plant(filled, PLANTED[name])
+
+    found = {problem for (problem,) in filled.catalog._reader.execute(CHECKS[name])}
+
+    assert found
+    assert name.partition("_")[0] in {invariant for invariant, _ in await filled.catalog.violations()}
+
+
+async def test_a_row_without_its_other_end_is_found(filled: World) -> None:
+    plant(filled, f"DELETE FROM blob WHERE digest = '{CONFIG}'")
+
+    assert ("I2", "row 1 of content has no other end in blob") in await filled.catalog.violations()
