@@ -83,6 +83,10 @@ class Addition(Protocol):
         """The version with *blob* in it; None begins one. Raises `Conflict` when it cannot be."""
 
 
+def _accept(_: Digest | None) -> None:
+    """Take whatever is there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Incoming:
     """The bytes of a file, or the last of them, as a request brings them."""
@@ -96,7 +100,7 @@ class Incoming:
     """What the whole file is called, if the client says so."""
     verify: Verify | None = None
     """What else is to be asked of the whole file before it is announced."""
-    demand: Demand | None = None
+    demand: Demand = _accept
     """Asked before the bytes are received, to spare them, and again when it counts."""
 
 
@@ -153,8 +157,7 @@ async def _add(
     def compose(transaction: Transaction) -> Draft:
         nonlocal growth
         before, sealed = _stand(transaction, upload.package, addition.version)
-        if incoming.demand is not None:
-            incoming.demand(addition.find(before))
+        incoming.demand(addition.find(before))
         growth = addition.grow(before, blob)
         _check_files(registry, addition, growth)
         if ends is not None:
@@ -169,8 +172,7 @@ async def _look(registry: Registry, package: PackageId, addition: Addition, inco
     """What is there already; raise before any byte is received when it is clear that the file will not be taken."""
     found = await registry.catalog.find_artifact(View(package.namespace), package, name=addition.version)
     present = addition.find(None if found is None else Stored(found.digest, found.content))
-    if incoming.demand is not None:
-        incoming.demand(present)
+    incoming.demand(present)
     if found is not None and found.sealed and present is None:
         raise VersionSealed(addition.version, expected=found.digest)
     if present is not None and incoming.expected is not None and present != incoming.expected:

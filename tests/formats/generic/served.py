@@ -186,9 +186,7 @@ async def serve(
         limits=limits,
     )
     gate = Gate(catalog, clock, epochs, Throttle(folder / "throttle", lambda: 0.0), secret=b"secret" * 8)
-    app = Application(
-        registry, [FORMAT.surface], gate=gate, epochs=epochs, metrics=Metrics(), options=Options()
-    )
+    app = Application(registry, [FORMAT.surface], gate=gate, epochs=epochs, metrics=Metrics(), options=Options())
     served = Served(registry, app, clock)
     try:
         await create_namespace(registry, ADMINISTRATOR, ACME, public=public)

@@ -101,6 +101,14 @@ async def test_other_bytes_are_refused_and_not_kept(served: Served, before: byte
     assert kept == ({Digest.of(LARGE)} if before == LARGE else set())
 
 
+async def test_bytes_that_are_said_to_be_other_ones_are_not_even_read(served: Served) -> None:
+    await served.put(FILE, b"content")
+
+    other = await served.put(FILE, [Cut], headers=headers_for("Digest sha256", b"other"))
+
+    assert (other.status, other.code) == (409, "version-exists")
+
+
 async def test_a_version_grows_and_its_files_stay(served: Served) -> None:
     paths = ["b", "a/long/way/down", "c.txt", "a/b"]
     for path in paths:

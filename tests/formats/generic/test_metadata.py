@@ -16,7 +16,7 @@ from entrepot.formats.generic.metadata import (
     config_of,
 )
 from entrepot.formats.generic.rules import FilePath, MediaType, parse_path
-from entrepot.formats.generic.versions import FileAddition, read_contents
+from entrepot.formats.generic.versions import FileAddition, _Memory, read_contents
 from entrepot.model.artifact import IMAGE_MANIFEST, Artifact
 from entrepot.model.digest import Digest
 from entrepot.model.errors import NameTaken, VersionExists
@@ -134,6 +134,24 @@ def test_an_artifact_of_another_type_holds_no_files() -> None:
         FileAddition(PACKAGE, VERSION, parse_path("a"), MediaType("text/plain"), {}).find(
             Stored(Digest.of(foreign), foreign)
         )
+
+
+def test_what_is_remembered_is_bounded_by_files() -> None:
+    memory = _Memory(files=10)
+    versions = {Digest.of(b"%d" % number): EMPTY.with_file(file("a")).with_file(file("b")) for number in range(5)}
+    large = EMPTY
+    for number in range(20):
+        large = large.with_file(file(f"{number}"))
+
+    for digest, contents in versions.items():
+        memory.put(digest, contents)
+        memory.put(digest, contents)
+    known = [digest for digest in versions if memory.get(digest) is not None]
+    memory.put(Digest.of(b"large"), large)
+
+    assert known == list(versions)[-3:]
+    assert memory.get(Digest.of(b"large")) == large
+    assert all(memory.get(digest) is None for digest in versions)
 
 
 def test_the_layers_are_links_that_keep_their_files_in_the_package() -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from entrepot.model.artifact import IMAGE_MANIFEST, Artifact
 from entrepot.model.digest import Digest
-from entrepot.model.names import parse_channel
+from entrepot.model.names import ReferenceName, View, parse_channel
 from entrepot.operations.clear import close_clearance, open_clearance
+from entrepot.operations.publish import Draft, publish
+from entrepot.operations.upload import StoredBlob
 from tests.formats.generic.served import ADMINISTRATOR, TOOL, Cut, Served, serve
 
 NAMESPACE = "/files/acme/"
@@ -424,3 +428,40 @@ async def test_two_versions_with_the_same_files_are_two_artifacts(served: Served
     digests = {each["digest"] for each in (await served.get(PACKAGE)).json["versions"]}
 
     assert len(digests) == 2
+
+
+# --- what else a package may hold ---
+
+
+def foreign() -> Artifact:
+    """An artifact that is not made of files: a signature, say."""
+    config = {"mediaType": "application/vnd.oci.empty.v1+json", "size": 2, "digest": str(Digest.of(b"{}"))}
+    manifest = {"schemaVersion": 2, "artifactType": "application/vnd.example", "config": config, "layers": []}
+    return Artifact.parse(json.dumps(manifest).encode(), IMAGE_MANIFEST)
+
+
+async def publish_foreign(served: Served, draft: Draft) -> None:
+    empty = StoredBlob(Digest.of(b"{}"), 2, b"{}")
+    await publish(served.registry, ADMINISTRATOR, TOOL, replace(draft, blobs=(empty,)))
+
+
+async def test_a_version_that_is_not_made_of_files_shows_none_and_takes_none(served: Served) -> None:
+    await publish_foreign(served, Draft(foreign(), version=ReferenceName("1.0"), sealed=False))
+
+    assert (await served.get(VERSION)).code == "reference-unknown"
+    assert (await served.get(f"{VERSION}file")).code == "reference-unknown"
+    assert (await served.put(f"{VERSION}file", b"file")).code == "version-exists"
+
+
+async def test_a_tag_does_not_become_a_version(served: Served) -> None:
+    await put(served, "file")
+    version = await served.registry.catalog.find_artifact(View(TOOL.namespace), TOOL, name=ReferenceName("1.0"))
+    assert version is not None
+    tagged = Draft(Artifact.parse(version.content, version.media_type), tags=(ReferenceName("latest"),))
+    await publish(served.registry, ADMINISTRATOR, TOOL, tagged)
+
+    answer = await served.put(f"{PACKAGE}latest/another", b"another")
+
+    assert (answer.status, answer.code) == (409, "name-taken")
+    assert [each["version"] for each in (await served.get(PACKAGE)).json["versions"]] == ["1.0"]
+    assert await served.violations() == []

@@ -113,8 +113,6 @@ def parse_annotations(text: str | None) -> Mapping[str, str]:
         annotations = msgspec.json.decode(text, type=dict[str, str])
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise InvalidMetadata("Entrepot-Annotations", expected=f"a JSON object of strings: {error}") from error
-    except RecursionError as error:
-        raise InvalidMetadata("Entrepot-Annotations", expected="a JSON object of strings") from error
     if len(annotations) > _MAX_ANNOTATIONS:
         raise InvalidMetadata("Entrepot-Annotations", expected=f"at most {_MAX_ANNOTATIONS}")
     for key, value in annotations.items():
