@@ -19,7 +19,10 @@ _reason = click.option("--reason", default="", help="Why, for whoever meets it."
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @output_option
 def tag(address: str, names: tuple[str, ...], output: Output) -> None:
-    """Give an artifact further names: entrepot tag acme/api:1.4.2 latest stable."""
+    """Give an artifact further names.
+
+    `entrepot tag acme/api:1.4.2 latest stable` lets both mean what 1.4.2 does.
+    """
     with Client() as registry:
         located = registry.packages.locate(address)
         digest = located.digest or registry.packages.artifact(located).digest

@@ -107,7 +107,8 @@ def revoke(token_id: str, output: Output) -> None:
 @token.command()
 @data_option
 @config_option
-def recover(data: str | None, config: Path | None) -> None:
+@output_option
+def recover(data: str | None, config: Path | None, output: Output) -> None:
     """Make another administrator's token from the data directory itself, and print it.
 
     For when the first one is lost. It is journaled as done by the operator; a running server knows it at once.
@@ -123,7 +124,8 @@ def recover(data: str | None, config: Path | None) -> None:
         async with open_registry(settings) as registry:
             return (await recover_administrator(registry)).text
 
-    click.echo(asyncio.run(make()))
+    made = asyncio.run(make())
+    show_done(made, {"token": made}, output)
 
 
 def _works(known: Token, now: datetime) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from httpcore._sync.http11 import HTTP11Connection
 
 from entrepot.cli.output import Output, output_option, show_json
 from entrepot.cli.progress import progress_bars
@@ -17,6 +18,8 @@ from entrepot.model.reference import ReferenceKind, TagRules
 
 if TYPE_CHECKING:
     from entrepot.client.answers import StoredFile
+
+_PIECE = 1024 * 1024
 
 _parallel = click.option(
     "--parallel", type=click.IntRange(1, 64), default=4, show_default=True, help="Files at the same time."
@@ -105,6 +108,7 @@ def pull(
 
     What is there already is not fetched again, and a download that broke goes on where it was.
     """  # noqa: D301 - click's mark for text that is not to be filled
+    _read_large_pieces()
     with Client(parallel=parallel) as registry, progress_bars() as progress:
         pulled = registry.pull(
             address,
@@ -115,6 +119,15 @@ def pull(
             progress=progress,
         )
     _show("pulled", pulled, output)
+
+
+def _read_large_pieces() -> None:
+    """Let the HTTP library take a megabyte from a socket at a time instead of 64 KiB.
+
+    Receiving takes a third of the processor's time then. The library has no option for it, so it is done only here,
+    where the process is ours alone.
+    """
+    HTTP11Connection.READ_NUM_BYTES = _PIECE
 
 
 def _version(target: Address) -> str | None:

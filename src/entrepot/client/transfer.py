@@ -106,11 +106,9 @@ class Transfers:
         return [result for number in range(len(tasks)) for result in results[number]]
 
     def _ended(self, ended: queue.SimpleQueue[_Ended[T]]) -> tuple[int, tuple[T, ...]]:
-        """Wait for the next task to end; the first that fails stops the others."""
+        """Wait for the next task to end. The first failure is the one that stopped the others."""
         end = ended.get()
-        if end.error is not None and self._failure is None:
-            self._failure = end.error
-            self._stop.set()
+        self._failure = self._failure or end.error
         return end.number, end.result
 
     def _work(
@@ -128,6 +126,7 @@ class Transfers:
                 ended.put(_Ended(number, (task(),)))
             except BaseException as error:  # noqa: BLE001 - raised by whoever waits in `run`
                 ended.put(_Ended(number, (), error))
+                self._stop.set()
 
     def _report(self, progress: Progress) -> None:
         if self._listener is not None:

@@ -161,7 +161,8 @@ class SessionUpload:
     sessions: SessionStore
     _hasher: hashlib._Hash = field(default_factory=hashlib.sha256)
     _hashed: int = 0
-    _sent: int = 0
+    _reached: int = 0
+    """How much the registry is known to have; what was sent may still be on its way when the connection breaks."""
     _session: str | None = None
     _refused_at: int = -1
 
@@ -171,7 +172,7 @@ class SessionUpload:
         Raises what `Connection.call` raises, `LocalFailure`, `FileChanged`.
         """
         self._session = self.sessions.recall(self._key)
-        session = self.connection.retry.run(lambda _: self._go_on(), reached=lambda: self._sent)
+        session = self.connection.retry.run(lambda _: self._go_on(), reached=lambda: self._reached)
         self._hash_up_to(self.source.size)
         self.source.check()
         return session, Digest("sha256", self._hasher.hexdigest())
@@ -201,6 +202,7 @@ class SessionUpload:
         if session is None or offset is None or offset == self._refused_at:
             session, offset = self.begin(), 0
             self._remember(session)
+        self._reached = max(self._reached, offset)
         if offset < self.source.size:
             session = self._patch(session, offset)
             self._remember(session)
@@ -239,12 +241,11 @@ class SessionUpload:
         for piece in self.source.pieces(offset):
             if done + len(piece) > self.source.size:
                 self.source.check()
-            if done == self._hashed:
-                self._hasher.update(piece)
-                self._hashed += len(piece)
+            if done + len(piece) > self._hashed:
+                self._hasher.update(piece[self._hashed - done :])
+                self._hashed = done + len(piece)
             yield piece
             done += len(piece)
-            self._sent = max(self._sent, done)
             self.tell(done)
         if done < self.source.size:
             self.source.check()
