@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import msgspec
 
 from entrepot.model.access import Allowance
-from entrepot.model.errors import Invalid
+from entrepot.model.errors import Invalid, Unauthenticated
 from entrepot.model.names import FormatName, PackageId, PackagePattern, View
 from entrepot.operations import access
 from entrepot.wire.call import decode_json, misshapen
@@ -23,10 +23,13 @@ _BODY_SIZE: Final = 256 * 1024
 
 
 async def read_body(call: Call, shape: type[S], *, optional: bool = False) -> S:
-    """The body, as JSON of a shape. Raises `Invalid`, `TooLarge`.
+    """The body, as JSON of a shape. Raises `Unauthenticated`, `Invalid`, `TooLarge`.
 
     Forms and plain text are refused: a browser sends them anywhere, with the credentials that it remembers.
     """
+    if call.caller.principal is None:
+        # Nobody may change anything without credentials, so nothing is read and held for them.
+        raise Unauthenticated
     content = await call.body.read(_BODY_SIZE)
     if optional and not content:
         return shape()

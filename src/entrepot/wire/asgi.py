@@ -31,7 +31,7 @@ from entrepot.model.errors import (
     Unauthenticated,
     Unavailable,
 )
-from entrepot.wire.call import Body, Call, Headers, Query
+from entrepot.wire.call import Body, Call, Headers, Load, Query
 from entrepot.wire.errors import WireError
 from entrepot.wire.format import Surface
 from entrepot.wire.metrics import outcome
@@ -73,7 +73,9 @@ class Options:
     trusted_proxies: frozenset[str] = frozenset()
     """Addresses whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` are believed."""
     concurrency: int = 1_000
-    """Requests that a worker answers at the same time."""
+    """Requests that a worker answers at the same time, not counting those that wait for their client."""
+    held_size: int = 256 * 1024 * 1024
+    """Bytes of request bodies that a worker holds in memory, for all requests together."""
     log_request: LogRequest | None = None
     """Where the one line of each request goes."""
 
@@ -119,7 +121,7 @@ class Application:
         self._options = options
         self._lifespan = lifespan
         self._surfaces = {surface.prefix: (surface, Router(surface.routes)) for surface in surfaces}
-        self._running = 0
+        self._load = Load(concurrency=options.concurrency, held_size=options.held_size)
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         """Answer one request, or run the lifespan."""
@@ -160,7 +162,6 @@ class Application:
             target=path,
             address=self._address(scope, headers),
         )
-        self._running += 1
         self._metrics.running.inc()
         try:
             reply = await self._handle(exchange, router, scope, headers, receive)
@@ -173,7 +174,6 @@ class Application:
             if not exchange.sent:
                 await self._send(exchange, self._refuse(exchange, RegistryError(), headers, scope), send)
         finally:
-            self._running -= 1
             self._metrics.running.dec()
             self._finish(exchange, perf_counter() - started)
 
@@ -181,35 +181,8 @@ class Application:
         self, exchange: _Exchange, router: Router | None, scope: Scope, headers: Headers, receive: Any
     ) -> Reply:
         try:
-            if self._running > self._options.concurrency:
-                raise Unavailable("too many requests at once", after=1)
-            if router is None:
-                raise RouteUnknown(exchange.target[:200])
-            route, path = router.find(exchange.method, exchange.target)
-            exchange.operation = route.operation
-            slots = self._slots(route, path)
-            seen = self._epochs.observe(*slots)
-            authorization = headers.get("authorization")
-            exchange.caller = await self.gate.identify(authorization, exchange.address)
-            exchange.body = Body(receive, _body_size(headers))
-            call = Call(
-                registry=self.registry,
-                caller=exchange.caller,
-                method=exchange.method,
-                path=path,
-                target=exchange.target,
-                query=Query(scope["query_string"]),
-                headers=headers,
-                body=exchange.body,
-                base_url=self.base_url(scope, headers),
-                request_id=exchange.request_id,
-                address=exchange.address,
-                gate=self.gate,
-                facts=exchange.facts,
-            )
-            reply = await route.handler(call)
-            if reply.cacheable and seen is not None:
-                exchange.ticket = self._ticket(exchange, seen)
+            self._load.begin()
+            return await self._work(exchange, router, scope, headers, receive)
         except Disconnected:
             raise
         except RegistryError as error:
@@ -217,6 +190,39 @@ class Application:
         except Exception:
             log.exception("failed", request_id=exchange.request_id, operation=exchange.operation)
             return self._refuse(exchange, RegistryError(), headers, scope)
+        finally:
+            self._load.end()
+
+    async def _work(
+        self, exchange: _Exchange, router: Router | None, scope: Scope, headers: Headers, receive: Any
+    ) -> Reply:
+        if router is None:
+            raise RouteUnknown(exchange.target[:200])
+        route, path = router.find(exchange.method, exchange.target)
+        exchange.operation = route.operation
+        slots = self._slots(route, path)
+        seen = self._epochs.observe(*slots)
+        authorization = headers.get("authorization")
+        exchange.caller = await self.gate.identify(authorization, exchange.address)
+        exchange.body = Body(receive, _body_size(headers), self._load)
+        call = Call(
+            registry=self.registry,
+            caller=exchange.caller,
+            method=exchange.method,
+            path=path,
+            target=exchange.target,
+            query=Query(scope["query_string"]),
+            headers=headers,
+            body=exchange.body,
+            base_url=self.base_url(scope, headers),
+            request_id=exchange.request_id,
+            address=exchange.address,
+            gate=self.gate,
+            facts=exchange.facts,
+        )
+        reply = await route.handler(call)
+        if reply.cacheable and seen is not None:
+            exchange.ticket = self._ticket(exchange, seen)
         return reply
 
     def _slots(self, route: Route, path: Mapping[str, str]) -> tuple[int, ...]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
 
-from entrepot.model.errors import Disconnected, Invalid, SizeMismatch, TooLarge
+from entrepot.model.errors import Disconnected, Invalid, SizeMismatch, TooLarge, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 
     from entrepot.model.access import Caller
     from entrepot.operations.registry import Registry
@@ -88,13 +89,55 @@ class Query:
                 raise Invalid(f"{name}={text[:80]}", expected="true or false")
 
 
+class Load:
+    """What a worker has on its hands: requests at work, and bytes of bodies in memory, for all requests together."""
+
+    __slots__ = ("_concurrency", "_held", "_held_size", "_working")
+
+    def __init__(self, *, concurrency: int, held_size: int) -> None:
+        self._concurrency = concurrency
+        self._held_size = held_size
+        self._working = 0
+        self._held = 0
+
+    def begin(self) -> None:
+        """One request more, until `end`. Raises `Unavailable` when there are too many."""
+        self._working += 1
+        if self._working > self._concurrency:
+            raise Unavailable("too many requests at once", after=1)
+
+    def end(self) -> None:
+        """One less, also after `begin` has raised."""
+        self._working -= 1
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Surround the wait for a client, who may be slow and shall keep nobody out."""
+        self._working -= 1
+        try:
+            yield
+        finally:
+            self._working += 1
+
+    def hold(self, size: int) -> None:
+        """Keep *size* bytes more in memory. Raises `Unavailable` when that is too much."""
+        if self._held + size > self._held_size:
+            raise Unavailable("too much is being sent at once", after=1)
+        self._held += size
+
+    def release(self, size: int) -> None:
+        """Keep *size* bytes less."""
+        self._held -= size
+
+
 class Body:
     """What the client sends, once, as it comes."""
 
-    __slots__ = ("_receive", "received", "size")
+    __slots__ = ("_load", "_receive", "received", "size")
 
-    def __init__(self, receive: Callable[[], Awaitable[dict[str, Any]]], size: int | None) -> None:
+    def __init__(self, receive: Callable[[], Awaitable[dict[str, Any]]], size: int | None, load: Load) -> None:
         self._receive = receive
+        self._load = load
         self.size = size
         """From Content-Length; 0 when there is no body, None when its end is not known beforehand."""
         self.received = 0
@@ -102,7 +145,8 @@ class Body:
     async def stream(self) -> AsyncIterator[bytes]:
         """The pieces. Raises `Disconnected` when the client goes away before the end."""
         while True:
-            message = await self._receive()
+            with self._load.waiting():
+                message = await self._receive()
             if message["type"] == "http.disconnect":
                 raise Disconnected
             piece: bytes = message.get("body", b"")
@@ -115,14 +159,20 @@ class Body:
             raise SizeMismatch("body", expected=f"{self.size} bytes", actual=self.received)
 
     async def read(self, limit: int) -> bytes:
-        """All of it, when it is no more than *limit*. Raises `TooLarge`, `Disconnected`."""
+        """All of it, when it is no more than *limit*. Raises `TooLarge`, `Disconnected`, `Unavailable`."""
         if self.size is not None and self.size > limit:
             raise TooLarge("body", expected=f"at most {limit} bytes", actual=self.size)
         pieces: list[bytes] = []
-        async for piece in self.stream():
-            if self.received > limit:
-                raise TooLarge("body", expected=f"at most {limit} bytes")
-            pieces.append(piece)
+        held = 0
+        try:
+            async for piece in self.stream():
+                if self.received > limit:
+                    raise TooLarge("body", expected=f"at most {limit} bytes")
+                self._load.hold(len(piece))
+                held += len(piece)
+                pieces.append(piece)
+        finally:
+            self._load.release(held)
         return b"".join(pieces)
 
     async def json(self, shape: type[T], *, limit: int = 1024 * 1024) -> T:

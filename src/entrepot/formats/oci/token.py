@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from entrepot.wire.call import Call
     from entrepot.wire.reply import Reply
 
-_MAX_FORM: Final = 64 * 1024
+_MAX_FORM: Final = 16 * 1024
 _MAX_SCOPES: Final = 100
 
 
