@@ -41,6 +41,11 @@ _LOOKS_LIKE_VERSION: Final = re.compile(r"v?\d+(\.\d+)+([-_+.][0-9A-Za-z._+-]*)?
 _FALLBACK: Final = re.compile(r"(sha256-[0-9a-f]{64}|sha512-[0-9a-f]{64,128})(\.[a-z0-9]+)?")
 
 
+def fallback_of(digest: Digest) -> ReferenceName:
+    """The tag under which clients keep what refers to *digest*: no more than 64 digits (sha512 has 128)."""
+    return ReferenceName(f"{digest.algorithm}-{digest.hex[:64]}")
+
+
 def is_fallback(name: str) -> bool:
     """Whether *name* is a tag that clients keep for a digest, such as ``sha256-9f86….sig``.
 

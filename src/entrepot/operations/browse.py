@@ -15,8 +15,9 @@ from entrepot.model.errors import (
     ReferenceUnknown,
     Unauthenticated,
 )
-from entrepot.model.names import ReferenceName, View
+from entrepot.model.names import View
 from entrepot.model.position import START
+from entrepot.model.reference import fallback_of
 from entrepot.operations import access
 from entrepot.ports.catalog import ArtifactSummary
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from entrepot.model.access import Caller
     from entrepot.model.events import Entry
-    from entrepot.model.names import NamespaceName, PackageId
+    from entrepot.model.names import NamespaceName, PackageId, ReferenceName
     from entrepot.model.namespace import Namespace
     from entrepot.model.position import Position
     from entrepot.model.reference import Reference, ReferenceKind
@@ -180,9 +181,8 @@ async def list_referrers(
 async def _fallback_referrers(
     registry: Registry, view: View, package: PackageId, subject: Digest
 ) -> Sequence[ArtifactSummary]:
-    """What the index under the tag ``<algorithm>-<hex>`` lists and the package has, where it names no subject itself."""
-    tag = ReferenceName(f"{subject.algorithm}-{subject.hex}"[:128])
-    listed = await registry.catalog.find_artifact(view, package, name=tag)
+    """What the index under the fallback tag lists and the package has, where it names no subject itself."""
+    listed = await registry.catalog.find_artifact(view, package, name=fallback_of(subject))
     if listed is None:
         return []
     try:

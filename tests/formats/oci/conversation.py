@@ -298,9 +298,10 @@ def with_digest(location: str, digest: str) -> str:
 
 
 def referrers_answer(*listed: dict[str, Any], artifact_type: str | None = None, link: str | None = None) -> Answer:
-    """The answer of the referrers API; compared by what its JSON says (OCI distribution, "Listing Referrers")."""
+    """The answer of the referrers API, in the order of digests (OCI distribution, "Listing Referrers")."""
     body = json.dumps(
         {"schemaVersion": 2, "mediaType": INDEX, "manifests": sorted(listed, key=lambda each: each["digest"])},
+        ensure_ascii=False,
         separators=(",", ":"),
     ).encode()
     return Answer(
