@@ -26,17 +26,20 @@ import select
 import socket
 import sys
 import termios
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
+    from collections.abc import Callable
     from typing import Self
 
 CHUNK_SIZE: Final = 2 * 1024 * 1024
 """Asked of one ``sendfile``: about what a socket's buffer holds."""
 
 QUICK_SIZE: Final = 512 * 1024
+"""Up to this, what is in memory is sent on the event loop, which takes it some 0.1 ms."""
 
 _TURN_SIZE: Final = 64 * 1024 * 1024  # then another transfer may have the thread
 _POLL_MILLISECONDS: Final = 20
@@ -70,7 +73,7 @@ class ReaderStalled(OSError):
     """The client took not one byte for longer than it may."""
 
 
-class _Turn(enum.Enum):
+class Turn(enum.Enum):
     """How a turn ended."""
 
     DONE = enum.auto()
@@ -145,8 +148,24 @@ class FileSender:
     def __init__(self, *, threads: int = 8, stall_seconds: float = 60.0) -> None:
         self.threads: Final = ThreadPoolExecutor(threads, thread_name_prefix="sendfile")
         self.stall_seconds: Final = stall_seconds
-        self.queued = 0
-        """Turns that wait for a thread, about: it only decides how long a turn waits for its reader."""
+        self._lock = threading.Lock()
+        self._queued = 0
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a turn waits for a thread, so that those who have one should not dawdle."""
+        return self._queued > 0
+
+    def submit(self, loop: AbstractEventLoop, turn: Callable[[], Turn]) -> asyncio.Future[Turn]:
+        """Have a thread take *turn*."""
+        with self._lock:
+            self._queued += 1
+        return loop.run_in_executor(self.threads, self._take, turn)
+
+    def _take(self, turn: Callable[[], Turn]) -> Turn:
+        with self._lock:
+            self._queued -= 1
+        return turn()
 
     def close(self) -> None:
         """Let the threads end once their turns have."""
@@ -166,11 +185,6 @@ class Transfer:
         self._aborted = False
         self._writable: asyncio.Future[None] | None = None
 
-    @property
-    def sent(self) -> int:
-        """Bytes that the socket has taken."""
-        return self._content.count - self._remaining
-
     async def run(self, head: bytes) -> None:
         """Send *head* and the file; what the transport has buffered must have gone out before.
 
@@ -182,10 +196,10 @@ class Transfer:
             # What is not long and in memory is sent at once: a thread costs more than it saves.
             quick = self._content.count <= QUICK_SIZE and self._content.is_cached()
             turn = self._send_some(quick=True) if quick else await self._take_turn()
-            while turn is not _Turn.DONE:
-                if turn is _Turn.BLOCKED:
+            while turn is not Turn.DONE:
+                if turn is Turn.BLOCKED:
                     await self._wait_until_writable()
-                elif turn is _Turn.SHORT:
+                elif turn is Turn.SHORT:
                     content = self._content
                     raise FileTooShort(content.path, expected=content.offset + content.count, actual=self._offset)
                 turn = self._send_some(quick=True) if quick else await self._take_turn()
@@ -214,9 +228,8 @@ class Transfer:
             except BlockingIOError:
                 await self._wait_until_writable()
 
-    async def _take_turn(self) -> _Turn:
-        self._sender.queued += 1
-        turn = self._loop.run_in_executor(self._sender.threads, self._send_some)
+    async def _take_turn(self) -> Turn:
+        turn = self._sender.submit(self._loop, self._send_some)
         try:
             return await asyncio.shield(turn)
         except asyncio.CancelledError:
@@ -228,25 +241,25 @@ class Transfer:
             turn.exception()  # seen
             raise
 
-    def _send_some(self, *, quick: bool = False) -> _Turn:
+    def _send_some(self, *, quick: bool = False) -> Turn:
         """Send until the socket is full, in a thread of the pool or, if it is *quick*, on the event loop."""
-        if not quick:
-            self._sender.queued -= 1
         target, source = self._socket.fileno(), self._content.file
-        until = self._offset + min(self._remaining, _TURN_SIZE)
-        while self._offset < until:
+        fair = self._offset + _TURN_SIZE
+        while self._remaining:
             self._check()
+            if self._offset >= fair and self._sender.is_busy and not quick:
+                return Turn.SHARED
             try:
-                sent = os.sendfile(target, source, self._offset, min(until - self._offset, CHUNK_SIZE))
+                sent = os.sendfile(target, source, self._offset, min(self._remaining, CHUNK_SIZE))
             except BlockingIOError:
-                if quick or self._sender.queued > 0 or not _is_writable(target):
-                    return _Turn.BLOCKED
+                if quick or self._sender.is_busy or not _is_writable(target):
+                    return Turn.BLOCKED
                 continue
             if not sent:
-                return _Turn.SHORT
+                return Turn.SHORT
             self._offset += sent
             self._remaining -= sent
-        return _Turn.SHARED if self._remaining else _Turn.DONE
+        return Turn.DONE
 
     async def _wait_until_writable(self) -> None:
         self._check()

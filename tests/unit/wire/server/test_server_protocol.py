@@ -135,6 +135,31 @@ def test_a_body_of_another_length_than_promised_never_looks_complete(length: byt
         assert client.get().status == 500
 
 
+START = {"type": "http.response.start", "status": 200}
+END = {"type": "http.response.body"}
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [[END], [START, START], [START, END, END], [{"type": "websocket.accept"}]],
+    ids=["body first", "started twice", "ended twice", "another protocol"],
+)
+def test_messages_out_of_order_are_an_error_of_the_application(messages: list[dict[str, Any]]) -> None:
+    raised = threading.Event()
+
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        for message in messages[:-1]:
+            await send(message)
+        with pytest.raises(RuntimeError):
+            await send(messages[-1])
+        raised.set()
+
+    with Served(app) as server, server.connect() as client:
+        client.get()
+
+        assert raised.wait(PATIENCE)
+
+
 def test_what_fails_before_the_body_is_answered_and_what_fails_later_is_cut() -> None:
     async def app(scope: Scope, _receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200})

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from entrepot.wire.server import ClientDisconnected, FileTooShort, Limits
+from entrepot.wire.server import ClientDisconnected, FileTooShort, Limits, sendfile
 from entrepot.wire.server.sendfile import FileSlice
 from tests.unit.wire.server.serving import (
     PATIENCE,
@@ -268,6 +268,27 @@ def test_clients_that_take_nothing_do_not_keep_others_from_their_files(tmp_path:
             idler.socket.close()
 
 
+def test_many_transfers_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A transfer gives its thread to another that waits for one, and goes on later."""
+    monkeypatch.setattr(sendfile, "_TURN_SIZE", 1 << 20)
+    path = big_file(tmp_path, 12 << 20)
+    sizes: list[int] = []
+
+    with Served(sender(path)) as server:
+
+        def fetch() -> None:
+            with server.connect() as client:
+                sizes.append(len(client.get().body))
+
+        fetching = [threading.Thread(target=fetch) for _ in range(2 * 8)]
+        for thread in fetching:
+            thread.start()
+        for thread in fetching:
+            thread.join(PATIENCE)
+
+    assert sizes == [12 << 20] * 16
+
+
 def test_a_shutdown_waits_for_a_file(tmp_path: Path) -> None:
     path = big_file(tmp_path)
 
@@ -363,24 +384,49 @@ def test_whether_a_file_is_in_memory_is_told(tmp_path: Path, content: bytes) -> 
         assert bytes(some.read_cached() or b"") == content[10:1010]
 
 
-def test_a_file_that_is_not_in_memory_is_read_in_a_thread(
+@pytest.mark.parametrize("size", [10_000, 300_000, 5_000_000])
+def test_a_file_that_is_not_in_memory_comes_whole_too(tmp_path: Path, content: bytes, size: int) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(content[:size])
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+    with Served(sender(path)) as server, server.connect() as client:
+        assert client.get().body == content[:size]
+
+
+@pytest.mark.parametrize("size", [10_000, 300_000])
+def test_a_disk_is_not_waited_for_on_the_event_loop(
     tmp_path: Path,
     content: bytes,
+    size: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """Whether the kernel has dropped a file is its own affair, so here it is made to say that it has."""
+
+    def not_in_memory(*_: object) -> int:
+        raise BlockingIOError
+
+    monkeypatch.setattr(os, "preadv", not_in_memory)
     path = tmp_path / "file"
-    path.write_bytes(content[:10_000])
-    readers: list[str] = []
-    read = FileSlice.read
+    path.write_bytes(content[:size])
 
-    def noting(self: FileSlice, offset: int, count: int) -> bytes:
-        readers.append(threading.current_thread().name)
-        return read(self, offset, count)
-
-    monkeypatch.setattr(FileSlice, "read_cached", lambda _: None)
-    monkeypatch.setattr(FileSlice, "read", noting)
     with Served(sender(path)) as server, server.connect() as client:
-        assert client.get().body == content[:10_000]
+        assert client.get().body == content[:size]
+        assert len(server.protocols.files.threads._threads) == 1
 
-    assert all(name.startswith("sendfile") for name in readers)
-    assert readers
+
+def test_a_file_that_shrinks_before_it_is_read_is_too_short(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(bytes(1000))
+
+    with FileSlice(str(path)) as content:
+        os.truncate(path, 500)
+        with pytest.raises(FileTooShort):
+            content.read(0, 1000)
+
+
+def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
+    with Served(sender(tmp_path)) as server, server.connect() as client:
+        assert client.get().status == 500
