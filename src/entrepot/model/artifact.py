@@ -30,6 +30,9 @@ EMPTY: Final = "application/vnd.oci.empty.v1+json"
 MANIFEST_TYPES: Final = (IMAGE_MANIFEST, IMAGE_INDEX, DOCKER_MANIFEST, DOCKER_MANIFEST_LIST)
 INDEX_TYPES: Final = frozenset({IMAGE_INDEX, DOCKER_MANIFEST_LIST})
 
+TITLE: Final = "org.opencontainers.image.title"
+"""The annotation that says what a layer is called as a file."""
+
 _FOREIGN_LAYERS: Final = (
     "application/vnd.oci.image.layer.nondistributable.",
     "application/vnd.docker.image.rootfs.foreign.",

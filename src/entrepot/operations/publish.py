@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from entrepot.model.access import Action
+from entrepot.model.artifact import TITLE, LinkKind
 from entrepot.model.errors import (
+    InvalidManifest,
     LinkUnknown,
     NamespaceUnknown,
     TagImmutable,
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from entrepot.model.access import Caller
     from entrepot.model.artifact import Artifact
+    from entrepot.model.digest import Digest
     from entrepot.model.names import PackageId, ReferenceName
     from entrepot.model.namespace import Namespace
     from entrepot.operations.registry import Registry
@@ -104,14 +107,15 @@ def _check_limits(registry: Registry, draft: Draft) -> None:
 
 def _add_content(transaction: Transaction, package: PackageId, draft: Draft) -> bool:
     """Bytes, then rows, then membership; whether the package has something new."""
+    changed = False
     for blob in draft.blobs:
         transaction.keep_blob(blob.digest, blob.size, blob.content)
-        transaction.add_blob_member(package, blob.digest)
+        changed |= transaction.add_blob_member(package, blob.digest)
     artifact = draft.artifact
     if missing := transaction.missing_members(package, artifact):
         raise LinkUnknown(missing[0])
     transaction.keep_artifact(artifact)
-    return transaction.add_artifact_member(package, artifact.digest)
+    return transaction.add_artifact_member(package, artifact.digest) or changed
 
 
 def _give_name(
@@ -127,16 +131,16 @@ def _give_name(
     """Let *name* mean the artifact; whether that is news."""
     digest = draft.artifact.digest
     present = transaction.find_reference(package, name)
+    version = _version_of(transaction, package, name, present)
+    if version is not None:
+        kind = ReferenceKind.VERSION  # Whatever the rules have become: a version's name is never a tag's (I4).
     if present is not None and present.digest == digest and present.kind == kind:
         return False
-    if kind is ReferenceKind.VERSION:
-        _require_version_free(transaction, package, draft, name, present)
-    elif present is not None and present.kind is ReferenceKind.VERSION and present.digest != digest:
-        raise VersionExists(name, expected=present.digest, actual=digest)
-    elif present is not None and not may_overwrite and not namespace.rules.lets_move(name):
+    if version is not None:
+        _require_version_may_be(transaction, draft, version)
+    elif present is not None and present.digest != digest and not may_overwrite and not namespace.rules.lets_move(name):
         raise TagImmutable(name, expected=present.digest, actual=digest)
-    # What was said of a version holds for what it grows into.
-    marked = present if present is not None and present.kind is ReferenceKind.VERSION else None
+    # What was said of a version holds for what it grows into, and when it comes back.
     transaction.set_reference(
         package,
         Reference(
@@ -144,35 +148,53 @@ def _give_name(
             name=name,
             digest=digest,
             from_position=transaction.position,
-            sealed=draft.sealed and kind is ReferenceKind.VERSION,
-            yanked=None if marked is None else marked.yanked,
-            deprecated=None if marked is None else marked.deprecated,
+            sealed=kind is ReferenceKind.VERSION and (draft.sealed or (version is not None and version.sealed)),
+            yanked=None if version is None else version.yanked,
+            deprecated=None if version is None else version.deprecated,
         ),
     )
     return True
 
 
-def _require_version_free(
-    transaction: Transaction, package: PackageId, draft: Draft, name: ReferenceName, present: Reference | None
-) -> None:
+def _version_of(
+    transaction: Transaction, package: PackageId, name: ReferenceName, present: Reference | None
+) -> Reference | None:
+    """The version that *name* means, or meant last if it means nothing now; None when it never was a version's."""
+    if present is not None:
+        # A tag's name was no version's before, or it would not have become a tag's.
+        return present if present.kind is ReferenceKind.VERSION else None
+    history = transaction.list_history(package, name)
+    return next((old for old in reversed(history) if old.kind is ReferenceKind.VERSION), None)
+
+
+def _require_version_may_be(transaction: Transaction, draft: Draft, version: Reference) -> None:
     """I4: a version that is there may only grow, and one that was there may only come back as it was."""
-    if present is None:
-        history = [old for old in transaction.list_history(package, name) if old.kind is ReferenceKind.VERSION]
-        if history and history[-1].digest != draft.artifact.digest:
-            raise VersionExists(name, expected=history[-1].digest, actual=draft.artifact.digest)
-    elif present.kind is ReferenceKind.VERSION:
-        if present.sealed:
-            raise VersionSealed(name, expected=present.digest, actual=draft.artifact.digest)
-        content = transaction.find_content(present.digest)
-        if content is None or not _contains(draft.artifact, content):
-            raise VersionExists(name, expected=present.digest, actual=draft.artifact.digest)
+    digest = draft.artifact.digest
+    if version.until_position is not None:
+        if version.digest != digest:
+            raise VersionExists(version.name, expected=version.digest, actual=digest)
+        return
+    if version.sealed:
+        raise VersionSealed(version.name, expected=version.digest, actual=digest)
+    content = transaction.find_content(version.digest)
+    if content is None or not _contains(draft.artifact, content):
+        raise VersionExists(version.name, expected=version.digest, actual=digest)
 
 
 def _contains(artifact: Artifact, content: bytes) -> bool:
-    """Whether *artifact* has every layer of the stored manifest *content*."""
-    before = type(artifact).parse(content, artifact.media_type)
-    return {link.target.digest for link in before.links if link.kind == "layer"} <= {
-        link.target.digest for link in artifact.links if link.kind == "layer"
+    """Whether *artifact* has every file of the stored manifest *content*, each under the name that it has there."""
+    try:
+        before = type(artifact).parse(content, artifact.media_type)
+    except InvalidManifest:
+        return False
+    return _files(before) <= _files(artifact)
+
+
+def _files(artifact: Artifact) -> set[tuple[Digest, str | None]]:
+    return {
+        (link.target.digest, link.target.annotations.get(TITLE))
+        for link in artifact.links
+        if link.kind is LinkKind.LAYER
     }
 
 

@@ -36,18 +36,20 @@ SELECT n.name || '/' || p.format || '/' || p.name || ': ' || r.name || ' means '
            AND m.until_position IS NULL)
 
 -- I4_versions_only_grow --
--- A later meaning of a version differs from an earlier one only by more layers, and not at all once sealed or deleted.
+-- The next meaning of a version's name has only more layers, and no other content at all once sealed or deleted.
 SELECT p.name || ': version ' || old.name || ' meant other content before position ' || new.from_position
-  FROM reference new
-  JOIN reference old ON old.package_id = new.package_id AND old.name = new.name AND old.kind = 'version'
-       AND new.kind = 'version' AND old.until_position <= new.from_position AND old.blob_id <> new.blob_id
+  FROM reference old
+  JOIN reference new ON new.id = (
+        SELECT x.id FROM reference x
+         WHERE x.package_id = old.package_id AND x.name = old.name AND x.from_position >= old.until_position
+         ORDER BY x.from_position LIMIT 1)
   JOIN package p ON p.id = new.package_id
- WHERE old.sealed
-    OR EXISTS (
+ WHERE old.kind = 'version' AND old.blob_id <> new.blob_id
+   AND (old.sealed OR new.kind <> 'version' OR old.until_position < new.from_position OR EXISTS (
         SELECT 1 FROM link l WHERE l.artifact_id = old.blob_id AND l.kind = 'layer'
            AND NOT EXISTS (
                 SELECT 1 FROM link x
-                 WHERE x.artifact_id = new.blob_id AND x.kind = 'layer' AND x.target_id = l.target_id))
+                 WHERE x.artifact_id = new.blob_id AND x.kind = 'layer' AND x.target_id = l.target_id)))
 
 -- I5_every_change_has_its_event --
 SELECT 'position ' || w.position || ' of a ' || w.what || ' is not in the journal'
