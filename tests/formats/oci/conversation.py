@@ -22,7 +22,8 @@ import pytest
 
 from entrepot.model.access import Role
 from entrepot.model.digest import Digest
-from entrepot.model.names import PackagePattern, parse_namespace, parse_reference
+from entrepot.model.names import PackagePattern, parse_channel, parse_namespace, parse_reference
+from entrepot.operations.clear import close_clearance
 from entrepot.operations.govern import set_namespace
 from entrepot.operations.mark import deprecate, yank
 from entrepot.testing.builders import ADMINISTRATOR, StoppedClock, World, open_world, package
@@ -378,6 +379,11 @@ class Registry:
     async def clear(self, place: str, digest: str, channel: str = "prod") -> None:
         """Let what a digest names be seen through a channel's view."""
         await self.world.clear(place, Digest.parse(digest), channel)
+
+    async def unclear(self, place: str, digest: str, channel: str = "prod") -> None:
+        """Take that back."""
+        where, world = package(place), self.world
+        await close_clearance(world.registry, ADMINISTRATOR, where, parse_channel(channel), Digest.parse(digest))
 
     async def rule(self, namespace: str, *, movable: Iterable[str]) -> None:
         """Let only some of a namespace's tags move."""
