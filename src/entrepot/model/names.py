@@ -28,6 +28,8 @@ _LABEL: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _LABEL_LENGTH: Final = 63
 _PATTERN_LENGTH: Final = 256
 _REFERENCE: Final = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._+-]{0,127}")
+_NOBODY: Final = frozenset({"anonymous", "entrepot", "operator", "scrub"})
+"""What the journal calls those who act and are no principals."""
 _PRINCIPAL: Final = re.compile(r"[a-z0-9](?:[a-z0-9._@-]{0,62}[a-z0-9])?")
 
 
@@ -61,6 +63,8 @@ def parse_reference(text: str) -> ReferenceName:
 
 def parse_principal(text: str) -> PrincipalName:
     """Read the name of a user or robot. Raises `InvalidName`."""
+    if text in _NOBODY:
+        raise InvalidName(text, expected="a name that the journal does not give to the registry itself or to nobody")
     if _PRINCIPAL.fullmatch(text) is None:
         raise InvalidName(text, expected="lower-case letters, digits and . _ @ -, at most 64 characters")
     return PrincipalName(text)

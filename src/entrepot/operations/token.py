@@ -56,7 +56,9 @@ async def create_token(
         raise Unauthenticated
     if ttl is not None and ttl.total_seconds() < 1:
         raise Invalid("ttl", expected="at least a second")
-    granting = may_grant(caller, allowance)
+    # A grant gives the whole role, also when this token's scope is less.
+    grant = Grant(name, replace(allowance, only=None))
+    granting = may_grant(caller, grant.allowance)
     if not granting and not caller.rights.covers(allowance):
         raise Denied(f"{caller.name} cannot hand on what {caller.name} may not do")
     holder = name if granting else caller.principal.name
@@ -82,7 +84,7 @@ async def create_token(
             raise NamespaceUnknown(allowance.view.namespace)
         if granting:
             _make_robot(transaction, name)
-            transaction.add_grant(Grant(name, replace(allowance, only=None)))
+            transaction.add_grant(grant)
         transaction.add_token(token, secret.hash)
         transaction.append(caller.name, _created(token))
 
@@ -124,6 +126,7 @@ async def recover_administrator(registry: Registry) -> TokenSecret:
 
     def change(transaction: Transaction) -> None:
         transaction.add_principal(ADMINISTRATOR, PrincipalKind.USER)
+        transaction.enable_principal(ADMINISTRATOR)
         transaction.add_grant(Grant(ADMINISTRATOR, Allowance(Role.ADMINISTRATOR)))
         transaction.add_token(token, secret.hash)
         transaction.append("operator", _created(token))

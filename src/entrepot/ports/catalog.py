@@ -201,13 +201,16 @@ class Transaction(Reader, Protocol):
         """Whether somebody who is known is a program."""
 
     def disable_principal(self, name: PrincipalName) -> bool:
-        """Let them do nothing any more; False when that is so already."""
+        """Let them do nothing any more; False when that is so already. Raises `PrincipalUnknown`."""
+
+    def enable_principal(self, name: PrincipalName) -> bool:
+        """Let them do again what they may; False when they can. Raises `PrincipalUnknown`."""
 
     def add_grant(self, grant: Grant) -> bool:
         """Give a role; False when they have it already. Raises `PrincipalUnknown`."""
 
     def remove_grant(self, grant: Grant) -> bool:
-        """Take a role; False when they do not have it."""
+        """Take a role; False when they do not have it. Raises `PrincipalUnknown`."""
 
     def add_token(self, token: TokenRow, secret_hash: bytes) -> None:
         """Store a token. Raises `PrincipalUnknown`."""
@@ -380,7 +383,7 @@ class Catalog(Protocol):
     async def search(
         self, *, key: str | None, text: str, namespaces: Sequence[NamespaceName] | None, limit: int, offset: int = 0
     ) -> Sequence[Hit]:
-        """Artifacts whose annotation *key* starts with *text*, or whose package or names contain it."""
+        """Artifacts whose annotation *key* starts with *text*, or whose package's name contains it."""
 
     async def storage(self) -> dict[str, int]:
         """Totals for the metrics: blobs, bytes, damaged, artifacts, packages, namespaces."""

@@ -373,7 +373,8 @@ class SqliteCatalog:
         """Artifacts whose annotation *key* starts with *text*, or whose package or names contain it."""
         allowed = None if namespaces is None else rows.json_list(namespaces)
         if key is None:
-            found = self._all(LISTINGS.search_names, text=text, namespaces=allowed, limit=limit, offset=offset)
+            statement = LISTINGS.search_digest if ":" in text else LISTINGS.search_names
+            found = self._all(statement, text=text, namespaces=allowed, limit=limit, offset=offset)
         else:
             found = self._all(
                 LISTINGS.search_annotations,

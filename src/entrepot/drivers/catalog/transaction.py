@@ -137,7 +137,12 @@ class SqliteTransaction:
     def disable_principal(self, name: PrincipalName) -> bool:
         """Let them do nothing any more; False when that is so already."""
         self._principal_id(name)
-        return self._run(ACCESS_SQL.disable_principal, name=name) > 0
+        return self._run(ACCESS_SQL.set_disabled, name=name, disabled=True) > 0
+
+    def enable_principal(self, name: PrincipalName) -> bool:
+        """Let them do again what they may; False when they can."""
+        self._principal_id(name)
+        return self._run(ACCESS_SQL.set_disabled, name=name, disabled=False) > 0
 
     def add_grant(self, grant: Grant) -> bool:
         """Give a role; False when they have it already."""

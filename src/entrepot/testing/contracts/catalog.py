@@ -578,6 +578,19 @@ class CatalogContract:
         with pytest.raises(PrincipalUnknown):
             await catalog.write(lambda transaction: transaction.disable_principal(PrincipalName("nobody")))
 
+    async def test_somebody_is_enabled_again(self, catalog: Catalog, fill: Filling) -> None:
+        alice = PrincipalName("alice")
+        await fill.principal()
+        await fill.token(b"secret")
+        await catalog.write(lambda transaction: transaction.disable_principal(alice))
+
+        done = [await catalog.write(lambda transaction: transaction.enable_principal(alice)) for _ in "12"]
+
+        assert done == [True, False]
+        assert await catalog.find_credential(b"secret") is not None
+        with pytest.raises(PrincipalUnknown):
+            await catalog.write(lambda transaction: transaction.enable_principal(PrincipalName("nobody")))
+
     async def test_a_role_is_given_and_taken(self, catalog: Catalog, fill: Filling) -> None:
         await fill.principal()
         grants = [

@@ -100,6 +100,8 @@ CREATE UNIQUE INDEX reference_open_idx ON reference (package_id, name) WHERE unt
 CREATE INDEX reference_history_idx ON reference (package_id, name, from_position);
 CREATE INDEX reference_artifact_idx ON reference (blob_id, package_id) WHERE until_position IS NULL;
 
+CREATE INDEX reference_name_idx ON reference (name) WHERE until_position IS NULL;
+
 -- What was cleared (root_id) and everything that covers: one row each, so that a pull asks one index.
 CREATE TABLE clearance (
     id             INTEGER PRIMARY KEY,
@@ -185,3 +187,30 @@ CREATE TABLE cursor (
     follower  TEXT    PRIMARY KEY,
     position  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- --- totals ---
+
+-- One row: how much there is, for the metrics.
+CREATE TABLE total (
+    blobs       INTEGER NOT NULL DEFAULT 0,
+    bytes       INTEGER NOT NULL DEFAULT 0,
+    damaged     INTEGER NOT NULL DEFAULT 0,
+    artifacts   INTEGER NOT NULL DEFAULT 0,
+    packages    INTEGER NOT NULL DEFAULT 0,
+    namespaces  INTEGER NOT NULL DEFAULT 0
+) STRICT;
+INSERT INTO total DEFAULT VALUES;
+
+CREATE TRIGGER blob_is_counted AFTER INSERT ON blob WHEN new.state = 'present'
+BEGIN UPDATE total SET blobs = blobs + 1, bytes = bytes + new.size; END;
+CREATE TRIGGER blob_is_counted_again AFTER UPDATE OF state, size ON blob
+WHEN old.state <> new.state OR old.size <> new.size
+BEGIN
+    UPDATE total
+       SET blobs = blobs + (new.state = 'present') - (old.state = 'present'),
+           bytes = bytes + (new.state = 'present') * new.size - (old.state = 'present') * old.size,
+           damaged = damaged + (new.state = 'damaged') - (old.state = 'damaged');
+END;
+CREATE TRIGGER artifact_is_counted AFTER INSERT ON artifact BEGIN UPDATE total SET artifacts = artifacts + 1; END;
+CREATE TRIGGER package_is_counted AFTER INSERT ON package BEGIN UPDATE total SET packages = packages + 1; END;
+CREATE TRIGGER namespace_is_counted AFTER INSERT ON namespace BEGIN UPDATE total SET namespaces = namespaces + 1; END;

@@ -45,8 +45,8 @@ SELECT 1 FROM principal WHERE name = :name AND kind = 'robot'
 -- add_principal --
 INSERT INTO principal (name, kind) VALUES (:name, :kind) ON CONFLICT DO NOTHING
 
--- disable_principal --
-UPDATE principal SET disabled = 1 WHERE name = :name AND disabled = 0
+-- set_disabled --
+UPDATE principal SET disabled = :disabled WHERE name = :name AND disabled <> :disabled
 
 -- add_grant --
 INSERT INTO role_grant (principal_id, role, view, pattern, from_position)

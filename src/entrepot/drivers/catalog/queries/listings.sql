@@ -198,15 +198,44 @@ SELECT DISTINCT n.name, p.format, p.name, b.id, b.digest, c.bytes, m.from_positi
  LIMIT :limit OFFSET :offset
 
 -- search_names --
-SELECT n.name, p.format, p.name, b.id, b.digest, c.bytes, r.from_position
-  FROM package p
+-- Packages whose name contains the text, by name, each with its newest artifact; and artifacts that have the text as a
+-- tag or version. Uses membership_artifact_idx and reference_name_idx; stops when the page is full.
+SELECT * FROM (
+    SELECT n.name, p.format, p.name, b.id, b.digest, c.bytes, m.from_position
+      FROM namespace n
+      JOIN package p ON p.namespace_id = n.id AND instr(p.name, :text) > 0
+      JOIN membership m ON m.id = (
+            SELECT x.id FROM membership x
+             WHERE x.package_id = p.id AND x.role = 'artifact' AND x.until_position IS NULL
+             ORDER BY x.from_position DESC LIMIT 1)
+      JOIN blob b ON b.id = m.blob_id
+      JOIN content c ON c.blob_id = b.id
+     WHERE :namespaces IS NULL OR n.name IN (SELECT value FROM json_each(:namespaces))
+     ORDER BY n.name, p.format, p.name
+     LIMIT :limit OFFSET :offset)
+UNION
+SELECT * FROM (
+    SELECT n.name, p.format, p.name, b.id, b.digest, c.bytes, r.from_position
+      FROM reference r
+      JOIN package p ON p.id = r.package_id
+      JOIN namespace n ON n.id = p.namespace_id
+      JOIN blob b ON b.id = r.blob_id
+      JOIN content c ON c.blob_id = b.id
+     WHERE r.name = :text AND r.until_position IS NULL
+       AND (:namespaces IS NULL OR n.name IN (SELECT value FROM json_each(:namespaces)))
+     LIMIT :limit OFFSET :offset)
+ ORDER BY 7 DESC
+
+-- search_digest --
+-- Uses membership_blob_idx.
+SELECT n.name, p.format, p.name, b.id, b.digest, c.bytes, m.from_position
+  FROM blob b
+  JOIN membership m ON m.blob_id = b.id AND m.until_position IS NULL AND m.role = 'artifact'
+  JOIN package p ON p.id = m.package_id
   JOIN namespace n ON n.id = p.namespace_id
-  JOIN reference r ON r.package_id = p.id AND r.until_position IS NULL
-  JOIN blob b ON b.id = r.blob_id
   JOIN content c ON c.blob_id = b.id
- WHERE (instr(p.name, :text) > 0 OR r.name = :text OR b.digest = :text)
+ WHERE b.digest = :text
    AND (:namespaces IS NULL OR n.name IN (SELECT value FROM json_each(:namespaces)))
- ORDER BY r.from_position DESC
  LIMIT :limit OFFSET :offset
 
 -- names_in_package --
@@ -226,9 +255,5 @@ SELECT b.digest, b.size, c.bytes
  LIMIT :limit
 
 -- storage --
-SELECT (SELECT count(*) FROM blob WHERE state = 'present'),
-       (SELECT coalesce(sum(size), 0) FROM blob WHERE state = 'present'),
-       (SELECT count(*) FROM blob WHERE state = 'damaged'),
-       (SELECT count(*) FROM artifact),
-       (SELECT count(*) FROM package),
-       (SELECT count(*) FROM namespace)
+-- Kept by triggers: counting a million rows is not for every scrape.
+SELECT blobs, bytes, damaged, artifacts, packages, namespaces FROM total
