@@ -248,7 +248,7 @@ _KEYS = {
 async def search(registry: Registry, caller: Caller, query: str, *, limit: int) -> Sequence[Hit]:
     """Artifacts by where they came from (``commit:abc``, ``repository:…``, ``build:…``) or by name or digest.
 
-    Newest first; a value matches what begins with it.
+    Newest first; a value matches what begins with it. By a part of a package's name its newest artifact is found.
     """
     word, colon, text = query.partition(":")
     key = _KEYS.get(word) if colon else None
@@ -262,16 +262,17 @@ async def search(registry: Registry, caller: Caller, query: str, *, limit: int) 
     offset = 0
     public = {namespace.name for namespace in readable if namespace.public}
     names = None if caller.rights.allows(Action.READ) else [namespace.name for namespace in readable]
+    size = limit if names is None else _SCAN
     while len(found) < limit:
-        page = await registry.catalog.search(key=key, text=text, namespaces=names, limit=_SCAN, offset=offset)
+        page = await registry.catalog.search(key=key, text=text, namespaces=names, limit=size, offset=offset)
         found += [
             hit
             for hit in page
             if access.may_read(caller, View(hit.package.namespace), hit.package, public=hit.package.namespace in public)
         ]
-        if len(page) < _SCAN:
+        if len(page) < size:
             break
-        offset += _SCAN
+        offset += size
     return found[:limit]
 
 

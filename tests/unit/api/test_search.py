@@ -29,14 +29,14 @@ async def test_artifacts_are_found_by_commit(world: World) -> None:
     }
 
 
-async def test_artifacts_are_found_by_name_the_newest_first(world: World) -> None:
+async def test_a_package_is_found_by_a_part_of_its_name_with_its_newest_artifact(world: World) -> None:
     await world.namespace()
-    for version in ("1.0", "2.0", "3.0"):
-        await world.image(version, package="team/api")
+    for version, package in (("1.0", "team/api"), ("2.0", "team/api"), ("3.0", "team/web"), ("4.0", "other")):
+        await world.image(version, package=package)
 
-    found = (await world.ask("GET", "/api/v1/search?q=team&limit=2")).items
+    found = (await world.ask("GET", "/api/v1/search?q=team")).items
 
-    assert [item["references"] for item in found] == [["3.0"], ["2.0"]]
+    assert [(item["name"], item["references"]) for item in found] == [("team/web", ["3.0"]), ("team/api", ["2.0"])]
 
 
 async def test_only_what_the_caller_may_read_is_found(world: World) -> None:

@@ -20,7 +20,7 @@ STATEMENTS = [
 WHOLE = {
     "listings.head": "backwards, and only the first row",
     "listings.search_names": "looks for text anywhere in a name",
-    "listings.storage": "counts everything, every few seconds at most",
+    "listings.storage": "one row",
     "access.list_principals": "lists them all",
     "access.list_grants": "lists them all",
     "access.list_tokens": "lists them all",
