@@ -18,6 +18,7 @@ import structlog
 
 from entrepot.model.access import ANONYMOUS, Caller
 from entrepot.model.errors import (
+    Denied,
     Disconnected,
     Invalid,
     InvalidContentRange,
@@ -53,6 +54,7 @@ Scope = dict[str, Any]
 
 _HOST: Final = re.compile(r"[A-Za-z0-9.-]{1,253}(:\d{1,5})?|\[[0-9a-fA-F:.]{2,45}\](:\d{1,5})?")
 _NOWHERE: Final = Surface(name="other", prefix="", routes=())
+_SAFE: Final = frozenset({"GET", "HEAD"})
 _SERVER_ERROR: Final = 500
 _REFUSALS: Final[Mapping[int, type[RegistryError]]] = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: TooLarge,
@@ -202,6 +204,7 @@ class Application:
         exchange.operation = route.operation
         slots = self._slots(route, path)
         seen = self._epochs.observe(*slots)
+        self._require_own_origin(exchange.method, scope, headers)
         authorization = headers.get("authorization")
         exchange.caller = await self.gate.identify(authorization, exchange.address)
         exchange.body = Body(receive, _body_size(headers), self._load)
@@ -224,6 +227,12 @@ class Application:
         if reply.cacheable and seen is not None:
             exchange.ticket = self._ticket(exchange, seen)
         return reply
+
+    def _require_own_origin(self, method: str, scope: Scope, headers: Headers) -> None:
+        """Refuse what another site's page lets a browser do with credentials that it remembers for us."""
+        origin = headers.get("origin")
+        if origin is not None and method not in _SAFE and origin != self.base_url(scope, headers):
+            raise Denied("a page of another origin", expected=self.base_url(scope, headers), actual=origin[:200])
 
     def _slots(self, route: Route, path: Mapping[str, str]) -> tuple[int, ...]:
         """Whose caches an answer of this route belongs to."""
