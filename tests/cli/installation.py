@@ -54,13 +54,13 @@ class Installation:
             "ENTREPOT_TOKEN": self.token if token is None else token,
         }
 
-    def start(self, listen: str = "localhost:0") -> None:
-        """Run the server, until it says that it is ready."""
+    def start(self, **settings: str) -> None:
+        """Run the server, until it says that it is ready; *settings* are its environment."""
         with (self.home / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [PROGRAM, "serve", "--listen", listen, "--data", self.data],
+                [PROGRAM, "serve", "--listen", "localhost:0", "--data", self.data],
                 cwd=self.home,
-                env={"PATH": os.environ["PATH"], "HOME": str(self.home)},
+                env={"PATH": os.environ["PATH"], "HOME": str(self.home)} | settings,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -132,5 +132,5 @@ def _ready(process: subprocess.Popen[str], log: Path) -> str:
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
     line = lines.get(timeout=_SECONDS)
-    assert line.startswith("ready http://"), f"{line}\n{log.read_text()[-2000:]}"
+    assert line.startswith("ready http"), f"{line}\n{log.read_text()[-2000:]}"
     return line.split()[1]

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -113,3 +115,38 @@ def test_every_route_is_listed_as_people_write_it(own: Installation) -> None:
     assert ("GET", "/v2/<name>/manifests/<reference>") in paths
     assert ("GET", "/readyz") in paths
     assert not [path for _, path in paths if set(path) & set("()[]^$\\?*+|")]
+
+
+def test_a_certificate_of_ones_own_is_trusted_once_it_is_named(tmp_path: Path) -> None:
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not installed, and without it there is no certificate to test TLS with")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    made: list[str | Path] = [
+        openssl,
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "1",
+        "-subj",
+        "/CN=localhost",
+    ]
+    made += ["-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate]
+    subprocess.run(made, check=True, capture_output=True)
+    running = Installation(tmp_path)
+    try:
+        running.start(ENTREPOT_TLS_CERTIFICATE=str(certificate), ENTREPOT_TLS_PRIVATE_KEY=str(key))
+
+        unknown = running.run("whoami")
+        known = running.must("whoami", "-o", "json", variables={"SSL_CERT_FILE": str(certificate)})
+    finally:
+        running.stop()
+
+    assert running.url.startswith("https://")
+    assert unknown.code == 1
+    assert "cannot be trusted" in unknown.err
+    assert "SSL_CERT_FILE" in unknown.err
+    assert known.json["principal"] == "administrator"
