@@ -26,6 +26,7 @@ from entrepot.model.names import PackagePattern, parse_channel, parse_namespace,
 from entrepot.operations.clear import close_clearance
 from entrepot.operations.govern import set_namespace
 from entrepot.operations.mark import deprecate, yank
+from entrepot.operations.token import list_tokens, revoke_token
 from entrepot.testing.builders import ADMINISTRATOR, StoppedClock, World, open_world, package
 from entrepot.testing.transport import REQUEST_ID, Cut
 from tests.formats.oci.documents import INDEX, Document, digest_of
@@ -375,6 +376,12 @@ class Registry:
         answer = await self.client(who).get(f"/token?{urlencode([('scope', scope) for scope in scopes])}")
         assert answer.status == 200, answer
         return str(answer.json["token"])
+
+    async def revoke(self, who: str) -> None:
+        """Stop somebody's token."""
+        registry = self.world.registry
+        (token,) = [token for token in await list_tokens(registry, ADMINISTRATOR) if token.label == who]
+        assert await revoke_token(registry, ADMINISTRATOR, token.id)
 
     async def clear(self, place: str, digest: str, channel: str = "prod") -> None:
         """Let what a digest names be seen through a channel's view."""
