@@ -103,5 +103,4 @@ def test_a_killed_server_has_all_that_it_acknowledged(tmp_path: Path, workers: i
 
     _run(tmp_path, seed=workers, cycles=7, workers=workers, tally=tally)
 
-    print(tally)
     assert tally.acknowledged > 20
