@@ -57,7 +57,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         64 * 1024
     )
     upload_lease: Annotated[_Seconds, msgspec.Meta(description="how long an upload may rest")] = 24 * 3600.0
-    concurrency: Annotated[_Count, msgspec.Meta(description="requests that a worker answers at once, slow clients not counted")] = 1_000
+    concurrency: Annotated[
+        _Count, msgspec.Meta(description="requests that a worker answers at once, slow clients not counted")
+    ] = 1_000
     connections: Annotated[_Count, msgspec.Meta(description="connections that a worker holds")] = 10_000
     head_size: Annotated[_Size, msgspec.Meta(description="all header lines of a request together")] = 64 * 1024
     head_seconds: Annotated[_Seconds, msgspec.Meta(description="to receive a request's header")] = 30.0
