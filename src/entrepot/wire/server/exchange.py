@@ -9,16 +9,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from entrepot.wire.server.refusals import ClientDisconnected
 from entrepot.wire.server.sendfile import FileSlice, ReaderStalled, Transfer
 from entrepot.wire.server.uvicorn_parts import STATUS_LINE
 
 if TYPE_CHECKING:
-    from entrepot.wire.server.frontcache import CacheTicket, Key
+    from entrepot.wire.server.frontcache import CacheTicket, FrontCache, Key
     from entrepot.wire.server.head import Head
-    from entrepot.wire.server.protocol import HttpProtocol
+    from entrepot.wire.server.limits import Limits
+    from entrepot.wire.server.sendfile import FileSender
     from entrepot.wire.server.uvicorn_parts import FlowControl
 
 _log = logging.getLogger(__name__)
@@ -35,6 +36,29 @@ _TEXT: Final = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])  # what a 
 _OK: Final = 200
 _NO_CONTENT: Final = 204
 _NOT_MODIFIED: Final = 304
+
+
+class Connection(Protocol):
+    """What an exchange asks of the connection that it is on."""
+
+    loop: asyncio.AbstractEventLoop
+    transport: asyncio.Transport
+    flow: FlowControl
+    limits: Limits
+    files: FileSender
+    cache: FrontCache | None
+
+    def prelude(self) -> bytes:
+        """The header lines that every response begins with, up to the value of ``X-Request-Id``."""
+
+    def expect_body(self) -> None:
+        """Give the client time from now on to send more of its body."""
+
+    def exchange_completed(self, exchange: Exchange) -> None:
+        """Go on with the next request, or wait for one, or close."""
+
+    def render(self, status: int, target: bytes, request_id: bytes) -> bytes:
+        """A whole response of the server's own, after which the connection closes."""
 
 
 class Exchange:
@@ -71,7 +95,7 @@ class Exchange:
 
     def __init__(
         self,
-        connection: HttpProtocol,
+        connection: Connection,
         scope: dict[str, Any],
         request_id: bytes,
         head: Head,
@@ -268,7 +292,7 @@ class Exchange:
     async def _send_file(self, rest: bytes, content: FileSlice) -> None:
         connection = self._connection
         head = self._begin_head(rest)
-        transport, loop, files = connection.transport, connection.loop, connection.factory.files
+        transport, loop, files = connection.transport, connection.loop, connection.files
         if self._bodiless or not content.count:
             self.head_sent = True
             transport.write(head)
@@ -280,7 +304,7 @@ class Exchange:
             self.head_sent = True
             transport.writelines((head, small))
             self._store(rest, small)
-        elif connection.scheme == "https":
+        elif self.scope["scheme"] == "https":
             self.head_sent = True
             transport.write(head)
             end = content.offset + content.count
@@ -316,9 +340,7 @@ class Exchange:
                 transport.set_write_buffer_limits(high=high, low=low)
 
     def _begin_head(self, rest: bytes) -> bytes:
-        connection = self._connection
-        prelude = connection.factory.prelude(connection.server_state.default_headers)
-        return b"".join((STATUS_LINE[self._status], prelude, self.request_id, rest))
+        return b"".join((STATUS_LINE[self._status], self._connection.prelude(), self.request_id, rest))
 
     def _finish_head(self, size: int | None) -> bytes:
         """The part of the head that is the application's, from the end of the request id's line.
@@ -377,7 +399,7 @@ class Exchange:
         if self.expects_continue or self._unread is None:
             # Whether the client will send what it announced, after this answer, nobody can know.
             return False
-        return self._unread <= self._connection.factory.limits.drain_size
+        return self._unread <= self._connection.limits.drain_size
 
     def _frame(self, body: bytes, *, more: bool) -> bytes:
         """*body* as it goes out."""
@@ -395,7 +417,7 @@ class Exchange:
 
     def _store(self, rest: bytes, payload: bytes | bytearray) -> None:
         """Keep the response for the next who asks, if the application gave a ticket for it."""
-        ticket, key, cache = self._ticket, self._key, self._connection.factory.cache
+        ticket, key, cache = self._ticket, self._key, self._connection.cache
         if ticket is None or key is None or cache is None or self._chunked or not self.keep_alive:
             return
         status = self._status

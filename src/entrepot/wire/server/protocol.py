@@ -159,8 +159,9 @@ class HttpProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.factory: Final = factory
-        self._limits = factory.limits
-        self._cache = factory.cache
+        self.limits = factory.limits
+        self.cache = factory.cache
+        self.files = factory.files
 
         # The connection
         self._phase = _Phase.IDLE
@@ -193,14 +194,14 @@ class HttpProtocol(HttpToolsProtocol):
         if self.factory.draining:
             transport.close()  # it was in the queue of the listening socket when that was closed
             return
-        excess = len(self.connections) - self._limits.connections
+        excess = len(self.connections) - self.limits.connections
         if excess > _REFUSED_CONNECTIONS:
             transport.abort()
         elif excess > 0:
             self._refuse(503)
         else:
             # A connection that never says a word is closed like one that does not finish its head.
-            self._expect(_Phase.IDLE, self._limits.head_seconds)
+            self._expect(_Phase.IDLE, self.limits.head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the exchanges that their client has gone."""
@@ -215,14 +216,14 @@ class HttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Answer a head that is known by its bytes; parse everything else."""
         if self._untouched:
-            cache = self._cache
+            cache = self.cache
             if cache is not None and len(data) <= RAW_HEAD_SIZE:
                 entry = cache.raw_heads.get(data)
                 if entry is not None and self._answer_from_cache(cache, entry):
                     return
         elif self._phase is _Phase.LINGER:
             self._drained += len(data)
-            if self._drained > self._limits.drain_size:
+            if self._drained > self.limits.drain_size:
                 self.flow.pause_reading()
             return
         self._messages = 0
@@ -256,7 +257,7 @@ class HttpProtocol(HttpToolsProtocol):
         unsent = buffered + unsent_size(self.transport.get_extra_info("socket").fileno())
         if unsent != self._unsent:
             self._unsent, self._unsent_since = unsent, now
-        elif now - self._unsent_since > self._limits.stall_seconds:
+        elif now - self._unsent_since > self.limits.stall_seconds:
             _log.info("closing a connection to %s: the client takes nothing", self.client)
             self.transport.abort()
 
@@ -291,16 +292,16 @@ class HttpProtocol(HttpToolsProtocol):
             if self._in_head:
                 self._wait_for_head()
             elif self._in_body:
-                if len(self.headers) > self._limits.head_fields:
+                if len(self.headers) > self.limits.head_fields:
                     self._refuse(431)  # trailer fields, which nobody will see
                 else:
-                    self._expect(_Phase.BODY, self._limits.body_idle_seconds)
-            elif self._hit is not None and self._cache is not None and was_untouched and self._messages == 1:
-                self._cache.remember_head(data, self._hit)
+                    self._expect(_Phase.BODY, self.limits.body_idle_seconds)
+            elif self._hit is not None and self.cache is not None and was_untouched and self._messages == 1:
+                self.cache.remember_head(data, self._hit)
 
     def _wait_for_head(self) -> None:
         """Go on waiting for the rest of a head, if it is neither too large nor too late."""
-        limits, fields = self._limits, self.headers
+        limits, fields = self.limits, self.headers
         if len(self.url) > limits.target_size:
             self._refuse(414)
         elif (
@@ -310,7 +311,7 @@ class HttpProtocol(HttpToolsProtocol):
         ):
             self._refuse(431)
         elif self._phase is not _Phase.HEAD and self._exchange is None:
-            self._expect(_Phase.HEAD, self._limits.head_seconds)
+            self._expect(_Phase.HEAD, self.limits.head_seconds)
 
     def _parse_without_upgrade(self, rest: bytes) -> None:
         """Parse a request that would change the protocol again, without that wish, and *rest* behind it.
@@ -331,7 +332,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._upgrading = None
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        if self._messages > self._limits.pipelined_requests:
+        if self._messages > self.limits.pipelined_requests:
             self._refuse(429)
         else:
             self._parse(b"".join([*head, b"\r\n", rest]))
@@ -379,9 +380,9 @@ class HttpProtocol(HttpToolsProtocol):
         keep_alive = version == "1.1" and not self.factory.draining and parser.should_keep_alive()
 
         key: Key | None = None
-        if self._cache is not None and keep_alive and head.cacheable and method in (b"GET", b"HEAD"):
+        if self.cache is not None and keep_alive and head.cacheable and method in (b"GET", b"HEAD"):
             key = (method, self.url, tuple(head.key_fields))
-            if self._exchange is None and self._find_answer(self._cache, key, head):
+            if self._exchange is None and self._find_answer(self.cache, key, head):
                 return
 
         request_id = head.request_id or self.factory.new_request_id()
@@ -392,12 +393,12 @@ class HttpProtocol(HttpToolsProtocol):
             self._start(exchange)
             return
         self.flow.pause_reading()
-        if len(self._queue) >= self._limits.pipelined_requests:
+        if len(self._queue) >= self.limits.pipelined_requests:
             raise Refused(429)
         self._queue.append(exchange)
 
     def _check_size(self, fields: Headers) -> None:
-        limits = self._limits
+        limits = self.limits
         if len(self.url) > limits.target_size:
             raise Refused(414)
         if len(fields) > limits.head_fields or (self._fed > limits.head_size and _size(fields) > limits.head_size):
@@ -440,7 +441,7 @@ class HttpProtocol(HttpToolsProtocol):
         exchange = self._receiving
         if exchange is None or self._upgrading is not None:
             return
-        if exchange.take(body) > self._limits.body_buffer_size:
+        if exchange.take(body) > self.limits.body_buffer_size:
             self.flow.pause_reading()
 
     def on_message_complete(self) -> None:
@@ -476,7 +477,7 @@ class HttpProtocol(HttpToolsProtocol):
         entry.hits += 1
         ended = monotonic()
         entry.seconds += ended - begun
-        self._deadline = ended + self._limits.keep_alive_seconds
+        self._deadline = ended + self.limits.keep_alive_seconds
         self._phase = _Phase.IDLE
         if cache.log_hit is not None:
             method, target, _ = entry.key
@@ -518,25 +519,29 @@ class HttpProtocol(HttpToolsProtocol):
             if not self._queue:
                 self.flow.resume_reading()
                 if following.more_body:
-                    self._expect(_Phase.BODY, self._limits.body_idle_seconds)
+                    self._expect(_Phase.BODY, self.limits.body_idle_seconds)
         else:
             self.flow.resume_reading()
             if exchange.more_body:
-                self._expect(_Phase.BODY, self._limits.body_idle_seconds)
+                self._expect(_Phase.BODY, self.limits.body_idle_seconds)
             elif self._in_head:
-                self._expect(_Phase.HEAD, self._limits.head_seconds)
+                self._expect(_Phase.HEAD, self.limits.head_seconds)
             else:
                 self._become_idle()
+
+    def prelude(self) -> bytes:
+        """The header lines that every response begins with, up to the value of ``X-Request-Id``."""
+        return self.factory.prelude(self.server_state.default_headers)
 
     def expect_body(self) -> None:
         """Give the client time from now on to send more of its body."""
         self.flow.resume_reading()
-        self._expect(_Phase.BODY, self._limits.body_idle_seconds)
+        self._expect(_Phase.BODY, self.limits.body_idle_seconds)
 
     def _become_idle(self) -> None:
         self._receiving = None
         self._untouched = True
-        self._expect(_Phase.IDLE, self._limits.keep_alive_seconds)
+        self._expect(_Phase.IDLE, self.limits.keep_alive_seconds)
 
     def _expect(self, phase: _Phase, seconds: float) -> None:
         self._phase = phase
@@ -581,9 +586,9 @@ class HttpProtocol(HttpToolsProtocol):
             _log.exception("the renderer of errors failed")
             headers, body = render_plainly(status, "", request_id.decode("ascii"))
         if status == 503:  # noqa: PLR2004
-            headers = [*headers, (b"retry-after", b"%d" % self._limits.retry_after_seconds)]
+            headers = [*headers, (b"retry-after", b"%d" % self.limits.retry_after_seconds)]
         lines = [b"%b: %b\r\n" % header for header in headers]
-        prelude = self.factory.prelude(self.server_state.default_headers)
+        prelude = self.prelude()
         end = b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body)
         return b"".join([STATUS_LINE[status], prelude, request_id, b"\r\n", *lines, end, body])
 
@@ -595,7 +600,7 @@ class HttpProtocol(HttpToolsProtocol):
         """
         self._untouched = False
         self._drained = 0
-        self._expect(_Phase.LINGER, self._limits.linger_seconds)
+        self._expect(_Phase.LINGER, self.limits.linger_seconds)
         self.flow.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()
