@@ -62,6 +62,24 @@ def test_a_digest_means_the_same_for_ever(
     assert contents(tmp_path / "into") == contents(dist)
 
 
+@FORMATS
+def test_who_may_only_publish_can_push(
+    installation: Installation, namespace: str, dist: Path, tmp_path: Path, format: str
+) -> None:
+    made = installation.must(
+        "token", "create", namespace, "--role", "publisher", "--action", "publish", "--namespace", namespace
+    )
+    words = ("push", dist, f"{namespace}/tool:1.0", "--format", format)
+
+    pushed = installation.must(*words, "-o", "json", token=made.out.strip()).json
+    (dist / "bin" / "tool").write_bytes(b"changed")
+    other = installation.run(*words, token=made.out.strip())
+
+    assert installation.must("inspect", f"{namespace}/tool:1.0", "-o", "json").json["digest"] == pushed["digest"]
+    assert installation.run("pull", f"{namespace}/tool:1.0", token=made.out.strip(), cwd=tmp_path).code == 1
+    assert "push under a new one" in other.err
+
+
 def test_a_package_with_slashes_is_an_artifact(
     installation: Installation, namespace: str, dist: Path, tmp_path: Path
 ) -> None:

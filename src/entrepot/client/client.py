@@ -134,8 +134,8 @@ class Client:
             if artifact_type is not None or media_type != _OCTETS:
                 raise Misuse("plain files have no artifact type and no media type", hint="Push with the format oci.")
             opened = self._files(target.of("generic"), progress)
-            stored = opened.push(sources, annotations or {})
-            return Transferred(opened.address, opened.read().digest, tuple(stored))
+            version, stored = opened.push(sources, annotations or {})
+            return Transferred(opened.address, version, stored)
         if target.format != "oci":
             raise Misuse(f"{target.format} packages are published by their own clients", hint="Push generic or oci.")
         package = self._oci(target, progress)

@@ -33,6 +33,16 @@ class _Stored:
     path: str
     digest: Digest
     size: int
+    artifact: Digest
+    """What the version is, with the file in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pushed:
+    """A file that is there, and what the version is with it, as far as the registry said so."""
+
+    file: StoredFile
+    artifact: Digest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +72,18 @@ class Files:
         """Remove the whole version; its name stays used up."""
         self.connection.call("DELETE", self._path)
 
-    def push(self, sources: Sequence[Source], annotations: Mapping[str, str]) -> list[StoredFile]:
-        """Add files to the version; what is there already, with the same bytes, is not sent again."""
+    def push(self, sources: Sequence[Source], annotations: Mapping[str, str]) -> tuple[Digest, tuple[StoredFile, ...]]:
+        """Add files to the version, and return what it is then.
+
+        A large file that is there already, with the same bytes, is not sent again.
+        """
         said = {"Entrepot-Annotations": _ascii(annotations)} if annotations else {}
-        return self.transfers.run([partial(self._push, source, said) for source in sources])
+        # The answer to the last one is about the whole version, so it comes after all others; the smallest waits.
+        *others, last = sorted(sources, key=lambda source: source.size, reverse=True)
+        pushed = self.transfers.run([partial(self._push, source, said) for source in others])
+        pushed += self.transfers.run([partial(self._push, last, said)])
+        files = {each.file.path: each.file for each in pushed}
+        return pushed[-1].artifact or self.read().digest, tuple(files[source.name] for source in sources)
 
     def pull(self, version: FileVersion, directory: Path, only: Sequence[str]) -> list[StoredFile]:
         """Fetch the files that match a pattern of *only* (all, without any) into a directory."""
@@ -83,21 +101,21 @@ class Files:
         self.transfers.finish(file.path, file.size)
         return file
 
-    def _push(self, source: Source, said: Mapping[str, str]) -> StoredFile:
+    def _push(self, source: Source, said: Mapping[str, str]) -> _Pushed:
         path = self._path + escape(source.name)
         push = self._push_whole if source.size <= WHOLE_SIZE else self._push_in_session
-        stored = push(source, path, said)
+        pushed = push(source, path, said)
         self.transfers.finish(source.name, source.size)
-        return stored
+        return pushed
 
-    def _push_whole(self, source: Source, path: str, said: Mapping[str, str]) -> StoredFile:
+    def _push_whole(self, source: Source, path: str, said: Mapping[str, str]) -> _Pushed:
         content = b"".join(source.pieces())
         source.check()
         digest = Digest.of(content)
         headers = {**said, "Content-Digest": _content_digest(digest)}
         return _check(source, digest, self.connection.call("PUT", path, content=content, headers=headers))
 
-    def _push_in_session(self, source: Source, path: str, said: Mapping[str, str]) -> StoredFile:
+    def _push_in_session(self, source: Source, path: str, said: Mapping[str, str]) -> _Pushed:
         tell = self.transfers.tell(source.name, source.size)
         present = self._find(path)
         if present is not None:
@@ -127,7 +145,7 @@ class Files:
             return None
         return answer.digest_in("ETag")
 
-    def _compare(self, source: Source, digest: Digest, present: Digest) -> StoredFile:
+    def _compare(self, source: Source, digest: Digest, present: Digest) -> _Pushed:
         if digest != present:
             raise Conflict(
                 f"{self.address} has a file {source.name} with other content",
@@ -135,14 +153,14 @@ class Files:
                 code="version-exists",
                 hint="A version never changes: push under a new one.",
             )
-        return StoredFile(source.name, digest, source.size)
+        return _Pushed(StoredFile(source.name, digest, source.size))
 
 
-def _check(source: Source, digest: Digest, answer: Answer) -> StoredFile:
+def _check(source: Source, digest: Digest, answer: Answer) -> _Pushed:
     stored = answer.read(_Stored)
     if stored.digest != digest:
         raise WrongContent(f"the registry stored {source.name} as {stored.digest}; it is {digest}")
-    return StoredFile(stored.path, stored.digest, stored.size)
+    return _Pushed(StoredFile(source.name, stored.digest, stored.size), stored.artifact)
 
 
 def _content_digest(digest: Digest) -> str:

@@ -117,11 +117,10 @@ class OciPackage:
             self.connection.call("PUT", f"{self._path}/manifests/{name}", content=content, headers=headers)
         except (Denied, Conflict) as error:
             present = self._find(name)
-            if present is None:
-                raise
-            if _timeless(present.content) == _timeless(content):
+            if present is not None and _timeless(present.content) == _timeless(content):
                 return present.digest
-            error.hint = "It is there with other content, and a version never changes: push under a new one."
+            if present is not None or _is_about(error, digest):
+                error.hint = "It is there with other content, and a version never changes: push under a new one."
             raise
         return digest
 
@@ -284,6 +283,14 @@ class OciPackage:
             return self.read(reference)
         except Refused:
             return None
+
+
+def _is_about(error: Refused, digest: Digest) -> bool:
+    """Whether a refusal is about what was pushed, rather than about who pushed it."""
+    match error.fields:
+        case {"errors": [{"detail": {"actual": str(actual)}}, *_]}:
+            return actual == str(digest)
+    return False
 
 
 def _timeless(manifest: bytes) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class Shelf:
 
     def _file(self, asked: Asked) -> Say:
         if asked.path.endswith("/"):
-            return Say.json({"package": "pkg", "version": "1.0", "digest": _digest(b""), "files": []})
+            return Say.json({"package": "pkg", "version": "1.0", "digest": self.version, "files": []})
         if asked.method == "PUT":
             return self._keep(asked, asked.body)
         if asked.path not in self.files:
@@ -69,13 +69,18 @@ class Shelf:
             raise Hangup
         return say
 
+    @property
+    def version(self) -> str:
+        """What the version is, with all its files."""
+        return _digest(repr(sorted(self.files.items())).encode())
+
     def _keep(self, asked: Asked, content: bytes) -> Say:
         claimed = asked.headers["content-digest"].removeprefix("sha-256=:").removesuffix(":")
         if base64.b64decode(claimed) != hashlib.sha256(content).digest():
             return Say.problem(400, "digest-mismatch", "The content does not have the digest that was given.")
         self.files[asked.path] = content
         path = asked.path.split("/", 5)[5]
-        return Say.json({"path": path, "digest": _digest(content), "size": len(content)}, 201)
+        return Say.json({"path": path, "digest": _digest(content), "size": len(content), "artifact": self.version}, 201)
 
 
 def _digest(content: bytes) -> str:

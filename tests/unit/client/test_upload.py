@@ -51,6 +51,8 @@ def test_a_directory_is_pushed_with_all_below_it(connect: Open, shelf: Shelf, tm
         "/files/acme/pkg/1.0/c.txt": b"",
     }
     assert str(pushed.address) == "acme/generic/pkg:1.0"
+    assert str(pushed.digest) == shelf.version
+    assert [file.path for file in pushed.files] == ["a.txt", "sub dir/b#.txt", "c.txt"]
 
 
 def test_a_mapping_gives_the_names(connect: Open, shelf: Shelf, large: Path) -> None:
@@ -129,7 +131,7 @@ def test_a_small_file_is_sent_whole_with_its_digest(connect: Open, shelf: Shelf,
 
 def test_a_registry_that_stores_other_bytes_is_noticed(connect: Open, tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b"hello")
-    other = {"path": "f", "digest": f"sha256:{'0' * 64}", "size": 5}
+    other = {"path": "f", "digest": f"sha256:{'0' * 64}", "size": 5, "artifact": f"sha256:{'0' * 64}"}
 
     with loopback(lambda _: Say.json(other, 201)) as server, pytest.raises(WrongContent, match="stored f as"):
         connect(server.url).push([tmp_path / "f"], "acme/pkg:1.0")
@@ -143,7 +145,7 @@ def test_a_large_file_is_sent_in_a_session(connect: Open, shelf: Shelf, large: P
         connect(server.url).push([large], "acme/pkg:1.0")
 
     assert shelf.files[PATH] == LARGE
-    assert _methods(server.asked) == ["HEAD", "POST", "PATCH", "PUT", "GET"]
+    assert _methods(server.asked) == ["HEAD", "POST", "PATCH", "PUT"]
 
 
 def test_the_token_stays_with_the_registry_whatever_name_it_gives_itself(
@@ -202,7 +204,7 @@ def test_a_later_process_goes_on_where_a_killed_one_was(connect: Open, shelf: Sh
         connect(server.url).push([large], "acme/pkg:1.0")
 
     after = server.asked[before:]
-    assert _methods(after) == ["HEAD", "GET", "PATCH", "PUT", "GET"]
+    assert _methods(after) == ["HEAD", "GET", "PATCH", "PUT"]
     assert after[2].headers["content-range"] == f"4000000-{len(LARGE) - 1}"
     assert shelf.files[PATH] == LARGE
 
