@@ -23,7 +23,7 @@ import pytest
 from entrepot.model.access import Role
 from entrepot.model.digest import Digest
 from entrepot.model.names import PackagePattern, parse_channel, parse_namespace, parse_reference
-from entrepot.operations.clear import close_clearance
+from entrepot.operations.clear import close_clearance, open_clearance
 from entrepot.operations.govern import set_namespace
 from entrepot.operations.mark import deprecate, yank
 from entrepot.operations.token import list_tokens, revoke_token
@@ -39,7 +39,7 @@ REVALIDATE = {"cache-control": "no-cache"}
 Fields = Mapping[str, str] | list[tuple[str, str]]
 """Header fields; a list may have one several times."""
 
-_ERROR_CODES = {
+ERROR_CODES = {
     "BLOB_UNKNOWN",
     "BLOB_UPLOAD_INVALID",
     "BLOB_UPLOAD_UNKNOWN",
@@ -80,7 +80,7 @@ class Answer:
         (error,) = self.json["errors"]
         assert set(self.json) == {"errors"}
         assert set(error) == {"code", "message", "detail"}
-        assert error["code"] in _ERROR_CODES
+        assert error["code"] in ERROR_CODES
         assert error["message"]
         assert error["detail"]["request_id"] == REQUEST_ID
         extra = {"www-authenticate"} if self.status == 401 else {"allow"} if self.status == 405 else set()
@@ -383,9 +383,10 @@ class Registry:
         (token,) = [token for token in await list_tokens(registry, ADMINISTRATOR) if token.label == who]
         assert await revoke_token(registry, ADMINISTRATOR, token.id)
 
-    async def clear(self, place: str, digest: str, channel: str = "prod") -> None:
+    async def clear(self, place: str, digest: str, channel: str = "prod", *, format: str = "oci") -> None:
         """Let what a digest names be seen through a channel's view."""
-        await self.world.clear(place, Digest.parse(digest), channel)
+        where, world = package(place, format=format), self.world
+        await open_clearance(world.registry, ADMINISTRATOR, where, parse_channel(channel), Digest.parse(digest))
 
     async def unclear(self, place: str, digest: str, channel: str = "prod") -> None:
         """Take that back."""

@@ -58,6 +58,7 @@ ERRORS = ErrorTable(
         e.Conflict: WireError(409, "DENIED"),
         e.QuotaExceeded: WireError(403, "DENIED"),
         e.RateLimited: WireError(429, "TOOMANYREQUESTS"),
+        e.Disconnected: WireError(400, "SIZE_INVALID"),
         e.UpstreamUnavailable: WireError(502, "UNKNOWN"),
         e.UpstreamInvalid: WireError(502, "UNKNOWN"),
         e.Unavailable: WireError(503, "UNAVAILABLE"),
