@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from httpcore._sync.http11 import HTTP11Connection
 
 from entrepot.cli.output import Output, output_option, show_json
 from entrepot.cli.progress import progress_bars
@@ -127,6 +126,8 @@ def _read_large_pieces() -> None:
     Receiving takes a third of the processor's time then. The library has no option for it, so it is done only here,
     where the process is ours alone.
     """
+    from httpcore._sync.http11 import HTTP11Connection  # noqa: PLC0415 - the library too imports it only now
+
     HTTP11Connection.READ_NUM_BYTES = _PIECE
 
 
