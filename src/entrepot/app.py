@@ -158,7 +158,7 @@ def create_service(settings: Settings) -> Service:
     throttle = Throttle(settings.data_path / _THROTTLE_FILE, time.time, failures=settings.login_failures)
     gate = Gate(parts.catalog, parts.clock, parts.epochs, throttle, secret=parts.catalog.secret("access-tokens"))
 
-    log_request = request_log(settings.log_format, settings.log_level) if settings.access_log else None
+    log_settings = (settings.log_format, settings.log_level)
 
     def count_hits(counter: Hashable, status: int, hits: int, sent: int, seconds: float) -> None:
         format_, operation = cast("tuple[str, str]", counter)
@@ -168,7 +168,7 @@ def create_service(settings: Settings) -> Service:
         parts.epochs,
         sizes=CacheSizes(total_size=settings.front_cache_size),
         on_hits=count_hits,
-        log_hit=None if log_request is None else hit_log(log_request),
+        log_hit=hit_log(*log_settings) if settings.access_log else None,
     )
     runner = Runner(parts.registry)
 
@@ -190,7 +190,7 @@ def create_service(settings: Settings) -> Service:
             public_url=settings.public_url.rstrip("/") or None,
             trusted_proxies=frozenset(settings.trusted_proxies),
             concurrency=settings.concurrency,
-            log_request=log_request,
+            log_request=request_log(*log_settings) if settings.access_log else None,
         ),
         lifespan=[background],
     )

@@ -35,6 +35,7 @@ from entrepot.model.errors import (
 from entrepot.wire.call import Body, Call, Headers, Load, Query
 from entrepot.wire.errors import WireError
 from entrepot.wire.format import Surface
+from entrepot.wire.logs import Answer, LogRequest
 from entrepot.wire.metrics import outcome
 from entrepot.wire.reply import FileSlice, HeaderList, Reply, text_header
 from entrepot.wire.routes import Router
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
     from entrepot.operations.registry import Registry
     from entrepot.ports.epochs import Epochs
     from entrepot.wire.gate import Gate
-    from entrepot.wire.logs import LogRequest
     from entrepot.wire.metrics import Metrics
     from entrepot.wire.routes import Route
 
@@ -248,7 +248,7 @@ class Application:
             epochs=seen,
             counter=(exchange.surface.name, exchange.operation),
             expires_at=expires_at,
-            log=self._fields(exchange),
+            log=Answer(self._fields(exchange)),
         )
 
     def _refuse(self, exchange: _Exchange, error: RegistryError, headers: Headers, scope: Scope) -> Reply:
@@ -317,7 +317,6 @@ class Application:
                 seconds=round(seconds, 6),
                 request_id=exchange.request_id,
                 address=exchange.address,
-                target=exchange.target,
             )
             if exchange.code is not None:
                 fields["code"] = exchange.code
@@ -331,6 +330,7 @@ class Application:
             "format": exchange.surface.name,
             "operation": exchange.operation,
             "principal": exchange.caller.name,
+            "target": exchange.target,
             **exchange.facts,
         }
 

@@ -8,7 +8,8 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from time import time
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 import structlog
@@ -16,6 +17,7 @@ import structlog
 if TYPE_CHECKING:
     from entrepot.wire.server import Hit, LogHit
 
+_ENCODER: Final = msgspec.json.Encoder()
 _requests = structlog.stdlib.get_logger("entrepot.request")
 
 
@@ -62,6 +64,16 @@ LogRequest = Callable[[Fields], None]
 """Write the one line of a request."""
 
 
+class Answer:
+    """What a log line says of an answer, each time that it is given; encoded once."""
+
+    __slots__ = ("fields", "json")
+
+    def __init__(self, fields: Fields) -> None:
+        self.fields: Final = fields
+        self.json: Final = _ENCODER.encode(fields)[1:-1]
+
+
 def request_log(form: str, level: str) -> LogRequest | None:
     """How requests are logged; None when they are not.
 
@@ -72,41 +84,76 @@ def request_log(form: str, level: str) -> LogRequest | None:
         return None
     if not _is_json(form):
         return lambda fields: _requests.info("request", **fields)
-    encode, write, output = msgspec.json.Encoder().encode, os.write, sys.stderr.fileno()
+    stamp = _Stamp()
 
     def log(fields: Fields) -> None:
-        line = {
-            "event": "request",
-            **fields,
-            "level": "info",
-            "timestamp": datetime.now(UTC).isoformat(timespec="microseconds"),
-        }
-        # Whoever reads the log may have gone; that is no reason to fail a request.
-        with contextlib.suppress(OSError):
-            write(output, encode(line) + b"\n")
+        _write(b'{"event":"request",%b,"level":"info","timestamp":"%b"}\n' % (_ENCODER.encode(fields)[1:-1], stamp()))
 
     return log
 
 
-def hit_log(log: LogRequest) -> LogHit:
-    """How requests that the front cache answered are logged: with what was known when the answer was made."""
+def hit_log(form: str, level: str) -> LogHit | None:
+    """How requests that the front cache answered are logged: like others, and marked as ``cached``."""
+    log = request_log(form, level)
+    if log is None:
+        return None
+    if not _is_json(form):
+        return lambda hit: log({**cast("Answer", hit.log).fields, **_of(hit)})
+    stamp = _Stamp()
 
     def log_hit(hit: Hit) -> None:
-        log(
-            {
-                **cast("Fields", hit.log),
-                "status": hit.status,
-                "received": 0,
-                "sent": 0 if hit.method == "HEAD" else hit.body_size,
-                "seconds": round(hit.seconds, 6),
-                "request_id": hit.request_id,
-                "address": "unknown" if hit.client is None else hit.client[0],
-                "target": hit.target,
-                "cached": True,
-            }
+        # All but the numbers is plain text that needs no escape: the server made the id, the kernel the address.
+        _write(
+            b'{"event":"request",%b,"status":%d,"received":0,"sent":%d,"seconds":%.6f,"request_id":"%b",'
+            b'"address":"%b","cached":true,"level":"info","timestamp":"%b"}\n'
+            % (
+                cast("Answer", hit.log).json,
+                hit.status,
+                0 if hit.method == "HEAD" else hit.body_size,
+                hit.seconds,
+                hit.request_id.encode(),
+                b"unknown" if hit.client is None else hit.client[0].encode(),
+                stamp(),
+            )
         )
 
     return log_hit
+
+
+def _of(hit: Hit) -> Fields:
+    return {
+        "status": hit.status,
+        "received": 0,
+        "sent": 0 if hit.method == "HEAD" else hit.body_size,
+        "seconds": round(hit.seconds, 6),
+        "request_id": hit.request_id,
+        "address": "unknown" if hit.client is None else hit.client[0],
+        "cached": True,
+    }
+
+
+class _Stamp:
+    """The time as text; what changes once a second is made once a second."""
+
+    __slots__ = ("_second", "_text")
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._text = b""
+
+    def __call__(self) -> bytes:
+        now = time()
+        second = int(now)
+        if second != self._second:
+            self._second = second
+            self._text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S").encode()
+        return b"%b.%06dZ" % (self._text, (now - second) * 1_000_000)
+
+
+def _write(line: bytes) -> None:
+    # Whoever reads the log may have gone; that is no reason to fail a request.
+    with contextlib.suppress(OSError):
+        os.write(2, line)
 
 
 def _is_json(form: str) -> bool:
