@@ -168,46 +168,45 @@ async def list_referrers(
         view, package, subject, artifact_type=artifact_type, after=after, limit=limit
     )
     known = {summary.digest for summary in found}
-    folded = [
-        summary
-        for summary in await _fallback_referrers(registry, view, package, subject)
-        if summary.digest not in known
-        and str(summary.digest) > after
-        and artifact_type in (None, summary.artifact_type)
-    ]
+    listed = await _fallback_digests(registry, view, package, subject)
+    folded: list[ArtifactSummary] = []
+    for digest in sorted(listed - known, key=str):
+        if len(folded) >= limit:
+            break
+        if str(digest) > after and (summary := await _find_unsaid(registry, view, package, digest)) is not None:
+            folded += [summary] if artifact_type in (None, summary.artifact_type) else []
     return sorted([*found, *folded], key=lambda summary: str(summary.digest))[:limit] if folded else found
 
 
-async def _fallback_referrers(
-    registry: Registry, view: View, package: PackageId, subject: Digest
-) -> Sequence[ArtifactSummary]:
-    """What the index under the fallback tag lists and the package has, where it names no subject itself."""
-    listed = await registry.catalog.find_artifact(view, package, name=fallback_of(subject))
-    if listed is None:
-        return []
+async def _fallback_digests(registry: Registry, view: View, package: PackageId, subject: Digest) -> set[Digest]:
+    """What the index under the fallback tag lists."""
+    found = await registry.catalog.find_artifact(view, package, name=fallback_of(subject))
+    if found is None:
+        return set()
     try:
-        index = Artifact.parse(listed.content, listed.media_type, digest=listed.digest)
+        index = Artifact.parse(found.content, found.media_type, digest=found.digest)
     except InvalidManifest:
-        return []
-    found = []
-    for link in index.links if index.is_index else ():
-        stored = await registry.catalog.find_artifact(view, package, digest=link.target.digest)
-        if stored is None:
-            continue
-        artifact = Artifact.parse(stored.content, stored.media_type, digest=stored.digest)
-        if artifact.subject is None:
-            found.append(
-                ArtifactSummary(
-                    digest=stored.digest,
-                    size=len(stored.content),
-                    media_type=stored.media_type,
-                    artifact_type=artifact.effective_type,
-                    annotations=dict(artifact.annotations),
-                    published_position=START,
-                    published_at=registry.clock.now(),
-                )
-            )
-    return found
+        return set()
+    return {link.target.digest for link in index.links} if index.is_index else set()
+
+
+async def _find_unsaid(registry: Registry, view: View, package: PackageId, digest: Digest) -> ArtifactSummary | None:
+    """A referrer that names no subject itself; None for one that does, and for what the package does not have."""
+    found = await registry.catalog.find_artifact(view, package, digest=digest)
+    if found is None:
+        return None
+    artifact = Artifact.parse(found.content, found.media_type, digest=found.digest)
+    if artifact.subject is not None:
+        return None
+    return ArtifactSummary(
+        digest=found.digest,
+        size=len(found.content),
+        media_type=found.media_type,
+        artifact_type=artifact.effective_type,
+        annotations=dict(artifact.annotations),
+        published_position=START,
+        published_at=registry.clock.now(),
+    )
 
 
 async def list_clearances(
