@@ -16,10 +16,14 @@ class ToolMissing(Exception):
     """A program that a test or benchmark needs is not on this machine."""
 
 
+class ToolNotSupplied(ToolMissing):
+    """One that no package registry offers: nobody can be asked to install it, only to say where it is."""
+
+
 def path(name: str) -> Path:
     """Where the program called *name* is.
 
-    Raises `ToolMissing`, with one line that says what to do.
+    Raises `ToolMissing` or `ToolNotSupplied`, with one line that says what to do.
     """
     match find_program(name):
         case None:
@@ -33,8 +37,10 @@ def path(name: str) -> Path:
         case SuppliedProgram() as program:
             chosen = os.environ.get(program.variable)
             found = Path(chosen) if chosen else debian.find(name)
-            place = f"put it on the PATH or its file into {program.variable}"
-            remedy = f"{program.what}, comes from no package registry: {place}"
+            if found is None or not os.access(found, os.X_OK):
+                place = f"put it on the PATH or its file into {program.variable}"
+                raise ToolNotSupplied(f"{name}: {program.what}, comes from no package registry: {place}")
+            return found
     if found is None or not os.access(found, os.X_OK):
         raise ToolMissing(f"{name}: {remedy}")
     return found
