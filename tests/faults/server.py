@@ -30,7 +30,7 @@ from entrepot.settings import load
 
 T = TypeVar("T")
 
-_ENTREPOT = Path(sys.executable).with_name("entrepot")
+ENTREPOT = Path(sys.executable).with_name("entrepot")
 _PATIENCE = 60.0
 
 
@@ -171,7 +171,7 @@ def start(home: Path, *, data: Path | None = None, log: Path | None = None, **se
     environment = {f"ENTREPOT_{name.upper()}": str(value) for name, value in chosen.items()}
     with log.open("ab") as errors:
         process = subprocess.Popen(
-            [_ENTREPOT, "serve"],
+            [ENTREPOT, "serve"],
             cwd=home,
             env=known | environment,
             stdin=subprocess.DEVNULL,

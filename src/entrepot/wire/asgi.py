@@ -18,6 +18,7 @@ import structlog
 
 from entrepot.model.access import ANONYMOUS, Caller
 from entrepot.model.errors import (
+    Corrupt,
     Denied,
     Disconnected,
     Invalid,
@@ -39,7 +40,7 @@ from entrepot.wire.logs import Answer, LogRequest
 from entrepot.wire.metrics import outcome
 from entrepot.wire.reply import FileSlice, HeaderList, Reply, text_header
 from entrepot.wire.routes import Router
-from entrepot.wire.server import CacheTicket, ClientDisconnected
+from entrepot.wire.server import CacheTicket, ClientDisconnected, FileTooShort
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -170,8 +171,12 @@ class Application:
             await self._send(exchange, reply, send)
         except (ClientDisconnected, Disconnected):
             exchange.facts["cut"] = "client went away"
+        except (FileNotFoundError, FileTooShort):
+            # The catalog promised what the blob store does not have; nothing has gone out yet.
+            await self._send(
+                exchange, self._refuse(exchange, Corrupt(exchange.facts.get("digest")), headers, scope), send
+            )
         except OSError:
-            # The file was there when it was looked up; say so if nothing has gone out yet.
             log.exception("failed", request_id=exchange.request_id)
             if not exchange.sent:
                 await self._send(exchange, self._refuse(exchange, RegistryError(), headers, scope), send)
