@@ -146,7 +146,8 @@ def entrepot(context: click.Context) -> None:
     """Entrepot, a bonded warehouse for software.
 
     \b
-    ENTREPOT_URL and ENTREPOT_TOKEN say which registry is meant; without them, `entrepot login` does.
+    ENTREPOT_URL and ENTREPOT_TOKEN (or ENTREPOT_TOKEN_FILE) say which registry is meant;
+    without them, `entrepot login` does.
     Packages are written acme/pkg:1.0, acme.prod/team/api:1.4 (what is cleared for prod) or
     acme/pkg@sha256:…; where a name is taken in several formats, acme/generic/pkg:1.0.
     """  # noqa: D301 - click's mark for text that is not to be filled

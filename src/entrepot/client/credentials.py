@@ -139,7 +139,7 @@ def find_login(
         )
     address = parse_url(chosen)
     if token is None and (not named or parse_url(named) == address):
-        token = environment.get("ENTREPOT_TOKEN", "").strip() or None
+        token = _environment_token(environment)
     if token is None:
         token = store.token(address)
     if token is not None and not (token.isascii() and token.isprintable() and " " not in token):
@@ -147,3 +147,14 @@ def find_login(
             "the token contains characters that no token has", hint="Check it for a space or a line break inside."
         )
     return Login(address, token)
+
+
+def _environment_token(environment: Mapping[str, str]) -> str | None:
+    """The token that the environment gives, itself or the name of a file that holds it. Raises `LocalFailure`."""
+    path = environment.get("ENTREPOT_TOKEN_FILE")
+    if path and not environment.get("ENTREPOT_TOKEN"):
+        try:
+            return Path(path).read_text(encoding="utf-8").strip() or None
+        except (OSError, UnicodeDecodeError) as error:
+            raise LocalFailure(f"ENTREPOT_TOKEN_FILE cannot be read: {error}") from error
+    return environment.get("ENTREPOT_TOKEN", "").strip() or None

@@ -150,3 +150,13 @@ def test_what_is_not_ours_in_the_store_is_passed_over(environment: dict[str, str
 
 def test_a_token_is_not_shown_by_accident() -> None:
     assert "secret" not in repr(Login(HOME, "secret"))
+
+
+def test_a_token_may_be_in_a_file_that_the_environment_names(tmp_path: Path) -> None:
+    secret = tmp_path / "token"
+    secret.write_text("ent_bot_x\n")
+    environment = {"ENTREPOT_URL": HOME, "ENTREPOT_TOKEN_FILE": str(secret), "XDG_CONFIG_HOME": str(tmp_path)}
+
+    assert find_login(environment=environment).token == "ent_bot_x"
+    with pytest.raises(LocalFailure):
+        find_login(environment=environment | {"ENTREPOT_TOKEN_FILE": str(tmp_path / "none")})
