@@ -1,0 +1,248 @@
+"""Crash at every call of a port, once each; whether the world is sound then is for `entrepot.operations.check` to say.
+
+::
+
+    async for crashed in every_crash(tmp_path, prepare=an_image, act=tag_it):
+        assert await check(crashed.world.registry) == [], crashed
+        await tag_it(crashed.world)
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from entrepot.drivers.blobs.files import FileBlobStore
+from entrepot.testing.builders import StoppedClock, World, open_world
+
+if TYPE_CHECKING:
+    from entrepot.model.digest import Digest
+    from entrepot.model.upload import UploadId
+    from entrepot.ports.blobs import BlobStore
+    from entrepot.ports.catalog import Catalog, Transaction
+
+T = TypeVar("T")
+
+Act = Callable[[World], Awaitable[object]]
+
+
+class Crash(BaseException):
+    """The process is killed here. No handler can tidy up: it is no `Exception`, and every later call crashes too."""
+
+
+@dataclass(slots=True)
+class Faults:
+    """Counts the calls of ports, each before and after, and kills the process at one of them."""
+
+    at: int | None = None
+    calls: list[str] = field(default_factory=list)
+    dead: bool = False
+
+    def reach(self, call: str) -> None:
+        """Be there. Raises `Crash` where it is time, and ever after."""
+        if not self.dead:
+            self.calls.append(call)
+            self.dead = len(self.calls) == self.at
+        if self.dead:
+            raise Crash(call)
+
+    async def around(self, name: str, call: Callable[[], Awaitable[T]]) -> T:
+        """Do a call, which may be the last."""
+        self.reach(f"before {name}")
+        result = await call()
+        self.reach(f"after {name}")
+        return result
+
+
+class FaultyBlobStore:
+    """A blob store whose every call may be the last."""
+
+    def __init__(self, blobs: BlobStore, faults: Faults) -> None:
+        """Do what *blobs* does."""
+        self._blobs = blobs
+        self._faults = faults
+
+    async def append(
+        self, stage: UploadId, content: AsyncIterator[bytes], *, at: int, limit: int, algorithm: str = "sha256"
+    ) -> int:
+        """The same; it may also end between two pieces."""
+
+        async def pieces() -> AsyncIterator[bytes]:
+            async for piece in content:
+                yield piece
+                self._faults.reach("between pieces")
+
+        return await self._faults.around(
+            "append", lambda: self._blobs.append(stage, pieces(), at=at, limit=limit, algorithm=algorithm)
+        )
+
+    async def staged_size(self, stage: UploadId) -> int:
+        """The same."""
+        return await self._faults.around("staged_size", lambda: self._blobs.staged_size(stage))
+
+    async def keep(self, stage: UploadId, expected: Digest) -> int:
+        """The same."""
+        return await self._faults.around("keep", lambda: self._blobs.keep(stage, expected))
+
+    async def take(self, stage: UploadId, *, limit: int) -> bytes | None:
+        """The same."""
+        return await self._faults.around("take", lambda: self._blobs.take(stage, limit=limit))
+
+    async def digest(self, stage: UploadId) -> Digest:
+        """The same."""
+        return await self._faults.around("digest", lambda: self._blobs.digest(stage))
+
+    async def discard(self, stage: UploadId) -> None:
+        """The same."""
+        await self._faults.around("discard", lambda: self._blobs.discard(stage))
+
+    async def stages(self) -> AsyncIterator[tuple[UploadId, float]]:
+        """The same."""
+        self._faults.reach("before stages")
+        async for stage in self._blobs.stages():
+            yield stage
+
+    async def read(self, digest: Digest, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
+        """The same."""
+        self._faults.reach("before read")
+        async for piece in self._blobs.read(digest, start, stop):
+            yield piece
+
+    async def size(self, digest: Digest) -> int | None:
+        """The same."""
+        return await self._faults.around("size", lambda: self._blobs.size(digest))
+
+    async def verify(self, digest: Digest) -> bool:
+        """The same."""
+        return await self._faults.around("verify", lambda: self._blobs.verify(digest))
+
+    async def remove(self, digest: Digest) -> None:
+        """The same."""
+        await self._faults.around("remove", lambda: self._blobs.remove(digest))
+
+    async def digests(self) -> AsyncIterator[Digest]:
+        """The same."""
+        self._faults.reach("before digests")
+        async for digest in self._blobs.digests():
+            yield digest
+
+    async def probe(self) -> None:
+        """The same."""
+        await self._faults.around("probe", self._blobs.probe)
+
+
+class FaultyCatalog:
+    """A catalog whose every change, and every step of a change, may be the last; questions only end with the process."""
+
+    def __init__(self, catalog: Catalog, faults: Faults) -> None:
+        """Do what *catalog* does."""
+        self._catalog = catalog
+        self._faults = faults
+
+    async def write(self, change: Callable[[Transaction], T]) -> T:
+        """The same."""
+
+        def faulty(transaction: Transaction) -> T:
+            return change(cast("Transaction", _FaultyTransaction(transaction, self._faults)))
+
+        return await self._faults.around("write", lambda: self._catalog.write(faulty))
+
+    def __getattr__(self, name: str) -> Any:
+        if self._faults.dead:
+            raise Crash(name)
+        return getattr(self._catalog, name)
+
+
+class _FaultyTransaction:
+    def __init__(self, transaction: Transaction, faults: Faults) -> None:
+        self._transaction = transaction
+        self._faults = faults
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._transaction, name)
+        if not callable(found):
+            return found
+
+        def call(*arguments: Any, **more: Any) -> Any:
+            self._faults.reach(f"before {name}")
+            result = found(*arguments, **more)
+            self._faults.reach(f"after {name}")
+            return result
+
+        return call
+
+
+@dataclass(frozen=True, slots=True)
+class Crashed:
+    """What is there after a crash: the world as the next process finds it."""
+
+    number: int
+    call: str
+    world: World
+
+    def __str__(self) -> str:
+        return f"crash at call {self.number}, {self.call}"
+
+
+async def every_crash(folder: Path, *, prepare: Act, act: Act) -> AsyncIterator[Crashed]:
+    """Let *act* crash at its first call of a port, its second, and so on until it gets through.
+
+    Each time the world is as *prepare* left it, and is opened again after the crash.
+    """
+    clock = StoppedClock()
+    async with _opened(folder, clock) as world:
+        await prepare(world)
+    prepared = _Snapshot.of(folder)
+    for number in count(1):
+        faults = Faults(at=number)
+        async with _opened(folder, clock) as world:
+            try:
+                await act(_faulty(world, faults))
+            except Crash:
+                pass
+            else:
+                return
+        async with _opened(folder, clock) as world:
+            yield Crashed(number, faults.calls[-1], world)
+        prepared.restore(folder)
+
+
+@asynccontextmanager
+async def _opened(folder: Path, clock: StoppedClock) -> AsyncIterator[World]:
+    blobs = FileBlobStore(folder / "blobs", threads=1)
+    try:
+        async with open_world(folder, clock=clock, blobs=blobs) as world:
+            yield world
+    finally:
+        blobs.close()
+
+
+def _faulty(world: World, faults: Faults) -> World:
+    registry = replace(
+        world.registry,
+        blobs=FaultyBlobStore(world.registry.blobs, faults),
+        catalog=cast("Catalog", FaultyCatalog(world.registry.catalog, faults)),
+    )
+    return replace(world, registry=registry)
+
+
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    """All files of a folder. Few have changed when it is restored, and the folders in it stay."""
+
+    files: dict[Path, bytes]
+
+    @classmethod
+    def of(cls, folder: Path) -> _Snapshot:
+        return cls({path: path.read_bytes() for path in folder.rglob("*") if path.is_file()})
+
+    def restore(self, folder: Path) -> None:
+        for path in [path for path in folder.rglob("*") if path.is_file()]:
+            if path not in self.files:
+                path.unlink()
+        for path, content in self.files.items():
+            path.write_bytes(content)
