@@ -29,6 +29,9 @@ class Epochs(Protocol):
         To be asked before the state is read from which something is computed that is to be cached.
         """
 
+    def recover(self) -> object:
+        """Make every slot even that a writer which died left odd; at the start, under the catalog's write lock."""
+
     def begin(self, slots: Iterable[int]) -> None:
         """Make *slots* odd, before a commit, under the catalog's write lock."""
 

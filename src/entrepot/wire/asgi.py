@@ -229,7 +229,7 @@ class Application:
             facts=exchange.facts,
         )
         reply = await route.handler(call)
-        if reply.cacheable and seen is not None:
+        if reply.cacheable and seen is not None and not self._pretends(scope, headers):
             exchange.ticket = self._ticket(exchange, seen)
         return reply
 
@@ -363,6 +363,10 @@ class Application:
             forwarded = (headers.get("x-forwarded-for") or "").split(",")[-1].strip()
             return forwarded[:64] or address
         return address
+
+    def _pretends(self, scope: Scope, headers: Headers) -> bool:
+        """Whether the client says what only a trusted proxy may: its answer is not for those who come through one."""
+        return headers.get("x-forwarded-proto") is not None and not self._is_trusted(scope)
 
     def _is_trusted(self, scope: Scope) -> bool:
         client = scope.get("client")

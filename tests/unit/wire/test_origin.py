@@ -26,3 +26,12 @@ async def test_our_own_pages_and_programs_may(world: World) -> None:
         programs = await client.post("/api/v1/namespaces", json={"name": "two"})
 
     assert (ours.status_code, programs.status_code) == (201, 201)
+
+
+async def test_a_client_that_poses_as_a_proxy_leaves_nothing_in_the_cache(world: World) -> None:
+    async with world.client(await world.token("administrator", None)) as client:
+        honest = await client.get("/api/v1/openapi.json")
+        posing = await client.get("/api/v1/openapi.json", headers={"x-forwarded-proto": "https"})
+
+    assert "entrepot.cache" in honest.extensions["messages"][0]
+    assert "entrepot.cache" not in posing.extensions["messages"][0]

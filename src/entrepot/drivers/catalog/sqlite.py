@@ -74,6 +74,7 @@ class SqliteCatalog:
             self._writer = _connect(path, synchronous="FULL" if durable else "OFF")
             with self._exclusively():
                 migrate(self._writer)
+                epochs.recover()
             self._reader = _connect(path, synchronous="OFF")
             self._reader.execute("PRAGMA query_only = ON")
         self._committer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
