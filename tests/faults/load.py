@@ -65,7 +65,7 @@ class Client:
     """Everything that anybody ever pushed, by digest."""
     neighbours: list[tuple[str, str]]
     """Blobs of others, as package and digest, that may be mounted."""
-    largest: int = 3_000_000
+    largest: int = 1_500_000
     tolerated: frozenset[int] = frozenset()
     """Answers above 499 that are no surprise."""
     ledger: Ledger = field(default_factory=Ledger)

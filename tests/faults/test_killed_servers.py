@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import threading
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from time import sleep
 
@@ -19,17 +21,19 @@ LONG = os.environ.get("ENTREPOT_TEST_LONG") == "1"
 CLIENTS = 6
 
 
-@dataclass(slots=True)
+@dataclass
 class Tally:
     """What a run of kills came to."""
 
     cycles: int = 0
     acknowledged: int = 0
+    """Promises that were made."""
     compared: int = 0
-    bytes: int = 0
-    lost_sessions: int = 0
-    resumed_sessions: int = 0
-    seeds: list[int] = field(default_factory=list)
+    """Things that were read again after a restart, byte for byte, all restarts together."""
+    resumed: int = 0
+    """Uploads that went on after a restart."""
+    begun_anew: int = 0
+    """Uploads whose last request was killed after their bytes were taken over and before it was answered."""
 
 
 def _clients(seed: int) -> list[Client]:
@@ -46,7 +50,7 @@ def _hold_to_its_word(server: Server, clients: list[Client], tally: Tally) -> No
         with Line(server.address, server.token) as line:
             waiting = client.session is not None
             tally.compared += client.verify(line)
-            tally.resumed_sessions += waiting and client.session is not None
+            tally.resumed += waiting and client.session is not None
     assert violations(server.data) == []
 
 
@@ -74,33 +78,51 @@ def _kill_under_load(server: Server, clients: list[Client], rng: random.Random) 
     assert [surprise for client in clients for surprise in client.surprises] == []
 
 
-def _run(home: Path, *, seed: int, cycles: int, workers: int, tally: Tally) -> None:
+def _run(home: Path, tally: Tally, *, seed: int, cycles: int, workers: int) -> None:
+    """Kill one server *cycles* times, and hold it to its word each time that it is back."""
     rng = random.Random(seed)
     clients = _clients(seed)
-    tally.seeds.append(seed)
     server = start(home, workers=workers)
-    make_namespace(server.data, "acme")
     try:
-        for _ in range(cycles):
-            _kill_under_load(server, clients, rng)
+        make_namespace(server.data, "acme")
+        for cycle in range(cycles):
+            try:
+                _kill_under_load(server, clients, rng)
+                server = start(home, workers=workers)
+                _hold_to_its_word(server, clients, tally)
+                assert server.complaints() == []
+            except BaseException as error:
+                error.add_note(f"seed {seed}, {workers} workers, cycle {cycle}")
+                raise
             tally.cycles += 1
-            server = start(home, workers=workers)
-            _hold_to_its_word(server, clients, tally)
-            assert server.complaints() == []
-    except BaseException:
-        print(f"seed {seed}, workers {workers}, cycle {tally.cycles}")  # noqa: T201 (for whoever repeats it)
-        raise
     finally:
         server.kill()
         tally.acknowledged += sum(client.ledger.acknowledged for client in clients)
-        tally.bytes += sum(map(len, clients[0].contents.values()))
-        tally.lost_sessions += sum(client.lost_sessions for client in clients)
+        tally.begun_anew += sum(client.lost_sessions for client in clients)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_killed_server_has_all_that_it_acknowledged(tmp_path: Path, workers: int) -> None:
     tally = Tally()
 
-    _run(tmp_path, seed=workers, cycles=7, workers=workers, tally=tally)
+    _run(tmp_path, tally, seed=workers, cycles=6, workers=workers)
 
     assert tally.acknowledged > 20
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not LONG, reason="minutes: ENTREPOT_TEST_LONG=1")
+def test_a_server_that_was_killed_three_hundred_times_has_all_that_it_acknowledged(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    tally = Tally()
+    seed = int(os.environ.get("ENTREPOT_TEST_SEED", "0")) or random.SystemRandom().randrange(1_000_000)
+
+    for generation in range(12):
+        home = tmp_path / str(generation)
+        _run(home, tally, seed=seed + generation, cycles=25, workers=1 + generation % 2)
+        shutil.rmtree(home)
+
+    for name, value in vars(tally).items():
+        record_property(name, value)
+    assert tally.cycles == 300
