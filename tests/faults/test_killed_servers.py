@@ -113,7 +113,7 @@ def test_a_killed_server_has_all_that_it_acknowledged(tmp_path: Path, workers: i
 @pytest.mark.long
 @pytest.mark.skipif(not LONG, reason="minutes: ENTREPOT_TEST_LONG=1")
 def test_a_server_that_was_killed_three_hundred_times_has_all_that_it_acknowledged(
-    tmp_path: Path, record_property: Callable[[str, object], None]
+    tmp_path: Path, record_testsuite_property: Callable[[str, object], None]
 ) -> None:
     tally = Tally()
     seed = int(os.environ.get("ENTREPOT_TEST_SEED", "0")) or random.SystemRandom().randrange(1_000_000)
@@ -124,5 +124,5 @@ def test_a_server_that_was_killed_three_hundred_times_has_all_that_it_acknowledg
         shutil.rmtree(home)
 
     for name, value in vars(tally).items():
-        record_property(name, value)
+        record_testsuite_property(f"kills: {name}", value)
     assert tally.cycles == 300
