@@ -51,6 +51,8 @@ def parse_chunk(headers: Headers, size: int | None) -> int | None:
     if match is None:
         raise InvalidContentRange(text[:80], expected="<first byte>-<last byte>")
     start, last = int(match[1]), int(match[2])
+    if last + 1 < start:
+        raise InvalidContentRange(text, expected="a range that does not end before it begins")
     if size is not None and last - start + 1 != size:
         raise InvalidContentRange(text, expected=f"a range of the {size} bytes that are sent")
     return start

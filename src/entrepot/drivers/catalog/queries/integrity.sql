@@ -68,8 +68,11 @@ SELECT 'position ' || w.position || ' of a ' || w.what || ' is not in the journa
 -- I5_entries_are_filed_where_they_say --
 SELECT 'entry ' || position || ' is filed under ' || coalesce(namespace, 'nothing') || ' ' || coalesce(package, '')
   FROM event
- WHERE json_extract(CAST(content AS TEXT), '$.namespace') IS NOT namespace
-    OR json_extract(CAST(content AS TEXT), '$.package') IS NOT package
+ WHERE CASE WHEN json_valid(CAST(content AS TEXT))
+            THEN json_extract(CAST(content AS TEXT), '$.namespace') IS NOT namespace
+              OR json_extract(CAST(content AS TEXT), '$.package') IS NOT package
+            ELSE 1
+       END
 
 -- I6_positions_have_no_gaps --
 SELECT 'the journal has ' || count(*) || ' entries, and its last position is ' || max(position)
