@@ -10,7 +10,7 @@ import pytest
 from tests.faults import disk
 from tests.faults.line import MANIFEST, Line, Reply, digest_of, manifest_of
 from tests.faults.load import Client
-from tests.faults.server import Server, make_namespace, running, violations
+from tests.faults.server import Server, make_namespace, running, start, violations
 
 MEBI = 1024 * 1024
 NO_ROOM = 507
@@ -115,3 +115,42 @@ def test_wherever_a_disk_fills_up_nothing_is_done_by_half(tmp_path: Path, mount:
                 assert client.surprises == []
             assert client.tolerated_answers > 50
             assert violations(server.data) == []
+
+
+def test_a_cancelled_upload_makes_room_on_a_full_disk(tmp_path: Path) -> None:
+    with (
+        disk.in_memory(tmp_path, size=24 * MEBI) as small,
+        running(tmp_path, data=small.root / "data") as server,
+        Line(server.address, server.token) as line,
+    ):
+        make_namespace(server.data, "acme")
+        session = line.must(202, "POST", "/v2/acme/api/blobs/uploads/").location
+        session = line.must(202, "PATCH", session, bytes(6 * MEBI)).location
+        small.fill()
+        _assert_says_so(_fill_catalog(line, "acme/api"))
+
+        while line.ask("DELETE", session).status != 204:
+            assert line.must(204, "GET", session).received == 0, "it was refused, and has not made room either"
+
+        line.push("acme/api", random.Random(5).randbytes(2 * MEBI))
+        assert violations(server.data) == []
+
+
+def test_a_log_on_the_full_disk_is_no_reason_to_fail_a_request(tmp_path: Path) -> None:
+    with disk.in_memory(tmp_path, size=24 * MEBI) as small:
+        server = start(tmp_path, data=small.root / "data", log=small.root / "server.log")
+        try:
+            make_namespace(server.data, "acme")
+            with Line(server.address, server.token) as line:
+                content = random.Random(6).randbytes(2 * MEBI)
+                line.push("acme/api", content)
+                small.fill()
+
+                _assert_says_so(_fill_catalog(line, "acme/api"))
+
+                for _ in range(50):
+                    line.must(200, "HEAD", f"/v2/acme/api/blobs/{digest_of(content)}")
+                assert line.must(200, "GET", f"/v2/acme/api/blobs/{digest_of(content)}").body == content
+                assert server.terminate() == 0
+        finally:
+            server.kill()

@@ -137,8 +137,9 @@ async def add_blob(
 
 async def cancel_upload(registry: Registry, upload: Upload) -> None:
     """Throw away what came of an upload."""
-    await registry.catalog.write(lambda transaction: transaction.end_upload(upload))
+    # The bytes first: on a full disk they are the room that the row needs, and without them nothing was promised.
     await registry.blobs.discard(upload.id)
+    await registry.catalog.write(lambda transaction: transaction.end_upload(upload))
 
 
 @dataclass(frozen=True, slots=True)
