@@ -158,6 +158,9 @@ class Recorder:
     def observe(self, *slots: int) -> tuple[tuple[int, int], ...] | None:
         return ()
 
+    def recover(self) -> None:
+        self._log.append("recover")
+
     def begin(self, slots: Iterable[int]) -> None:
         self._log.append(f"begin {sorted(slots)}")
         self.begun.set()
