@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import json
 import os
 import random
 import re
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from entrepot.wire.server import Epochs
-from tests.faults.line import Cut, Line, Reply, digest_of, manifest_of
+from tests.faults.line import MANIFEST, Cut, Line, Reply, digest_of, manifest_of
 from tests.faults.patience import eventually
 from tests.faults.server import Server, make_namespace, running, start, violations
 
@@ -315,3 +317,35 @@ def test_caches_work_again_after_a_writer_was_killed(tmp_path: Path) -> None:
 
         text = line.must(200, "GET", "/metrics").body.decode()
         assert re.search(r'entrepot_front_cache_hits_total\{format="oci"\} [1-9]', text), "nothing comes from the cache"
+
+
+def test_while_somebody_else_holds_the_catalog_writes_wait_and_reads_go_on(tmp_path: Path) -> None:
+    with running(tmp_path, workers=2) as server:
+        make_namespace(server.data, "acme")
+        with Line(server.address, server.token) as line:
+            manifest = _push(line, "acme/api", "latest")
+        written: list[Reply] = []
+
+        def write(number: int) -> None:
+            with Line(server.address, server.token) as mine:
+                written.append(
+                    mine.ask("PUT", f"/v2/acme/api/manifests/tag-{number}", manifest, {"Content-Type": MANIFEST})
+                )
+
+        threads = [threading.Thread(target=write, args=(number,)) for number in range(20)]
+        with (server.data / "catalog.lock").open("rb") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            for thread in threads:
+                thread.start()
+
+            for _ in range(20):
+                with Line(server.address, server.token) as line:
+                    assert line.must(200, "GET", "/v2/acme/api/manifests/latest").body == manifest
+                    assert line.must(200, "GET", "/v2/acme/api/tags/list").json["tags"] == ["latest"]
+                    line.must(200, "GET", "/readyz")
+
+            assert written == []
+        for thread in threads:
+            thread.join()
+        assert [reply.status for reply in written] == [201] * 20
+        assert violations(server.data) == []
