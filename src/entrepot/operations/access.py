@@ -45,7 +45,10 @@ async def require(registry: Registry, caller: Caller, action: Action, package: P
         return
     namespace = await registry.catalog.find_namespace(package.namespace)
     public = namespace is not None and namespace.public
-    raise refusal(caller, action, view, package, known=may_read(caller, view, package, public=public))
+    # What an access token is narrowed to hides nothing from its holder.
+    rights = caller.rights if caller.unscoped is None else caller.unscoped
+    known = public or rights.allows(Action.READ, view, package.name)
+    raise refusal(caller, action, view, package, known=known)
 
 
 async def require_read(registry: Registry, caller: Caller, view: View, package: PackageId) -> None:

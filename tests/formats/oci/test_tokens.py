@@ -197,6 +197,15 @@ async def test_a_token_gives_no_more_than_its_holder_has(registry: Registry) -> 
     assert (await client.get("/v2/other/x/tags/list")).refusal == (404, "NAME_UNKNOWN")
 
 
+async def test_a_token_for_another_package_is_no_reason_to_hide_one(registry: Registry) -> None:
+    """403 for what its holder can never do to a package that they may read; 404 only where they may know nothing."""
+    client = registry.bearer(await registry.access_token("reader", PUSH))
+
+    assert (await client.post("/v2/acme/other/blobs/uploads/")).refusal == (403, "DENIED")
+    assert (await client.post("/v2/other/x/blobs/uploads/")).refusal == (404, "NAME_UNKNOWN")
+    assert (await client.post("/v2/nobody/x/blobs/uploads/")).refusal == (404, "NAME_UNKNOWN")
+
+
 @pytest.mark.parametrize(
     "scope",
     [
