@@ -10,7 +10,6 @@ import json
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copyfile
@@ -338,22 +337,23 @@ class Template:
     """
 
     folder: Path
-    clock: StoppedClock
     tokens: Mapping[str, str]
 
     def open(self, folder: Path, **options: Any) -> AbstractAsyncContextManager[World]:
         copyfile(self.folder / "catalog.sqlite", folder / "catalog.sqlite")
-        return open_world(folder, clock=deepcopy(self.clock), **options)
+        return open_world(folder, **options)
 
 
 async def prepare(folder: Path) -> Template:
     clock = StoppedClock()
+    for _ in range(1_000):
+        clock.new_id()  # Left to the worlds, whose clocks begin anew.
     async with open_world(folder, clock=clock) as world:
         for name in ("acme", "other", "library"):
             await world.namespace(name)
         await world.namespace("open", public=True)
         tokens = {name: await world.token(role, view, name=name) for name, (role, view) in _WHO.items()}
-    return Template(folder, clock, tokens)
+    return Template(folder, tokens)
 
 
 @dataclass(frozen=True)
@@ -405,7 +405,12 @@ class Registry:
                 where, name = package(place), parse_reference(version)
                 await mark(self.world.registry, ADMINISTRATOR, where, name, reason=reason)
 
-    async def cut(self, location: str, sent: bytes, who: str = "maintainer") -> None:
+    async def send(self, method: str, target: str, body: AsyncIterator[bytes]) -> Answer:
+        """Send a request whose body comes when the test lets it."""
+        http = self.world.client(self.tokens["maintainer"])
+        return answered(await http.request(method, target, content=body))
+
+    async def cut(self, location: str, sent: bytes) -> None:
         """Send a chunk whose end never comes, as when the client's line is cut."""
 
         async def body() -> AsyncIterator[bytes]:
@@ -413,7 +418,7 @@ class Registry:
             raise Cut
 
         with pytest.raises(httpx.RemoteProtocolError):
-            await self.world.client(self.tokens[who]).patch(location, content=body())
+            await self.send("PATCH", location, body())
 
 
 @asynccontextmanager

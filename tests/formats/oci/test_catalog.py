@@ -49,19 +49,19 @@ async def test_an_empty_registry_has_an_empty_catalog(client: Client) -> None:
     assert await client.get(URL) == listed()
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 5, 6, 7, 1000, 10**18])
-async def test_a_page_of_the_catalog_leads_to_the_next(administrator: Client, n: int) -> None:
+async def test_a_page_of_the_catalog_leads_to_the_next(administrator: Client) -> None:
     """ "Pagination": ``n`` names, and a Link with rel="next" while there are more."""
-    seen: list[str] = []
-    url: str | None = f"{URL}?n={n}"
-    while url is not None:
-        answer = await administrator.get(url)
-        page = NAMES[len(seen) : len(seen) + n]
-        seen += page
-        following = f"{URL}?n={n}&last={page[-1].replace('/', '%2F')}" if len(seen) < len(NAMES) else None
-        assert answer == listed(*page, link=following)
-        url = following
-    assert seen == NAMES
+    for n in (1, 2, 3, 5, 6, 7, 1000, 10**18):
+        seen: list[str] = []
+        url: str | None = f"{URL}?n={n}"
+        while url is not None:
+            answer = await administrator.get(url)
+            page = NAMES[len(seen) : len(seen) + n]
+            seen += page
+            following = f"{URL}?n={n}&last={page[-1].replace('/', '%2F')}" if len(seen) < len(NAMES) else None
+            assert answer == listed(*page, link=following)
+            url = following
+        assert seen == NAMES
 
 
 async def test_no_names_are_no_list_that_goes_on(administrator: Client) -> None:
@@ -69,13 +69,12 @@ async def test_no_names_are_no_list_that_goes_on(administrator: Client) -> None:
     assert await administrator.get(f"{URL}?n=0") == listed()
 
 
-@pytest.mark.parametrize(
-    ("last", "behind"),
-    [("acme/team/a", 2), ("acme/nothing", 1), ("library/zzz", 4), ("zzz/zzz", 6), ("", 0), ("alpine", 4), ("a/a", 0)],
-)
-async def test_the_catalog_begins_behind_the_last(administrator: Client, last: str, behind: int) -> None:
+async def test_the_catalog_begins_behind_the_last(administrator: Client) -> None:
     """ "Pagination": also behind a name that no package has."""
-    assert await administrator.get(f"{URL}?last={last}") == listed(*NAMES[behind:])
+    behind = {"acme/team/a": 2, "acme/nothing": 1, "library/zzz": 4, "zzz/zzz": 6, "": 0, "alpine": 4, "a/a": 0}
+
+    for last, first in behind.items():
+        assert await administrator.get(f"{URL}?last={last}") == listed(*NAMES[first:]), last
 
 
 async def test_a_page_is_full_whatever_lies_between(registry: Registry, administrator: Client) -> None:

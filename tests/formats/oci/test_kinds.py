@@ -269,9 +269,10 @@ async def delete(client: Client, release: Release) -> None:
         assert await client.delete(f"{URL}manifests/{each.digest}") == deleted()
         assert (await client.get(f"{URL}manifests/{each.digest}")).refusal == (404, "MANIFEST_UNKNOWN")
         left.remove(each)
-        await list_referrers(client, Release(tuple(left), {}))
-    for subject in release.subjects:
-        assert await client.get(f"{URL}referrers/{subject}") == referrers_answer()
+        if "subject" in each.json:
+            subject = each.json["subject"]["digest"]
+            listed = [other.listed() for other in Release(tuple(left), {}).referrers_of(subject)]
+            assert await client.get(f"{URL}referrers/{subject}") == referrers_answer(*listed)
     for digest in release.blobs:
         assert await client.delete(f"{URL}blobs/{digest}") == deleted(**{"docker-content-digest": digest})
         assert (await client.get(f"{URL}blobs/{digest}")).refusal == (404, "BLOB_UNKNOWN")
@@ -280,11 +281,11 @@ async def delete(client: Client, release: Release) -> None:
 @pytest.mark.parametrize("release", KINDS.values(), ids=KINDS.keys())
 async def test_a_release_lives_and_lives_again(registry: Registry, client: Client, release: Release) -> None:
     """Everything that was deleted can be pushed again, as the next build does."""
-    for _ in range(2):
-        await push(client, release)
-        await pull(client, release)
-        await list_referrers(client, release)
-        await delete(client, release)
+    await push(client, release)
+    await pull(client, release)
+    await list_referrers(client, release)
+    await delete(client, release)
+    await push(client, release)
 
     assert await check(registry.world.registry, read_bytes=True) == []
 

@@ -121,39 +121,39 @@ async def storing(
     blobs.close()
 
 
-@pytest.mark.parametrize(
-    ("asked", "start", "stop"),
-    [
-        ("bytes=500-1499", 500, 1500),
-        ("bytes=500-", 500, 2048),
-        ("bytes=-500", 1548, 2048),
-        ("bytes=2000-5000", 2000, 2048),
-        ("bytes=0-0", 0, 1),
-        ("bytes=2047-2047", 2047, 2048),
-        ("bytes=0-", 0, 2048),
-        ("bytes=-5000", 0, 2048),
-        ("bytes= 0-9 ", 0, 10),
-        ("bytes=0-9999999999999999999", 0, 2048),
-    ],
-)
-async def test_a_part_of_a_blob_is_pulled(storing: Client, algorithm: str, asked: str, start: int, stop: int) -> None:
+RANGES = {
+    "bytes=500-1499": slice(500, 1500),
+    "bytes=500-": slice(500, 2048),
+    "bytes=-500": slice(1548, 2048),
+    "bytes=2000-5000": slice(2000, 2048),
+    "bytes=0-0": slice(0, 1),
+    "bytes=2047-2047": slice(2047, 2048),
+    "bytes=0-": slice(0, 2048),
+    "bytes=-5000": slice(0, 2048),
+    "bytes= 0-9 ": slice(0, 10),
+    "bytes=0-9999999999999999999": slice(0, 2048),
+}
+
+
+async def test_a_part_of_a_blob_is_pulled(storing: Client, algorithm: str) -> None:
     """OCI distribution, "Pulling blobs", and RFC 9110, 14.2 and 15.3.7: 206; an end behind the end is the end."""
     digest = await storing.push_blob(CONTENT, algorithm=algorithm)
 
-    answer = await storing.get(f"/v2/acme/api/blobs/{digest}", {"Range": asked})
+    for asked, part in RANGES.items():
+        answer = await storing.get(f"/v2/acme/api/blobs/{digest}", {"Range": asked})
 
-    assert answer == blob_answer(CONTENT, digest, part=slice(start, stop))
+        assert answer == blob_answer(CONTENT, digest, part=part), asked
 
 
-@pytest.mark.parametrize("asked", ["bytes=500-0", "bytes=5000-10000", "bytes=2048-", "bytes=-0"])
-async def test_a_part_that_is_not_there_is_refused(client: Client, asked: str) -> None:
+async def test_a_part_that_is_not_there_is_refused(client: Client) -> None:
     """RFC 9110, 14.2 and 15.5.17: 416, and how long the whole is; also when the range is the wrong way round."""
     digest = await client.push_blob(CONTENT)
 
-    answer = await client.get(f"/v2/acme/api/blobs/{digest}", {"Range": asked})
+    for asked in ("bytes=500-0", "bytes=5000-10000", "bytes=2048-", "bytes=-0"):
+        answer = await client.get(f"/v2/acme/api/blobs/{digest}", {"Range": asked})
 
-    assert answer.refusal == (416, "BLOB_UPLOAD_INVALID")
-    assert answer.headers["content-range"] == "bytes */2048"
+        assert answer.refusal == (416, "BLOB_UPLOAD_INVALID"), asked
+        assert answer.headers["content-range"] == "bytes */2048"
 
 
 @pytest.mark.parametrize("asked", ["bytes=0-", "bytes=-5"])
@@ -167,16 +167,14 @@ async def test_an_empty_blob_has_no_parts(client: Client, asked: str) -> None:
     assert answer.headers["content-range"] == "bytes */0"
 
 
-@pytest.mark.parametrize(
-    "asked", ["bytes=0-1,5-6", "bytes=-", "bytes=", "items=0-1", "0-1", "bytes=a-b", "bytes=1", "bytes 0-1"]
-)
-async def test_what_is_no_range_or_several_means_the_whole(client: Client, asked: str) -> None:
+async def test_what_is_no_range_or_several_means_the_whole(client: Client) -> None:
     """RFC 9110, 14.2: a server may ignore Range, and ignores units that it does not know."""
     digest = await client.push_blob(CONTENT)
 
-    answer = await client.get(f"/v2/acme/api/blobs/{digest}", {"Range": asked})
+    for asked in ("bytes=0-1,5-6", "bytes=-", "bytes=", "items=0-1", "0-1", "bytes=a-b", "bytes=1", "bytes 0-1"):
+        answer = await client.get(f"/v2/acme/api/blobs/{digest}", {"Range": asked})
 
-    assert answer == blob_answer(CONTENT, digest)
+        assert answer == blob_answer(CONTENT, digest), asked
 
 
 async def test_head_is_never_about_a_part(storing: Client) -> None:
@@ -215,26 +213,24 @@ async def test_if_range_alone_changes_nothing(client: Client) -> None:
 # --- what the client has already: RFC 9110, 13 ---
 
 
-@pytest.mark.parametrize(
-    "condition", ['"{}"', 'W/"{}"', '"other", "{}"', '"other",W/"{}" , "third"', "*", ' "{}" '], ids=str
-)
-async def test_who_has_the_blob_is_not_sent_it_again(client: Client, algorithm: str, condition: str) -> None:
+async def test_who_has_the_blob_is_not_sent_it_again(client: Client, algorithm: str) -> None:
     """RFC 9110, 13.1.2: If-None-Match takes one tag or a list, weak ones too, or anything at all."""
     digest = await client.push_blob(CONTENT, algorithm=algorithm)
 
-    answer = await client.get(f"/v2/acme/api/blobs/{digest}", {"If-None-Match": condition.format(digest)})
+    for condition in ('"{}"', 'W/"{}"', '"other", "{}"', '"other",W/"{}" , "third"', "*", ' "{}" '):
+        answer = await client.get(f"/v2/acme/api/blobs/{digest}", {"If-None-Match": condition.format(digest)})
 
-    assert answer == unchanged(blob_answer(CONTENT, digest))
+        assert answer == unchanged(blob_answer(CONTENT, digest)), condition
 
 
-@pytest.mark.parametrize("condition", ['"other"', 'W/"other", "third"', "{}", ""])
-async def test_who_has_something_else_is_sent_the_blob(client: Client, condition: str) -> None:
+async def test_who_has_something_else_is_sent_the_blob(client: Client) -> None:
     """RFC 9110, 13.1.2: none of the tags is the blob's; what is not quoted is no tag."""
     digest = await client.push_blob(CONTENT)
 
-    answer = await client.get(f"/v2/acme/api/blobs/{digest}", {"If-None-Match": condition.format(digest)})
+    for condition in ('"other"', 'W/"other", "third"', "{}", ""):
+        answer = await client.get(f"/v2/acme/api/blobs/{digest}", {"If-None-Match": condition.format(digest)})
 
-    assert answer == blob_answer(CONTENT, digest)
+        assert answer == blob_answer(CONTENT, digest), condition
 
 
 async def test_a_condition_comes_before_a_range(client: Client) -> None:

@@ -121,16 +121,16 @@ async def test_a_manifest_is_in_the_packages_that_it_was_pushed_to(client: Clien
 # --- what the client has already ---
 
 
-@pytest.mark.parametrize("condition", ['"{}"', 'W/"{}"', '"other", "{}"', '"other",W/"{}" , "third"', "*"])
-async def test_who_has_the_manifest_is_not_sent_it_again(client: Client, algorithm: str, condition: str) -> None:
+async def test_who_has_the_manifest_is_not_sent_it_again(client: Client, algorithm: str) -> None:
     """RFC 9110, 13.1.2: If-None-Match takes one tag or a list, weak ones too, or anything at all."""
     pushed = await client.push(image(b"layer", algorithm=algorithm))
     await client.put_manifest(pushed, tags=["latest"])
 
-    for reference in ("latest", pushed.digest):
-        answer = await client.get(URL + reference, {"If-None-Match": condition.format(pushed.digest)})
+    for condition in ('"{}"', 'W/"{}"', '"other", "{}"', '"other",W/"{}" , "third"', "*"):
+        for reference in ("latest", pushed.digest):
+            answer = await client.get(URL + reference, {"If-None-Match": condition.format(pushed.digest)})
 
-        assert answer == unchanged(manifest_answer(pushed))
+            assert answer == unchanged(manifest_answer(pushed)), condition
 
 
 async def test_conditions_on_several_lines_are_one_list(client: Client) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
@@ -93,19 +94,18 @@ async def streamed(client: Client, content: bytes, digest: str) -> Answer:
 
 
 WAYS = (post, post_streamed, post_put, post_put_streamed, chunked, chunked_announced, chunked_put, streamed)
-SIZES = {"empty": b"", "two bytes": b"{}", "512": some_bytes(512), "one chunk": some_bytes(1024), "3": some_bytes(3067)}
 
 
-@pytest.mark.parametrize("content", SIZES.values(), ids=SIZES.keys())
 @pytest.mark.parametrize("push", WAYS, ids=lambda way: way.__name__)
-async def test_a_blob_is_pushed(client: Client, algorithm: str, push: Push, content: bytes) -> None:
+async def test_a_blob_is_pushed(client: Client, algorithm: str, push: Push) -> None:
     """OCI distribution, "Pushing blobs": 201, a location that it is pulled from, its digest by the same algorithm."""
-    digest = digest_of(content, algorithm)
+    for content in (b"", b"{}", some_bytes(512), some_bytes(1024), some_bytes(3067)):
+        digest = digest_of(content, algorithm)
 
-    answer = await push(client, content, digest)
+        answer = await push(client, content, digest)
 
-    assert answer == blob_created(digest)
-    assert await client.get(answer.location) == blob_answer(content, digest)
+        assert answer == blob_created(digest), len(content)
+        assert await client.get(answer.location) == blob_answer(content, digest)
 
 
 @pytest.mark.parametrize("push", WAYS, ids=lambda way: way.__name__)
@@ -118,7 +118,7 @@ async def test_a_blob_is_pushed_again(client: Client, push: Push) -> None:
     assert await client.get(URL + digest) == blob_answer(content, digest)
 
 
-@pytest.mark.parametrize("size", [2, 512, 3067])
+@pytest.mark.parametrize("size", [2, 3067])
 @pytest.mark.parametrize("push", WAYS, ids=lambda way: way.__name__)
 async def test_a_blob_that_is_not_what_it_is_called_is_refused(
     client: Client, algorithm: str, push: Push, size: int
@@ -133,15 +133,14 @@ async def test_a_blob_that_is_not_what_it_is_called_is_refused(
     assert (await client.get(URL + digest_of(some_bytes(size), algorithm))).status == 404
 
 
-@pytest.mark.parametrize(
-    "digest", ["sha256:baddigest", f"md5:{'0' * 32}", "", f"sha256:{'0' * 128}", f"sha512:{'0' * 64}", "sha256"]
-)
 @pytest.mark.parametrize("push", [post, post_put, chunked, streamed], ids=lambda way: way.__name__)
-async def test_what_is_no_digest_is_refused(client: Client, push: Push, digest: str) -> None:
+async def test_what_is_no_digest_is_refused(client: Client, push: Push) -> None:
     """OCI distribution, "Pushing blobs": 400 for a digest that is invalid or whose algorithm is not supported."""
-    answer = await push(client, b"content", digest)
+    zeros = "0" * 32
+    for digest in ("sha256:bad", f"md5:{zeros}", "", f"sha256:{zeros * 4}", f"sha512:{zeros * 2}", "sha256"):
+        answer = await push(client, b"content", digest)
 
-    assert answer.refusal == (400, "DIGEST_INVALID")
+        assert answer.refusal == (400, "DIGEST_INVALID"), digest
 
 
 @pytest.mark.parametrize("algorithm", ["md5", "sha384", "sha-256", "SHA256", "sha256:0"])
@@ -315,6 +314,26 @@ async def test_a_mended_upload_of_the_right_bytes_closes(client: Client) -> None
     assert await client.put(with_digest(location, digest_of(CONTENT))) == blob_created(digest_of(CONTENT))
 
 
+async def test_one_request_at_a_time_writes_to_an_upload(registry: Registry, client: Client) -> None:
+    """RFC 9110, 15.5.10: 409 while another one does; what that one sends is not mixed with anything."""
+    location = await client.begin()
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield FIRST[1]
+        begun.set()
+        await go_on.wait()
+        yield SECOND[1]
+
+    writing = asyncio.create_task(registry.send("PATCH", location, slow()))
+    await begun.wait()
+    assert (await client.patch(location, LAST[1])).refusal == (409, "BLOB_UPLOAD_INVALID")
+    go_on.set()
+
+    assert is_session(await writing, held=2048)
+    assert await client.put(with_digest(location, digest_of(CONTENT)), LAST[1]) == blob_created(digest_of(CONTENT))
+
+
 # --- what is no upload of the caller's ---
 
 
@@ -333,13 +352,13 @@ async def test_a_closed_upload_is_unknown(client: Client) -> None:
         assert answer.refusal == (404, "BLOB_UPLOAD_UNKNOWN")
 
 
-@pytest.mark.parametrize("method", ["GET", "PATCH", "PUT", "DELETE"])
-@pytest.mark.parametrize("session", ["x", "00000000-0000-4000-8000-000000000000", "%2e%2e"])
-async def test_what_was_never_an_upload_is_unknown(client: Client, method: str, session: str) -> None:
+@pytest.mark.parametrize("session", ["x", "00000000-0000-4000-8000-000000000000", "%2e%2e", "0.0.sha256.0", "..."])
+async def test_what_was_never_an_upload_is_unknown(client: Client, session: str) -> None:
     """OCI distribution, end-5, end-6, end-13, end-14: 404."""
-    answer = await client.ask(method, f"{URL}uploads/{session}?digest={digest_of(b'')}")
+    for method in ("GET", "PATCH", "PUT", "DELETE"):
+        answer = await client.ask(method, f"{URL}uploads/{session}?digest={digest_of(b'')}")
 
-    assert answer.refusal == (404, "BLOB_UPLOAD_UNKNOWN")
+        assert answer.refusal == (404, "BLOB_UPLOAD_UNKNOWN"), method
 
 
 async def test_an_upload_belongs_to_its_package_and_to_who_began_it(registry: Registry) -> None:

@@ -301,58 +301,53 @@ async def test_a_type_that_differs_or_is_no_manifests_is_refused(
 LINK = descriptor(b"layer", LAYER)
 
 
-@pytest.mark.parametrize(
-    ("media_type", "fields"),
-    [
-        (MANIFEST, {"config": None}),
-        (MANIFEST, {"schemaVersion": 1}),
-        (MANIFEST, {"schemaVersion": "2"}),
-        (MANIFEST, {"schemaVersion": None}),
-        (MANIFEST, {"layers": {}}),
-        (MANIFEST, {"layers": [1]}),
-        (MANIFEST, {"manifests": []}),
-        (MANIFEST, {"config": {"mediaType": CONFIG, "digest": "sha256:bad", "size": 1}}),
-        (MANIFEST, {"layers": [{**LINK, "digest": ""}]}),
-        (MANIFEST, {"layers": [{**LINK, "size": -1}]}),
-        (MANIFEST, {"layers": [{**LINK, "size": 1.5}]}),
-        (MANIFEST, {"layers": [{**LINK, "size": 2**63}]}),
-        (MANIFEST, {"layers": [{"mediaType": LAYER, "size": 1}]}),
-        (MANIFEST, {"annotations": {"a": 1}}),
-        (MANIFEST, {"annotations": []}),
-        (MANIFEST, {"artifactType": 1}),
-        (MANIFEST, {"artifactType": "a" * 257}),
-        (MANIFEST, {"subject": {"mediaType": MANIFEST, "digest": "sha256:bad", "size": 1}}),
-        (MANIFEST, {"subject": "sha256:bad"}),
-        (INDEX, {"layers": []}),
-        (INDEX, {"config": LINK}),
-        (INDEX, {"manifests": [{**LINK, "digest": "latest"}]}),
-        (INDEX, {"manifests": "none"}),
-    ],
-    ids=str,
-)
-async def test_a_document_of_the_wrong_shape_is_refused(
-    client: Client, media_type: str, fields: dict[str, Any]
-) -> None:
+MISSHAPEN: list[tuple[str, dict[str, Any]]] = [
+    (MANIFEST, {"config": None}),
+    (MANIFEST, {"schemaVersion": 1}),
+    (MANIFEST, {"schemaVersion": "2"}),
+    (MANIFEST, {"schemaVersion": None}),
+    (MANIFEST, {"layers": {}}),
+    (MANIFEST, {"layers": [1]}),
+    (MANIFEST, {"manifests": []}),
+    (MANIFEST, {"config": {"mediaType": CONFIG, "digest": "sha256:bad", "size": 1}}),
+    (MANIFEST, {"layers": [{**LINK, "digest": ""}]}),
+    (MANIFEST, {"layers": [{**LINK, "size": -1}]}),
+    (MANIFEST, {"layers": [{**LINK, "size": 1.5}]}),
+    (MANIFEST, {"layers": [{**LINK, "size": 2**63}]}),
+    (MANIFEST, {"layers": [{"mediaType": LAYER, "size": 1}]}),
+    (MANIFEST, {"annotations": {"a": 1}}),
+    (MANIFEST, {"annotations": []}),
+    (MANIFEST, {"artifactType": 1}),
+    (MANIFEST, {"artifactType": "a" * 257}),
+    (MANIFEST, {"subject": {"mediaType": MANIFEST, "digest": "sha256:bad", "size": 1}}),
+    (MANIFEST, {"subject": "sha256:bad"}),
+    (INDEX, {"layers": []}),
+    (INDEX, {"config": LINK}),
+    (INDEX, {"manifests": [{**LINK, "digest": "latest"}]}),
+    (INDEX, {"manifests": "none"}),
+]
+
+
+async def test_a_document_of_the_wrong_shape_is_refused(client: Client) -> None:
     """OCI distribution, "Error Codes": MANIFEST_INVALID."""
-    made = image(b"layer") if media_type == MANIFEST else index()
     await client.push_parts(image(b"layer"))
-    merged = {name: value for name, value in {**made.json, **fields}.items() if value is not None}
 
-    answer = await client.put_manifest(document(merged, media_type), "latest")
+    for media_type, fields in MISSHAPEN:
+        made = image(b"layer") if media_type == MANIFEST else index()
+        merged = {name: value for name, value in {**made.json, **fields}.items() if value is not None}
+        answer = await client.put_manifest(document(merged, media_type), "latest")
 
-    assert answer.refusal == (400, "MANIFEST_INVALID")
+        assert answer.refusal == (400, "MANIFEST_INVALID"), fields
     assert await client.tags() == []
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"{}", b"[]", b"null", b"blablabla", b'{"schemaVersion":2', b"\xff\xfe", b"[" * 100_000]
-)
 @pytest.mark.parametrize("headers", [{"content-type": MANIFEST}, {}], ids=["typed", "untyped"])
-async def test_what_is_no_document_is_refused(client: Client, content: bytes, headers: dict[str, str]) -> None:
+async def test_what_is_no_document_is_refused(client: Client, headers: dict[str, str]) -> None:
     """OCI distribution, "Error Codes": MANIFEST_INVALID."""
-    answer = await client.put(f"{URL}latest", content, headers)
+    for content in (b"", b"{}", b"[]", b"null", b"blablabla", b'{"schemaVersion":2', b"\xff\xfe", b"[" * 100_000):
+        answer = await client.put(f"{URL}latest", content, headers)
 
-    assert answer.refusal == (400, "MANIFEST_INVALID")
+        assert answer.refusal == (400, "MANIFEST_INVALID"), content[:20]
 
 
 # --- how large it is ---

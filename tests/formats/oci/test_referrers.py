@@ -103,8 +103,7 @@ async def test_an_index_with_a_type_has_it(client: Client) -> None:
     assert [each["artifactType"] for each in await client.referrers(subject.digest)] == [SBOM]
 
 
-@pytest.mark.parametrize("kind", [SBOM, SIGNATURE, CONFIG, "application/vnd.nobody.has", "a b&c=d/é+"])
-async def test_referrers_are_filtered_by_their_type(client: Client, kind: str) -> None:
+async def test_referrers_are_filtered_by_their_type(client: Client) -> None:
     """OCI-Filters-Applied: artifactType; those of that type alone, which for some is their config's."""
     subject = await client.push(image(b"layer"))
     pushed = [
@@ -118,11 +117,12 @@ async def test_referrers_are_filtered_by_their_type(client: Client, kind: str) -
             index(subject=subject, artifactType=SIGNATURE),
         )
     ]
-    matching = [each.listed() for each in pushed if each.listed().get("artifactType") == kind]
 
-    answer = await client.get(f"{URL}{subject.digest}?artifactType={quote(kind, safe='')}")
+    for kind in (SBOM, SIGNATURE, CONFIG, "application/vnd.nobody.has", "a b&c=d/é+"):
+        matching = [each.listed() for each in pushed if each.listed().get("artifactType") == kind]
+        answer = await client.get(f"{URL}{subject.digest}?artifactType={quote(kind, safe='')}")
 
-    assert answer == referrers_answer(*matching, artifact_type=kind)
+        assert answer == referrers_answer(*matching, artifact_type=kind), kind
 
 
 async def test_an_empty_filter_is_none(client: Client) -> None:
@@ -133,27 +133,27 @@ async def test_an_empty_filter_is_none(client: Client) -> None:
     assert await client.get(f"{URL}{subject.digest}?artifactType=") == referrers_answer(pushed.listed())
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 6, 7, 8])
 @pytest.mark.parametrize("filtered", [False, True], ids=["all", "filtered"])
-async def test_a_page_of_referrers_leads_to_the_next(client: Client, n: int, filtered: bool) -> None:
+async def test_a_page_of_referrers_leads_to_the_next(client: Client, filtered: bool) -> None:
     """A Link MUST be included when the list is not whole; the filter goes on with it."""
     subject = await client.push(image(b"layer"))
-    same = [await client.push(artifact(SBOM, bytes([number]), subject=subject)) for number in range(7)]
+    same = [await client.push(artifact(SBOM, bytes([number]), subject=subject)) for number in range(5)]
     others = [await client.push(artifact(SIGNATURE, bytes([number]), subject=subject)) for number in range(2)]
     expected = by_digest(*same) if filtered else by_digest(*same, *others)
     more = f"&artifactType={quote(SBOM, safe='')}" if filtered else ""
 
-    seen: list[Document] = []
-    url: str | None = f"{URL}{subject.digest}?n={n}{more}"
-    while url is not None:
-        answer = await client.get(url)
-        page = expected[len(seen) : len(seen) + n]
-        seen += page
-        following = link(subject.digest, n, page[-1], more) if len(seen) < len(expected) else None
-        listed = [each.listed() for each in page]
-        assert answer == referrers_answer(*listed, artifact_type=SBOM if filtered else None, link=following)
-        url = following[1 : following.index(">")] if following else None
-    assert seen == expected
+    for n in (1, 2, 4, 5, 6, 7, 8):
+        seen: list[Document] = []
+        url: str | None = f"{URL}{subject.digest}?n={n}{more}"
+        while url is not None:
+            answer = await client.get(url)
+            page = expected[len(seen) : len(seen) + n]
+            seen += page
+            following = link(subject.digest, n, page[-1], more) if len(seen) < len(expected) else None
+            listed = [each.listed() for each in page]
+            assert answer == referrers_answer(*listed, artifact_type=SBOM if filtered else None, link=following)
+            url = following[1 : following.index(">")] if following else None
+        assert seen == expected
 
 
 async def test_referrers_are_those_of_the_package(client: Client) -> None:
@@ -301,8 +301,7 @@ async def test_a_fallback_tag_moves_as_referrers_come_and_go(registry: Registry)
         assert await client.get(URL + subject.digest) == referrers_answer(*(each.listed() for each in pushed[:count]))
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 6])
-async def test_pages_have_what_both_sources_have(client: Client, n: int) -> None:
+async def test_pages_have_what_both_sources_have(client: Client) -> None:
     """One list in one order, each entry once, wherever it comes from."""
     subject = await client.push(image(b"layer"))
     old = [await client.push(artifact(SBOM, bytes([number]))) for number in range(3)]
@@ -311,14 +310,15 @@ async def test_pages_have_what_both_sources_have(client: Client, n: int) -> None
     await client.put_manifest(written, fallback_tag(subject.digest))
     expected = [each.listed() for each in by_digest(*old, *new)]
 
-    seen = []
-    url: str | None = f"{URL}{subject.digest}?n={n}"
-    while url is not None:
-        answer = await client.get(url)
-        seen += answer.json["manifests"]
-        following = answer.headers.get("link")
-        url = following[1 : following.index(">")] if following else None
-    assert seen == expected
+    for n in range(1, 8):
+        seen = []
+        url: str | None = f"{URL}{subject.digest}?n={n}"
+        while url is not None:
+            answer = await client.get(url)
+            seen += answer.json["manifests"]
+            following = answer.headers.get("link")
+            url = following[1 : following.index(">")] if following else None
+        assert seen == expected, n
 
 
 async def test_cosigns_older_signatures_are_tags(client: Client) -> None:

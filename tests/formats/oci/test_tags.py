@@ -50,22 +50,21 @@ async def test_versions_are_tags_too(client: Client) -> None:
     assert await client.get(URL) == listed("1.0", "latest", "v2.0-rc1")
 
 
-@pytest.mark.parametrize("n", [1, 2, 5, 12, 13, 14, 1000, 5000, 10**18])
-async def test_a_page_of_tags_leads_to_the_next(client: Client, n: int) -> None:
+async def test_a_page_of_tags_leads_to_the_next(client: Client) -> None:
     """``n`` of them, fewer only at the end; Link with rel="next" while there are more (RFC 8288)."""
     await push_tags(client, *NAMES)
 
-    seen: list[str] = []
-    url: str | None = f"{URL}?n={n}"
-    while url is not None:
-        answer = await client.get(url)
-        page = answer.json["tags"]
-        seen += page
-        more = len(seen) < len(NAMES)
-        assert len(page) == min(n, 13 - len(seen) + len(page))
-        assert answer == listed(*page, link=f"{URL}?n={n}&last={page[-1]}" if more else None)
-        url = answer.headers["link"][1 : -len('>; rel="next"')] if more else None
-    assert seen == NAMES
+    for n in (1, 2, 5, 12, 13, 14, 1000, 5000, 10**18):
+        seen: list[str] = []
+        url: str | None = f"{URL}?n={n}"
+        while url is not None:
+            answer = await client.get(url)
+            page = NAMES[len(seen) : len(seen) + n]
+            seen += page
+            following = f"{URL}?n={n}&last={page[-1]}" if len(seen) < len(NAMES) else None
+            assert answer == listed(*page, link=following)
+            url = following
+        assert seen == NAMES
 
 
 async def test_no_tags_are_no_list_that_goes_on(client: Client) -> None:
@@ -76,15 +75,15 @@ async def test_no_tags_are_no_list_that_goes_on(client: Client) -> None:
     assert await client.get(f"{URL}?n=0&last=a") == listed()
 
 
-@pytest.mark.parametrize("last", [*NAMES, "0", "a-", "m", "zzz", "-", "1.0", "a/b", "é", "", "a%20b"])
-async def test_a_list_begins_behind_the_last(client: Client, last: str) -> None:
+async def test_a_list_begins_behind_the_last(client: Client) -> None:
     """Non-inclusively, with or without ``n``; also behind a name that no tag has, or that none can have."""
     await push_tags(client, *NAMES)
-    behind = [name for name in NAMES if name.encode() > last.replace("%20", " ").encode()]
 
-    assert await client.get(f"{URL}?last={last}") == listed(*behind)
-    link = f"{URL}?n=2&last={behind[1]}" if len(behind) > 2 else None
-    assert await client.get(f"{URL}?n=2&last={last}") == listed(*behind[:2], link=link)
+    for last in (*NAMES, "0", "a-", "m", "zzz", "-", "1.0", "a/b", "é", "", "a%20b"):
+        behind = [name for name in NAMES if name.encode() > last.replace("%20", " ").encode()]
+        assert await client.get(f"{URL}?last={last}") == listed(*behind), last
+        link = f"{URL}?n=2&last={behind[1]}" if len(behind) > 2 else None
+        assert await client.get(f"{URL}?n=2&last={last}") == listed(*behind[:2], link=link), last
 
 
 async def test_a_list_goes_on_behind_a_tag_that_was_deleted_meanwhile(client: Client) -> None:
