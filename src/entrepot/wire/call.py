@@ -78,16 +78,6 @@ class Query:
             raise Invalid(f"{name}={text[:80]}", expected="a whole number")
         return int(text)
 
-    def flag(self, name: str) -> bool:
-        """A parameter that is a yes or a no; absent means no. Raises `Invalid`."""
-        match self.get(name):
-            case None | "0" | "false" | "no":
-                return False
-            case "" | "1" | "true" | "yes":
-                return True
-            case text:
-                raise Invalid(f"{name}={text[:80]}", expected="true or false")
-
 
 class Load:
     """What a worker has on its hands: requests at work, and bytes of bodies in memory, for all requests together."""
