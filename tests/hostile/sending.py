@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from time import process_time
+from typing import Final
 
 from tests.hostile import strategies
 from tests.hostile.exchange import Request, assert_answer_is_sound
@@ -13,13 +15,19 @@ ADMINISTRATOR = b"{administrator}"
 """Stands for the administrator's credentials: tokens differ from run to run, and examples must not."""
 
 
+MOST_SECONDS: Final = 1.5
+"""Of the processor's time, for anything that one request may ask for."""
+
+
 def send(app: Inside, request: Request) -> None:
     """Send *request*: a sound answer, no bug in the log, and no change when it was refused."""
     request = _filled_in(app, request)
     before = app.position()
+    begun = process_time()
 
     answer = app.ask(request)
 
+    assert process_time() - begun < MOST_SECONDS, "one request keeps all others waiting"
     assert app.bugs.take() == [], request
     if answer is None:
         assert request.cut

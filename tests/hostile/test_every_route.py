@@ -49,6 +49,11 @@ def test_no_manifest_breaks_the_registry(app: Inside, content: bytes, reference:
         b'{"a":' * 300_000 + b"1" + b"}" * 300_000,
         world.encode(world.manifest(layers=[world.descriptor(world.SMALL, "a/b")] * 10_001)),
         world.encode(world.manifest(annotations={f"key-{number}": "x" for number in range(100_000)})),
+        world.encode(world.manifest(annotations={f"org.opencontainers.image.{n}": "x" for n in range(80_000)})),
+        world.encode(
+            world.manifest(layers=[{"mediaType": "a/b", "digest": f"sha256:{n:064x}", "size": 1} for n in range(9_999)])
+        ),
+        world.encode(world.manifest(layers=[world.descriptor(world.SMALL, "a/b")] * 9_999)),
         world.encode(world.manifest(annotations={"org.opencontainers.image.title": "x" * 3_000_000})),
         world.encode(world.manifest(unknown=list(range(400_000)))),
         b'{"schemaVersion":' + b"9" * 1_000_000 + b"}",
@@ -63,6 +68,9 @@ def test_no_manifest_breaks_the_registry(app: Inside, content: bytes, reference:
         "deep objects",
         "too many layers",
         "a hundred thousand annotations",
+        "eighty thousand standard annotations",
+        "ten thousand layers that are not there",
+        "ten thousand times one layer",
         "a huge annotation",
         "a long list",
         "a long number",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -173,11 +174,18 @@ def stored_annotations(content: bytes) -> dict[str, str]:
     return _ANNOTATED.decode(content).annotations or {}
 
 
+_SEARCHABLE: Final = 100
+"""How many annotations of an artifact are indexed: a manifest has room for a hundred thousand."""
+
+
 def searchable_annotations(artifact: Artifact) -> Iterable[tuple[str, str]]:
     """What of an artifact's annotations is indexed: people search by the standard keys, and by no long value."""
-    for key, value in artifact.annotations.items():
-        if key.startswith(("org.opencontainers.image.", "dev.entrepot.")) and len(key) <= 128:  # noqa: PLR2004
-            yield key, value[:512]
+    standard = (
+        (key, value[:512])
+        for key, value in artifact.annotations.items()
+        if key.startswith(("org.opencontainers.image.", "dev.entrepot.")) and len(key) <= 128  # noqa: PLR2004
+    )
+    return islice(standard, _SEARCHABLE)
 
 
 def entry(row: Row) -> Entry:
