@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from pathlib import Path
 
 import pytest
 
@@ -16,7 +15,6 @@ from entrepot.model.errors import (
     Conflict,
     Corrupt,
     Denied,
-    InvalidContentRange,
     LinkUnknown,
     NotFound,
     RegistryError,
