@@ -36,6 +36,7 @@ from entrepot.model.position import Position
 from entrepot.operations import browse, delete, mark
 from entrepot.operations.inspect import inspect
 from entrepot.operations.tag import tag
+from entrepot.ports.catalog import ends_early
 from entrepot.wire.reply import Reply, json_reply
 
 if TYPE_CHECKING:
@@ -198,7 +199,13 @@ async def list_artifacts(call: Call) -> Reply:
     found = await browse.list_artifacts(
         call.registry, call.caller, view, package, after=Position(query.after), limit=query.limit + 1
     )
-    shown = page(found, query.limit, show=shapes.ArtifactSummary.of, cursor=lambda last: str(last.published_position))
+    shown = page(
+        found,
+        query.limit,
+        show=shapes.ArtifactSummary.of,
+        cursor=lambda last: str(last.published_position),
+        early=ends_early(found),
+    )
     return at_revision(shown, revision)
 
 

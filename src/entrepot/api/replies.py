@@ -23,11 +23,14 @@ NO_STORE: Final = (b"cache-control", b"no-store")
 """For what nobody else shall ever see."""
 
 
-def page(found: Sequence[F], limit: int, *, show: Callable[[F], S], cursor: Callable[[F], str]) -> Page[S]:
-    """A page of *limit*, when one more than that was asked for."""
+def page(
+    found: Sequence[F], limit: int, *, show: Callable[[F], S], cursor: Callable[[F], str], early: bool = False
+) -> Page[S]:
+    """A page of *limit*, when one more than that was asked for; *early* when there may be more all the same."""
+    shown = found[:limit]
     return Page(
-        items=[show(each) for each in found[:limit]],
-        next=cursor(found[limit - 1]) if len(found) > limit else None,
+        items=[show(each) for each in shown],
+        next=cursor(shown[-1]) if len(found) > limit or early else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from entrepot.model.access import Action
@@ -19,7 +20,7 @@ from entrepot.model.names import View
 from entrepot.model.position import START
 from entrepot.model.reference import fallback_of
 from entrepot.operations import access
-from entrepot.ports.catalog import ArtifactSummary
+from entrepot.ports.catalog import PAGE_SIZE, ArtifactSummary, ends_early
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -140,7 +141,7 @@ async def list_history(
 async def list_artifacts(
     registry: Registry, caller: Caller, view: View, package: PackageId, *, after: Position = START, limit: int
 ) -> Sequence[ArtifactSummary]:
-    """A page of a package's artifacts, in the order they came. Raises like `find_package`."""
+    """A page of a package's artifacts, in the order they came; it may end early. Raises like `find_package`."""
     await find_package(registry, caller, view, package)
     return await registry.catalog.list_artifacts(view, package, after=after, limit=limit)
 
@@ -158,6 +159,8 @@ async def list_referrers(
 ) -> Sequence[ArtifactSummary]:
     """A page of the artifacts that refer to *subject*, by digest; empty when there is no such package.
 
+    It may end early (`ends_early`).
+
     OCI distribution 1.1, "Listing Referrers": those that clients listed under the fallback tag are folded in, but
     each is described by its own manifest, because what clients wrote there is often wrong.
 
@@ -170,12 +173,17 @@ async def list_referrers(
     known = {summary.digest for summary in found}
     listed = await _fallback_digests(registry, view, package, subject)
     folded: list[ArtifactSummary] = []
+    last = str(found[-1].digest) if ends_early(found) else None
     for digest in sorted(listed - known, key=str):
-        if len(folded) >= limit:
+        if len(folded) >= limit or ends_early(folded) or (last is not None and str(digest) > last):
             break
         if str(digest) > after and (summary := await _find_unsaid(registry, view, package, digest)) is not None:
             folded += [summary] if artifact_type in (None, summary.artifact_type) else []
-    return sorted([*found, *folded], key=lambda summary: str(summary.digest))[:limit] if folded else found
+    if not folded:
+        return found
+    whole = sorted([*found, *folded], key=lambda summary: str(summary.digest))[:limit]
+    sizes = accumulate(summary.size for summary in whole)
+    return whole[: 1 + sum(size < PAGE_SIZE for size in sizes)]
 
 
 async def _fallback_digests(registry: Registry, view: View, package: PackageId, subject: Digest) -> set[Digest]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -78,6 +78,15 @@ class ArtifactSummary:
     annotations: dict[str, str]
     published_position: Position
     published_at: datetime
+
+
+PAGE_SIZE: Final = 8 * 1024 * 1024
+"""How many bytes of manifests a page of summaries is made from: it ends with the one that comes to that."""
+
+
+def ends_early(page: Sequence[ArtifactSummary]) -> bool:
+    """Whether a page ends because of `PAGE_SIZE`, so that there may be more."""
+    return sum(summary.size for summary in page) >= PAGE_SIZE
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +160,7 @@ class Hit:
     digest: Digest
     references: tuple[str, ...]
     annotations: dict[str, str]
+    """Its manifest's; left out once those of the hits before it come to `PAGE_SIZE`."""
 
 
 class Reader(Protocol):
@@ -344,7 +354,7 @@ class Catalog(Protocol):
     async def list_artifacts(
         self, view: View, package: PackageId, *, after: Position, limit: int
     ) -> Sequence[ArtifactSummary]:
-        """A page of a package's artifacts, in the order they came."""
+        """A page of a package's artifacts, in the order they came; it may end early (`ends_early`)."""
 
     async def find_details(self, view: View, package: PackageId, digest: Digest) -> ArtifactDetails | None:
         """An artifact with its names and clearances, if the view shows it."""
@@ -352,7 +362,7 @@ class Catalog(Protocol):
     async def list_referrers(
         self, view: View, package: PackageId, subject: Digest, *, artifact_type: str | None, after: str, limit: int
     ) -> Sequence[ArtifactSummary]:
-        """A page of the artifacts with this subject, by digest."""
+        """A page of the artifacts with this subject, by digest; it may end early (`ends_early`)."""
 
     async def list_sources(self, digest: Digest, *, limit: int) -> Sequence[tuple[PackageId, bool]]:
         """Packages that hold a blob, with whether their namespace is public: where it might be mounted from."""
@@ -392,7 +402,7 @@ class Catalog(Protocol):
         """What the catalog itself can see broken: pairs of invariant (``I3``) and what is wrong."""
 
     async def iter_blobs(self, *, after: str, limit: int) -> Sequence[tuple[Digest, int, bytes | None]]:
-        """A page of the present blobs, with their content when it lives here."""
+        """A page of the present blobs, with their content when it lives here; it may be short, and is empty at the end."""
 
     async def close(self) -> None:
         """Finish what is being written, and let go."""

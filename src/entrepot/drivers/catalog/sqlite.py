@@ -31,7 +31,7 @@ from entrepot.model.errors import Corrupt, StorageFull, StorageReadOnly, Unavail
 from entrepot.model.events import GENESIS
 from entrepot.model.names import NamespaceName, PackageId, PrincipalName, ReferenceName, View
 from entrepot.model.position import START, Position
-from entrepot.ports.catalog import ArtifactDetails, Credential, FoundArtifact, FoundBlob, Hit
+from entrepot.ports.catalog import PAGE_SIZE, ArtifactDetails, Credential, FoundArtifact, FoundBlob, Hit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -310,9 +310,25 @@ class SqliteCatalog:
     async def list_artifacts(
         self, view: View, package: PackageId, *, after: Position, limit: int
     ) -> Sequence[ArtifactSummary]:
-        """A page of a package's artifacts, in the order they came."""
-        found = self._all(LISTINGS.list_artifacts, **_through(view, package), after=after, limit=limit)
-        return [rows.summary(row) for row in found]
+        """A page of a package's artifacts, in the order they came; it may end early."""
+        return self._summaries(self._all(LISTINGS.list_artifacts, **_through(view, package), after=after, limit=limit))
+
+    def _summaries(self, found: Sequence[tuple[Any, ...]]) -> list[ArtifactSummary]:
+        """What rows with a manifest's identity stand for; the manifests are looked up until they fill a page."""
+        page: list[ArtifactSummary] = []
+        size = 0
+        for *before, blob, position, at in found:
+            if size >= PAGE_SIZE:
+                break
+            content = self._content(blob)
+            if content is not None:
+                page.append(rows.summary((*before, content, position, at)))
+                size += page[-1].size
+        return page
+
+    def _content(self, blob: int) -> bytes | None:
+        row = self._one(LISTINGS.content_of, blob=blob)
+        return None if row is None else row[0]
 
     async def find_details(self, view: View, package: PackageId, digest: Digest) -> ArtifactDetails | None:
         """An artifact with its names and clearances, if the view shows it."""
@@ -331,7 +347,7 @@ class SqliteCatalog:
     async def list_referrers(
         self, view: View, package: PackageId, subject: Digest, *, artifact_type: str | None, after: str, limit: int
     ) -> Sequence[ArtifactSummary]:
-        """A page of the artifacts with this subject, by digest."""
+        """A page of the artifacts with this subject, by digest; it may end early."""
         found = self._all(
             LISTINGS.list_referrers,
             **_through(view, package),
@@ -340,7 +356,7 @@ class SqliteCatalog:
             after=after,
             limit=limit,
         )
-        return [rows.summary(row) for row in found]
+        return self._summaries(found)
 
     async def list_sources(self, digest: Digest, *, limit: int) -> Sequence[tuple[PackageId, bool]]:
         """Packages that hold a blob, with whether their namespace is public: where it might be mounted from."""
@@ -387,10 +403,15 @@ class SqliteCatalog:
                 offset=offset,
             )
         hits = []
-        for owner, format_, name, blob, digest, content, _ in found:
+        size = 0
+        for owner, format_, name, blob, digest, _ in found:
             package = rows.package_id(owner, format_, name)
             names = self._all(LISTINGS.names_in_package, **_through(View(package.namespace), package), blob=blob)
             references = tuple(reference for (reference,) in names)
+            content = b"{}"
+            if size < PAGE_SIZE:
+                content = self._content(blob) or content
+                size += len(content)
             hits.append(Hit(package, Digest.parse(digest), references, rows.stored_annotations(content)))
         return hits
 
@@ -408,8 +429,15 @@ class SqliteCatalog:
 
     async def iter_blobs(self, *, after: str, limit: int) -> Sequence[tuple[Digest, int, bytes | None]]:
         """A page of the present blobs, with their content when it lives here."""
-        found = self._all(LISTINGS.iter_blobs, after=after, limit=limit)
-        return [(Digest.parse(digest), size, content) for digest, size, content in found]
+        page: list[tuple[Digest, int, bytes | None]] = []
+        held = 0
+        for digest, size, blob in self._all(LISTINGS.iter_blobs, after=after, limit=limit):
+            content = None if blob is None else self._content(blob)
+            page.append((Digest.parse(digest), size, content))
+            held += len(content or b"")
+            if held >= PAGE_SIZE:
+                break
+        return page
 
     # --- asking ---
 

@@ -35,6 +35,7 @@ from entrepot.operations.upload import (
     finish_upload,
     received_size,
 )
+from entrepot.ports.catalog import ends_early
 from entrepot.wire.blob import blob_reply
 from entrepot.wire.conditionals import is_conditional, is_unchanged, require_preconditions
 from entrepot.wire.ranges import parse_chunk
@@ -359,10 +360,10 @@ async def get_referrers(call: Call) -> Reply:
     headers = [(b"content-type", IMAGE_INDEX.encode("ascii")), REVALIDATE]
     if artifact_type is not None:
         headers.append((b"oci-filters-applied", b"artifactType"))
-    if len(found) > limit:
+    if len(found) > limit or ends_early(found):
         path = f"/v2/{place.name}/referrers/{subject}"
         filtered = "" if artifact_type is None else f"&artifactType={quote(artifact_type, safe='')}"
-        headers.append(_next(path, limit, str(found[limit - 1].digest), filtered))
+        headers.append(_next(path, limit, str(found[:limit][-1].digest), filtered))
     index = {
         "schemaVersion": 2,
         "mediaType": IMAGE_INDEX,

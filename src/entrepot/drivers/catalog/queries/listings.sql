@@ -78,7 +78,7 @@ SELECT r.kind, r.name, b.digest, r.from_position, r.until_position, r.sealed, r.
 
 -- list_artifacts --
 -- Uses membership_artifact_idx.
-SELECT b.digest, b.size, a.media_type, a.artifact_type, c.bytes, m.from_position, e.at
+SELECT b.digest, b.size, a.media_type, a.artifact_type, c.blob_id, m.from_position, e.at
   FROM namespace n
   JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
   JOIN membership m ON m.package_id = p.id AND m.role = 'artifact' AND m.until_position IS NULL
@@ -125,7 +125,7 @@ SELECT ch.name, root.digest, min(k.from_position), k.until_position
 
 -- list_referrers --
 -- Uses artifact_subject_idx and membership_open_idx.
-SELECT b.digest, b.size, a.media_type, a.artifact_type, c.bytes, m.from_position, e.at
+SELECT b.digest, b.size, a.media_type, a.artifact_type, c.blob_id, m.from_position, e.at
   FROM namespace n
   JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
   JOIN blob s ON s.digest = :subject
@@ -185,7 +185,7 @@ SELECT position, hash FROM event ORDER BY position DESC LIMIT 1
 
 -- search_annotations --
 -- Uses annotation_value_idx: a range of values that begin with the text.
-SELECT DISTINCT n.name, p.format, p.name, b.id, b.digest, c.bytes, m.from_position
+SELECT DISTINCT n.name, p.format, p.name, b.id, b.digest, m.from_position
   FROM annotation t
   JOIN membership m ON m.blob_id = t.blob_id AND m.role = 'artifact' AND m.until_position IS NULL
   JOIN package p ON p.id = m.package_id
@@ -201,7 +201,7 @@ SELECT DISTINCT n.name, p.format, p.name, b.id, b.digest, c.bytes, m.from_positi
 -- Packages whose name contains the text, by name, each with its newest artifact; and artifacts that have the text as a
 -- tag or version. Uses membership_artifact_idx and reference_name_idx; stops when the page is full.
 SELECT * FROM (
-    SELECT n.name, p.format, p.name, b.id, b.digest, c.bytes, m.from_position
+    SELECT n.name, p.format, p.name, b.id, b.digest, m.from_position
       FROM namespace n
       JOIN package p ON p.namespace_id = n.id AND instr(p.name, :text) > 0
       JOIN membership m ON m.id = (
@@ -215,7 +215,7 @@ SELECT * FROM (
      LIMIT :limit OFFSET :offset)
 UNION
 SELECT * FROM (
-    SELECT n.name, p.format, p.name, b.id, b.digest, c.bytes, r.from_position
+    SELECT n.name, p.format, p.name, b.id, b.digest, r.from_position
       FROM reference r
       JOIN package p ON p.id = r.package_id
       JOIN namespace n ON n.id = p.namespace_id
@@ -224,11 +224,11 @@ SELECT * FROM (
      WHERE r.name = :text AND r.until_position IS NULL
        AND (:namespaces IS NULL OR n.name IN (SELECT value FROM json_each(:namespaces)))
      LIMIT :limit OFFSET :offset)
- ORDER BY 7 DESC
+ ORDER BY 6 DESC
 
 -- search_digest --
 -- Uses membership_blob_idx.
-SELECT n.name, p.format, p.name, b.id, b.digest, c.bytes, m.from_position
+SELECT n.name, p.format, p.name, b.id, b.digest, m.from_position
   FROM blob b
   JOIN membership m ON m.blob_id = b.id AND m.until_position IS NULL AND m.role = 'artifact'
   JOIN package p ON p.id = m.package_id
@@ -237,6 +237,9 @@ SELECT n.name, p.format, p.name, b.id, b.digest, c.bytes, m.from_position
  WHERE b.digest = :text
    AND (:namespaces IS NULL OR n.name IN (SELECT value FROM json_each(:namespaces)))
  LIMIT :limit OFFSET :offset
+
+-- content_of --
+SELECT bytes FROM content WHERE blob_id = :blob
 
 -- names_in_package --
 -- Uses reference_artifact_idx.
@@ -248,7 +251,7 @@ SELECT r.name
  ORDER BY +r.name
 
 -- iter_blobs --
-SELECT b.digest, b.size, c.bytes
+SELECT b.digest, b.size, c.blob_id
   FROM blob b LEFT JOIN content c ON c.blob_id = b.id
  WHERE b.state IN ('present', 'damaged') AND b.digest > :after
  ORDER BY b.digest
