@@ -156,6 +156,24 @@ async def test_a_page_of_referrers_leads_to_the_next(client: Client, filtered: b
         assert seen == expected
 
 
+async def test_a_page_of_large_referrers_is_short(client: Client) -> None:
+    """Their annotations MUST be listed: eight megabytes of manifests end a page, and a Link leads on; of both sources."""
+    subject = await client.push(image(b"layer"))
+    large = {f"org.example.{number}": "a" * 10_000 for number in range(390)}
+    new = [artifact(SBOM, subject=subject, annotations={**large, "number": str(number)}) for number in range(3)]
+    old = [artifact(SBOM, annotations={**large, "number": str(number)}) for number in range(2)]
+    for each in (*new, *old):
+        await client.push(each)
+    await client.put_manifest(listing(*(each.descriptor for each in old)), fallback_tag(subject.digest))
+    expected = by_digest(*new, *old)
+
+    first = await client.get(URL + subject.digest)
+    following = f"{URL}{subject.digest}?n=1000&last={quote(expected[2].digest, safe='')}"
+
+    assert first == referrers_answer(*(each.listed() for each in expected[:3]), link=f'<{following}>; rel="next"')
+    assert await client.get(following) == referrers_answer(*(each.listed() for each in expected[3:]))
+
+
 async def test_referrers_are_those_of_the_package(client: Client) -> None:
     """Each descriptor is of a manifest in the same repository."""
     subject = await client.push(image(b"layer"))
