@@ -16,6 +16,8 @@ import pytest
 from tests.faults.line import MANIFEST, Line, Reply, digest_of, manifest_of
 from tests.faults.server import Server, make_namespace, running, violations
 
+pytestmark = pytest.mark.xdist_group("crowds")  # one server for all of them
+
 LONG = os.environ.get("ENTREPOT_TEST_LONG") == "1"
 CROWD = 100
 MEBI = 1024 * 1024

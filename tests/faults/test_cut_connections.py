@@ -16,6 +16,8 @@ from tests.faults.server import Server, make_namespace, running, start, violatio
 from tests.hostile.raw import Ended
 from tests.hostile.world import basic
 
+pytestmark = pytest.mark.xdist_group("cut connections")  # one server for all of them
+
 CONTENT = random.Random(1).randbytes(3_000_000)
 DIGEST = digest_of(CONTENT)
 

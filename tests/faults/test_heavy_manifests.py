@@ -86,6 +86,8 @@ def test_what_is_known_of_the_subject_of_large_referrers_is_no_more_than_a_page(
 
 _MEASURED = """
 import resource, subprocess, sys
+
+pytestmark = pytest.mark.xdist_group("heavy manifests")  # one server for all of them
 status = subprocess.run(sys.argv[1:]).returncode
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 sys.exit(status)

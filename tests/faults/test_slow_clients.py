@@ -18,6 +18,8 @@ from tests.hostile.exchange import Request, assert_answer_is_sound
 from tests.hostile.raw import Ended
 from tests.hostile.world import basic
 
+pytestmark = pytest.mark.xdist_group("slow clients")  # one server for all of them
+
 MEBI = 1024 * 1024
 LITTLE = b"{}"
 LARGE = random.Random(1).randbytes(8 * MEBI)

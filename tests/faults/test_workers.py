@@ -21,6 +21,8 @@ from tests.faults.line import MANIFEST, Cut, Line, Reply, digest_of, manifest_of
 from tests.faults.patience import eventually
 from tests.faults.server import Server, make_namespace, running, start, violations
 
+pytestmark = pytest.mark.xdist_group("workers")  # one server for all of them
+
 WORKERS = 4
 LITTLE = b"{}"
 JSON = {"Content-Type": "application/json"}

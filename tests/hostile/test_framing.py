@@ -13,6 +13,8 @@ from tests.hostile.exchange import Answer, Request, assert_answer_is_sound
 from tests.hostile.raw import Ended, Raw
 from tests.hostile.world import basic
 
+pytestmark = pytest.mark.xdist_group("framing")  # one server for all of them
+
 CONTENT = random.Random(1).randbytes(1_000)
 DIGEST = digest_of(CONTENT)
 

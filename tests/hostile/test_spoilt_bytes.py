@@ -19,6 +19,8 @@ from tests.hostile.raw import Ended, Raw
 from tests.hostile.sending import ADMINISTRATOR
 from tests.hostile.world import LARGE, World, basic
 
+pytestmark = pytest.mark.xdist_group("spoilt bytes")  # one server for all of them
+
 MEBI: Final = 1024 * 1024
 
 
