@@ -11,6 +11,8 @@ import pytest
 from tests.faults.line import MANIFEST, Line, Reply, descriptor, digest_of, manifest_of
 from tests.faults.server import ENTREPOT, Server, make_namespace, running
 
+pytestmark = pytest.mark.xdist_group("heavy manifests")  # one server for all of them
+
 MEBI = 1024 * 1024
 COUNT = 40
 SUBJECT = manifest_of(b"{}")
@@ -86,8 +88,6 @@ def test_what_is_known_of_the_subject_of_large_referrers_is_no_more_than_a_page(
 
 _MEASURED = """
 import resource, subprocess, sys
-
-pytestmark = pytest.mark.xdist_group("heavy manifests")  # one server for all of them
 status = subprocess.run(sys.argv[1:]).returncode
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 sys.exit(status)
