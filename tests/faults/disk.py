@@ -55,7 +55,7 @@ class Image(Disk):
 
     def mount(self, options: str) -> None:
         """Mount it at its root; skips the test where that is not for us to do."""
-        _mount("-o", f"loop,{options}", str(self.file), str(self.root))
+        _run_or_skip("mount", "-o", f"loop,{options}", str(self.file), str(self.root))
 
     def unmount(self) -> None:
         """Take it away, whoever uses it."""
@@ -64,7 +64,10 @@ class Image(Disk):
     def fail(self) -> None:
         """Let the kernel find an error in it, and do about that what the mount options say."""
         device = Path(run("findmnt", "-no", "SOURCE", str(self.root)).strip()).name
-        Path(f"/sys/fs/ext4/{device}/trigger_fs_error").write_text("1")
+        try:
+            Path(f"/sys/fs/ext4/{device}/trigger_fs_error").write_text("1")
+        except OSError as error:
+            skip(error)
 
     def mend(self) -> None:
         """Check it and correct it; to be done when it is not mounted."""
@@ -76,7 +79,7 @@ def in_memory(home: Path, *, size: int, name: str = "disk") -> Iterator[Disk]:
     """A tmpfs of *size* bytes."""
     root = home / name
     root.mkdir(parents=True)
-    _mount("-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs", str(root))
+    _run_or_skip("mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs", str(root))
     try:
         yield Disk(root)
     finally:
@@ -90,7 +93,7 @@ def on_ext4(home: Path, *, size: int, options: str = "errors=continue") -> Itera
     with image.file.open("wb") as file:
         file.truncate(size)
     image.root.mkdir()
-    run("mkfs.ext4", "-q", "-b", "4096", "-m", "0", "-O", "^has_journal", str(image.file))
+    _run_or_skip("mkfs.ext4", "-q", "-b", "4096", "-m", "0", "-O", "^has_journal", str(image.file))
     image.mount(options)
     try:
         yield image
@@ -102,15 +105,20 @@ Mount = Callable[..., AbstractContextManager[Disk]]
 """`in_memory` or `on_ext4`."""
 
 
-def _mount(*arguments: str) -> None:
-    """Mount, or skip where that is not for us to do."""
+def _run_or_skip(*command: str) -> None:
+    """Run a program that only root may run, and not in every container; without it the test is skipped."""
     try:
-        run("mount", *arguments)
+        run(*command)
     except (OSError, subprocess.CalledProcessError) as error:
-        if os.environ.get("ENTREPOT_TEST_REQUIRE_ALL") == "1":
-            raise
-        reason = getattr(error, "stderr", None) or error
-        pytest.skip(f"needs to mount a file system, as root: {str(reason).strip()}")
+        skip(error)
+
+
+def skip(error: Exception) -> None:
+    """Say what is missing; with ENTREPOT_TEST_REQUIRE_ALL=1 that is a failure."""
+    if os.environ.get("ENTREPOT_TEST_REQUIRE_ALL") == "1":
+        raise error
+    reason = getattr(error, "stderr", None) or error
+    pytest.skip(f"needs a file system of its own, which takes root and e2fsprogs: {str(reason).strip()}")
 
 
 def run(*command: str) -> str:
