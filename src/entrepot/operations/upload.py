@@ -59,8 +59,11 @@ async def find_upload(registry: Registry, caller: Caller, package: PackageId, se
 
 
 async def received_size(registry: Registry, upload: Upload) -> int:
-    """How many bytes of the upload have come."""
-    return await registry.blobs.staged_size(upload.id)
+    """How many bytes of the upload have come. Who is still sending to it is ended: this is where to go on.
+
+    Raises `UploadBusy` when another process goes on receiving.
+    """
+    return await registry.blobs.settle(upload.id)
 
 
 async def add_chunk(registry: Registry, upload: Upload, content: AsyncIterator[bytes], *, at: int | None = None) -> int:

@@ -31,12 +31,19 @@ class BlobStore(Protocol):
         and the error goes on to the caller.
 
         Raises `InvalidContentRange` when the stage does not hold exactly *at* bytes, `UploadUnknown` when there is
-        none and *at* is not 0, `UploadBusy` when somebody else is appending, `TooLarge` when it would hold more than
-        *limit*.
+        none and *at* is not 0, `UploadBusy` when somebody else is appending or `settle` is called, `TooLarge` when it
+        would hold more than *limit*.
         """
 
     async def staged_size(self, stage: UploadId) -> int:
         """How many bytes the stage holds; 0 when there is none."""
+
+    async def settle(self, stage: UploadId) -> int:
+        """How many bytes the stage holds, once nobody writes to it any more; 0 when there is none.
+
+        Who is still appending is ended with `UploadBusy`; what came by then stays.
+        Raises `UploadBusy` when that cannot be done.
+        """
 
     async def keep(self, stage: UploadId, expected: Digest) -> int:
         """Make the staged content durable under its digest, end the stage, and return its size.

@@ -84,6 +84,10 @@ class FaultyBlobStore:
         """The same."""
         return await self._faults.around("staged_size", lambda: self._blobs.staged_size(stage))
 
+    async def settle(self, stage: UploadId) -> int:
+        """The same."""
+        return await self._faults.around("settle", lambda: self._blobs.settle(stage))
+
     async def keep(self, stage: UploadId, expected: Digest) -> int:
         """The same."""
         return await self._faults.around("keep", lambda: self._blobs.keep(stage, expected))

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from entrepot.drivers.blobs.writers import Writers
 from entrepot.drivers.clock import SystemClock
 from entrepot.model.digest import Digest
 from entrepot.model.errors import (
@@ -40,6 +41,7 @@ class MemoryBlobStore:
         """Tell the times of stages by *clock*."""
         self._clock = clock or SystemClock()
         self._stages: dict[UploadId, _Stage] = {}
+        self._writers = Writers()
         self._kept: dict[Digest, bytes] = {}
 
     # --- staging ---
@@ -55,16 +57,22 @@ class MemoryBlobStore:
             held = len(locked.content)
             if held != at:
                 raise InvalidContentRange(expected=f"a chunk that starts at {held}", actual=at)
-            async for piece in content:
-                if len(locked.content) + len(piece) > limit:
-                    raise TooLarge(expected=f"at most {limit} bytes")
-                locked.content += piece
-                locked.written_at = self._clock.now().timestamp()
+            async with self._writers.writing(stage):
+                async for piece in content:
+                    if len(locked.content) + len(piece) > limit:
+                        raise TooLarge(expected=f"at most {limit} bytes")
+                    locked.content += piece
+                    locked.written_at = self._clock.now().timestamp()
             return len(locked.content)
 
     async def staged_size(self, stage: UploadId) -> int:
         """How many bytes the stage holds; 0 when there is none."""
         return len(self._stages[stage].content) if stage in self._stages else 0
+
+    async def settle(self, stage: UploadId) -> int:
+        """How many bytes the stage holds, once nobody writes to it any more; 0 when there is none."""
+        await self._writers.stop(stage)
+        return await self.staged_size(stage)
 
     async def keep(self, stage: UploadId, expected: Digest) -> int:
         """Make the staged content durable under its digest, end the stage, and return its size."""

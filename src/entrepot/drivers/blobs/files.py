@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from entrepot.drivers.blobs.writeback import begin_writeback
+from entrepot.drivers.blobs.writers import Writers
 from entrepot.drivers.threads import finished
 from entrepot.model.digest import ALGORITHMS, Digest
 from entrepot.model.errors import (
@@ -52,6 +53,10 @@ _BATCH: Final = 1024 * 1024
 _WRITEBACK: Final = 8 * 1024 * 1024
 
 _REMEMBERED_HASHES: Final = 1024
+
+_PATIENCE: Final = 5.0
+_RETRY: Final = 0.02
+"""Seconds, for a stage that another process is writing to: it can only be asked again."""
 
 
 _Mark = tuple[int, int, int]
@@ -100,6 +105,7 @@ class FileBlobStore:
         self._staging = root / "staging"
         self._threads = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="blobs")
         self._progress: OrderedDict[UploadId, _Progress] = OrderedDict()
+        self._writers = Writers()
         with _translated():
             self._make_folders()
 
@@ -126,30 +132,35 @@ class FileBlobStore:
                 raise InvalidContentRange(expected=f"a chunk that starts at {held}", actual=at)
             progress = self._resume(stage, descriptor, at, algorithm)
             writer = _Writer(descriptor, at, progress, flushed=at)
-            writing: asyncio.Future[None] | None = None
-            batch: list[bytes] = []
-            batched, size = 0, at
-            try:
-                async for piece in content:
-                    size += len(piece)
-                    if size > limit:
-                        raise TooLarge(expected=f"at most {limit} bytes")
-                    batch.append(piece)
-                    batched += len(piece)
-                    if batched >= _BATCH:
-                        if writing is not None:
-                            await finished(writing)
-                        writing = self._in_thread(writer.write, batch)
-                        batch, batched = [], 0
-            finally:
-                # What was received stays, also when the client went away: it may come back for the rest.
-                if writing is not None:
-                    await finished(writing)
-                if batch:
-                    await finished(self._in_thread(writer.write, batch))
+            async with self._writers.writing(stage):
+                await self._write(writer, content, limit)
             if progress is not None:
                 self._remember(stage, descriptor, progress)
-            return size
+            return writer.size
+
+    async def _write(self, writer: _Writer, content: AsyncIterator[bytes], limit: int) -> None:
+        """Receive the next batch while the one before is being written."""
+        writing: asyncio.Future[None] | None = None
+        batch: list[bytes] = []
+        batched, size = 0, writer.size
+        try:
+            async for piece in content:
+                size += len(piece)
+                if size > limit:
+                    raise TooLarge(expected=f"at most {limit} bytes")
+                batch.append(piece)
+                batched += len(piece)
+                if batched >= _BATCH:
+                    if writing is not None:
+                        await finished(writing)
+                    writing = self._in_thread(writer.write, batch)
+                    batch, batched = [], 0
+        finally:
+            # What was received stays, also when the client went away: it may come back for the rest.
+            if writing is not None:
+                await finished(writing)
+            if batch:
+                await finished(self._in_thread(writer.write, batch))
 
     async def staged_size(self, stage: UploadId) -> int:
         """How many bytes the stage holds; 0 when there is none."""
@@ -157,6 +168,22 @@ class FileBlobStore:
             return self._stage(stage).stat().st_size
         except FileNotFoundError:
             return 0
+
+    async def settle(self, stage: UploadId) -> int:
+        """How many bytes the stage holds, once nobody writes to it any more; 0 when there is none."""
+        await self._writers.stop(stage)
+        loop = asyncio.get_running_loop()
+        patience = loop.time() + _PATIENCE
+        while True:
+            try:
+                with self._locked(stage) as descriptor:
+                    return os.fstat(descriptor).st_size
+            except UploadUnknown:
+                return 0
+            except UploadBusy:  # Of another process, which sees for itself that its line is dead.
+                if loop.time() > patience:
+                    raise
+                await asyncio.sleep(_RETRY)
 
     async def digest(self, stage: UploadId) -> Digest:
         """What the staged bytes are called by their sha256."""

@@ -307,6 +307,25 @@ class BlobStoreContract:
         assert await writing == 5
         assert await again.keep(stage, NAME) == 5
 
+    @pytest.mark.parametrize("part", [LARGE[:9], LARGE[:2_000_000]], ids=["small", "large"])
+    async def test_who_asks_where_to_go_on_takes_over_from_who_still_waits_for_bytes(
+        self, store: BlobStore, part: bytes
+    ) -> None:
+        stage, gate = new_stage(), Gate(part, b"never")
+        appending = asyncio.ensure_future(store.append(stage, gate.content(), at=0, limit=PLENTY))
+        await gate.reached.wait()
+
+        first, second = await asyncio.gather(store.settle(stage), store.settle(stage))
+
+        assert first == second == len(part)
+        with pytest.raises(UploadBusy):
+            await appending
+        await store.append(stage, stream(LARGE[len(part) :]), at=len(part), limit=PLENTY)
+        assert await store.keep(stage, Digest.of(LARGE)) == len(LARGE)
+
+    async def test_nothing_has_come_of_a_stage_that_is_not_there(self, store: BlobStore) -> None:
+        assert await store.settle(new_stage()) == 0
+
     async def test_small_staged_content_can_be_taken_as_it_is(self, store: BlobStore) -> None:
         stage = new_stage()
         await store.append(stage, stream(HELLO), at=0, limit=PLENTY)

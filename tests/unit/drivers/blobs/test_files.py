@@ -13,7 +13,7 @@ import pytest
 from entrepot.drivers.blobs import files
 from entrepot.drivers.blobs.files import FileBlobStore
 from entrepot.model.digest import Digest
-from entrepot.model.errors import StorageFull, StorageReadOnly, Unavailable, UploadUnknown
+from entrepot.model.errors import StorageFull, StorageReadOnly, Unavailable, UploadBusy, UploadUnknown
 from entrepot.testing.builders import stream
 from entrepot.testing.contracts.blobs import HELLO, LARGE, NAME, PLENTY, Gate, keep, new_stage, read
 
@@ -212,3 +212,32 @@ def test_when_there_is_room_again_an_upload_goes_on_where_the_disk_was_full(tmp_
     done = subprocess.run([sys.executable, "-c", _FULL, tmp_path], capture_output=True, text=True, check=True)
 
     assert done.stdout.split() == ["3000000", "5000000"]
+
+
+async def test_a_stage_that_another_process_writes_to_is_waited_for(opened: Callable[[], FileBlobStore]) -> None:
+    writer, asked = opened(), opened()
+    stage, gate = new_stage(), Gate(b"he", b"llo")
+    writing = asyncio.ensure_future(writer.append(stage, gate.content(), at=0, limit=10))
+    await gate.reached.wait()
+
+    asking = asyncio.ensure_future(asked.settle(stage))
+    asyncio.get_running_loop().call_soon(gate.opened.set)
+
+    assert await asking == 5
+    assert await writing == 5
+
+
+async def test_patience_with_another_process_ends(
+    opened: Callable[[], FileBlobStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_PATIENCE", 0.0)
+    writer, asked = opened(), opened()
+    stage, gate = new_stage(), Gate(b"he", b"llo")
+    writing = asyncio.ensure_future(writer.append(stage, gate.content(), at=0, limit=10))
+    await gate.reached.wait()
+
+    with pytest.raises(UploadBusy):
+        await asked.settle(stage)
+
+    gate.opened.set()
+    assert await writing == 5
