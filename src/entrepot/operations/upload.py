@@ -59,10 +59,7 @@ async def find_upload(registry: Registry, caller: Caller, package: PackageId, se
 
 
 async def received_size(registry: Registry, upload: Upload) -> int:
-    """How many bytes of the upload have come. Who is still sending to it is ended: this is where to go on.
-
-    Raises `UploadBusy` when another process goes on receiving.
-    """
+    """How many bytes of the upload have come. Who is still sending to it is ended: this is where to go on."""
     return await registry.blobs.settle(upload.id)
 
 

@@ -41,8 +41,8 @@ class BlobStore(Protocol):
     async def settle(self, stage: UploadId) -> int:
         """How many bytes the stage holds, once nobody writes to it any more; 0 when there is none.
 
-        Who is still appending is ended with `UploadBusy`; what came by then stays.
-        Raises `UploadBusy` when that cannot be done.
+        Who is still appending is ended with `UploadBusy`, and what came by then stays.
+        One in another process, who cannot be ended, is waited for for a moment.
         """
 
     async def keep(self, stage: UploadId, expected: Digest) -> int:

@@ -54,7 +54,9 @@ _WRITEBACK: Final = 8 * 1024 * 1024
 
 _REMEMBERED_HASHES: Final = 1024
 
-_PATIENCE: Final = 5.0
+_APPENDING: Final = os.O_RDWR | os.O_APPEND
+
+_PATIENCE: Final = 1.0
 _RETRY: Final = 0.02
 """Seconds, for a stage that another process is writing to: it can only be asked again."""
 
@@ -126,7 +128,7 @@ class FileBlobStore:
         self, stage: UploadId, content: AsyncIterator[bytes], *, at: int, limit: int, algorithm: str = "sha256"
     ) -> int:
         """Write *content* behind the *at* bytes that the stage holds, and return how many it holds then."""
-        with self._locked(stage, create=at == 0) as descriptor:
+        with self._locked(stage, flags=_APPENDING | (os.O_CREAT if at == 0 else 0)) as descriptor:
             held = os.fstat(descriptor).st_size
             if held != at:
                 raise InvalidContentRange(expected=f"a chunk that starts at {held}", actual=at)
@@ -176,13 +178,13 @@ class FileBlobStore:
         patience = loop.time() + _PATIENCE
         while True:
             try:
-                with self._locked(stage) as descriptor:
+                with self._locked(stage, flags=os.O_RDONLY) as descriptor:
                     return os.fstat(descriptor).st_size
             except UploadUnknown:
                 return 0
-            except UploadBusy:  # Of another process, which sees for itself that its line is dead.
+            except UploadBusy:  # Of another process, which sees for itself when its line is dead.
                 if loop.time() > patience:
-                    raise
+                    return await self.staged_size(stage)
                 await asyncio.sleep(_RETRY)
 
     async def digest(self, stage: UploadId) -> Digest:
@@ -244,15 +246,14 @@ class FileBlobStore:
         return self._staging / stage
 
     @contextmanager
-    def _locked(self, stage: UploadId, *, create: bool = False) -> Iterator[int]:
+    def _locked(self, stage: UploadId, *, flags: int = _APPENDING) -> Iterator[int]:
         """Open a stage for one writer among all processes; the lock goes with the descriptor.
 
         Who has the lock also has the name: nobody else renames the file or unlinks it.
         """
-        flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | (os.O_CREAT if create else 0)
         with _translated():
             try:
-                descriptor = os.open(self._stage(stage), flags, 0o600)
+                descriptor = os.open(self._stage(stage), flags | os.O_CLOEXEC, 0o600)
             except FileNotFoundError:
                 raise UploadUnknown(stage) from None
             try:
