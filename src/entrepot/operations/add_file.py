@@ -204,10 +204,10 @@ async def _receive(
 
 def _stand(transaction: Transaction, package: PackageId, version: ReferenceName) -> tuple[Stored | None, bool]:
     """What the version is now, and whether what comes of it is sealed at once."""
-    reference = transaction.find_reference(package, version)
-    if reference is None:
+    reference = transaction.find_meaning(package, version)
+    if reference is None or reference.until_position is not None:
         # A version that was deleted comes back as it was (I4), and as sealed as it was.
-        return None, any(old.sealed for old in transaction.list_history(package, version))
+        return None, reference is not None and reference.sealed
     if reference.kind is not ReferenceKind.VERSION:
         raise NameTaken(version, expected="a name that is not a tag's")
     manifest = transaction.find_content(reference.digest)

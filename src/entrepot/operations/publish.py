@@ -130,8 +130,9 @@ def _give_name(
 ) -> bool:
     """Let *name* mean the artifact; whether that is news."""
     digest = draft.artifact.digest
-    present = transaction.find_reference(package, name)
-    version = _version_of(transaction, package, name, present)
+    known = transaction.find_meaning(package, name)
+    present = known if known is not None and known.until_position is None else None
+    version = known if known is not None and known.kind is ReferenceKind.VERSION else None
     if version is not None:
         kind = ReferenceKind.VERSION  # Whatever the rules have become: a version's name is never a tag's (I4).
     if present is not None and present.digest == digest and present.kind == kind:
@@ -154,17 +155,6 @@ def _give_name(
         ),
     )
     return True
-
-
-def _version_of(
-    transaction: Transaction, package: PackageId, name: ReferenceName, present: Reference | None
-) -> Reference | None:
-    """The version that *name* means, or meant last if it means nothing now; None when it never was a version's."""
-    if present is not None:
-        # A tag's name was no version's before, or it would not have become a tag's.
-        return present if present.kind is ReferenceKind.VERSION else None
-    history = transaction.list_history(package, name)
-    return next((old for old in reversed(history) if old.kind is ReferenceKind.VERSION), None)
 
 
 def _require_version_may_be(transaction: Transaction, draft: Draft, version: Reference) -> None:

@@ -172,8 +172,11 @@ class Reader(Protocol):
     def find_reference(self, package: PackageId, name: ReferenceName) -> Reference | None:
         """What *name* means in *package* now, or None."""
 
-    def list_history(self, package: PackageId, name: ReferenceName) -> Sequence[Reference]:
-        """All that *name* ever meant in *package*, oldest first."""
+    def find_meaning(self, package: PackageId, name: ReferenceName) -> Reference | None:
+        """What *name* means in *package*; or, when it means nothing now, the version that it meant last.
+
+        None when it is neither: the name is free.
+        """
 
 
 class Transaction(Reader, Protocol):

@@ -110,14 +110,15 @@ def parse_scope(text: str | None) -> tuple[Allowance, ...] | None:
     )
 
 
-def namespace(row: Row, channels: Iterable[Row]) -> Namespace:
-    """``id, name, public, rules, revision``, and the rows of its channels."""
-    _, name, public, rules, revision = row
+def namespace(row: Row) -> Namespace:
+    """``id, name, public, rules, revision`` and, as JSON, the ranks of its channels by name."""
+    _, name, public, rules, revision, channels = row
+    ranks: dict[str, int] = msgspec.json.decode(channels)
     return Namespace(
         name=NamespaceName(name),
         public=bool(public),
         rules=_parse_rules(rules),
-        channels=tuple(ChannelName(channel) for (channel,) in channels),
+        channels=tuple(ChannelName(channel) for channel in sorted(ranks, key=ranks.__getitem__)),
         revision=Position(revision),
     )
 
@@ -229,3 +230,12 @@ def token(row: Row) -> TokenRow:
         expires_at=None if expires_at is None else parse_time(expires_at),
         revoked=bool(revoked),
     )
+
+
+def links_text(artifact: Artifact) -> str:
+    """The links of an artifact in their order, for ``json_each``."""
+    links = [
+        {"digest": str(link.target.digest), "size": link.target.size, "kind": link.kind, "required": link.required}
+        for link in artifact.links
+    ]
+    return msgspec.json.encode(links).decode("ascii")

@@ -265,7 +265,7 @@ class SqliteCatalog:
     async def list_namespaces(self, *, after: str, limit: int) -> Sequence[Namespace]:
         """A page of namespaces by name."""
         found = self._all(LISTINGS.list_namespaces, after=after, limit=limit)
-        return [rows.namespace(row, self._all(LISTINGS.list_channels, namespace=row[0])) for row in found]
+        return [rows.namespace(row) for row in found]
 
     async def find_package(self, view: View, package: PackageId) -> PackageRow | None:
         """The package, if the view shows anything of it."""

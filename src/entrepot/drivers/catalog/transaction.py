@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from entrepot.drivers.catalog import rows
 from entrepot.drivers.catalog.statements import load
+from entrepot.model.digest import Digest
 from entrepot.model.errors import (
     ArtifactUnknown,
     ChannelUnknown,
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from entrepot.model.access import PrincipalKind
     from entrepot.model.artifact import Artifact
-    from entrepot.model.digest import Digest
     from entrepot.model.events import Event
     from entrepot.model.names import NamespaceName, PackageId, PrincipalName, ReferenceName
     from entrepot.model.namespace import Namespace
@@ -51,6 +51,7 @@ class SqliteTransaction:
         self._position = position
         self._now = now
         self._packages: dict[PackageId, int] = {}
+        self._blobs: dict[Digest, int] = {}
         self.hash = hash_before
         """The journal's last hash, as this change sees it."""
         self.appended = False
@@ -78,10 +79,11 @@ class SqliteTransaction:
         row = self._one(LISTINGS.find_reference, **_identity(package), name=name)
         return None if row is None else rows.reference(row)
 
-    def list_history(self, package: PackageId, name: ReferenceName) -> Sequence[Reference]:
-        """All that *name* ever meant in *package*, oldest first."""
-        found = self._connection.execute(LISTINGS.list_history, {**_identity(package), "name": name})
-        return [rows.reference(row) for row in found]
+    def find_meaning(self, package: PackageId, name: ReferenceName) -> Reference | None:
+        """What *name* means in *package*, or else the version that it meant last."""
+        package_id = self._find_package(package)
+        row = None if package_id is None else self._one(LISTINGS.find_meaning, package=package_id, name=name)
+        return None if row is None else rows.reference(row)
 
     # --- namespaces ---
 
@@ -193,8 +195,12 @@ class SqliteTransaction:
 
     def keep_blob(self, digest: Digest, size: int, content: bytes | None) -> None:
         """Know some bytes as present: in the catalog with *content*, else durable in the blob store already (I1)."""
-        state, is_here = self._one(CHANGE.find_home, digest=str(digest)) or ("absent", 0)
-        (blob,) = self._returned(CHANGE.keep_blob, digest=str(digest), size=size)
+        blob, state, is_here = self._one(CHANGE.find_home, digest=str(digest)) or (None, "absent", 0)
+        if blob is None:
+            (blob,) = self._returned(CHANGE.add_blob, digest=str(digest), size=size)
+        elif state != "present":
+            self._run(CHANGE.revive_blob, blob=blob, size=size)
+        self._blobs[digest] = blob
         if content is not None and (is_here or state != "present"):
             self._run(CHANGE.keep_content, blob=blob, bytes=content)
         elif content is None and is_here and state == "damaged":
@@ -207,10 +213,9 @@ class SqliteTransaction:
 
     def keep_artifact(self, artifact: Artifact) -> None:
         """Know an artifact, its bytes and its links."""
-        self.keep_blob(artifact.digest, len(artifact.content), artifact.content)
-        blob = self._blob_id(artifact.digest)
-        # A manifest's bytes are always here too, even if somebody once pushed them as an ordinary large blob.
-        self._run(CHANGE.keep_content, blob=blob, bytes=artifact.content)
+        digest, content = artifact.digest, artifact.content
+        self.keep_blob(digest, len(content), content)
+        blob = self._blob_id(digest)
         subject = None if artifact.subject is None else self._name_blob(artifact.subject.digest, artifact.subject.size)
         known = not self._run(
             CHANGE.keep_artifact,
@@ -221,15 +226,11 @@ class SqliteTransaction:
         )
         if known:
             return
-        for ordinal, link in enumerate(artifact.links):
-            self._run(
-                CHANGE.keep_link,
-                artifact=blob,
-                ordinal=ordinal,
-                kind=link.kind,
-                target=self._name_blob(link.target.digest, link.target.size),
-                required=link.required,
-            )
+        # A manifest's bytes are here in any case, also if somebody pushed them as an ordinary large blob before.
+        self._run(CHANGE.keep_content_if_elsewhere, blob=blob, bytes=content)
+        links = rows.links_text(artifact)
+        self._run(CHANGE.name_blobs, links=links)
+        self._run(CHANGE.keep_links, artifact=blob, links=links)
         for key, value in rows.searchable_annotations(artifact):
             self._run(CHANGE.keep_annotation, blob=blob, key=key, value=value)
 
@@ -248,12 +249,9 @@ class SqliteTransaction:
 
     def missing_members(self, package: PackageId, artifact: Artifact) -> Sequence[Digest]:
         """Which required targets of the artifact's links are not present members of *package* (I2)."""
-        return [
-            link.target.digest
-            for link in artifact.links
-            if link.required
-            and not self._is_member(package, link.target.digest, role="artifact" if link.kind == "manifest" else None)
-        ]
+        package_id = self._find_package(package)
+        found = self._all(CHANGE.missing_members, package=package_id, links=rows.links_text(artifact))
+        return [Digest.parse(digest) for (digest,) in found]
 
     def _is_member(self, package: PackageId, digest: Digest, *, role: str | None) -> bool:
         package_id = self._find_package(package)
@@ -393,15 +391,8 @@ class SqliteTransaction:
         if self.appended:
             message = "a change has one event"
             raise RuntimeError(message)
-        if event.package is not None:
-            format_name, _, name = event.package.partition("/")
-            self._run(
-                CHANGE.touch_package,
-                namespace=event.namespace,
-                format=format_name,
-                package=name,
-                position=self._position,
-            )
+        if event.namespace is not None and event.package is not None:
+            self._touch(rows.package_id(event.namespace, *event.package.split("/", 1)))
         content = encode(event)
         self.hash = chain(self.hash, self._position, self._now, actor=actor, content=content)
         self._run(
@@ -449,9 +440,20 @@ class SqliteTransaction:
             known = self._packages[package] = int(row[0])
         return known
 
+    def _touch(self, package: PackageId) -> None:
+        """Let the package be of this change's revision."""
+        package_id = self._find_package(package)
+        if package_id is not None:
+            self._run(CHANGE.touch_package, package=package_id, position=self._position)
+
     def _find_blob(self, digest: Digest) -> int | None:
-        row = self._one(CHANGE.blob_id, digest=str(digest))
-        return None if row is None else int(row[0])
+        known = self._blobs.get(digest)
+        if known is None:
+            row = self._one(CHANGE.blob_id, digest=str(digest))
+            if row is None:
+                return None
+            known = self._blobs[digest] = int(row[0])
+        return known
 
     def _blob_id(self, digest: Digest) -> int:
         blob = self._find_blob(digest)
@@ -486,9 +488,7 @@ class SqliteTransaction:
 def read_namespace(connection: sqlite3.Connection, name: NamespaceName) -> Namespace | None:
     """A namespace with its channels, from either of the driver's connections."""
     row = connection.execute(LISTINGS.find_namespace, {"name": name}).fetchone()
-    if row is None:
-        return None
-    return rows.namespace(row, connection.execute(LISTINGS.list_channels, {"namespace": row[0]}))
+    return None if row is None else rows.namespace(row)
 
 
 def _identity(package: PackageId) -> dict[str, str]:

@@ -957,18 +957,39 @@ class CatalogContract:
         built = image(b"layer")
         await fill.artifact(built, "1.0", "latest")
 
-        def change(transaction: Transaction) -> tuple[Reference | None, list[str], int]:
+        def change(transaction: Transaction) -> tuple[Reference | None, Reference | None, list[str]]:
             return (
                 transaction.find_reference(API, ReferenceName("1.0")),
+                transaction.find_meaning(API, ReferenceName("1.0")),
                 [reference.name for reference in transaction.names_of(API, built.digest)],
-                len(transaction.list_history(API, ReferenceName("1.0"))),
             )
 
-        reference, names, meanings = await catalog.write(change)
+        reference, meaning, names = await catalog.write(change)
 
-        assert reference == (await catalog.list_history(API, ReferenceName("1.0")))[0]
+        assert reference == meaning == (await catalog.list_history(API, ReferenceName("1.0")))[0]
         assert names == ["1.0", "latest"]
-        assert meanings == 1
+
+    @pytest.mark.parametrize("kind", ReferenceKind)
+    async def test_a_version_that_ended_is_remembered_by_its_name_and_a_tag_is_not(
+        self, catalog: Catalog, fill: Filling, kind: ReferenceKind
+    ) -> None:
+        built, name = image(b"layer"), ReferenceName("1.0")
+        await fill.artifact(built)
+
+        def change(transaction: Transaction) -> tuple[Reference | None, Reference | None]:
+            before = transaction.find_meaning(API, name)
+            transaction.set_reference(
+                API, Reference(kind=kind, name=name, digest=built.digest, from_position=transaction.position)
+            )
+            transaction.end_reference(API, name)
+            return before, transaction.find_meaning(API, name)
+
+        before, after = await catalog.write(change)
+
+        assert before is None
+        assert (after.digest if after is not None else None) == (
+            built.digest if kind is ReferenceKind.VERSION else None
+        )
 
     async def test_a_version_is_marked(self, catalog: Catalog, fill: Filling) -> None:
         built = image(b"layer")

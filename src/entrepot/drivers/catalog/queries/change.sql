@@ -40,11 +40,12 @@ RETURNING id
 -- blob_id --
 SELECT id FROM blob WHERE digest = :digest
 
--- keep_blob --
+-- add_blob --
+INSERT INTO blob (digest, size, state) VALUES (:digest, :size, 'present') RETURNING id
+
+-- revive_blob --
 -- A blob that was only named, or was condemned, is present from now on.
-INSERT INTO blob (digest, size, state) VALUES (:digest, :size, 'present')
-ON CONFLICT (digest) DO UPDATE SET state = 'present', size = excluded.size
-RETURNING id
+UPDATE blob SET state = 'present', size = :size WHERE id = :blob
 
 -- damage_blob --
 UPDATE blob SET state = 'damaged' WHERE digest = :digest AND state = 'present'
@@ -59,9 +60,12 @@ RETURNING id
 INSERT INTO content (blob_id, bytes) VALUES (:blob, :bytes) ON CONFLICT DO UPDATE SET bytes = excluded.bytes
  WHERE bytes <> excluded.bytes
 
+-- keep_content_if_elsewhere --
+INSERT INTO content (blob_id, bytes) VALUES (:blob, :bytes) ON CONFLICT DO NOTHING
+
 -- find_home --
 -- The state of some bytes, and whether they live here rather than in the blob store.
-SELECT b.state, c.blob_id IS NOT NULL
+SELECT b.id, b.state, c.blob_id IS NOT NULL
   FROM blob b LEFT JOIN content c ON c.blob_id = b.id
  WHERE b.digest = :digest
 
@@ -72,12 +76,32 @@ DELETE FROM content WHERE blob_id = :blob
 INSERT INTO artifact (blob_id, media_type, artifact_type, subject_id)
 VALUES (:blob, :media_type, :artifact_type, :subject) ON CONFLICT DO NOTHING
 
--- keep_link --
+-- name_blobs --
+-- Something links these bytes, seen or not.
+INSERT INTO blob (digest, size, state)
+SELECT l.value ->> 'digest', l.value ->> 'size', 'absent' FROM json_each(:links) l
+ WHERE NOT EXISTS (SELECT 1 FROM blob b WHERE b.digest = l.value ->> 'digest')
+ON CONFLICT DO NOTHING
+
+-- keep_links --
 INSERT INTO link (artifact_id, ordinal, kind, target_id, required)
-VALUES (:artifact, :ordinal, :kind, :target, :required) ON CONFLICT DO NOTHING
+SELECT :artifact, l.key, l.value ->> 'kind', b.id, l.value ->> 'required'
+  FROM json_each(:links) l CROSS JOIN blob b ON b.digest = l.value ->> 'digest'
 
 -- keep_annotation --
 INSERT INTO annotation (blob_id, key, value) VALUES (:blob, :key, :value) ON CONFLICT DO NOTHING
+
+-- missing_members --
+-- Uses membership_open_idx.
+SELECT l.value ->> 'digest'
+  FROM json_each(:links) l
+ WHERE l.value ->> 'required'
+   AND NOT EXISTS (
+       SELECT 1 FROM blob b
+         JOIN membership m ON m.package_id = :package AND m.blob_id = b.id AND m.until_position IS NULL
+        WHERE b.digest = l.value ->> 'digest' AND b.state = 'present'
+          AND (l.value ->> 'kind' <> 'manifest' OR m.role = 'artifact'))
+ ORDER BY l.key
 
 -- has_member --
 -- Uses membership_open_idx.
@@ -185,5 +209,4 @@ INSERT INTO event (position, at, actor, namespace, package, content, hash)
 VALUES (:position, :at, :actor, :namespace, :package, :content, :hash)
 
 -- touch_package --
-UPDATE package SET revision = :position
- WHERE namespace_id = (SELECT id FROM namespace WHERE name = :namespace) AND format = :format AND name = :package
+UPDATE package SET revision = :position WHERE id = :package

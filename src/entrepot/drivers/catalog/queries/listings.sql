@@ -1,13 +1,14 @@
 -- What requests list. Every page is bounded, and walks an index from where the last one ended.
 
 -- find_namespace --
-SELECT id, name, public, rules, revision FROM namespace WHERE name = :name
+SELECT n.id, n.name, n.public, n.rules, n.revision,
+       (SELECT json_group_object(c.name, c.rank) FROM channel c WHERE c.namespace_id = n.id AND c.rank >= 0)
+  FROM namespace n WHERE n.name = :name
 
 -- list_namespaces --
-SELECT id, name, public, rules, revision FROM namespace WHERE name > :after ORDER BY name LIMIT :limit
-
--- list_channels --
-SELECT name FROM channel WHERE namespace_id = :namespace AND rank >= 0 ORDER BY rank
+SELECT n.id, n.name, n.public, n.rules, n.revision,
+       (SELECT json_group_object(c.name, c.rank) FROM channel c WHERE c.namespace_id = n.id AND c.rank >= 0)
+  FROM namespace n WHERE n.name > :after ORDER BY n.name LIMIT :limit
 
 -- find_package --
 SELECT n.name, p.format, p.name, p.revision
@@ -75,6 +76,20 @@ SELECT r.kind, r.name, b.digest, r.from_position, r.until_position, r.sealed, r.
   JOIN reference r ON r.package_id = p.id AND r.name = :name AND r.until_position IS NULL
   JOIN blob b ON b.id = r.blob_id
  WHERE n.name = :namespace
+
+-- find_meaning --
+-- Uses reference_open_idx; reference_history_idx only when the name means nothing now.
+SELECT * FROM (
+    SELECT r.kind, r.name, b.digest, r.from_position, r.until_position, r.sealed, r.yanked, r.deprecated
+      FROM reference r JOIN blob b ON b.id = r.blob_id
+     WHERE r.package_id = :package AND r.name = :name AND r.until_position IS NULL)
+UNION ALL
+SELECT * FROM (
+    SELECT r.kind, r.name, b.digest, r.from_position, r.until_position, r.sealed, r.yanked, r.deprecated
+      FROM reference r JOIN blob b ON b.id = r.blob_id
+     WHERE r.package_id = :package AND r.name = :name AND r.until_position IS NOT NULL AND r.kind = 'version'
+     ORDER BY r.from_position DESC, r.id DESC LIMIT 1)
+LIMIT 1
 
 -- list_artifacts --
 -- Uses membership_artifact_idx.
