@@ -111,7 +111,8 @@ async def finish_upload(
             )
 
     await registry.catalog.write(change)
-    await registry.blobs.discard(upload.id)
+    if size != blob.size:  # This request brought not all of it, so the rest was staged.
+        await registry.blobs.discard(upload.id)
 
 
 async def add_blob(
