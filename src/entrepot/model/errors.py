@@ -233,6 +233,11 @@ class RateLimited(RegistryError):
 class UpstreamUnavailable(RegistryError):
     """The upstream registry does not answer."""
 
+    def __init__(self, subject: object = None, *, after: int | None = None) -> None:
+        super().__init__(subject)
+        self.after = after
+        """The seconds that it asks to wait, or that it is left alone; None when nobody knows."""
+
 
 class UpstreamInvalid(RegistryError):
     """The upstream registry answered with something that is not valid."""
