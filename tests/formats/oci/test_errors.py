@@ -36,6 +36,7 @@ ROWS: dict[type[e.RegistryError], tuple[int, str]] = {
     e.SizeMismatch: (400, "SIZE_INVALID"),
     e.InvalidManifest: (400, "MANIFEST_INVALID"),
     e.InvalidMetadata: (400, "UNSUPPORTED"),
+    e.InvalidArchive: (400, "UNSUPPORTED"),
     e.InvalidRange: (416, "BLOB_UPLOAD_INVALID"),
     e.InvalidContentRange: (416, "BLOB_UPLOAD_INVALID"),
     e.TooLarge: (413, "SIZE_INVALID"),
