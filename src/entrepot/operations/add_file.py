@@ -13,17 +13,15 @@ from typing import TYPE_CHECKING, Protocol
 
 from entrepot.model.digest import Digest
 from entrepot.model.errors import (
-    Corrupt,
     DigestMismatch,
-    NameTaken,
     TooLarge,
     UploadUnknown,
     VersionExists,
     VersionSealed,
 )
 from entrepot.model.names import View
-from entrepot.model.reference import ReferenceKind
-from entrepot.operations.publish import Draft, publish_composed
+from entrepot.operations.grow import Stored, grow_version
+from entrepot.operations.publish import Draft
 from entrepot.operations.upload import StoredBlob, begin_upload, receive, received_size
 
 if TYPE_CHECKING:
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
     from entrepot.model.names import PackageId, ReferenceName
     from entrepot.model.upload import Upload
     from entrepot.operations.registry import Registry
-    from entrepot.ports.catalog import Transaction
 
 Demand = Callable[[Digest | None], None]
 """Raises when the client does not want what is there already; None stands for nothing."""
@@ -44,14 +41,6 @@ Verify = Callable[[StoredBlob], Awaitable[None]]
 
 
 _NOTHING = Digest.of(b"")
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """What a version is: its manifest, and what that is called."""
-
-    digest: Digest
-    manifest: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,17 +143,14 @@ async def _add(
     blob = await _receive(registry, upload, addition, incoming, present=present)
     growth: Growth | None = None
 
-    def compose(transaction: Transaction) -> Draft:
+    def grow(before: Stored | None) -> Draft:
         nonlocal growth
-        before, sealed = _stand(transaction, upload.package, addition.version)
         incoming.demand(addition.find(before))
         growth = addition.grow(before, blob)
         _check_files(registry, addition, growth)
-        if ends is not None:
-            transaction.end_upload(ends)
-        return Draft(growth.artifact, version=addition.version, blobs=(blob, *growth.blobs), sealed=sealed)
+        return Draft(growth.artifact, version=addition.version, blobs=(blob, *growth.blobs), sealed=False)
 
-    artifact = await publish_composed(registry, caller, upload.package, compose)
+    artifact = await grow_version(registry, caller, upload.package, addition.version, grow, ends=ends)
     return AddedFile(blob.digest, blob.size, artifact.digest, is_new=growth is not None and growth.is_new)
 
 
@@ -200,20 +186,6 @@ async def _receive(
     if incoming.verify is not None:
         await incoming.verify(blob)
     return blob
-
-
-def _stand(transaction: Transaction, package: PackageId, version: ReferenceName) -> tuple[Stored | None, bool]:
-    """What the version is now, and whether what comes of it is sealed at once."""
-    reference = transaction.find_meaning(package, version)
-    if reference is None or reference.until_position is not None:
-        # A version that was deleted comes back as it was (I4), and as sealed as it was.
-        return None, reference is not None and reference.sealed
-    if reference.kind is not ReferenceKind.VERSION:
-        raise NameTaken(version, expected="a name that is not a tag's")
-    manifest = transaction.find_content(reference.digest)
-    if manifest is None:
-        raise Corrupt(reference.digest)
-    return Stored(reference.digest, manifest), reference.sealed
 
 
 def _check_files(registry: Registry, addition: Addition, growth: Growth) -> None:

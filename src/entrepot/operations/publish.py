@@ -48,6 +48,8 @@ class Draft:
     """Names whose kind the namespace's rules decide: OCI's."""
     version: ReferenceName | None = None
     """The name that the format itself calls a version."""
+    moving: tuple[ReferenceName, ...] = ()
+    """Names that the format itself calls tags, which whoever publishes may move: npm's."""
     blobs: tuple[StoredBlob, ...] = ()
     sealed: bool = True
     """Whether its versions are complete: a sealed one never changes, an open one may still gain files."""
@@ -80,6 +82,7 @@ async def publish_composed(
         _check_limits(registry, draft)
         changed = _add_content(transaction, package, draft)
         kinds = {name: namespace.rules.kind_of(name) for name in draft.tags}
+        kinds |= dict.fromkeys(draft.moving, ReferenceKind.TAG)
         if draft.version is not None:
             kinds[draft.version] = ReferenceKind.VERSION
         named = tuple(
@@ -139,7 +142,11 @@ def _give_name(
         return False
     if version is not None:
         _require_version_may_be(transaction, draft, version)
-    elif present is not None and present.digest != digest and not may_overwrite and not namespace.rules.lets_move(name):
+    elif (
+        present is not None
+        and present.digest != digest
+        and not (may_overwrite or name in draft.moving or namespace.rules.lets_move(name))
+    ):
         raise TagImmutable(name, expected=present.digest, actual=digest)
     # What was said of a version holds for what it grows into, and when it comes back.
     transaction.set_reference(

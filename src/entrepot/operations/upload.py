@@ -6,6 +6,7 @@ Larger ones are staged, verified and made durable in the blob store first (I1: b
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -152,6 +153,10 @@ class StoredBlob:
     content: bytes | None
 
 
+Examine = Callable[["bytes | None"], Awaitable[None]]
+"""Looks at content that has come, before it is kept: the bytes themselves, or None for what is staged."""
+
+
 async def receive(
     registry: Registry,
     upload: Upload,
@@ -160,24 +165,32 @@ async def receive(
     content: AsyncIterator[bytes],
     size: int | None,
     at: int | None = None,
+    examine: Examine | None = None,
 ) -> StoredBlob:
     """Take in the last *content* of an upload, and verify the whole; without *expected*, name it by its sha256.
 
-    Raises `DigestMismatch`, `InvalidContentRange`, `UploadBusy`, `TooLarge`.
+    Raises `DigestMismatch`, `InvalidContentRange`, `UploadBusy`, `TooLarge`, and what *examine* raises.
     """
     blobs, limits = registry.blobs, registry.limits
     held = await blobs.staged_size(upload.id)
     if at is not None and at != held:
         raise InvalidContentRange(upload.id, expected=f"a chunk that starts at byte {held}", actual=at)
+    small: bytes | None = None
     if held == 0 and size is not None and size <= limits.inline_size:
-        return _small(await _gather(content, limits.inline_size), expected)
-    algorithm = upload.algorithm if expected is None else expected.algorithm
-    if size != 0:
-        held = await blobs.append(upload.id, content, at=held, limit=limits.blob_size, algorithm=algorithm)
-    small = await blobs.take(upload.id, limit=limits.inline_size)
+        small = await _gather(content, limits.inline_size)
+    else:
+        algorithm = upload.algorithm if expected is None else expected.algorithm
+        if size != 0:
+            held = await blobs.append(upload.id, content, at=held, limit=limits.blob_size, algorithm=algorithm)
+        small = await blobs.take(upload.id, limit=limits.inline_size)
     if small is not None:
-        return _small(small, expected)
+        blob = _small(small, expected)
+        if examine is not None:
+            await examine(small)
+        return blob
     digest = expected if expected is not None else await blobs.digest(upload.id)
+    if examine is not None:
+        await examine(None)
     return StoredBlob(digest, await blobs.keep(upload.id, digest), None)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
+    from typing import BinaryIO
 
     from entrepot.model.digest import Digest
     from entrepot.model.upload import UploadId
+
+T = TypeVar("T")
 
 
 class BlobStore(Protocol):
@@ -62,6 +65,12 @@ class BlobStore(Protocol):
 
     async def digest(self, stage: UploadId) -> Digest:
         """What the staged bytes are called by their sha256. Raises `UploadUnknown`, `UploadBusy`."""
+
+    async def examine(self, stage: UploadId, read: Callable[[BinaryIO], T]) -> T:
+        """What *read* makes of the staged bytes: a file that can be read and sought, in a thread.
+
+        Raises `UploadUnknown`, `UploadBusy`, and what *read* raises.
+        """
 
     async def discard(self, stage: UploadId) -> None:
         """Forget a stage. No error when there is none.

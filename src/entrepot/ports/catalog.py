@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from entrepot.model.access import Allowance, Principal, PrincipalKind
@@ -98,6 +98,22 @@ class ArtifactDetails:
     """The names that mean it now, in byte order."""
     clearances: tuple[Clearance, ...]
     """The open ones that it is under, as far as the view shows, in the order of the channels; the first of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRow:
+    """A version with what index documents are made of."""
+
+    name: ReferenceName
+    digest: Digest
+    manifest: bytes
+    config: bytes | None
+    """Its metadata; None when that is not in the catalog, because no format of ours wrote it."""
+    sealed: bool
+    yanked: str | None
+    deprecated: str | None
+    published_at: datetime
+    """When the version was first published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,6 +366,14 @@ class Catalog(Protocol):
         self, view: View, package: PackageId, *, kind: ReferenceKind | None = None, after: str = "", limit: int
     ) -> Sequence[Reference]:
         """A page of what the view shows of a package's names, in byte order."""
+
+    async def list_versions(
+        self, view: View, package: PackageId, *, after: str = "", limit: int
+    ) -> Sequence[VersionRow]:
+        """A page of the versions that the view shows of a package, with what they are made of, in byte order."""
+
+    async def list_times(self, package: PackageId) -> Mapping[Digest, datetime]:
+        """When each blob that is in a package came into it."""
 
     async def list_history(self, package: PackageId, name: ReferenceName) -> Sequence[Reference]:
         """All that *name* ever meant in *package*, oldest first."""

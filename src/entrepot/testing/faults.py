@@ -20,6 +20,8 @@ from entrepot.drivers.blobs.files import FileBlobStore
 from entrepot.testing.builders import StoppedClock, World, open_world
 
 if TYPE_CHECKING:
+    from typing import BinaryIO
+
     from entrepot.model.digest import Digest
     from entrepot.model.upload import UploadId
     from entrepot.ports.blobs import BlobStore
@@ -99,6 +101,10 @@ class FaultyBlobStore:
     async def digest(self, stage: UploadId) -> Digest:
         """The same."""
         return await self._faults.around("digest", lambda: self._blobs.digest(stage))
+
+    async def examine(self, stage: UploadId, read: Callable[[BinaryIO], T]) -> T:
+        """The same."""
+        return await self._faults.around("examine", lambda: self._blobs.examine(stage, read))
 
     async def discard(self, stage: UploadId) -> None:
         """The same."""

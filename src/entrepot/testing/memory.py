@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from io import BytesIO
+from typing import TYPE_CHECKING, TypeVar
 
 from entrepot.drivers.blobs.writers import Writers
 from entrepot.drivers.clock import SystemClock
@@ -19,10 +20,13 @@ from entrepot.model.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from typing import BinaryIO
 
     from entrepot.model.upload import UploadId
     from entrepot.ports.clock import Clock
+
+T = TypeVar("T")
 
 _PIECE = 64 * 1024
 
@@ -94,6 +98,11 @@ class MemoryBlobStore:
         """What the staged bytes are called by their sha256."""
         with self._locked(stage) as locked:
             return Digest.of(bytes(locked.content))
+
+    async def examine(self, stage: UploadId, read: Callable[[BinaryIO], T]) -> T:
+        """What *read* makes of the staged bytes."""
+        with self._locked(stage) as locked:
+            return read(BytesIO(bytes(locked.content)))
 
     async def discard(self, stage: UploadId) -> None:
         """Forget a stage. No error when there is none."""

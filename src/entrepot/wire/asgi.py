@@ -34,6 +34,7 @@ from entrepot.model.errors import (
     Unavailable,
 )
 from entrepot.wire.call import Body, Call, Headers, Load, Query
+from entrepot.wire.documents import Documents
 from entrepot.wire.errors import WireError
 from entrepot.wire.format import Surface
 from entrepot.wire.logs import Answer, LogRequest
@@ -79,6 +80,8 @@ class Options:
     """Requests that a worker answers at the same time, not counting those that wait for their client."""
     held_size: int = 256 * 1024 * 1024
     """Bytes of request bodies that a worker holds in memory, for all requests together."""
+    documents_size: int = 64 * 1024 * 1024
+    """Bytes of rendered index documents that a worker remembers."""
     log_request: LogRequest | None = None
     """Where the one line of each request goes."""
 
@@ -124,6 +127,7 @@ class Application:
         self._options = options
         self._lifespan = lifespan
         self._surfaces = {surface.prefix: (surface, Router(surface.routes)) for surface in surfaces}
+        self._documents = Documents(options.documents_size)
         self._load = Load(concurrency=options.concurrency, held_size=options.held_size)
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
@@ -226,6 +230,7 @@ class Application:
             request_id=exchange.request_id,
             address=exchange.address,
             gate=self.gate,
+            documents=self._documents,
             facts=exchange.facts,
         )
         reply = await route.handler(call)

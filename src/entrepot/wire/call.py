@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from entrepot.model.access import Caller
     from entrepot.operations.registry import Registry
+    from entrepot.wire.documents import Documents
     from entrepot.wire.gate import Gate
 
 T = TypeVar("T")
@@ -211,5 +212,7 @@ class Call:
     """The client's, behind the proxies that are trusted."""
     gate: Gate
     """For the few handlers that take credentials in a body, or give out access tokens."""
+    documents: Documents
+    """What this worker has rendered."""
     facts: dict[str, str | int]
     """What the log's line should also say, such as the digest."""

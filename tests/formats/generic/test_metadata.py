@@ -6,22 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entrepot.formats.generic.metadata import (
-    ARTIFACT_TYPE,
-    CREATED,
-    EMPTY,
-    Contents,
-    File,
-    compose,
-    config_of,
-)
-from entrepot.formats.generic.rules import FilePath, MediaType, parse_path
+from entrepot.formats.generic.metadata import KIND, compose, config_of
+from entrepot.formats.generic.rules import MediaType, parse_path
 from entrepot.formats.generic.versions import FileAddition, _Memory, read_contents
 from entrepot.model.artifact import IMAGE_MANIFEST, Artifact
+from entrepot.model.contents import CREATED, Contents, File, FilePath
 from entrepot.model.digest import Digest
 from entrepot.model.errors import NameTaken, VersionExists
 from entrepot.model.names import PackageName, ReferenceName
-from entrepot.operations.add_file import Stored
+from entrepot.operations.grow import Stored
 from entrepot.operations.upload import StoredBlob
 
 PACKAGE, VERSION = PackageName("tool"), ReferenceName("1.0")
@@ -52,7 +45,7 @@ def grown(additions: list[tuple[FilePath, bytes, str]], annotations: list[dict[s
 
 
 def test_the_manifest_is_this() -> None:
-    contents = EMPTY.with_file(file("b.txt", b"second", "text/plain")).with_file(file("a/é", b"first"))
+    contents = Contents().with_file(file("b.txt", b"second", "text/plain")).with_file(file("a/é", b"first"))
     contents = contents.with_annotations({"org.opencontainers.image.revision": "abc"})
 
     artifact = compose(PACKAGE, VERSION, contents)
@@ -74,7 +67,7 @@ def test_the_manifest_is_this() -> None:
 
 
 def test_a_version_without_annotations_has_no_annotations_in_its_manifest() -> None:
-    artifact = compose(PACKAGE, VERSION, EMPTY.with_file(file("a")))
+    artifact = compose(PACKAGE, VERSION, Contents().with_file(file("a")))
 
     assert b'{"artifactType"' in artifact.content
     assert artifact.annotations == {}
@@ -84,14 +77,14 @@ def test_a_version_without_annotations_has_no_annotations_in_its_manifest() -> N
 def test_the_order_in_which_files_came_does_not_show(
     files: list[tuple[FilePath, bytes, str]], chance: object, annotations: dict[str, str]
 ) -> None:
-    contents, shuffled = EMPTY, list(files)
+    contents, shuffled = Contents(), list(files)
     chance.shuffle(shuffled)  # type: ignore[attr-defined]
     try:
         for path, content, media_type in files:
             contents = contents.with_file(file(path, content, media_type))
     except NameTaken:
         return
-    again = EMPTY.with_annotations(annotations)
+    again = Contents().with_annotations(annotations)
     for path, content, media_type in shuffled:
         again = again.with_file(file(path, content, media_type))
 
@@ -112,7 +105,7 @@ def test_neither_does_the_order_of_what_was_said_with_them(times: list[str]) -> 
 
 @given(FILES)
 def test_what_was_composed_is_read_back(files: list[tuple[FilePath, bytes, str]]) -> None:
-    contents = EMPTY
+    contents = Contents()
     for path, content, media_type in files:
         try:
             contents = contents.with_file(file(path, content, media_type))
@@ -121,15 +114,15 @@ def test_what_was_composed_is_read_back(files: list[tuple[FilePath, bytes, str]]
 
     artifact = compose(PACKAGE, VERSION, contents)
 
-    assert Contents.read(artifact.content) == contents
+    assert Contents.read(artifact.content, KIND) == contents
     assert read_contents(artifact.digest, artifact.content) == contents
 
 
 def test_an_artifact_of_another_type_holds_no_files() -> None:
-    artifact = compose(PACKAGE, VERSION, EMPTY.with_file(file("a")))
-    foreign = artifact.content.replace(ARTIFACT_TYPE.encode(), b"application/vnd.example")
+    artifact = compose(PACKAGE, VERSION, Contents().with_file(file("a")))
+    foreign = artifact.content.replace(KIND.artifact_type.encode(), b"application/vnd.example")
 
-    assert Contents.read(foreign) is None
+    assert Contents.read(foreign, KIND) is None
     with pytest.raises(VersionExists):
         FileAddition(PACKAGE, VERSION, parse_path("a"), MediaType("text/plain"), {}).find(
             Stored(Digest.of(foreign), foreign)
@@ -138,8 +131,8 @@ def test_an_artifact_of_another_type_holds_no_files() -> None:
 
 def test_what_is_remembered_is_bounded_by_files() -> None:
     memory = _Memory(files=10)
-    versions = {Digest.of(b"%d" % number): EMPTY.with_file(file("a")).with_file(file("b")) for number in range(5)}
-    large = EMPTY
+    versions = {Digest.of(b"%d" % number): Contents().with_file(file("a")).with_file(file("b")) for number in range(5)}
+    large = Contents()
     for number in range(20):
         large = large.with_file(file(f"{number}"))
 
@@ -155,36 +148,36 @@ def test_what_is_remembered_is_bounded_by_files() -> None:
 
 
 def test_the_layers_are_links_that_keep_their_files_in_the_package() -> None:
-    artifact = compose(PACKAGE, VERSION, EMPTY.with_file(file("a")).with_file(file("b", b"b")))
+    artifact = compose(PACKAGE, VERSION, Contents().with_file(file("a")).with_file(file("b", b"b")))
 
     assert artifact == Artifact.parse(artifact.content, IMAGE_MANIFEST)
     assert [link.required for link in artifact.links] == [True, True, True]
 
 
 def test_the_same_file_again_is_no_change() -> None:
-    contents = EMPTY.with_file(file("a", media_type="text/plain"))
+    contents = Contents().with_file(file("a", media_type="text/plain"))
 
     assert contents.with_file(file("a", media_type="text/html")) == contents
 
 
 def test_other_bytes_under_a_path_are_refused() -> None:
     with pytest.raises(VersionExists):
-        EMPTY.with_file(file("a", b"one")).with_file(file("a", b"other"))
+        Contents().with_file(file("a", b"one")).with_file(file("a", b"other"))
 
 
 @pytest.mark.parametrize(("first", "second"), [("a", "a/b"), ("a/b", "a"), ("a/b", "a/b/c/d"), ("a/b/c/d", "a/b")])
 def test_a_path_is_not_a_file_and_a_folder(first: str, second: str) -> None:
     with pytest.raises(NameTaken):
-        EMPTY.with_file(file(first)).with_file(file(second))
+        Contents().with_file(file(first)).with_file(file(second))
 
 
 @pytest.mark.parametrize(("first", "second"), [("a", "ab"), ("a/b", "a.b"), ("a/b", "ab/a"), ("a/b", "a/bc")])
 def test_a_common_beginning_is_no_folder(first: str, second: str) -> None:
-    assert len(EMPTY.with_file(file(first)).with_file(file(second)).files) == 2
+    assert len(Contents().with_file(file(first)).with_file(file(second)).files) == 2
 
 
 def test_annotations_are_added_and_not_changed() -> None:
-    contents = EMPTY.with_annotations({"a": "1"}).with_annotations({"b": "2"}).with_annotations({"a": "1"})
+    contents = Contents().with_annotations({"a": "1"}).with_annotations({"b": "2"}).with_annotations({"a": "1"})
 
     assert contents.annotations == {"a": "1", "b": "2"}
     with pytest.raises(VersionExists):
@@ -194,11 +187,15 @@ def test_annotations_are_added_and_not_changed() -> None:
 def test_of_several_times_of_creation_the_earliest_stays() -> None:
     late, early = "2026-01-01T00:00:00Z", "2026-01-01T00:30:00+01:00"
 
-    assert EMPTY.with_annotations({CREATED: late}).with_annotations({CREATED: early}).annotations == {CREATED: early}
-    assert EMPTY.with_annotations({CREATED: early}).with_annotations({CREATED: late}).annotations == {CREATED: early}
+    assert Contents().with_annotations({CREATED: late}).with_annotations({CREATED: early}).annotations == {
+        CREATED: early
+    }
+    assert Contents().with_annotations({CREATED: early}).with_annotations({CREATED: late}).annotations == {
+        CREATED: early
+    }
 
 
 @pytest.mark.parametrize("other", ["yesterday", "", "2026-01-01T00:00:00"])
 def test_times_that_cannot_be_compared_are_different_values(other: str) -> None:
     with pytest.raises(VersionExists):
-        EMPTY.with_annotations({CREATED: "2026-01-01T00:00:00Z"}).with_annotations({CREATED: other})
+        Contents().with_annotations({CREATED: "2026-01-01T00:00:00Z"}).with_annotations({CREATED: other})

@@ -44,6 +44,7 @@ from entrepot.model.upload import UploadId
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from hashlib import _Hash
+    from typing import BinaryIO
 
 T = TypeVar("T")
 
@@ -224,6 +225,15 @@ class FileBlobStore:
         with self._locked(stage) as descriptor:
             size = os.fstat(descriptor).st_size
             return None if size > limit else os.pread(descriptor, size, 0)
+
+    async def examine(self, stage: UploadId, read: Callable[[BinaryIO], T]) -> T:
+        """What *read* makes of the staged bytes."""
+        with self._locked(stage):
+            return await finished(self._in_thread(self._examine, stage, read))
+
+    def _examine(self, stage: UploadId, read: Callable[[BinaryIO], T]) -> T:
+        with self._stage(stage).open("rb") as file:
+            return read(file)
 
     async def discard(self, stage: UploadId) -> None:
         """Forget a stage. No error when there is none."""

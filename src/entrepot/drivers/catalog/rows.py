@@ -28,7 +28,7 @@ from entrepot.model.names import (
 from entrepot.model.namespace import Namespace
 from entrepot.model.position import Position
 from entrepot.model.reference import Reference, ReferenceKind, TagRules
-from entrepot.ports.catalog import ArtifactSummary, Clearance, Grant, PackageRow, TokenRow
+from entrepot.ports.catalog import ArtifactSummary, Clearance, Grant, PackageRow, TokenRow, VersionRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -120,6 +120,21 @@ def namespace(row: Row) -> Namespace:
         rules=_parse_rules(rules),
         channels=tuple(ChannelName(channel) for channel in sorted(ranks, key=ranks.__getitem__)),
         revision=Position(revision),
+    )
+
+
+def version(row: Row) -> VersionRow:
+    """``name, digest, manifest, config, sealed, yanked, deprecated, at``."""
+    name, digest, manifest, config, sealed, yanked, deprecated, at = row
+    return VersionRow(
+        name=ReferenceName(name),
+        digest=Digest.parse(digest),
+        manifest=bytes(manifest),
+        config=None if config is None else bytes(config),
+        sealed=bool(sealed),
+        yanked=yanked,
+        deprecated=deprecated,
+        published_at=parse_time(at),
     )
 
 

@@ -34,7 +34,8 @@ from entrepot.model.position import START, Position
 from entrepot.ports.catalog import PAGE_SIZE, ArtifactDetails, Credential, FoundArtifact, FoundBlob, Hit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from entrepot.model.access import Principal
@@ -42,7 +43,15 @@ if TYPE_CHECKING:
     from entrepot.model.namespace import Namespace
     from entrepot.model.reference import Reference, ReferenceKind
     from entrepot.model.upload import UploadId
-    from entrepot.ports.catalog import ArtifactSummary, Clearance, Grant, PackageRow, TokenRow, Transaction
+    from entrepot.ports.catalog import (
+        ArtifactSummary,
+        Clearance,
+        Grant,
+        PackageRow,
+        TokenRow,
+        Transaction,
+        VersionRow,
+    )
     from entrepot.ports.clock import Clock
     from entrepot.ports.epochs import Epochs
 
@@ -301,6 +310,18 @@ class SqliteCatalog:
         """A page of what the view shows of a package's names, in byte order."""
         found = self._all(LISTINGS.list_references, **_through(view, package), kind=kind, after=after, limit=limit)
         return [rows.reference(row) for row in found]
+
+    async def list_versions(
+        self, view: View, package: PackageId, *, after: str = "", limit: int
+    ) -> Sequence[VersionRow]:
+        """A page of versions with what they are made of."""
+        found = self._all(LISTINGS.list_versions, **_through(view, package), after=after, limit=limit)
+        return [rows.version(row) for row in found]
+
+    async def list_times(self, package: PackageId) -> Mapping[Digest, datetime]:
+        """When each blob came into the package."""
+        found = self._all(LISTINGS.list_times, **_through(View(package.namespace), package))
+        return {Digest.parse(digest): rows.parse_time(at) for digest, at in found}
 
     async def list_history(self, package: PackageId, name: ReferenceName) -> Sequence[Reference]:
         """All that *name* ever meant in *package*, oldest first."""

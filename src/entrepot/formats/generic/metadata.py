@@ -1,166 +1,25 @@
-"""A version as an OCI artifact: the manifest that its files make, and the files that a manifest lists.
-
-The manifest is canonical: a function of package, version, files and annotations, whatever the order in which they came.
-It is JSON with sorted keys and no white space, with
-
-- ``artifactType`` `ARTIFACT_TYPE`;
-- a config of `CONFIG_TYPE` that says format, package and version;
-- one layer per file, in the order of the paths, each path in the layer's annotation ``org.opencontainers.image.title``;
-- the version's annotations, if it has any.
-"""
+"""A version of plain files: its config says format, package and version, and nothing else."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
-from entrepot.formats.generic.rules import GENERIC, FilePath
-from entrepot.model.artifact import IMAGE_MANIFEST, Artifact, Descriptor, Link, LinkKind
-from entrepot.model.digest import Digest
-from entrepot.model.errors import NameTaken, VersionExists
+from entrepot.formats.generic.rules import GENERIC
+from entrepot.model import contents
+from entrepot.model.contents import Contents, Kind, encode_config
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Self
-
+    from entrepot.model.artifact import Artifact
     from entrepot.model.names import PackageName, ReferenceName
 
-ARTIFACT_TYPE: Final = "application/vnd.entrepot.generic.v1"
-CONFIG_TYPE: Final = "application/vnd.entrepot.generic.config.v1+json"
-TITLE: Final = "org.opencontainers.image.title"
-CREATED: Final = "org.opencontainers.image.created"
-
-_ENCODER: Final = msgspec.json.Encoder(order="sorted")
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """One file of a version."""
-
-    path: FilePath
-    media_type: str
-    digest: Digest
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """What a version holds."""
-
-    files: Mapping[FilePath, File]
-    """In the order of the paths."""
-    annotations: Mapping[str, str]
-
-    @classmethod
-    def read(cls, content: bytes) -> Self | None:
-        """Read a manifest that `compose` wrote; None for an artifact of another type. Raises `InvalidManifest`.
-
-        What was checked when it came is not checked again.
-        """
-        artifact = Artifact.parse(content, IMAGE_MANIFEST)
-        if artifact.artifact_type != ARTIFACT_TYPE:
-            return None
-        files: dict[FilePath, File] = {}
-        for link in artifact.links:
-            if link.kind is LinkKind.LAYER:
-                layer = link.target
-                path = FilePath(layer.annotations.get(TITLE, ""))
-                files[path] = File(path, layer.media_type, layer.digest, layer.size)
-        return cls(files, artifact.annotations)
-
-    def with_file(self, file: File) -> Self:
-        """These and one more. Another type is no other file: the first one's stays.
-
-        Raises `VersionExists` when other bytes are there, `NameTaken` when a folder is, or a file where a folder
-        would have to be.
-        """
-        present = self.files.get(file.path)
-        if present is not None:
-            if present.digest != file.digest:
-                raise VersionExists(file.path, expected=present.digest, actual=file.digest)
-            return self
-        for length, character in enumerate(file.path):
-            if character == "/" and file.path[:length] in self.files:
-                raise NameTaken(file.path, expected=f"another place: {file.path[:length]} is a file")
-        folder = f"{file.path}/"
-        if any(path.startswith(folder) for path in self.files):
-            raise NameTaken(file.path, expected=f"another name: {folder} is a folder")
-        return type(self)(dict(sorted([*self.files.items(), (file.path, file)])), self.annotations)
-
-    def with_annotations(self, more: Mapping[str, str]) -> Self:
-        """These with further annotations.
-
-        What was said is not unsaid: another value is `VersionExists`.
-        Only of several times of creation the earliest stays, because each file's build has its own.
-        """
-        merged = dict(self.annotations)
-        for key, value in more.items():
-            present = merged.setdefault(key, value)
-            if present != value:
-                merged[key] = _earlier(key, present, value)
-        return self if merged == self.annotations else type(self)(self.files, merged)
-
-
-def _earlier(key: str, present: str, value: str) -> str:
-    try:
-        times = sorted((datetime.fromisoformat(text), text) for text in (present, value)) if key == CREATED else []
-    except (ValueError, TypeError):
-        times = []
-    if not times:
-        raise VersionExists(f"the annotation {key}", expected=present, actual=value)
-    return times[0][1]
-
-
-EMPTY: Final = Contents({}, {})
+KIND: Final = Kind.of(GENERIC)
 
 
 def config_of(package: PackageName, version: ReferenceName) -> bytes:
     """The version's normalised metadata, as canonical JSON."""
-    return _ENCODER.encode({"format": GENERIC, "package": package, "version": version})
+    return encode_config({"format": GENERIC, "package": package, "version": version})
 
 
-def compose(package: PackageName, version: ReferenceName, contents: Contents) -> Artifact:
+def compose(package: PackageName, version: ReferenceName, files: Contents) -> Artifact:
     """The canonical manifest. Its config is `config_of` the same."""
-    config = config_of(package, version)
-    # What `Artifact.parse` would find in it is known already: a large version grows at half the cost.
-    links = (
-        Link(LinkKind.CONFIG, Descriptor(CONFIG_TYPE, Digest.of(config), len(config))),
-        *(
-            Link(LinkKind.LAYER, Descriptor(file.media_type, file.digest, file.size, {TITLE: path}))
-            for path, file in contents.files.items()
-        ),
-    )
-    manifest: dict[str, object] = {
-        "schemaVersion": 2,
-        "mediaType": IMAGE_MANIFEST,
-        "artifactType": ARTIFACT_TYPE,
-        "config": _described(links[0].target),
-        "layers": [_described(link.target) for link in links[1:]],
-    }
-    if contents.annotations:
-        manifest["annotations"] = contents.annotations
-    content = _ENCODER.encode(manifest)
-    return Artifact(
-        content=content,
-        digest=Digest.of(content),
-        media_type=IMAGE_MANIFEST,
-        artifact_type=ARTIFACT_TYPE,
-        config_type=CONFIG_TYPE,
-        links=links,
-        subject=None,
-        annotations=contents.annotations,
-    )
-
-
-def _described(target: Descriptor) -> dict[str, object]:
-    described: dict[str, object] = {
-        "mediaType": target.media_type,
-        "digest": str(target.digest),
-        "size": target.size,
-    }
-    if target.annotations:
-        described["annotations"] = target.annotations
-    return described
+    return contents.compose(KIND, config_of(package, version), files)

@@ -18,7 +18,6 @@ import msgspec
 from entrepot.formats.generic.checksums import Claims, print_digest_field, read_claims, verified
 from entrepot.formats.generic.rules import (
     GENERIC,
-    FilePath,
     GenericRules,
     parse_annotations,
     parse_media_type,
@@ -52,7 +51,7 @@ from entrepot.wire.routes import Route
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
-    from entrepot.formats.generic.metadata import Contents, File
+    from entrepot.model.contents import Contents, File, FilePath
     from entrepot.model.digest import Digest
     from entrepot.model.upload import Upload
     from entrepot.operations.add_file import AddedFile

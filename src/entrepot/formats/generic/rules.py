@@ -8,6 +8,7 @@ from unicodedata import category, normalize
 
 import msgspec
 
+from entrepot.model.contents import FilePath
 from entrepot.model.errors import Invalid, InvalidMetadata, InvalidName, InvalidReference
 from entrepot.model.names import FormatName, PackageName, ReferenceName, parse_reference
 from entrepot.model.reference import is_fallback
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 GENERIC: Final = FormatName("generic")
-
-FilePath = NewType("FilePath", str)
-"""Where a file is in its version: ``bin/linux/tool``."""
 
 MediaType = NewType("MediaType", str)
 

@@ -6,16 +6,19 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from entrepot.formats.generic.metadata import EMPTY, Contents, File, compose, config_of
+from entrepot.formats.generic.metadata import KIND, compose, config_of
+from entrepot.model.contents import Contents, File
 from entrepot.model.digest import Digest
 from entrepot.model.errors import VersionExists
-from entrepot.operations.add_file import Growth, Stored
+from entrepot.operations.add_file import Growth
+from entrepot.operations.grow import Stored
 from entrepot.operations.upload import StoredBlob
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from entrepot.formats.generic.rules import FilePath, MediaType
+    from entrepot.formats.generic.rules import MediaType
+    from entrepot.model.contents import FilePath
     from entrepot.model.names import PackageName, ReferenceName
 
 
@@ -54,7 +57,7 @@ class FileAddition:
 
     def _contents(self, stored: Stored | None) -> Contents:
         if stored is None:
-            return EMPTY
+            return Contents()
         contents = read_contents(stored.digest, stored.manifest)
         if contents is None:
             raise VersionExists(self.version, expected=stored.digest)
@@ -65,7 +68,7 @@ def read_contents(digest: Digest, manifest: bytes) -> Contents | None:
     """What a stored version holds; None when it is not made of files."""
     known = _KNOWN.get(digest)
     if known is None:
-        known = Contents.read(manifest)
+        known = Contents.read(manifest, KIND)
         if known is not None:
             _KNOWN.put(digest, known)
     return known

@@ -69,6 +69,35 @@ SELECT r.kind, r.name, b.digest, r.from_position, r.until_position, r.sealed, r.
  WHERE n.name = :namespace
  ORDER BY r.from_position, r.id
 
+-- list_versions --
+-- Each with its manifest, its config as far as that is here, and when it was first published. Uses reference_open_idx.
+SELECT r.name, b.digest, mc.bytes, cc.bytes, r.sealed, r.yanked, r.deprecated,
+       (SELECT e.at FROM reference f JOIN event e ON e.position = f.from_position
+         WHERE f.package_id = p.id AND f.name = r.name ORDER BY f.from_position, f.id LIMIT 1)
+  FROM namespace n
+  JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
+  JOIN reference r ON r.package_id = p.id AND r.until_position IS NULL AND r.name > :after
+  JOIN blob b ON b.id = r.blob_id AND b.state = 'present'
+  JOIN content mc ON mc.blob_id = r.blob_id
+  LEFT JOIN link l ON l.artifact_id = r.blob_id AND l.kind = 'config'
+  LEFT JOIN content cc ON cc.blob_id = l.target_id
+ WHERE n.name = :namespace AND r.kind = 'version'
+   AND (:channel IS NULL OR EXISTS (
+        SELECT 1 FROM clearance k JOIN channel ch ON ch.id = k.channel_id
+         WHERE k.package_id = p.id AND k.blob_id = r.blob_id AND k.until_position IS NULL
+           AND ch.namespace_id = n.id AND ch.name = :channel AND ch.rank >= 0))
+ ORDER BY r.name LIMIT :limit
+
+-- list_times --
+-- When each blob of a package came into it. Uses membership_open_idx.
+SELECT b.digest, e.at
+  FROM namespace n
+  JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
+  JOIN membership m ON m.package_id = p.id AND m.until_position IS NULL AND m.role = 'blob'
+  JOIN blob b ON b.id = m.blob_id
+  JOIN event e ON e.position = m.from_position
+ WHERE n.name = :namespace
+
 -- find_reference --
 SELECT r.kind, r.name, b.digest, r.from_position, r.until_position, r.sealed, r.yanked, r.deprecated
   FROM namespace n

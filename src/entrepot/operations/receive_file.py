@@ -1,0 +1,59 @@
+"""Receive a file that belongs to a package, and look into it before anything is said of it.
+
+Names, versions and metadata that a client sends are checked against what is inside the file; so it is staged, read in a
+thread by a pure function, and only then kept.
+Nothing of a refused file stays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from io import BytesIO
+from typing import TYPE_CHECKING, TypeVar
+
+from entrepot.operations.upload import begin_upload, receive
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from typing import BinaryIO
+
+    from entrepot.model.access import Caller
+    from entrepot.model.digest import Digest
+    from entrepot.model.names import PackageId
+    from entrepot.operations.registry import Registry
+    from entrepot.operations.upload import StoredBlob
+
+T = TypeVar("T")
+
+
+async def receive_file(
+    registry: Registry,
+    caller: Caller,
+    package: PackageId,
+    content: AsyncIterator[bytes],
+    examine: Callable[[BinaryIO], T],
+    *,
+    size: int | None = None,
+    expected: Digest | None = None,
+) -> tuple[StoredBlob, T]:
+    """Take a file in, and return its bytes as a change may announce them, with what *examine* found in it.
+
+    *examine* gets a file that can be read and sought, runs in a thread, and raises a `RegistryError` to refuse it.
+    *size* is None when it is not known beforehand; *expected* is what the client says that the file is called.
+
+    Raises `DigestMismatch`, `TooLarge`, or what `begin_upload` or *examine* raises.
+    """
+    upload = await begin_upload(registry, caller, package)
+    found: list[T] = []
+
+    async def look(small: bytes | None) -> None:
+        if small is None:
+            found.append(await registry.blobs.examine(upload.id, examine))
+        else:
+            found.append(await asyncio.to_thread(examine, BytesIO(small)))
+
+    try:
+        blob = await receive(registry, upload, expected=expected, content=content, size=size, examine=look)
+    finally:
+        await registry.blobs.discard(upload.id)
+    return blob, found[0]

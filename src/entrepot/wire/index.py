@@ -1,0 +1,41 @@
+"""Answer with an index document: remembered or rendered, or not at all because the client has it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from entrepot.wire.conditionals import is_unchanged
+from entrepot.wire.reply import REVALIDATE, HeaderList, Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from entrepot.model.position import Position
+    from entrepot.wire.call import Call
+    from entrepot.wire.documents import Render
+
+
+async def index_reply(
+    call: Call,
+    key: Hashable,
+    revision: Position,
+    render: Render,
+    *,
+    content_type: str,
+    headers: HeaderList | None = None,
+) -> Reply:
+    """The answer to GET or HEAD for an index document, whose entity tag is its revision.
+
+    *key* says which document it is among all: its format, view, package and representation.
+    """
+    # Representations of one address have tags of their own (RFC 9110, 8.8.3.3).
+    etag = f'"{revision}-{content_type.partition(";")[0].rpartition("/")[2]}"'
+    fields: HeaderList = [
+        (b"content-type", content_type.encode("ascii")),
+        (b"etag", etag.encode("ascii")),
+        REVALIDATE,
+        *(headers or ()),
+    ]
+    if is_unchanged(call.headers, etag):
+        return Reply(304, fields, cacheable=True)
+    return Reply(200, fields, await call.documents.get(key, revision, render), cacheable=True)
