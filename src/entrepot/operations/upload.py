@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from entrepot.model.access import Action
 from entrepot.model.digest import Digest
 from entrepot.model.errors import (
+    DigestMismatch,
     InvalidContentRange,
     NamespaceUnknown,
     RegistryError,
@@ -188,7 +189,12 @@ async def receive(
         if examine is not None:
             await examine(small)
         return blob
-    digest = expected if expected is not None else await blobs.digest(upload.id)
+    digest = expected
+    if digest is None or examine is not None:
+        actual = await blobs.digest(upload.id)
+        if digest is not None and digest.algorithm == actual.algorithm and digest != actual:
+            raise DigestMismatch(expected=digest, actual=actual)  # Damaged on its way: no use to look into it.
+        digest = digest or actual
     if examine is not None:
         await examine(None)
     return StoredBlob(digest, await blobs.keep(upload.id, digest), None)
