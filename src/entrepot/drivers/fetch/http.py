@@ -172,10 +172,11 @@ class HttpFetcher:
         """The answer of one host, when it is one that a caller may see."""
         host = self._hosts.find(targets.place(url))
         async with AsyncExitStack() as held:
+            pool, request = self._pool(origin, url), self._request(origin, url, headers)
             await held.enter_async_context(host.turn())
             try:
                 async with asyncio.timeout(self._pace.answer) as deadline:
-                    response = await self._pool(origin, url).handle_async_request(self._request(origin, url, headers))
+                    response = await pool.handle_async_request(request)
             except (httpcore.TimeoutException, TimeoutError) as error:
                 if isinstance(error, TimeoutError) and not deadline.expired():
                     raise

@@ -111,7 +111,6 @@ async def upstream(*answers: bytes | Answer, tls: ssl.SSLContext | None = None) 
         except ConnectionError:
             pass  # the client went away, as it may
         finally:
-            writer.close()
             running.ended.append(number)
             async with running.changed:
                 running.changed.notify_all()
@@ -122,6 +121,7 @@ async def upstream(*answers: bytes | Answer, tls: ssl.SSLContext | None = None) 
         task = asyncio.ensure_future(serve(reader, writer))
         connections.add(task)
         task.add_done_callback(connections.discard)
+        task.add_done_callback(lambda _: writer.close())  # also when it ended before it began
 
     server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
     running.port = server.sockets[0].getsockname()[1]
