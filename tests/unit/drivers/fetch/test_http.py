@@ -454,6 +454,15 @@ async def test_connections_are_used_again(make: Make) -> None:
         assert server.connections == 1
 
 
+async def test_a_long_body_that_nobody_wants_is_not_read(make: Make) -> None:
+    size = 256 * 1024 * 1024
+    said = [answer(status="302 Found", Location="/y", Content_Length=size), *[bytes(1024 * 1024)] * 256]
+    async with upstream(said, answer(b"hello")) as server:
+        assert (await get(make(), server.origin())).body == b"hello"
+        # The server could not send it all, or this would end by its wish and not by ours.
+        await server.until(lambda: server.ended == [0])
+
+
 async def test_a_connection_that_was_closed_meanwhile_is_replaced(make: Make) -> None:
     async with upstream([answer(b"hello"), Do.HANG_UP]) as server:
         fetcher = make()
