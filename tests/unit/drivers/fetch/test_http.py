@@ -26,7 +26,7 @@ from entrepot.ports.fetch import Basic, Bearer, Origin
 from entrepot.testing.builders import StoppedClock
 from entrepot.testing.contracts.fetch import BOTH, Ask, Do, answer, get, read, redirect, upstream
 
-SOON = 0.05
+SOON = 0.1
 """Seconds, for time-outs that a test lets run out."""
 
 
@@ -293,6 +293,45 @@ async def test_a_proxy_is_asked_for_a_tunnel_and_is_not_told_the_origins_credent
         assert "authorization" not in proxy.asked[0].headers
 
 
+async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while piece := await reader.read(65536):
+        writer.write(piece)
+        await writer.drain()
+
+
+async def test_through_a_tunnel_tls_is_spoken_with_the_upstream_itself(make: Make, authority: Authority) -> None:
+    said: list[bytes] = []
+    async with upstream(answer(b"hello"), answer(b"again"), tls=authority.server) as server:
+
+        async def tunnel(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            said.append(await reader.readuntil(b"\r\n\r\n"))
+            inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(b"HTTP/1.1 200 Connected\r\n\r\n")
+            back = asyncio.ensure_future(_relay(inner_reader, writer))
+            try:
+                await _relay(reader, inner_writer)
+            finally:
+                inner_writer.close()
+                await asyncio.wait([back])
+                writer.close()
+
+        async with await asyncio.start_server(tunnel, "127.0.0.1", 0) as proxy:
+            fetcher = make({"HTTPS_PROXY": f"http://olga:pass@127.0.0.1:{proxy.sockets[0].getsockname()[1]}"})
+            origin = Origin.parse(
+                "https://registry.example.com", credentials=Bearer("t0"), authority=authority.certificate
+            )
+            found = await get(fetcher, origin)
+            content = await read(fetcher, origin)
+            await fetcher.aclose()
+            await server.until(lambda: server.ended == [0])
+
+        assert (found.body, content) == (b"hello", b"again")
+        assert [each.headers["authorization"] for each in server.asked] == ["Bearer t0", "Bearer t0"]
+        assert len(said) == 1
+        assert b"Proxy-Authorization" in said[0]
+        assert b"t0" not in said[0]
+
+
 async def test_a_proxy_that_wants_a_password_is_not_taken_for_the_upstream(make: Make) -> None:
     async with upstream(answer(status="407 Proxy Authentication Required")) as proxy:
         with pytest.raises(UpstreamUnavailable, match="407"):
@@ -317,14 +356,16 @@ async def test_a_proxy_is_no_way_around_the_guard(make: Make, ask: Ask, host: st
 
 @BOTH
 @pytest.mark.parametrize("said", [[Do.WAIT], [b"HTTP/1.1 200 OK\r\n", Do.WAIT]], ids=["nothing", "half-a-head"])
-async def test_who_does_not_begin_to_answer_in_time_is_unavailable(make: Make, ask: Ask, said: list[Any]) -> None:
+async def test_who_does_not_begin_to_answer_in_time_is_unavailable(
+    make: Make, waits: list[float], ask: Ask, said: list[Any]
+) -> None:
     async with upstream(said) as server:
         fetcher = make(pace=Pace(answer=SOON, attempts=2))
 
         with pytest.raises(UpstreamUnavailable, match="in time"):
             await ask(fetcher, server.origin(), "x")
-        assert len(server.asked) == 2
-        await server.until(lambda: sorted(server.ended) == [0, 1])
+        assert len(waits) == 1, "it was asked twice"
+        await server.until(lambda: len(server.ended) == server.connections)
 
 
 async def test_a_name_that_takes_too_long_is_unavailable(make: Make) -> None:
@@ -339,7 +380,7 @@ async def test_a_name_that_takes_too_long_is_unavailable(make: Make) -> None:
 @BOTH
 async def test_a_body_that_stops_coming_is_unavailable(make: Make, ask: Ask) -> None:
     async with upstream([answer(b"hel", Content_Length=5), Do.WAIT]) as server:
-        with pytest.raises(UpstreamUnavailable, match="stopped coming after 3 bytes"):
+        with pytest.raises(UpstreamUnavailable, match="stopped coming after"):
             await ask(make(pace=Pace(piece=SOON, attempts=1)), server.origin(), "x")
 
 
@@ -347,7 +388,7 @@ async def test_a_document_has_a_time_for_everything_together(make: Make) -> None
     async with upstream([answer(b"hel", Content_Length=5), Do.WAIT]) as server:
         with pytest.raises(UpstreamUnavailable, match="in full"):
             await get(make(pace=Pace(document=SOON)), server.origin())
-        await server.until(lambda: server.ended == [0])
+        await server.until(lambda: len(server.ended) == server.connections)
 
 
 async def test_who_is_cancelled_leaves_no_connection(make: Make) -> None:
