@@ -252,6 +252,9 @@ def _entry(header: bytes, extended: _Extended, limits: ArchiveLimits) -> Entry:
         raise InvalidArchive(shown(raw), expected="a file, folder, link, device or pipe", actual=f"type {kind:#04x}")
     # Before there was a type for them, folders were files whose path ends with a slash.
     is_folder = kind == _FOLDER or (kind == 0 and raw.endswith(b"/"))
+    # Some readers ask that of the header's own path even where an extended header gives another.
+    if kind == 0 and is_folder != _path(header).endswith(b"/"):
+        raise InvalidArchive(shown(raw), expected="a type that says whether this is a file or a folder")
     if size and (is_folder or kind not in _FILES):
         raise InvalidArchive(shown(raw), expected="no content, as it is not a file", actual=f"{size} bytes")
     return Entry(

@@ -259,6 +259,8 @@ def test_two_members_of_one_path_are_refused() -> None:
         ((header(b"a", b"1_0".ljust(12, b"\x00")),), "octal"),
         ((header(b"a", b"9" * 11 + b"\x00"),), "octal"),
         ((header(b"a", b"\x00" + b"0" * 9 + b"5\x00"),), "octal"),
+        ((extended(record(b"path", b"a")), tar_member(b"a/", kind=b"\x00")), "a file or a folder"),
+        ((extended(record(b"path", b"a/")), tar_member(b"a", kind=b"\x00")), "a file or a folder"),
         ((header(b"a", mode=b"0o644\x00\x00\x00"),), "mode of a member"),
         ((header(b"a", checksum=b"000000\x00 "),), "checksum"),
         ((extended(record(b"path", b"a")), extended(record(b"path", b"b")), tar_member(b"c")), "one of each kind"),
