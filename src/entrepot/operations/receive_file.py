@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from entrepot.model.access import Caller
     from entrepot.model.digest import Digest
     from entrepot.model.names import PackageId
+    from entrepot.model.upload import Upload
     from entrepot.operations.registry import Registry
     from entrepot.operations.upload import StoredBlob
 
@@ -44,6 +45,25 @@ async def receive_file(
     Raises `DigestMismatch`, `TooLarge`, or what `begin_upload` or *examine* raises.
     """
     upload = await begin_upload(registry, caller, package)
+    try:
+        return await receive_upload(registry, upload, content, examine, size=size, expected=expected)
+    finally:
+        await registry.blobs.discard(upload.id)
+
+
+async def receive_upload(
+    registry: Registry,
+    upload: Upload,
+    content: AsyncIterator[bytes],
+    examine: Callable[[BinaryIO], T],
+    *,
+    size: int | None = None,
+    expected: Digest | None = None,
+) -> tuple[StoredBlob, T]:
+    """The same for an upload that holds the beginning of the file, or all of it; who opened it discards it.
+
+    *size* is that of *content* alone. Raises what `receive` or *examine* raises.
+    """
     found: list[T] = []
 
     async def look(small: bytes | None) -> None:
@@ -52,8 +72,5 @@ async def receive_file(
         else:
             found.append(await asyncio.to_thread(examine, BytesIO(small)))
 
-    try:
-        blob = await receive(registry, upload, expected=expected, content=content, size=size, examine=look)
-    finally:
-        await registry.blobs.discard(upload.id)
+    blob = await receive(registry, upload, expected=expected, content=content, size=size, examine=look)
     return blob, found[0]
