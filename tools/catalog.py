@@ -87,6 +87,9 @@ PROGRAMS: tuple[Program, ...] = (
     DebianProgram("wrk", "wrk"),
     DebianProgram("docker", "docker.io"),  # Debian's name of the package that ships the command
     DebianProgram("curl", "curl"),
+    DebianProgram("gpg", "gpg"),
+    DebianProgram("mvn", "maven"),
+    DebianProgram("gradle", "gradle"),
     NpmProgram("npm10", "npm", "npm", "npm10"),
     NpmProgram("npm11", "npm", "npm", "npm11"),
     NpmProgram("pnpm", "pnpm", "pnpm", "pnpm10"),
