@@ -87,6 +87,9 @@ PROGRAMS: tuple[Program, ...] = (
     DebianProgram("wrk", "wrk"),
     DebianProgram("docker", "docker.io"),  # Debian's name of the package that ships the command
     DebianProgram("curl", "curl"),
+    DebianProgram("cargo", "cargo-web"),
+    DebianProgram("rustc", "rustc-web"),
+    DebianProgram("go", "golang-go"),
     DebianProgram("gpg", "gpg"),
     DebianProgram("mvn", "maven"),
     DebianProgram("gradle", "gradle"),

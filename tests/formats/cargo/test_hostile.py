@@ -8,7 +8,7 @@ import json
 from contextlib import suppress
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from entrepot.formats.cargo.announcement import read_announcement
@@ -17,10 +17,9 @@ from entrepot.formats.cargo.framing import read_frame
 from entrepot.model.errors import Invalid
 from tests.formats.cargo.conftest import Cargo
 from tests.formats.cargo.crates import Needs, crate, frame, packed
+from tests.hostile import effort
 
-fuzz = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+fuzz = settings(effort.fuzz, max_examples=10_000 if effort.LONG else 100)
 
 _MADE = crate("hello", "1.0.0", Needs("serde", optional=True), features={"full": ["dep:serde"]})
 _TEXT = st.one_of(
