@@ -1,0 +1,12 @@
+"""Python packages: the simple repository API, the upload form, and what stands around them."""
+
+from entrepot.formats.pypi.errors import ERRORS
+from entrepot.formats.pypi.routes import ROUTES
+from entrepot.formats.pypi.rules import PypiRules
+from entrepot.wire.format import Format, Surface
+
+FORMAT = Format(
+    title="Python packages",
+    rules=PypiRules(),
+    surface=Surface(name="pypi", prefix="pypi", routes=ROUTES, errors=ERRORS),
+)
