@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from entrepot.drivers.catalog import integrity, rows
 from entrepot.drivers.catalog.migrate import migrate
 from entrepot.drivers.catalog.statements import load
-from entrepot.drivers.catalog.transaction import ACCESS_SQL, LISTINGS, SqliteTransaction, read_namespace
+from entrepot.drivers.catalog.transaction import ACCESS_SQL, LISTINGS, UPSTREAMS, SqliteTransaction, read_namespace
 from entrepot.drivers.threads import finished
 from entrepot.model.digest import Digest
 from entrepot.model.errors import Corrupt, StorageFull, StorageReadOnly, Unavailable
@@ -40,13 +40,16 @@ if TYPE_CHECKING:
 
     from entrepot.model.access import Principal
     from entrepot.model.events import Entry
+    from entrepot.model.names import FormatName
     from entrepot.model.namespace import Namespace
     from entrepot.model.reference import Reference, ReferenceKind
     from entrepot.model.upload import UploadId
+    from entrepot.model.upstream import Upstream
     from entrepot.ports.catalog import (
         ArtifactSummary,
         Clearance,
         Grant,
+        Mirrored,
         PackageRow,
         TokenRow,
         Transaction,
@@ -322,6 +325,27 @@ class SqliteCatalog:
         """When each blob came into the package."""
         found = self._all(LISTINGS.list_times, **_through(View(package.namespace), package))
         return {Digest.parse(digest): rows.parse_time(at) for digest, at in found}
+
+    async def list_upstreams(
+        self, namespace: NamespaceName | None = None, *, format: FormatName | None = None
+    ) -> Sequence[Upstream]:
+        """The upstreams, by namespace, format and name."""
+        return [rows.upstream(row) for row in self._all(UPSTREAMS.list_upstreams, namespace=namespace, format=format)]
+
+    async def find_upstream_secret(self, upstream: Upstream) -> str | None:
+        """What an upstream is asked with."""
+        row = self._one(UPSTREAMS.find_secret, **rows.upstream_key(upstream))
+        return None if row is None else row[0]
+
+    async def find_mirrored(self, upstream: Upstream, target: str) -> Mirrored | None:
+        """What an upstream answered last."""
+        row = self._one(UPSTREAMS.find_mirrored, **rows.upstream_key(upstream), target=target)
+        return None if row is None else rows.mirrored(row)
+
+    async def list_first_seen(self, upstream: Upstream, package: PackageId) -> Mapping[str, datetime]:
+        """When each version of a package was first seen there."""
+        found = self._all(UPSTREAMS.list_first_seen, **rows.upstream_key(upstream), package=package.name)
+        return {version: rows.parse_time(at) for version, at in found}
 
     async def list_history(self, package: PackageId, name: ReferenceName) -> Sequence[Reference]:
         """All that *name* ever meant in *package*, oldest first."""

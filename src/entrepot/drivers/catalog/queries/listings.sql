@@ -11,7 +11,7 @@ SELECT n.id, n.name, n.public, n.rules, n.revision,
   FROM namespace n WHERE n.name > :after ORDER BY n.name LIMIT :limit
 
 -- find_package --
-SELECT n.name, p.format, p.name, p.revision
+SELECT n.name, p.format, p.name, p.revision, p.hosted
   FROM namespace n JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
  WHERE n.name = :namespace
    AND (:channel IS NULL OR EXISTS (
@@ -20,7 +20,7 @@ SELECT n.name, p.format, p.name, p.revision
 
 -- list_packages_of --
 -- The rest of one namespace: walks the unique index of package; packages that hold nothing are passed over.
-SELECT n.name, p.format, p.name, p.revision
+SELECT n.name, p.format, p.name, p.revision, p.hosted
   FROM namespace n
   JOIN package p ON p.namespace_id = n.id AND (p.format, p.name) > (:after_format, :after_package)
        AND p.format <= :last_format
@@ -33,7 +33,7 @@ SELECT n.name, p.format, p.name, p.revision
 
 -- list_packages_after --
 -- The namespaces behind one: walks the unique indexes of both.
-SELECT n.name, p.format, p.name, p.revision
+SELECT n.name, p.format, p.name, p.revision, p.hosted
   FROM namespace n
   JOIN package p ON p.namespace_id = n.id AND p.format >= :first_format AND p.format <= :last_format
  WHERE n.name > :namespace
