@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tools import debian, golang
-from tools.catalog import DebianProgram, GoProgram, SuppliedProgram, find_program
+from tools import debian, golang, nodejs
+from tools.catalog import DebianProgram, GoProgram, NpmProgram, SuppliedProgram, find_program
 
 
 class ToolMissing(Exception):
@@ -31,6 +31,9 @@ def path(name: str) -> Path:
         case GoProgram() as program:
             found: Path | None = golang.binary(program)
             remedy = f"not built: python -m tools {name}"
+        case NpmProgram() as program:
+            found = nodejs.command(program)
+            remedy = f"not installed: python -m tools {name}"
         case DebianProgram() as program:
             found = debian.find(name)
             remedy = f"not installed: python -m tools {name}"

@@ -8,8 +8,8 @@ import time
 from dataclasses import dataclass
 
 import tools
-from tools import debian, golang
-from tools.catalog import PROGRAMS, DebianProgram, GoProgram, Program, SuppliedProgram
+from tools import debian, golang, nodejs
+from tools.catalog import PROGRAMS, DebianProgram, GoProgram, NpmProgram, Program, SuppliedProgram
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,9 @@ def _install(program: Program, *, asked: bool) -> Outcome:
             case GoProgram():
                 golang.build(program)
                 version = golang.version(program)
+            case NpmProgram():
+                nodejs.install(program)
+                version = nodejs.version(program)
             case DebianProgram():
                 if not present:
                     debian.install(program)
@@ -59,7 +62,7 @@ def _install(program: Program, *, asked: bool) -> Outcome:
     except tools.ToolMissing as missing:
         # Nobody can install it, so it is a failure only for whoever asked for it by name.
         return Outcome(program.name, "-", f"absent ({str(missing).partition(': ')[2]})", failed=asked)
-    except (golang.BuildFailed, debian.InstallFailed) as error:
+    except (golang.BuildFailed, debian.InstallFailed, nodejs.InstallFailed) as error:
         return Outcome(program.name, "-", f"FAILED ({error})", failed=True)
     return Outcome(program.name, version, "ready" if present else f"installed in {time.monotonic() - started:.0f} s")
 

@@ -2,6 +2,7 @@
 
 A program built with Go is pinned by the ``go.mod`` and ``go.sum`` of its folder beside this file, one folder per
 release line, so that no two tools share a dependency graph.
+A Node program is pinned by the ``package-lock.json`` of its folder, likewise.
 A Debian program is taken from the machine if it is there.
 A supplied program is one that no package registry offers us: whoever has it says where it is.
 """
@@ -29,6 +30,16 @@ class DebianProgram:
 
 
 @dataclass(frozen=True, slots=True)
+class NpmProgram:
+    """A command of *package*, installed by the lock in ``tools/<folder>``; it runs on the machine's Node."""
+
+    name: str
+    package: str
+    command: str
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
 class SuppliedProgram:
     """A command that we cannot install: it is on the PATH, or its variable names the file."""
 
@@ -41,7 +52,7 @@ class SuppliedProgram:
         return f"ENTREPOT_TOOL_{self.name.upper()}"
 
 
-Program = GoProgram | DebianProgram | SuppliedProgram
+Program = GoProgram | DebianProgram | NpmProgram | SuppliedProgram
 
 # In the order in which they are wanted most: an interrupted first build leaves the most useful ones.
 PROGRAMS: tuple[Program, ...] = (
@@ -61,6 +72,12 @@ PROGRAMS: tuple[Program, ...] = (
     DebianProgram("wrk", "wrk"),
     DebianProgram("docker", "docker.io"),  # Debian's name of the package that ships the command
     DebianProgram("curl", "curl"),
+    NpmProgram("npm10", "npm", "npm", "npm10"),
+    NpmProgram("npm11", "npm", "npm", "npm11"),
+    NpmProgram("pnpm", "pnpm", "pnpm", "pnpm10"),
+    NpmProgram("yarn1", "yarn", "yarn", "yarn1"),
+    NpmProgram("yarn4", "@yarnpkg/cli-dist", "yarn", "yarn4"),
+    NpmProgram("verdaccio-e2e", "@verdaccio/e2e-cli", "verdaccio-e2e", "verdaccio-e2e"),
     SuppliedProgram("conformance", "the OCI distribution-spec conformance program"),
     SuppliedProgram("zot", "the zot registry, a peer in benchmarks"),
     SuppliedProgram("zb", "zot's benchmark program"),

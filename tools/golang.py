@@ -56,7 +56,7 @@ def build(program: GoProgram) -> None:
     Raises `BuildFailed`.
     """
     target = binary(program)
-    with _locked(cache() / f"{program.name}.lock"):
+    with locked(cache() / f"{program.name}.lock"):
         if target.exists():
             return
         if shutil.which("go") is None:
@@ -86,7 +86,8 @@ def _key(program: GoProgram) -> str:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
+    """Keep out whoever else installs under the same lock."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

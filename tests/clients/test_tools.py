@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 import tools
-from tools import golang
-from tools.catalog import PROGRAMS, GoProgram
+from tools import golang, nodejs
+from tools.catalog import PROGRAMS, GoProgram, NpmProgram
 
 
 @pytest.mark.parametrize("program", [p for p in PROGRAMS if isinstance(p, GoProgram)], ids=lambda program: program.name)
@@ -19,6 +20,18 @@ def test_a_go_program_is_pinned_to_one_version_and_its_hash(program: GoProgram) 
     assert re.fullmatch(r"v\d+\.\d+\.\d+", version)
     sums = (Path(tools.__file__).parent / program.folder / "go.sum").read_text()
     assert re.search(rf"^\S+ {re.escape(version)} h1:", sums, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "program", [p for p in PROGRAMS if isinstance(p, NpmProgram)], ids=lambda program: program.name
+)
+def test_a_node_program_and_all_it_brings_are_pinned_by_their_hashes(program: NpmProgram) -> None:
+    lock = json.loads((Path(tools.__file__).parent / program.folder / "package-lock.json").read_text())
+
+    assert re.fullmatch(r"\d+\.\d+\.\d+", nodejs.version(program))
+    brought = {path: package for path, package in lock["packages"].items() if path and not package.get("inBundle")}
+    assert brought
+    assert all(package["integrity"].startswith("sha512-") for package in brought.values())
 
 
 def test_a_program_that_was_never_built_says_how_to_build_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

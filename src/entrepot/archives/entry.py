@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-from unicodedata import normalize
+from unicodedata import combining, normalize
 
 from entrepot.archives.limits import LIMITS, ArchiveLimits
 from entrepot.model.errors import InvalidArchive
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _DRIVE: Final = re.compile(r"[A-Za-z]:")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _SHOWN: Final = 200
+_MARKS: Final = 30
+"""Marks on one character (UAX #15, "Stream-Safe Text Format"): putting more in order takes more than linear time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ def check_path(path: str, limits: ArchiveLimits = LIMITS) -> str:
     """Return *path* if it means the same place below any folder on any system.
 
     Raises `InvalidArchive` for one that is absolute, has a drive letter, a backslash, a control character, what is
-    not Unicode, an empty, ``.`` or ``..`` segment, or is too long or too deep.
+    not Unicode, an empty, ``.`` or ``..`` segment, or is too long, too deep or heaped with combining marks.
     """
     try:
         # Characters are counted first: a path of megabytes is not encoded to learn that it is too long.
@@ -54,7 +56,17 @@ def check_path(path: str, limits: ArchiveLimits = LIMITS) -> str:
         raise InvalidArchive(shown(path), expected="a path of segments that are not empty, . or ..")
     if len(segments) > limits.depth:
         raise InvalidArchive(shown(path), expected=f"a path of at most {limits.depth} segments")
+    if not path.isascii() and _most_marks(path) > _MARKS:
+        raise InvalidArchive(shown(path), expected=f"at most {_MARKS} marks on one character")
     return path
+
+
+def _most_marks(path: str) -> int:
+    most = marks = 0
+    for character in path:
+        marks = marks + 1 if combining(character) else 0
+        most = max(most, marks)
+    return most
 
 
 def folded_duplicates(entries: Iterable[Entry]) -> list[tuple[str, str]]:

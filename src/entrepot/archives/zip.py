@@ -40,7 +40,7 @@ _LOCAL_MARK: Final = b"PK\x03\x04"
 _DESCRIPTOR_MARK: Final = b"PK\x07\x08"
 
 _LONGEST_COMMENT: Final = 0xFFFF
-_LONGEST_DESCRIPTOR: Final = 24
+_FEW_FIELDS: Final = 64
 _FULL_16: Final = 0xFFFF
 _FULL_32: Final = 0xFFFFFFFF
 """What a field holds when its value stands in the ZIP64 extension (4.4.1.4)."""
@@ -388,35 +388,51 @@ def _check_layout(file: BinaryIO, members: list[_Member], directory: _Directory,
 
 def _check_member(file: BinaryIO, member: _Member, following: int) -> int:
     """Where the content begins, once the member is known to end where the *following* one begins."""
-    name = shown(member.name)
     if member.offset + _LOCAL.size > following:
-        raise InvalidArchive(name, expected="members that do not overlap")
-    header = _read_at(file, member.offset, _LOCAL.size)
-    mark, _, flags, method, _, _, checksum, packed, size, name_size, extra_size = _LOCAL.unpack(header)
+        raise _overlap(member)
+    # Almost always the name is as long as in the directory and everything comes in one read.
+    head = _read_at(file, member.offset, min(_LOCAL.size + len(member.name) + _FEW_FIELDS, following - member.offset))
+    mark, _, flags, method, _, _, checksum, packed, size, name_size, extra_size = _LOCAL.unpack_from(head)
     if mark != _LOCAL_MARK:
-        raise InvalidArchive(name, expected="a local header where the central directory says")
-    content: int = member.offset + _LOCAL.size + name_size + extra_size
-    if content + member.packed > following:
-        raise InvalidArchive(name, expected="members that do not overlap")
-    names = _read_at(file, member.offset + _LOCAL.size, name_size + extra_size)
-    fields = _read_extra(names[name_size:], member.name)
-    if names[:name_size] != member.name or method != member.method or flags & _ENCRYPTED:
-        raise InvalidArchive(name, expected="a local header that agrees with the central directory")
-    _check_unicode_path(fields.get(_UNICODE_PATH), member.name)
-    size, packed = _widen(fields.get(_ZIP64), ((size, 8, _FULL_32), (packed, 8, _FULL_32)), member.name)
-    expected = (member.checksum, member.packed, member.entry.size)
+        raise _disagreement(member, "a local header where the central directory says")
+    head_size: int = _LOCAL.size + name_size + extra_size
+    if member.offset + head_size + member.packed > following:
+        raise _overlap(member)
+    if head_size > len(head):
+        head = _read_at(file, member.offset, head_size)
+    name = head[_LOCAL.size : _LOCAL.size + name_size]
+    if name != member.name or method != member.method or flags & _ENCRYPTED:
+        raise _disagreement(member, "a local header that agrees with the central directory")
+    fields = _read_extra(head[_LOCAL.size + name_size : head_size], name)
+    _check_unicode_path(fields.get(_UNICODE_PATH), name)
+    size, packed = _widen(fields.get(_ZIP64), ((size, 8, _FULL_32), (packed, 8, _FULL_32)), name)
     described_behind = bool(flags & _DESCRIBED_BEHIND)
     # Who writes to a pipe knows none of the three yet and leaves them 0 (4.4.4), or full.
     unknown = (0, _FULL_32) if described_behind else ()
-    if any(
-        said != right and said not in unknown for said, right in zip((checksum, packed, size), expected, strict=True)
-    ):
-        raise InvalidArchive(name, expected="the sizes and checksum of the central directory in the local header")
-    gap = following - content - member.packed
-    behind = _read_at(file, content + member.packed, gap) if gap <= _LONGEST_DESCRIPTOR else b""
-    if len(behind) != gap or behind not in (_descriptors(expected) if described_behind else (b"",)):
-        raise InvalidArchive(name, expected="the next member right behind this one", actual=f"{gap} bytes between them")
+    right = (member.checksum, member.packed, member.entry.size)
+    if any(said != known and said not in unknown for said, known in zip((checksum, packed, size), right, strict=True)):
+        raise _disagreement(member, "the sizes and checksum of the central directory in the local header")
+    content = member.offset + head_size
+    _check_behind(file, member, content + member.packed, following, descriptor=described_behind)
     return content
+
+
+def _check_behind(file: BinaryIO, member: _Member, end: int, following: int, *, descriptor: bool) -> None:
+    """Nothing but its descriptor, where it has one, stands between a member and the *following* one."""
+    gap = following - end
+    forms = _descriptors((member.checksum, member.packed, member.entry.size)) if descriptor else [b""]
+    if all(gap != len(form) for form in forms) or (gap and _read_at(file, end, gap) not in forms):
+        raise InvalidArchive(
+            shown(member.name), expected="the next member right behind this one", actual=f"{gap} bytes between them"
+        )
+
+
+def _overlap(member: _Member) -> InvalidArchive:
+    return InvalidArchive(shown(member.name), expected="members that do not overlap")
+
+
+def _disagreement(member: _Member, expected: str) -> InvalidArchive:
+    return InvalidArchive(shown(member.name), expected=expected)
 
 
 def _descriptors(values: tuple[int, int, int]) -> list[bytes]:
