@@ -83,7 +83,7 @@ class UpstreamRemoved(Event, frozen=True, tag="dev.entrepot.upstream.removed.v1"
     upstream: str
 
 
-class UpstreamIndexChanged(Event, frozen=True, tag="dev.entrepot.upstream.index-changed.v1"):
+class UpstreamIndexChanged(Event, frozen=True, tag="dev.entrepot.upstream-index.changed.v1"):
     """An upstream said something new of a package."""
 
     upstream: str

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from entrepot.model.access import Caller
     from entrepot.model.digest import Digest
     from entrepot.model.names import PackageId
+    from entrepot.model.upload import Upload
     from entrepot.operations.registry import Registry
     from entrepot.operations.upload import StoredBlob
 
@@ -47,13 +48,17 @@ async def receive_file(
     found: list[T] = []
 
     async def look(small: bytes | None) -> None:
-        if small is None:
-            found.append(await registry.blobs.examine(upload.id, examine))
-        else:
-            found.append(await asyncio.to_thread(examine, BytesIO(small)))
+        found.append(await look_into(registry, upload, small, examine))
 
     try:
         blob = await receive(registry, upload, expected=expected, content=content, size=size, examine=look)
     finally:
         await registry.blobs.discard(upload.id)
     return blob, found[0]
+
+
+async def look_into(registry: Registry, upload: Upload, small: bytes | None, examine: Callable[[BinaryIO], T]) -> T:
+    """What *examine* finds, in a thread, in content that is *small*, or staged."""
+    if small is None:
+        return await registry.blobs.examine(upload.id, examine)
+    return await asyncio.to_thread(examine, BytesIO(small))

@@ -21,6 +21,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+import msgspec
+
 from entrepot.drivers.catalog import integrity, rows
 from entrepot.drivers.catalog.migrate import migrate
 from entrepot.drivers.catalog.statements import load
@@ -71,7 +73,11 @@ _LAST: Final = "\U0010ffff"
 """Behind every text that there is."""
 
 _BUSY_MILLISECONDS: Final = 10_000
-_CACHE_KIBIBYTES: Final = 16_384
+_CACHE_KIBIBYTES: Final = 32_768
+"""So much of a large catalog's indexes stays in memory."""
+
+_INDEXED_LETTERS: Final = 3
+_FEW: Final = 1_000
 
 
 class SqliteCatalog:
@@ -436,7 +442,10 @@ class SqliteCatalog:
         allowed = None if namespaces is None else rows.json_list(namespaces)
         if key is None:
             statement = LISTINGS.search_digest if ":" in text else LISTINGS.search_names
-            found = self._all(statement, text=text, namespaces=allowed, limit=limit, offset=offset)
+            packages = None if ":" in text else self._packages_named(text)
+            if packages is not None:
+                statement = LISTINGS.search_few_names
+            found = self._all(statement, text=text, packages=packages, namespaces=allowed, limit=limit, offset=offset)
         else:
             found = self._all(
                 LISTINGS.search_annotations,
@@ -459,6 +468,14 @@ class SqliteCatalog:
                 size += len(content)
             hits.append(Hit(package, Digest.parse(digest), references, rows.stored_annotations(content)))
         return hits
+
+    def _packages_named(self, text: str) -> str | None:
+        """The packages whose name contains *text*, when they are few: of many, a page is soon full without an index."""
+        if len(text) < _INDEXED_LETTERS:
+            return None
+        phrase = '"' + text.replace('"', '""') + '"'
+        found = self._all(LISTINGS.packages_named, phrase=phrase, limit=_FEW + 1)
+        return None if len(found) > _FEW else msgspec.json.encode([package for (package,) in found]).decode()
 
     async def storage(self) -> dict[str, int]:
         """Totals for the metrics."""

@@ -136,29 +136,35 @@ class SqliteTransaction:
 
     def add_upstream(self, upstream: Upstream, secret: str | None) -> bool:
         """Read through to it from now on; False when there is one of this name."""
-        return self._run(UPSTREAMS.add_upstream, **self._upstream(upstream), secret=secret) > 0
+        return self._change_upstream(UPSTREAMS.add_upstream, upstream, secret=secret)
 
     def set_upstream(self, upstream: Upstream) -> bool:
         """Replace where it is and its rules; False when there is none of this name."""
-        return self._run(UPSTREAMS.set_upstream, **self._upstream(upstream)) > 0
+        return self._change_upstream(UPSTREAMS.set_upstream, upstream)
 
     def set_upstream_secret(self, upstream: Upstream, secret: str | None) -> None:
         """Replace what it is asked with."""
-        self._run(UPSTREAMS.set_secret, **self._upstream(upstream), secret=secret)
+        self._change_upstream(UPSTREAMS.set_secret, upstream, secret=secret)
 
     def remove_upstream(self, upstream: Upstream) -> bool:
         """Forget it with what it said. False when there is none of this name."""
-        return self._run(UPSTREAMS.remove_upstream, **self._upstream(upstream)) > 0
+        return self._change_upstream(UPSTREAMS.remove_upstream, upstream)
 
-    def _upstream(self, upstream: Upstream) -> dict[str, Any]:
-        return {
-            "namespace": self._namespace_id(upstream.namespace),
-            "format": upstream.format,
-            "name": upstream.name,
-            "url": upstream.url,
-            "private": upstream.private,
-            "rules": rows.upstream_rules_text(upstream.rules),
-        }
+    def _change_upstream(self, statement: str, upstream: Upstream, **more: object) -> bool:
+        namespace = self._namespace_id(upstream.namespace)
+        changed = self._run(
+            statement,
+            namespace=namespace,
+            format=upstream.format,
+            name=upstream.name,
+            url=upstream.url,
+            private=upstream.private,
+            rules=rows.upstream_rules_text(upstream.rules),
+            **more,
+        )
+        if changed:
+            self._run(CHANGE.touch_namespace, namespace=namespace, position=self._position)
+        return changed > 0
 
     def keep_mirrored(self, upstream: Upstream, package: PackageId, target: str, answer: Mirrored) -> bool:
         """Keep an upstream's answer about *package*; whether it says something else now."""
