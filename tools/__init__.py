@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tools import debian, golang, nodejs
-from tools.catalog import DebianProgram, GoProgram, NpmProgram, SuppliedProgram, find_program
+from tools import debian, golang, nodejs, python
+from tools.catalog import DebianProgram, GoProgram, NpmProgram, PythonProgram, SuppliedProgram, find_program
 
 
 class ToolMissing(Exception):
@@ -33,6 +33,9 @@ def path(name: str) -> Path:
             remedy = f"not built: python -m tools {name}"
         case NpmProgram() as program:
             found = nodejs.command(program)
+            remedy = f"not installed: python -m tools {name}"
+        case PythonProgram() as program:
+            found = python.command(program)
             remedy = f"not installed: python -m tools {name}"
         case DebianProgram() as program:
             found = debian.find(name)

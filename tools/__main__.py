@@ -8,8 +8,8 @@ import time
 from dataclasses import dataclass
 
 import tools
-from tools import debian, golang, nodejs
-from tools.catalog import PROGRAMS, DebianProgram, GoProgram, NpmProgram, Program, SuppliedProgram
+from tools import debian, golang, nodejs, python
+from tools.catalog import PROGRAMS, DebianProgram, GoProgram, NpmProgram, Program, PythonProgram, SuppliedProgram
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,9 @@ def _install(program: Program, *, asked: bool) -> Outcome:
             case NpmProgram():
                 nodejs.install(program)
                 version = nodejs.version(program)
+            case PythonProgram():
+                python.install(program)
+                version = python.version(program)
             case DebianProgram():
                 if not present:
                     debian.install(program)
@@ -62,7 +65,7 @@ def _install(program: Program, *, asked: bool) -> Outcome:
     except tools.ToolMissing as missing:
         # Nobody can install it, so it is a failure only for whoever asked for it by name.
         return Outcome(program.name, "-", f"absent ({str(missing).partition(': ')[2]})", failed=asked)
-    except (golang.BuildFailed, debian.InstallFailed, nodejs.InstallFailed) as error:
+    except (golang.BuildFailed, debian.InstallFailed, nodejs.InstallFailed, python.InstallFailed) as error:
         return Outcome(program.name, "-", f"FAILED ({error})", failed=True)
     return Outcome(program.name, version, "ready" if present else f"installed in {time.monotonic() - started:.0f} s")
 

@@ -3,6 +3,7 @@
 A program built with Go is pinned by the ``go.mod`` and ``go.sum`` of its folder beside this file, one folder per
 release line, so that no two tools share a dependency graph.
 A Node program is pinned by the ``package-lock.json`` of its folder, likewise.
+A Python program is pinned by the ``requirements.lock`` of its folder, likewise.
 A Debian program is taken from the machine if it is there.
 A supplied program is one that no package registry offers us: whoever has it says where it is.
 """
@@ -40,6 +41,16 @@ class NpmProgram:
 
 
 @dataclass(frozen=True, slots=True)
+class PythonProgram:
+    """A command of *package*, installed by the lock in ``tools/<folder>`` into an environment of its own."""
+
+    name: str
+    package: str
+    command: str
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
 class SuppliedProgram:
     """A command that we cannot install: it is on the PATH, or its variable names the file."""
 
@@ -52,7 +63,7 @@ class SuppliedProgram:
         return f"ENTREPOT_TOOL_{self.name.upper()}"
 
 
-Program = GoProgram | DebianProgram | NpmProgram | SuppliedProgram
+Program = GoProgram | DebianProgram | NpmProgram | PythonProgram | SuppliedProgram
 
 # In the order in which they are wanted most: an interrupted first build leaves the most useful ones.
 PROGRAMS: tuple[Program, ...] = (
@@ -65,6 +76,10 @@ PROGRAMS: tuple[Program, ...] = (
     GoProgram("ctr", "github.com/containerd/containerd/v2/cmd/ctr", "containerd"),
     GoProgram("containerd", "github.com/containerd/containerd/v2/cmd/containerd", "containerd"),
     GoProgram("helm3", "helm.sh/helm/v3/cmd/helm", "helm3"),
+    PythonProgram("pip", "pip", "pip", "pip"),
+    PythonProgram("uv", "uv", "uv", "uv"),
+    PythonProgram("twine", "twine", "twine", "twine"),
+    PythonProgram("poetry", "poetry", "poetry", "poetry"),
     DebianProgram("skopeo", "skopeo"),
     DebianProgram("podman", "podman"),
     DebianProgram("buildah", "buildah"),
@@ -72,6 +87,12 @@ PROGRAMS: tuple[Program, ...] = (
     DebianProgram("wrk", "wrk"),
     DebianProgram("docker", "docker.io"),  # Debian's name of the package that ships the command
     DebianProgram("curl", "curl"),
+    DebianProgram("cargo", "cargo-web"),
+    DebianProgram("rustc", "rustc-web"),
+    DebianProgram("go", "golang-go"),
+    DebianProgram("gpg", "gpg"),
+    DebianProgram("mvn", "maven"),
+    DebianProgram("gradle", "gradle"),
     NpmProgram("npm10", "npm", "npm", "npm10"),
     NpmProgram("npm11", "npm", "npm", "npm11"),
     NpmProgram("pnpm", "pnpm", "pnpm", "pnpm10"),

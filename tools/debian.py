@@ -23,7 +23,17 @@ class InstallFailed(Exception):
 def find(command: str) -> Path | None:
     """The program called *command* on this machine, or `None`."""
     found = shutil.which(command, path=os.pathsep.join((os.environ.get("PATH", os.defpath), *_ALSO)))
-    return Path(found) if found else None
+    if found is None:
+        return None
+    return _behind_rustup(command, Path(found).resolve()) if Path(found).resolve().name == "rustup" else Path(found)
+
+
+@cache
+def _behind_rustup(command: str, rustup: Path) -> Path | None:
+    """The program that rustup's stand-in would run: the stand-in itself runs only in its owner's home."""
+    # It acts by the name that it is called by, so it is called by its own.
+    result = subprocess.run([rustup, "which", command], capture_output=True, text=True, check=False)
+    return None if result.returncode else Path(result.stdout.strip())
 
 
 def install(program: DebianProgram) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import tools
-from tools import golang, nodejs
-from tools.catalog import PROGRAMS, GoProgram, NpmProgram
+from tools import golang, nodejs, python
+from tools.catalog import PROGRAMS, GoProgram, NpmProgram, PythonProgram
 
 
 @pytest.mark.parametrize("program", [p for p in PROGRAMS if isinstance(p, GoProgram)], ids=lambda program: program.name)
@@ -32,6 +32,18 @@ def test_a_node_program_and_all_it_brings_are_pinned_by_their_hashes(program: Np
     brought = {path: package for path, package in lock["packages"].items() if path and not package.get("inBundle")}
     assert brought
     assert all(package["integrity"].startswith("sha512-") for package in brought.values())
+
+
+@pytest.mark.parametrize(
+    "program", [p for p in PROGRAMS if isinstance(p, PythonProgram)], ids=lambda program: program.name
+)
+def test_a_python_program_and_all_it_brings_are_pinned_by_their_hashes(program: PythonProgram) -> None:
+    folder = Path(tools.__file__).parent / program.folder
+    lock = (folder / "requirements.lock").read_text()
+
+    assert f"{program.package}=={python.version(program)}" in (folder / "requirements.in").read_text().split()
+    for requirement in lock.replace("\\\n", " ").splitlines():
+        assert re.match(r"\S+==\S+ .*--hash=sha256:[0-9a-f]{64}", requirement), requirement
 
 
 def test_a_program_that_was_never_built_says_how_to_build_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -20,10 +20,20 @@ from entrepot.model.errors import InvalidArchive
 
 _BLOCK: Final = 512
 _ZEROS: Final = bytes(_BLOCK)
-_OCTAL: Final = re.compile(rb"[ \x00]*([0-7]*)[ \x00]*")
+_OCTAL: Final = re.compile(rb" *([0-7]*)[ \x00]*")
 _USTAR: Final = b"ustar\x00"
 _MAGICS: Final = (_USTAR, b"ustar ", bytes(6))
 """POSIX, GNU, and what was before both."""
+
+_SIZE: Final = slice(124, 136)
+_OTHER_NUMBERS: Final = {
+    "mode": slice(100, 108),
+    "owner": slice(108, 116),
+    "group": slice(116, 124),
+    "time": slice(136, 148),
+    "major device": slice(329, 337),
+    "minor device": slice(337, 345),
+}
 
 _FILES: Final = frozenset(b"0\x007")
 _HARD_LINK: Final = ord("1")
@@ -37,6 +47,10 @@ _RECORDS: Final = ord("x")
 _RECORDS_FOR_ALL: Final = ord("g")
 
 _RECORD: Final = re.compile(rb"([1-9][0-9]{0,9}) ")
+_NEGATIVE: Final = 0xFF
+_BINARY: Final = (0x80, _NEGATIVE)
+"""How GNU's numbers begin, which say in binary what octal digits cannot."""
+_LONGEST_SIZE: Final = 20
 _FULL: Final = 8**11
 """The first size that eleven octal digits cannot say."""
 
@@ -152,12 +166,16 @@ class TarReader:
         # Some old writers summed signed characters.
         if said != (total := sum(without)) and said != total - 256 * sum(byte >> 7 for byte in without):
             raise InvalidArchive(shown(_until_nul(header[:100])), expected="a tar header with its checksum")
+        for name, place in _OTHER_NUMBERS.items():
+            # They say nothing to us; but where one is no number, there are readers that take the archive to end here.
+            if header[place.start] not in _BINARY:
+                _octal(header[place], f"{name} of a member")
         return header
 
     def _extend(self, extended: _Extended, header: bytes, kind: int) -> None:
         """Read an extended header and add what it says to what was said before it."""
         name = f"extended header {chr(kind)!r}"
-        size = _size(header[124:136], name)
+        size = _size(header[_SIZE], name)
         if size > self._limits.header_size:
             raise InvalidArchive(name, expected=f"at most {self._limits.header_size} bytes", actual=size)
         # Each kind once, and no size for what could be taken for the member: another extended header.
@@ -166,14 +184,16 @@ class TarReader:
         data = _read_exactly(self._source, size, name)
         self._source.skip(-size % _BLOCK)
         if kind == _RECORDS_FOR_ALL:
-            if not _MEANINGFUL.isdisjoint(_records(data)):
+            if _meanings(data):
                 raise InvalidArchive(name, expected="no path, size or link for all members at once")
             return
         extended.said.add(kind)
         if kind == _LONG_NAME:
+            if extended.path is not None:
+                raise InvalidArchive(name, expected="one long name", actual=shown(extended.path))
             extended.path = _until_nul(data)
         elif kind == _RECORDS:
-            _take(_records(data), extended)
+            _take(_meanings(data), extended)
 
     def _check_end(self) -> None:
         """What is behind the block of zeros that ends an archive is more zeros."""
@@ -220,7 +240,7 @@ def read_members(
 def _entry(header: bytes, extended: _Extended, limits: ArchiveLimits) -> Entry:
     kind = header[156]
     raw = _path(header) if extended.path is None else extended.path
-    size = _size(header[124:136], shown(raw))
+    size = _size(header[_SIZE], shown(raw))
     if extended.size is not None:
         # Readers that know no extended headers go on from where the header's own size leads them.
         if extended.size != size and extended.size < _FULL:
@@ -232,6 +252,9 @@ def _entry(header: bytes, extended: _Extended, limits: ArchiveLimits) -> Entry:
         raise InvalidArchive(shown(raw), expected="a file, folder, link, device or pipe", actual=f"type {kind:#04x}")
     # Before there was a type for them, folders were files whose path ends with a slash.
     is_folder = kind == _FOLDER or (kind == 0 and raw.endswith(b"/"))
+    # Some readers ask that of the header's own path even where an extended header gives another.
+    if kind == 0 and is_folder != _path(header).endswith(b"/"):
+        raise InvalidArchive(shown(raw), expected="a type that says whether this is a file or a folder")
     if size and (is_folder or kind not in _FILES):
         raise InvalidArchive(shown(raw), expected="no content, as it is not a file", actual=f"{size} bytes")
     return Entry(
@@ -271,10 +294,9 @@ def _path(header: bytes) -> bytes:
 
 
 def _size(text: bytes, name: str) -> int:
-    if not text[0] & 0x80:
+    if text[0] not in _BINARY:
         return _octal(text, name)
-    # GNU's numbers for what octal digits cannot say: binary, and 0xff at their head is a minus.
-    if text[0] != 0x80:  # noqa: PLR2004
+    if text[0] == _NEGATIVE:
         raise InvalidArchive(name, expected="a size that is not negative and below 2^88")
     return int.from_bytes(text[1:], "big")
 
@@ -293,9 +315,15 @@ def _until_nul(text: bytes) -> bytes:
 # --- records ------------------------------------------------------------------------------------------------------
 
 
-def _records(data: bytes) -> dict[bytes, list[bytes]]:
-    """The records of an extended header: ``22 path=some/where/far`` and a line feed, their own length first."""
-    records: dict[bytes, list[bytes]] = {}
+_MEANINGFUL: Final = frozenset({b"path", b"linkpath", b"size"})
+
+
+def _meanings(data: bytes) -> dict[bytes, bytes]:
+    """What the records of an extended header say of path, link and size; times, owners and comments are passed over.
+
+    A record is ``22 path=some/where/far`` and a line feed, its own length first.
+    """
+    meanings: dict[bytes, bytes] = {}
     at = 0
     while at < len(data):
         found = _RECORD.match(data, at)
@@ -303,31 +331,27 @@ def _records(data: bytes) -> dict[bytes, list[bytes]]:
         keyword, equals, value = data[found.end() : end - 1].partition(b"=") if found else (b"", b"", b"")
         if not keyword or not equals or end > len(data) or data[end - 1] != ord("\n"):
             raise InvalidArchive("extended header", expected='records of the form "length keyword=value"')
-        records.setdefault(keyword, []).append(value)
-        at = end
-    return records
-
-
-_MEANINGFUL: Final = frozenset({b"path", b"linkpath", b"size"})
-
-
-def _take(records: dict[bytes, list[bytes]], extended: _Extended) -> None:
-    """Take over what records say of the member. Times, owners and comments are nothing to us."""
-    for keyword in records:
         if keyword.startswith(b"GNU.sparse.") or keyword == b"SCHILY.realsize":
             raise InvalidArchive("extended header", expected="a file that is not sparse", actual=shown(keyword))
-    for keyword in _MEANINGFUL & records.keys():
-        # An empty value takes an earlier one back, to some readers; of two values they take one or the other.
-        if len(records[keyword]) != 1 or not records[keyword][0]:
-            raise InvalidArchive("extended header", expected="one value", actual=shown(keyword))
-    if (path := records.get(b"path")) is not None:
+        if keyword in _MEANINGFUL:
+            # An empty value takes an earlier one back, to some readers; of two values they take one or the other.
+            if not value or keyword in meanings:
+                raise InvalidArchive("extended header", expected="one value", actual=shown(keyword))
+            meanings[keyword] = value
+        at = end
+    return meanings
+
+
+def _take(meanings: dict[bytes, bytes], extended: _Extended) -> None:
+    """Add what records say to what is known of the member."""
+    if (path := meanings.get(b"path")) is not None:
         if extended.path is not None:
-            raise InvalidArchive(shown(path[0]), expected="one long name", actual=shown(extended.path))
-        extended.path = path[0]
-    if (size := records.get(b"size")) is not None:
-        if len(size[0]) > 20 or not size[0].isdigit():  # noqa: PLR2004
-            raise InvalidArchive("extended header", expected="a size in decimal digits", actual=shown(size[0]))
-        extended.size = int(size[0])
+            raise InvalidArchive(shown(path), expected="one long name", actual=shown(extended.path))
+        extended.path = path
+    if (size := meanings.get(b"size")) is not None:
+        if len(size) > _LONGEST_SIZE or not size.isdigit():
+            raise InvalidArchive("extended header", expected="a size in decimal digits", actual=shown(size))
+        extended.size = int(size)
 
 
 def _read_exactly(source: Unpacked, size: int, name: str) -> bytes:

@@ -45,15 +45,31 @@ async def receive_file(
     Raises `DigestMismatch`, `TooLarge`, or what `begin_upload` or *examine* raises.
     """
     upload = await begin_upload(registry, caller, package)
+    try:
+        return await receive_upload(registry, upload, content, examine, size=size, expected=expected)
+    finally:
+        await registry.blobs.discard(upload.id)
+
+
+async def receive_upload(
+    registry: Registry,
+    upload: Upload,
+    content: AsyncIterator[bytes],
+    examine: Callable[[BinaryIO], T],
+    *,
+    size: int | None = None,
+    expected: Digest | None = None,
+) -> tuple[StoredBlob, T]:
+    """The same for an upload that holds the beginning of the file, or all of it; who opened it discards it.
+
+    *size* is that of *content* alone. Raises what `receive` or *examine* raises.
+    """
     found: list[T] = []
 
     async def look(small: bytes | None) -> None:
         found.append(await look_into(registry, upload, small, examine))
 
-    try:
-        blob = await receive(registry, upload, expected=expected, content=content, size=size, examine=look)
-    finally:
-        await registry.blobs.discard(upload.id)
+    blob = await receive(registry, upload, expected=expected, content=content, size=size, examine=look)
     return blob, found[0]
 
 

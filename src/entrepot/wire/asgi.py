@@ -281,6 +281,9 @@ class Application:
         return Reply(row.status, [*content_headers, *extra], body)
 
     def _challenge(self, exchange: _Exchange, headers: Headers, scope: Scope) -> tuple[bytes, bytes]:
+        if exchange.surface.authenticate is not None:
+            text = exchange.surface.authenticate(self.base_url(scope, headers), exchange.target)
+            return text_header("www-authenticate", text)
         if exchange.surface.challenge is None:
             return b"www-authenticate", b'Basic realm="Entrepot", charset="UTF-8"'
         text = exchange.surface.challenge(exchange.method, exchange.target, scope["query_string"])

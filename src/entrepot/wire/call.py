@@ -166,6 +166,14 @@ class Body:
             self._load.release(held)
         return b"".join(pieces)
 
+    def hold(self, size: int) -> None:
+        """Count *size* bytes that a handler keeps in memory, until `release`. Raises `Unavailable`."""
+        self._load.hold(size)
+
+    def release(self, size: int) -> None:
+        """Count them no longer."""
+        self._load.release(size)
+
     async def json(self, shape: type[T], *, limit: int = 1024 * 1024) -> T:
         """A JSON document of the given shape. Raises `Invalid`, `TooLarge`, `Disconnected`."""
         return decode_json(await self.read(limit), shape)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 Challenge = Callable[[str, str, bytes], str]
 """``(method, path, query)`` to the further parameters of a Bearer challenge, such as ``,scope="…"``."""
 
+Authenticate = Callable[[str, str], str]
+"""``(base URL, path)`` to a whole challenge, for clients that know a scheme of their own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Surface:
@@ -31,6 +34,8 @@ class Surface:
     errors: ErrorTable = PROBLEMS
     challenge: Challenge | None = None
     """For protocols whose clients ask for access tokens (Docker's): the scope to ask for. Others are asked for Basic."""
+    authenticate: Authenticate | None = None
+    """For protocols whose clients want a challenge of their own instead."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -128,10 +127,11 @@ def header(
     kind: bytes = b"0",
     prefix: bytes = b"",
     magic: bytes = b"ustar\x0000",
+    mode: bytes = b"0000644\x00",
     checksum: bytes | None = None,
 ) -> bytes:
     said = size if isinstance(size, bytes) else b"%011o\x00" % size
-    front = name.ljust(100, b"\x00") + b"0000644\x00" + b"0000000\x00" * 2 + said + b"%011o\x00" % 0
+    front = name.ljust(100, b"\x00") + mode + b"0000000\x00" * 2 + said + b"%011o\x00" % 0
     back = kind + bytes(100) + magic + bytes(80) + prefix.ljust(155, b"\x00")
     block = (front + b" " * 8 + back).ljust(512, b"\x00")
     said = b"%06o\x00 " % sum(block) if checksum is None else checksum
@@ -160,9 +160,3 @@ def extended(*records: bytes, kind: bytes = b"x") -> bytes:
 
 def raw_tar(*parts: bytes) -> bytes:
     return b"".join(parts) + bytes(1024)
-
-
-def repeated(piece: bytes, size: int) -> Iterable[bytes]:
-    """*size* bytes, a piece at a time."""
-    for _ in range(size // len(piece)):
-        yield piece

@@ -43,7 +43,6 @@ _TRANSIENT: Final = frozenset({408, 429, 502, 503, 504})
 _AILING: Final = frozenset({502, 503, 504})
 """What a host says when it, or what stands before it, cannot."""
 _PROXY_REFUSES: Final = 407
-_FIRST_STATUS: Final = 200
 _SERVER_ERROR: Final = 500
 _IDLE_SECONDS: Final = 30.0
 _IDLE_CONNECTIONS: Final = 32
@@ -119,11 +118,9 @@ class HttpFetcher:
                 return await self._read(answer, limit)
 
         try:
-            async with asyncio.timeout(self._pace.document) as deadline:
+            async with asyncio.timeout(self._pace.document):
                 return await self._persist(attempt)
         except TimeoutError as error:
-            if not deadline.expired():
-                raise
             message = f"{origin} did not answer in full within {self._pace.document:g} seconds"
             raise UpstreamUnavailable(message) from error
 
@@ -166,19 +163,18 @@ class HttpFetcher:
             async with answer.held:
                 url = targets.follow(url, answer.headers.get("location"))
                 await _drain(answer.response)
-        raise UpstreamInvalid(f"{origin}/{target}", expected=f"at most {_MAX_REDIRECTS} redirects")
+        raise UpstreamInvalid(targets.shown(url), expected=f"at most {_MAX_REDIRECTS} redirects")
 
     async def _ask_one(self, origin: Origin, url: httpx.URL, headers: Mapping[str, str]) -> _Answer:
         """The answer of one host, when it is one that a caller may see."""
         host = self._hosts.find(targets.place(url))
         async with AsyncExitStack() as held:
+            pool, request = self._pool(origin, url), self._request(origin, url, headers)
             await held.enter_async_context(host.turn())
             try:
-                async with asyncio.timeout(self._pace.answer) as deadline:
-                    response = await self._pool(origin, url).handle_async_request(self._request(origin, url, headers))
+                async with asyncio.timeout(self._pace.answer):
+                    response = await pool.handle_async_request(request)
             except (httpcore.TimeoutException, TimeoutError) as error:
-                if isinstance(error, TimeoutError) and not deadline.expired():
-                    raise
                 raise _unavailable(host, url, "does not answer in time") from error
             except httpcore.NetworkError as error:
                 if (why := _distrust(error)) is not None:
@@ -196,10 +192,8 @@ class HttpFetcher:
             return replace(answer, held=held.pop_all())
 
     async def _judge(self, answer: _Answer) -> None:
-        """Keep from callers what is no answer. Raises `_Failed`, `UpstreamInvalid`."""
+        """Keep from callers what is no answer. Raises `_Failed`."""
         status, where = answer.status, targets.shown(answer.url)
-        if status < _FIRST_STATUS:
-            raise UpstreamInvalid(where, expected="an answer", actual=status)
         if status in _AILING:
             answer.host.failed()
         else:
@@ -243,11 +237,9 @@ class HttpFetcher:
         async with aclosing(answer.response.aiter_stream()) as pieces:  # type: ignore[type-var]
             while True:
                 try:
-                    async with asyncio.timeout(self._pace.piece) as deadline:
+                    async with asyncio.timeout(self._pace.piece):
                         piece = await anext(pieces, None)
                 except TimeoutError as error:
-                    if not deadline.expired():
-                        raise
                     answer.host.failed()
                     raise UpstreamUnavailable(f"{where} stopped coming after {received} bytes") from error
                 except httpcore.NetworkError as error:

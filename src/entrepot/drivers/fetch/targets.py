@@ -61,7 +61,7 @@ def resolve(origin: Origin, target: str) -> httpx.URL:
         return url
     path = target.partition("?")[0]
     if any(part.lower().replace("%2e", ".") in (".", "..") for part in path.split("/")):
-        raise UpstreamInvalid(target, expected="a path that stays below the upstream's own")
+        raise UpstreamInvalid(_cut(target), expected="a path that stays below the upstream's own")
     return _parse(f"{origin}/{target.removeprefix('/')}")
 
 
@@ -84,7 +84,7 @@ def _parse(text: str) -> httpx.URL:
         if url is not None and url.scheme in _PORTS and url.host and not url.userinfo:
             place(url)
             return url.copy_with(fragment=None)
-    except (httpx.InvalidURL, ValueError, UnicodeError) as error:
+    except (httpx.InvalidURL, ValueError) as error:
         raise UpstreamInvalid(_cut(text), expected="an http or https URL") from error
     raise UpstreamInvalid(_cut(text), expected=f"an http or https URL of at most {_LONGEST} bytes, without a password")
 

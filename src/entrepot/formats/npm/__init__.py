@@ -1,0 +1,12 @@
+"""JavaScript packages, for npm, pnpm, yarn and whatever speaks their registry's protocol."""
+
+from entrepot.formats.npm.errors import ERRORS
+from entrepot.formats.npm.routes import ROUTES
+from entrepot.formats.npm.rules import NpmRules
+from entrepot.wire.format import Format, Surface
+
+FORMAT = Format(
+    title="npm",
+    rules=NpmRules(),
+    surface=Surface(name="npm", prefix="npm", routes=ROUTES, errors=ERRORS),
+)

@@ -1,0 +1,68 @@
+"""What this registry itself holds of a package, as a packument."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from entrepot.formats.npm.metadata import KIND
+from entrepot.formats.npm.packument import Packument, Release
+from entrepot.formats.npm.rules import tarball_name
+from entrepot.operations.read_package import read_package
+
+if TYPE_CHECKING:
+    from entrepot.model.names import PackageId, PackageName, View
+    from entrepot.model.position import Position
+    from entrepot.operations.read_package import StoredPackage, StoredVersion
+    from entrepot.wire.call import Call
+
+
+async def read_packument(call: Call, view: View, package: PackageId) -> Packument:
+    """The package as *view* shows it. Raises like `find_package`."""
+    stored = await read_package(call.registry, call.caller, view, package, KIND)
+    return to_packument(package.name, stored)
+
+
+def to_packument(name: PackageName, stored: StoredPackage) -> Packument:
+    """What is stored, in npm's words."""
+    versions = {version.digest: version.name for version in stored.versions}
+    return Packument(
+        name=name,
+        revision=print_revision(stored.revision),
+        releases=[_release(name, version) for version in stored.versions],
+        tags={tag: versions[digest] for tag, digest in stored.tags.items() if digest in versions},
+    )
+
+
+def print_revision(revision: Position) -> str:
+    """A revision as CouchDB writes one, which clients send back with a change."""
+    return f"{revision}-0"
+
+
+def _release(name: PackageName, version: StoredVersion) -> Release:
+    metadata = version.metadata
+    file = tarball_name(name, version.name)
+    facts = metadata["files"][file]
+    return Release(
+        version=version.name,
+        manifest=metadata["manifest"],
+        file=file,
+        shasum=facts["shasum"],
+        integrity=facts["integrity"],
+        unpacked_size=facts["unpackedSize"],
+        file_count=facts["fileCount"],
+        published_at=version.published_at,
+        publisher=metadata["publisher"],
+        deprecated=_deprecated(version),
+        provenance=metadata.get("provenance"),
+        readme=metadata.get("readme"),
+        readme_name=metadata.get("readmeFilename"),
+    )
+
+
+def _deprecated(version: StoredVersion) -> str | None:
+    """Npm has no word for yanked versions: they are deprecated, with that as the reason."""
+    if version.yanked is not None:
+        return f"yanked: {version.yanked}" if version.yanked else "yanked"
+    if version.deprecated is not None:
+        return version.deprecated or "deprecated"
+    return None
