@@ -184,7 +184,7 @@ class Application:
         except RegistryError as error:
             # Of a body that is made while it is sent: what has gone out must not look whole.
             exchange.facts["cut"] = str(error)
-            log.error("cut", request_id=exchange.request_id, error=type(error).__name__, reason=str(error))
+            log.warning("cut", request_id=exchange.request_id, error=type(error).__name__, reason=str(error))
             raise ClientDisconnected from error
         except OSError:
             log.exception("failed", request_id=exchange.request_id)
