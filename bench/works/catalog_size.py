@@ -44,9 +44,10 @@ class Catalog:
         return f"{self.artifacts:,} artifacts"
 
     def places(self) -> list[tuple[int, int]]:
-        """Pairs of package and tag, spread over the whole catalog."""
-        chosen = random.Random(_SEED).sample(range(self.artifacts), min(_SAMPLE, self.artifacts))
-        return [divmod(number, TAGS_PER_PACKAGE) for number in chosen]
+        """Pairs of package and tag, of packages spread over the whole catalog: as many in a large one as in a small."""
+        packages = self.artifacts // TAGS_PER_PACKAGE
+        chosen = random.Random(_SEED).sample(range(packages), min(_SAMPLE // TAGS_PER_PACKAGE, packages))
+        return [(package, number) for package in chosen for number in range(TAGS_PER_PACKAGE)]
 
 
 def works(scale: Scale) -> Sequence[str]:

@@ -20,6 +20,7 @@ from entrepot.api import SURFACE as API
 from entrepot.drivers.blobs.files import FileBlobStore
 from entrepot.drivers.catalog.sqlite import SqliteCatalog
 from entrepot.drivers.clock import SystemClock
+from entrepot.drivers.fetch.http import HttpFetcher
 from entrepot.formats import discover
 from entrepot.operations.registry import Limits, Registry
 from entrepot.operations.token import create_first_token
@@ -60,6 +61,7 @@ class _Parts:
         self.epochs = Epochs(data / _EPOCHS_FILE)
         self.catalog = SqliteCatalog(data / CATALOG_FILE, clock=self.clock, epochs=self.epochs)
         self.blobs = FileBlobStore(data / "blobs")
+        self.fetcher = HttpFetcher(clock=self.clock)
         self.formats = discover()
         self.registry = Registry(
             catalog=self.catalog,
@@ -67,6 +69,7 @@ class _Parts:
             clock=self.clock,
             formats={format_.rules.format: format_.rules for format_ in self.formats},
             upload_secret=self.catalog.secret("uploads"),
+            fetcher=self.fetcher,
             limits=Limits(
                 manifest_size=settings.manifest_size,
                 blob_size=settings.blob_size,
@@ -77,6 +80,8 @@ class _Parts:
 
     async def close(self) -> None:
         """Finish what is being written, and let go."""
+        await self.registry.flights.close()
+        await self.fetcher.aclose()
         await self.catalog.close()
         self.blobs.close()
         self.epochs.close()

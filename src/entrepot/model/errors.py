@@ -156,6 +156,10 @@ class LinkUnknown(BlobUnknown):
     """The manifest links content that the package does not have."""
 
 
+class UpstreamUnknown(NotFound):
+    """The namespace reads through to no such upstream."""
+
+
 class UploadUnknown(NotFound):
     """There is no such upload, or it has ended."""
 

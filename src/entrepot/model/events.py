@@ -43,12 +43,52 @@ class NamespaceChanged(Event, frozen=True, tag="dev.entrepot.namespace.changed.v
     public: bool
     movable: tuple[str, ...]
     versions: tuple[str, ...]
+    reserved: tuple[str, ...] = ()
 
 
 class ChannelsChanged(Event, frozen=True, tag="dev.entrepot.channels.changed.v1"):
     """A namespace's channels changed; all of them, in order."""
 
     channels: tuple[str, ...]
+
+
+class UpstreamAdded(Event, frozen=True, tag="dev.entrepot.upstream.added.v1"):
+    """A namespace reads through to another registry."""
+
+    format: str
+    upstream: str
+    url: str
+    private: bool = False
+
+
+class UpstreamChanged(Event, frozen=True, tag="dev.entrepot.upstream.changed.v1"):
+    """What an upstream is asked for, or where it is, changed; the new values. Of its credentials only that they did."""
+
+    format: str
+    upstream: str
+    url: str
+    private: bool
+    allow: tuple[str, ...]
+    block: tuple[str, ...]
+    cooldown: float
+    exempt: tuple[str, ...]
+    refresh: float
+    credentials: bool = False
+
+
+class UpstreamRemoved(Event, frozen=True, tag="dev.entrepot.upstream.removed.v1"):
+    """A namespace reads through to another registry no more. What came from there stays."""
+
+    format: str
+    upstream: str
+
+
+class UpstreamIndexChanged(Event, frozen=True, tag="dev.entrepot.upstream-index.changed.v1"):
+    """An upstream said something new of a package."""
+
+    upstream: str
+    target: str
+    hash: str
 
 
 class PrincipalCreated(Event, frozen=True, tag="dev.entrepot.principal.created.v1"):
@@ -204,6 +244,10 @@ AnyEvent = (
     NamespaceCreated
     | NamespaceChanged
     | ChannelsChanged
+    | UpstreamAdded
+    | UpstreamChanged
+    | UpstreamRemoved
+    | UpstreamIndexChanged
     | PrincipalCreated
     | PrincipalDisabled
     | GrantAdded

@@ -11,6 +11,7 @@ from entrepot.model.reference import DEFAULT_RULES, TagRules
 if TYPE_CHECKING:
     from entrepot.model.names import NamespaceName
     from entrepot.model.position import Position
+    from entrepot.model.upstream import PurlPattern
 
 DEFAULT_CHANNELS: Final = (ChannelName("dev"), ChannelName("staging"), ChannelName("prod"))
 """The stages that a new namespace has, in order."""
@@ -25,4 +26,6 @@ class Namespace:
     """Whether anybody may read it without credentials."""
     rules: TagRules = DEFAULT_RULES
     channels: tuple[ChannelName, ...] = DEFAULT_CHANNELS
+    reserved: tuple[PurlPattern, ...] = ()
+    """Names that are the namespace's own, whether it has published under them yet or not: never an upstream's."""
     revision: Position | None = None

@@ -69,8 +69,10 @@ async def list_packages(
         await _require_view(registry, caller, view)
     found: list[PackageRow] = []
     public: dict[NamespaceName, bool] = {}
+    # Most callers may see all that there is: only when some of a page was not theirs, more is read at once.
+    size = min(limit, _SCAN)
     while len(found) < limit:
-        page = await registry.catalog.list_packages(namespace=namespace, format=format, after=after, limit=_SCAN)
+        page = await registry.catalog.list_packages(namespace=namespace, format=format, after=after, limit=size)
         for row in page:
             owner = row.id.namespace
             if owner not in public:
@@ -79,9 +81,9 @@ async def list_packages(
             through = View(owner) if view is None else view
             if access.may_read(caller, through, row.id, public=public[owner]) and await _shows(registry, through, row):
                 found.append(row)
-        if len(page) < _SCAN:
+        if len(page) < size:
             break
-        after = page[-1].id
+        after, size = page[-1].id, _SCAN
     return found[:limit]
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from entrepot.model.access import Caller
     from entrepot.model.names import ChannelName, NamespaceName, PackagePattern
+    from entrepot.model.upstream import PurlPattern
     from entrepot.operations.registry import Registry
     from entrepot.ports.catalog import Transaction
 
@@ -58,8 +59,9 @@ async def set_namespace(
     public: bool | None = None,
     movable: Sequence[PackagePattern] | None = None,
     versions: Sequence[PackagePattern] | None = None,
+    reserved: Sequence[PurlPattern] | None = None,
 ) -> Namespace:
-    """Change who may read a namespace, or its rules for tags; None leaves something as it is.
+    """Change who may read a namespace, its rules for tags, or what names are its own; None leaves something as it is.
 
     Raises `NamespaceUnknown`, `Unauthenticated`, `Denied`.
     """
@@ -73,7 +75,12 @@ async def set_namespace(
             movable=old.rules.movable if movable is None else tuple(movable),
             versions=old.rules.versions if versions is None else tuple(versions),
         )
-        new = replace(old, public=old.public if public is None else public, rules=rules)
+        new = replace(
+            old,
+            public=old.public if public is None else public,
+            rules=rules,
+            reserved=old.reserved if reserved is None else tuple(reserved),
+        )
         if new == old:
             return old
         transaction.set_namespace(new)
@@ -84,6 +91,7 @@ async def set_namespace(
                 public=new.public,
                 movable=tuple(str(pattern) for pattern in rules.movable),
                 versions=tuple(str(pattern) for pattern in rules.versions),
+                reserved=tuple(str(pattern) for pattern in new.reserved),
             ),
         )
         return replace(new, revision=revision)

@@ -67,10 +67,14 @@ async def receive_upload(
     found: list[T] = []
 
     async def look(small: bytes | None) -> None:
-        if small is None:
-            found.append(await registry.blobs.examine(upload.id, examine))
-        else:
-            found.append(await asyncio.to_thread(examine, BytesIO(small)))
+        found.append(await look_into(registry, upload, small, examine))
 
     blob = await receive(registry, upload, expected=expected, content=content, size=size, examine=look)
     return blob, found[0]
+
+
+async def look_into(registry: Registry, upload: Upload, small: bytes | None, examine: Callable[[BinaryIO], T]) -> T:
+    """What *examine* finds, in a thread, in content that is *small*, or staged."""
+    if small is None:
+        return await registry.blobs.examine(upload.id, examine)
+    return await asyncio.to_thread(examine, BytesIO(small))

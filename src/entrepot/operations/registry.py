@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from entrepot.operations.flights import Flights
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from entrepot.ports.blobs import BlobStore
     from entrepot.ports.catalog import Catalog
     from entrepot.ports.clock import Clock
+    from entrepot.ports.fetch import Fetcher
     from entrepot.ports.formats import Rules
 
 
@@ -41,4 +44,6 @@ class Registry:
     clock: Clock
     formats: Mapping[FormatName, Rules]
     upload_secret: bytes
+    fetcher: Fetcher
+    flights: Flights = field(default_factory=Flights)
     limits: Limits = field(default_factory=Limits)

@@ -66,6 +66,12 @@ class BlobStore(Protocol):
     async def digest(self, stage: UploadId) -> Digest:
         """What the staged bytes are called by their sha256. Raises `UploadUnknown`, `UploadBusy`."""
 
+    async def peek(self, stage: UploadId, start: int, size: int) -> bytes:
+        """At most *size* bytes of a stage from *start*, as far as they have come; empty when none have.
+
+        Also while somebody appends. Raises `UploadUnknown`.
+        """
+
     async def examine(self, stage: UploadId, read: Callable[[BinaryIO], T]) -> T:
         """What *read* makes of the staged bytes: a file that can be read and sought, in a thread.
 

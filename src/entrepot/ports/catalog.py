@@ -19,11 +19,20 @@ if TYPE_CHECKING:
     from entrepot.model.artifact import Artifact
     from entrepot.model.digest import Digest
     from entrepot.model.events import Entry, Event
-    from entrepot.model.names import ChannelName, NamespaceName, PackageId, PrincipalName, ReferenceName, View
+    from entrepot.model.names import (
+        ChannelName,
+        FormatName,
+        NamespaceName,
+        PackageId,
+        PrincipalName,
+        ReferenceName,
+        View,
+    )
     from entrepot.model.namespace import Namespace
     from entrepot.model.position import Position
     from entrepot.model.reference import Reference, ReferenceKind
     from entrepot.model.upload import Upload, UploadId
+    from entrepot.model.upstream import Upstream
 
 T = TypeVar("T")
 
@@ -122,6 +131,25 @@ class PackageRow:
 
     id: PackageId
     revision: Position
+    hosted: bool = True
+    """Whether somebody here published into it, so that it is never an upstream's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mirrored:
+    """The last good answer of an upstream to one question."""
+
+    status: int
+    """200, or 404 when there was nothing."""
+    url: str
+    """Where it was found: what relative references in it relate to."""
+    media_type: str
+    etag: str | None
+    content: bytes
+    fetched_at: datetime
+    """When it became what it is."""
+    checked_at: datetime
+    """When the upstream said so last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +249,31 @@ class Transaction(Reader, Protocol):
 
         Raises `Protected`.
         """
+
+    # upstreams
+    def add_upstream(self, upstream: Upstream, secret: str | None) -> bool:
+        """Read through to it from now on; False when there is one of this name. *secret* is what it is asked with.
+
+        Raises `NamespaceUnknown`.
+        """
+
+    def set_upstream(self, upstream: Upstream) -> bool:
+        """Replace where it is and its rules; False when there is none of this name."""
+
+    def set_upstream_secret(self, upstream: Upstream, secret: str | None) -> None:
+        """Replace what it is asked with."""
+
+    def remove_upstream(self, upstream: Upstream) -> bool:
+        """Forget it with what it said; what was fetched stays. False when there is none of this name."""
+
+    def keep_mirrored(self, upstream: Upstream, package: PackageId, target: str, answer: Mirrored) -> bool:
+        """Keep an upstream's answer about *package*, which is made when it is new; whether it says something else now.
+
+        One that says the same only has its times renewed. Raises `UpstreamUnknown`.
+        """
+
+    def see_versions(self, upstream: Upstream, package: PackageId, seen: Mapping[str, datetime]) -> None:
+        """Remember when versions were first seen; those that were seen before stay as they are."""
 
     # who may
     def add_principal(self, name: PrincipalName, kind: PrincipalKind) -> bool:
@@ -374,6 +427,20 @@ class Catalog(Protocol):
 
     async def list_times(self, package: PackageId) -> Mapping[Digest, datetime]:
         """When each blob that is in a package came into it."""
+
+    async def list_upstreams(
+        self, namespace: NamespaceName | None = None, *, format: FormatName | None = None
+    ) -> Sequence[Upstream]:
+        """The upstreams, by namespace, format and name."""
+
+    async def find_upstream_secret(self, upstream: Upstream) -> str | None:
+        """What an upstream is asked with; None for nothing."""
+
+    async def find_mirrored(self, upstream: Upstream, target: str) -> Mirrored | None:
+        """What an upstream answered last."""
+
+    async def list_first_seen(self, upstream: Upstream, package: PackageId) -> Mapping[str, datetime]:
+        """When each version of a package was first seen there."""
 
     async def list_history(self, package: PackageId, name: ReferenceName) -> Sequence[Reference]:
         """All that *name* ever meant in *package*, oldest first."""

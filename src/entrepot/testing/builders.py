@@ -26,6 +26,8 @@ import msgspec
 
 from entrepot.api import SURFACE as API
 from entrepot.drivers.catalog.sqlite import SqliteCatalog
+from entrepot.drivers.fetch.http import HttpFetcher
+from entrepot.drivers.fetch.proxies import Proxies
 from entrepot.formats import discover
 from entrepot.model.access import Allowance, Caller, Principal, PrincipalKind, Rights, Role
 from entrepot.model.artifact import EMPTY, IMAGE_INDEX, IMAGE_MANIFEST, Artifact
@@ -268,6 +270,7 @@ async def open_world(
     Without *blobs* they are kept in memory.
     """
     clock = clock or StoppedClock()
+    fetcher = HttpFetcher(proxies=Proxies.read({}))
     epochs = Epochs(folder / "epochs", count=64)
     catalog = SqliteCatalog(folder / _CATALOG, clock=clock, epochs=epochs, durable=False)
     formats = discover()
@@ -277,6 +280,7 @@ async def open_world(
         clock=clock,
         formats={each.rules.format: each.rules for each in formats},
         upload_secret=catalog.secret("uploads"),
+        fetcher=fetcher,
         limits=limits,
     )
     throttle = Throttle(folder / "throttle", lambda: clock.now().timestamp())
@@ -293,5 +297,7 @@ async def open_world(
     try:
         yield World(folder, registry, catalog, clock, epochs, app)
     finally:
+        await registry.flights.close()
+        await fetcher.aclose()
         await catalog.close()
         epochs.close()

@@ -102,6 +102,10 @@ class FaultyBlobStore:
         """The same."""
         return await self._faults.around("digest", lambda: self._blobs.digest(stage))
 
+    async def peek(self, stage: UploadId, start: int, size: int) -> bytes:
+        """The same."""
+        return await self._faults.around("peek", lambda: self._blobs.peek(stage, start, size))
+
     async def examine(self, stage: UploadId, read: Callable[[BinaryIO], T]) -> T:
         """The same."""
         return await self._faults.around("examine", lambda: self._blobs.examine(stage, read))

@@ -99,6 +99,12 @@ class MemoryBlobStore:
         with self._locked(stage) as locked:
             return Digest.of(bytes(locked.content))
 
+    async def peek(self, stage: UploadId, start: int, size: int) -> bytes:
+        """At most *size* bytes of a stage from *start*, as far as they have come."""
+        if stage not in self._stages:
+            raise UploadUnknown(stage)
+        return bytes(self._stages[stage].content[start : start + size])
+
     async def examine(self, stage: UploadId, read: Callable[[BinaryIO], T]) -> T:
         """What *read* makes of the staged bytes."""
         with self._locked(stage) as locked:

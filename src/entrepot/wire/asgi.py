@@ -32,6 +32,7 @@ from entrepot.model.errors import (
     TooMany,
     Unauthenticated,
     Unavailable,
+    UpstreamUnavailable,
 )
 from entrepot.wire.call import Body, Call, Headers, Load, Query
 from entrepot.wire.documents import Documents
@@ -180,6 +181,11 @@ class Application:
             await self._send(
                 exchange, self._refuse(exchange, Corrupt(exchange.facts.get("digest")), headers, scope), send
             )
+        except RegistryError as error:
+            # Of a body that is made while it is sent: what has gone out must not look whole.
+            exchange.facts["cut"] = str(error)
+            log.warning("cut", request_id=exchange.request_id, error=type(error).__name__, reason=str(error))
+            raise ClientDisconnected from error
         except OSError:
             log.exception("failed", request_id=exchange.request_id)
             if not exchange.sent:
@@ -390,7 +396,7 @@ def _body_size(headers: Headers) -> int | None:
 def _error_headers(error: RegistryError) -> HeaderList:
     """What HTTP itself says with some errors, in every protocol."""
     found: HeaderList = [(b"cache-control", b"no-store")]
-    if isinstance(error, (RateLimited, Unavailable)):
+    if isinstance(error, (RateLimited, Unavailable, UpstreamUnavailable)) and error.after is not None:
         found.append((b"retry-after", b"%d" % max(1, error.after)))
     if isinstance(error, MethodNotAllowed) and error.expected:
         found.append(text_header("allow", str(error.expected)))

@@ -14,6 +14,8 @@ from uuid import uuid4
 
 from entrepot.drivers.blobs.files import FileBlobStore
 from entrepot.drivers.catalog.sqlite import SqliteCatalog
+from entrepot.drivers.fetch.http import HttpFetcher
+from entrepot.drivers.fetch.proxies import Proxies
 from entrepot.formats.generic import FORMAT
 from entrepot.model.access import Allowance, Caller, Principal, PrincipalKind, Rights, Role
 from entrepot.model.names import PackageId, PackageName, PrincipalName, View, parse_namespace
@@ -183,6 +185,7 @@ async def serve(
         clock=clock,
         formats={FORMAT.rules.format: FORMAT.rules},
         upload_secret=b"secret",
+        fetcher=HttpFetcher(proxies=Proxies.read({})),
         limits=limits,
     )
     gate = Gate(catalog, clock, epochs, Throttle(folder / "throttle", lambda: 0.0), secret=b"secret" * 8)

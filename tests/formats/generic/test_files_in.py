@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hashlib
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,7 +15,6 @@ import pytest
 from entrepot.drivers.blobs.files import FileBlobStore
 from entrepot.drivers.catalog.sqlite import SqliteCatalog
 from entrepot.model.digest import Digest
-from entrepot.operations.registry import Registry
 from entrepot.wire.server import Epochs
 from tests.formats.generic.served import SMALL, Cut, Served, StoppedClock, serve
 
@@ -338,8 +338,8 @@ async def test_two_workers_add_to_one_version(tmp_path: Path, blob_folder: Path,
     epochs = Epochs(tmp_path / "epochs")
     catalog = SqliteCatalog(tmp_path / "catalog.sqlite", clock=StoppedClock(), epochs=epochs, durable=False)
     blobs = FileBlobStore(blob_folder)
-    second = Registry(catalog, blobs, StoppedClock(), served.registry.formats, b"secret", SMALL)
     first = served.registry
+    second = replace(first, catalog=catalog, blobs=blobs, clock=StoppedClock())
 
     async def put(number: int) -> int:
         served.app.registry = second if number % 2 else first

@@ -13,6 +13,8 @@ import msgspec
 from entrepot.api import SURFACE
 from entrepot.drivers.blobs.files import FileBlobStore
 from entrepot.drivers.catalog.sqlite import SqliteCatalog
+from entrepot.drivers.fetch.http import HttpFetcher
+from entrepot.drivers.fetch.proxies import Proxies
 from entrepot.formats import discover
 from entrepot.model.access import Allowance, Caller, Rights, Role
 from entrepot.model.artifact import EMPTY, IMAGE_INDEX, IMAGE_MANIFEST, Artifact
@@ -236,6 +238,7 @@ async def open_world(folder: Path, blobs_folder: Path) -> AsyncIterator[World]:
         clock=clock,
         formats={each.rules.format: each.rules for each in formats},
         upload_secret=b"uploads",
+        fetcher=HttpFetcher(proxies=Proxies.read({})),
     )
     throttle = Throttle(folder / "throttle", lambda: 0.0, failures=1000)
     app = Application(

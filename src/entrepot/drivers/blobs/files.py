@@ -226,6 +226,17 @@ class FileBlobStore:
             size = os.fstat(descriptor).st_size
             return None if size > limit else os.pread(descriptor, size, 0)
 
+    async def peek(self, stage: UploadId, start: int, size: int) -> bytes:
+        """At most *size* bytes of a stage from *start*, as far as they have come."""
+        return await self._in_thread(self._peek, stage, start, size)
+
+    def _peek(self, stage: UploadId, start: int, size: int) -> bytes:
+        try:
+            with self._stage(stage).open("rb", buffering=0) as file:
+                return os.pread(file.fileno(), size, start)
+        except FileNotFoundError:
+            raise UploadUnknown(stage) from None
+
     async def examine(self, stage: UploadId, read: Callable[[BinaryIO], T]) -> T:
         """What *read* makes of the staged bytes."""
         with self._locked(stage):

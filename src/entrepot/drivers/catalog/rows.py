@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,7 +29,8 @@ from entrepot.model.names import (
 from entrepot.model.namespace import Namespace
 from entrepot.model.position import Position
 from entrepot.model.reference import Reference, ReferenceKind, TagRules
-from entrepot.ports.catalog import ArtifactSummary, Clearance, Grant, PackageRow, TokenRow, VersionRow
+from entrepot.model.upstream import PurlPattern, Upstream, UpstreamName, UpstreamRules
+from entrepot.ports.catalog import ArtifactSummary, Clearance, Grant, Mirrored, PackageRow, TokenRow, VersionRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,9 +48,18 @@ def parse_time(text: str) -> datetime:
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
 
 
-class _Rules(msgspec.Struct):
+class _Rules(msgspec.Struct, omit_defaults=True):
     movable: list[str]
     versions: list[str]
+    reserved: list[str] = []
+
+
+class _UpstreamRules(msgspec.Struct, omit_defaults=True):
+    allow: list[str] = []
+    block: list[str] = []
+    cooldown: float = 0.0
+    exempt: list[str] = []
+    refresh: float = 300.0
 
 
 class _Scope(msgspec.Struct, array_like=True):
@@ -58,16 +69,65 @@ class _Scope(msgspec.Struct, array_like=True):
     only: list[Action] | None = None
 
 
-def rules_text(rules: TagRules) -> str:
-    """A namespace's rules as they are stored."""
-    return msgspec.json.encode(_Rules([str(p) for p in rules.movable], [str(p) for p in rules.versions])).decode()
+def rules_text(namespace: Namespace) -> str:
+    """A namespace's rules, and what it reserves, as they are stored."""
+    rules = namespace.rules
+    stored = _Rules(_texts(rules.movable), _texts(rules.versions), _texts(namespace.reserved))
+    return msgspec.json.encode(stored).decode()
 
 
-def _parse_rules(text: str) -> TagRules:
-    rules = msgspec.json.decode(text, type=_Rules)
-    return TagRules(
-        movable=tuple(PackagePattern(pattern) for pattern in rules.movable),
-        versions=tuple(PackagePattern(pattern) for pattern in rules.versions),
+def _texts(values: Iterable[object]) -> list[str]:
+    return [str(value) for value in values]
+
+
+def upstream_rules_text(rules: UpstreamRules) -> str:
+    """An upstream's rules as they are stored."""
+    stored = _UpstreamRules(
+        _texts(rules.allow),
+        _texts(rules.block),
+        rules.cooldown.total_seconds(),
+        _texts(rules.exempt),
+        rules.refresh.total_seconds(),
+    )
+    return msgspec.json.encode(stored).decode()
+
+
+def upstream(row: Row) -> Upstream:
+    """``namespace, format, name, url, private, rules``."""
+    namespace, format_, name, url, private, text = row
+    rules = msgspec.json.decode(text, type=_UpstreamRules)
+    return Upstream(
+        namespace=NamespaceName(namespace),
+        format=FormatName(format_),
+        name=UpstreamName(name),
+        url=url,
+        private=bool(private),
+        rules=UpstreamRules(
+            allow=tuple(map(PurlPattern.parse, rules.allow)),
+            block=tuple(map(PurlPattern.parse, rules.block)),
+            cooldown=timedelta(seconds=rules.cooldown),
+            exempt=tuple(map(PurlPattern.parse, rules.exempt)),
+            refresh=timedelta(seconds=rules.refresh),
+        ),
+    )
+
+
+def upstream_key(upstream: Upstream) -> dict[str, str]:
+    """What a statement finds an upstream by."""
+    return {"namespace": upstream.namespace, "format": upstream.format, "name": upstream.name}
+
+
+def mirrored(row: Row) -> Mirrored:
+    """``status, url, media_type, etag, content, fetched_at, checked_at``."""
+    status, url, media_type, etag, content, fetched_at, checked_at = row
+    return Mirrored(
+        status=status,
+        url=url,
+        media_type=media_type,
+        etag=etag,
+        content=zlib.decompress(content),
+        fetched_at=parse_time(fetched_at),
+        checked_at=parse_time(checked_at),
     )
 
 
@@ -114,10 +174,15 @@ def namespace(row: Row) -> Namespace:
     """``id, name, public, rules, revision`` and, as JSON, the ranks of its channels by name."""
     _, name, public, rules, revision, channels = row
     ranks: dict[str, int] = msgspec.json.decode(channels)
+    stored = msgspec.json.decode(rules, type=_Rules)
     return Namespace(
         name=NamespaceName(name),
         public=bool(public),
-        rules=_parse_rules(rules),
+        rules=TagRules(
+            movable=tuple(PackagePattern(pattern) for pattern in stored.movable),
+            versions=tuple(PackagePattern(pattern) for pattern in stored.versions),
+        ),
+        reserved=tuple(map(PurlPattern.parse, stored.reserved)),
         channels=tuple(ChannelName(channel) for channel in sorted(ranks, key=ranks.__getitem__)),
         revision=Position(revision),
     )
@@ -144,9 +209,9 @@ def package_id(namespace: str, format: str, name: str) -> PackageId:
 
 
 def package(row: Row) -> PackageRow:
-    """``namespace, format, name, revision``."""
-    *identity, revision = row
-    return PackageRow(package_id(*identity), Position(revision))
+    """``namespace, format, name, revision, hosted``."""
+    *identity, revision, hosted = row
+    return PackageRow(package_id(*identity), Position(revision), bool(hosted))
 
 
 def reference(row: Row) -> Reference:

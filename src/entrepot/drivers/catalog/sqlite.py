@@ -21,10 +21,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+import msgspec
+
 from entrepot.drivers.catalog import integrity, rows
 from entrepot.drivers.catalog.migrate import migrate
 from entrepot.drivers.catalog.statements import load
-from entrepot.drivers.catalog.transaction import ACCESS_SQL, LISTINGS, SqliteTransaction, read_namespace
+from entrepot.drivers.catalog.transaction import ACCESS_SQL, LISTINGS, UPSTREAMS, SqliteTransaction, read_namespace
 from entrepot.drivers.threads import finished
 from entrepot.model.digest import Digest
 from entrepot.model.errors import Corrupt, StorageFull, StorageReadOnly, Unavailable
@@ -40,13 +42,16 @@ if TYPE_CHECKING:
 
     from entrepot.model.access import Principal
     from entrepot.model.events import Entry
+    from entrepot.model.names import FormatName
     from entrepot.model.namespace import Namespace
     from entrepot.model.reference import Reference, ReferenceKind
     from entrepot.model.upload import UploadId
+    from entrepot.model.upstream import Upstream
     from entrepot.ports.catalog import (
         ArtifactSummary,
         Clearance,
         Grant,
+        Mirrored,
         PackageRow,
         TokenRow,
         Transaction,
@@ -68,7 +73,11 @@ _LAST: Final = "\U0010ffff"
 """Behind every text that there is."""
 
 _BUSY_MILLISECONDS: Final = 10_000
-_CACHE_KIBIBYTES: Final = 16_384
+_CACHE_KIBIBYTES: Final = 32_768
+"""So much of a large catalog's indexes stays in memory."""
+
+_INDEXED_LETTERS: Final = 3
+_FEW: Final = 1_000
 
 
 class SqliteCatalog:
@@ -323,6 +332,27 @@ class SqliteCatalog:
         found = self._all(LISTINGS.list_times, **_through(View(package.namespace), package))
         return {Digest.parse(digest): rows.parse_time(at) for digest, at in found}
 
+    async def list_upstreams(
+        self, namespace: NamespaceName | None = None, *, format: FormatName | None = None
+    ) -> Sequence[Upstream]:
+        """The upstreams, by namespace, format and name."""
+        return [rows.upstream(row) for row in self._all(UPSTREAMS.list_upstreams, namespace=namespace, format=format)]
+
+    async def find_upstream_secret(self, upstream: Upstream) -> str | None:
+        """What an upstream is asked with."""
+        row = self._one(UPSTREAMS.find_secret, **rows.upstream_key(upstream))
+        return None if row is None else row[0]
+
+    async def find_mirrored(self, upstream: Upstream, target: str) -> Mirrored | None:
+        """What an upstream answered last."""
+        row = self._one(UPSTREAMS.find_mirrored, **rows.upstream_key(upstream), target=target)
+        return None if row is None else rows.mirrored(row)
+
+    async def list_first_seen(self, upstream: Upstream, package: PackageId) -> Mapping[str, datetime]:
+        """When each version of a package was first seen there."""
+        found = self._all(UPSTREAMS.list_first_seen, **rows.upstream_key(upstream), package=package.name)
+        return {version: rows.parse_time(at) for version, at in found}
+
     async def list_history(self, package: PackageId, name: ReferenceName) -> Sequence[Reference]:
         """All that *name* ever meant in *package*, oldest first."""
         found = self._all(LISTINGS.list_history, **_through(View(package.namespace), package), name=name)
@@ -412,7 +442,10 @@ class SqliteCatalog:
         allowed = None if namespaces is None else rows.json_list(namespaces)
         if key is None:
             statement = LISTINGS.search_digest if ":" in text else LISTINGS.search_names
-            found = self._all(statement, text=text, namespaces=allowed, limit=limit, offset=offset)
+            packages = None if ":" in text else self._packages_named(text)
+            if packages is not None:
+                statement = LISTINGS.search_few_names
+            found = self._all(statement, text=text, packages=packages, namespaces=allowed, limit=limit, offset=offset)
         else:
             found = self._all(
                 LISTINGS.search_annotations,
@@ -435,6 +468,14 @@ class SqliteCatalog:
                 size += len(content)
             hits.append(Hit(package, Digest.parse(digest), references, rows.stored_annotations(content)))
         return hits
+
+    def _packages_named(self, text: str) -> str | None:
+        """The packages whose name contains *text*, when they are few: of many, a page is soon full without an index."""
+        if len(text) < _INDEXED_LETTERS:
+            return None
+        phrase = '"' + text.replace('"', '""') + '"'
+        found = self._all(LISTINGS.packages_named, phrase=phrase, limit=_FEW + 1)
+        return None if len(found) > _FEW else msgspec.json.encode([package for (package,) in found]).decode()
 
     async def storage(self) -> dict[str, int]:
         """Totals for the metrics."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from entrepot.drivers.catalog import rows
@@ -14,15 +16,17 @@ from entrepot.model.errors import (
     PrincipalUnknown,
     Protected,
     TokenUnknown,
+    UpstreamUnknown,
 )
-from entrepot.model.events import ACCESS_EVENTS, chain, encode
+from entrepot.model.events import ACCESS_EVENTS, ArtifactPublished, chain, encode
 from entrepot.model.names import ChannelName
 from entrepot.model.position import Position
+from entrepot.model.upstream import ACTOR
 from entrepot.ports.epochs import ACCESS
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from entrepot.model.access import PrincipalKind
@@ -32,12 +36,14 @@ if TYPE_CHECKING:
     from entrepot.model.namespace import Namespace
     from entrepot.model.reference import Reference
     from entrepot.model.upload import Upload
-    from entrepot.ports.catalog import Grant, TokenRow
+    from entrepot.model.upstream import Upstream
+    from entrepot.ports.catalog import Grant, Mirrored, TokenRow
     from entrepot.ports.epochs import Epochs
 
 ACCESS_SQL: Final = load("access")
 CHANGE: Final = load("change")
 LISTINGS: Final = load("listings")
+UPSTREAMS: Final = load("upstreams")
 
 
 class SqliteTransaction:
@@ -93,7 +99,7 @@ class SqliteTransaction:
             CHANGE.add_namespace,
             name=namespace.name,
             public=namespace.public,
-            rules=rows.rules_text(namespace.rules),
+            rules=rows.rules_text(namespace),
             position=self._position,
         )
         if row is None:
@@ -107,7 +113,7 @@ class SqliteTransaction:
             CHANGE.set_namespace,
             name=namespace.name,
             public=namespace.public,
-            rules=rows.rules_text(namespace.rules),
+            rules=rows.rules_text(namespace),
             position=self._position,
         )
 
@@ -125,6 +131,83 @@ class SqliteTransaction:
     def _add_channels(self, namespace: int, channels: Sequence[ChannelName]) -> None:
         for rank, channel in enumerate(channels):
             self._run(CHANGE.add_channel, namespace=namespace, name=channel, rank=rank)
+
+    # --- upstreams ---
+
+    def add_upstream(self, upstream: Upstream, secret: str | None) -> bool:
+        """Read through to it from now on; False when there is one of this name."""
+        return self._change_upstream(UPSTREAMS.add_upstream, upstream, secret=secret)
+
+    def set_upstream(self, upstream: Upstream) -> bool:
+        """Replace where it is and its rules; False when there is none of this name."""
+        return self._change_upstream(UPSTREAMS.set_upstream, upstream)
+
+    def set_upstream_secret(self, upstream: Upstream, secret: str | None) -> None:
+        """Replace what it is asked with."""
+        self._change_upstream(UPSTREAMS.set_secret, upstream, secret=secret)
+
+    def remove_upstream(self, upstream: Upstream) -> bool:
+        """Forget it with what it said. False when there is none of this name."""
+        return self._change_upstream(UPSTREAMS.remove_upstream, upstream)
+
+    def _change_upstream(self, statement: str, upstream: Upstream, **more: object) -> bool:
+        namespace = self._namespace_id(upstream.namespace)
+        changed = self._run(
+            statement,
+            namespace=namespace,
+            format=upstream.format,
+            name=upstream.name,
+            url=upstream.url,
+            private=upstream.private,
+            rules=rows.upstream_rules_text(upstream.rules),
+            **more,
+        )
+        if changed:
+            self._run(CHANGE.touch_namespace, namespace=namespace, position=self._position)
+        return changed > 0
+
+    def keep_mirrored(self, upstream: Upstream, package: PackageId, target: str, answer: Mirrored) -> bool:
+        """Keep an upstream's answer about *package*; whether it says something else now."""
+        upstream_id = self._upstream_id(upstream)
+        content = answer.content
+        parameters = {
+            "upstream": upstream_id,
+            "target": target,
+            "url": answer.url,
+            "etag": answer.etag,
+            "hash": sha256(b"%d\0%s\0%s" % (answer.status, answer.media_type.encode(), content)).digest(),
+            "checked_at": rows.time_text(answer.checked_at),
+        }
+        if self._run(UPSTREAMS.renew_mirrored, **parameters):
+            return False
+        self._package(package)
+        self._run(
+            UPSTREAMS.keep_mirrored,
+            **parameters,
+            status=answer.status,
+            media_type=answer.media_type,
+            content=zlib.compress(content, level=6),
+            fetched_at=rows.time_text(answer.fetched_at),
+        )
+        return True
+
+    def see_versions(self, upstream: Upstream, package: PackageId, seen: Mapping[str, datetime]) -> None:
+        """Remember when versions were first seen."""
+        upstream_id = self._upstream_id(upstream)
+        for version, at in seen.items():
+            self._run(
+                UPSTREAMS.see_version,
+                upstream=upstream_id,
+                package=package.name,
+                version=version,
+                at=rows.time_text(at),
+            )
+
+    def _upstream_id(self, upstream: Upstream) -> int:
+        row = self._one(UPSTREAMS.upstream_id, **rows.upstream_key(upstream))
+        if row is None:
+            raise UpstreamUnknown(upstream.name)
+        return int(row[0])
 
     # --- who may ---
 
@@ -392,7 +475,10 @@ class SqliteTransaction:
             message = "a change has one event"
             raise RuntimeError(message)
         if event.namespace is not None and event.package is not None:
-            self._touch(rows.package_id(event.namespace, *event.package.split("/", 1)))
+            package = rows.package_id(event.namespace, *event.package.split("/", 1))
+            # To sign what came from elsewhere, or to clear it, is not to publish it.
+            hosts = isinstance(event, ArtifactPublished) and bool(event.references) and not actor.startswith(ACTOR)
+            self._touch(package, hosted=hosts)
         content = encode(event)
         self.hash = chain(self.hash, self._position, self._now, actor=actor, content=content)
         self._run(
@@ -440,11 +526,11 @@ class SqliteTransaction:
             known = self._packages[package] = int(row[0])
         return known
 
-    def _touch(self, package: PackageId) -> None:
-        """Let the package be of this change's revision."""
+    def _touch(self, package: PackageId, *, hosted: bool) -> None:
+        """Let the package be of this change's revision, and perhaps of here."""
         package_id = self._find_package(package)
         if package_id is not None:
-            self._run(CHANGE.touch_package, package=package_id, position=self._position)
+            self._run(CHANGE.touch_package, package=package_id, position=self._position, hosted=hosted)
 
     def _find_blob(self, digest: Digest) -> int | None:
         known = self._blobs.get(digest)

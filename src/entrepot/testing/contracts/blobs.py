@@ -25,6 +25,7 @@ from entrepot.testing.builders import stream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from typing import BinaryIO
 
     from entrepot.ports.blobs import BlobStore
 
@@ -322,6 +323,34 @@ class BlobStoreContract:
             await appending
         await store.append(stage, stream(LARGE[len(part) :]), at=len(part), limit=PLENTY)
         assert await store.keep(stage, Digest.of(LARGE)) == len(LARGE)
+
+    async def test_a_stage_can_be_read_while_it_is_written(self, store: BlobStore, again: BlobStore) -> None:
+        stage, gate = new_stage(), Gate(LARGE[:2_000_000], b"rest")
+        writing = asyncio.ensure_future(store.append(stage, gate.content(), at=0, limit=PLENTY))
+        await gate.reached.wait()
+
+        assert LARGE.startswith(await again.peek(stage, 0, 10))
+        assert await again.peek(stage, 5_000_000, 10) == b""
+
+        gate.opened.set()
+        await writing
+        assert await again.peek(stage, 1_999_990, 100) == LARGE[1_999_990:2_000_000] + b"rest"
+
+    async def test_what_is_no_stage_cannot_be_read(self, store: BlobStore) -> None:
+        with pytest.raises(UploadUnknown):
+            await store.peek(new_stage(), 0, 1)
+        with pytest.raises(UploadUnknown):
+            await store.examine(new_stage(), lambda file: file.read())
+
+    async def test_a_stage_is_examined_as_a_file(self, store: BlobStore) -> None:
+        stage = new_stage()
+        await store.append(stage, stream(LARGE), at=0, limit=PLENTY)
+
+        def look(file: BinaryIO) -> tuple[bytes, int]:
+            file.seek(-4, 2)
+            return file.read(), file.tell()
+
+        assert await store.examine(stage, look) == (LARGE[-4:], len(LARGE))
 
     async def test_nothing_has_come_of_a_stage_that_is_not_there(self, store: BlobStore) -> None:
         assert await store.settle(new_stage()) == 0

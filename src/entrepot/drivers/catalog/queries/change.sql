@@ -209,4 +209,4 @@ INSERT INTO event (position, at, actor, namespace, package, content, hash)
 VALUES (:position, :at, :actor, :namespace, :package, :content, :hash)
 
 -- touch_package --
-UPDATE package SET revision = :position WHERE id = :package
+UPDATE package SET revision = :position, hosted = max(hosted, :hosted) WHERE id = :package

@@ -11,7 +11,7 @@ SELECT n.id, n.name, n.public, n.rules, n.revision,
   FROM namespace n WHERE n.name > :after ORDER BY n.name LIMIT :limit
 
 -- find_package --
-SELECT n.name, p.format, p.name, p.revision
+SELECT n.name, p.format, p.name, p.revision, p.hosted
   FROM namespace n JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
  WHERE n.name = :namespace
    AND (:channel IS NULL OR EXISTS (
@@ -20,7 +20,7 @@ SELECT n.name, p.format, p.name, p.revision
 
 -- list_packages_of --
 -- The rest of one namespace: walks the unique index of package; packages that hold nothing are passed over.
-SELECT n.name, p.format, p.name, p.revision
+SELECT n.name, p.format, p.name, p.revision, p.hosted
   FROM namespace n
   JOIN package p ON p.namespace_id = n.id AND (p.format, p.name) > (:after_format, :after_package)
        AND p.format <= :last_format
@@ -33,7 +33,7 @@ SELECT n.name, p.format, p.name, p.revision
 
 -- list_packages_after --
 -- The namespaces behind one: walks the unique indexes of both.
-SELECT n.name, p.format, p.name, p.revision
+SELECT n.name, p.format, p.name, p.revision, p.hosted
   FROM namespace n
   JOIN package p ON p.namespace_id = n.id AND p.format >= :first_format AND p.format <= :last_format
  WHERE n.name > :namespace
@@ -241,9 +241,42 @@ SELECT DISTINCT n.name, p.format, p.name, b.id, b.digest, m.from_position
  ORDER BY m.from_position DESC
  LIMIT :limit OFFSET :offset
 
+-- packages_named --
+-- As many as there is room for of the packages whose name has all these letters in a row. Uses package_name.
+SELECT rowid FROM package_name WHERE package_name MATCH :phrase LIMIT :limit
+
+-- search_few_names --
+-- Of these packages those whose name contains the text, by name, each with its newest artifact; and artifacts that have
+-- the text as a tag or version. Uses membership_artifact_idx and reference_name_idx.
+SELECT * FROM (
+    SELECT n.name, p.format, p.name, b.id, b.digest, m.from_position
+      FROM json_each(:packages) f
+      JOIN package p ON p.id = f.value AND instr(p.name, :text) > 0
+      JOIN namespace n ON n.id = p.namespace_id
+      JOIN membership m ON m.id = (
+            SELECT x.id FROM membership x
+             WHERE x.package_id = p.id AND x.role = 'artifact' AND x.until_position IS NULL
+             ORDER BY x.from_position DESC LIMIT 1)
+      JOIN blob b ON b.id = m.blob_id
+      JOIN content c ON c.blob_id = b.id
+     WHERE :namespaces IS NULL OR n.name IN (SELECT value FROM json_each(:namespaces))
+     ORDER BY n.name, p.format, p.name
+     LIMIT :limit OFFSET :offset)
+UNION
+SELECT * FROM (
+    SELECT n.name, p.format, p.name, b.id, b.digest, r.from_position
+      FROM reference r
+      JOIN package p ON p.id = r.package_id
+      JOIN namespace n ON n.id = p.namespace_id
+      JOIN blob b ON b.id = r.blob_id
+      JOIN content c ON c.blob_id = b.id
+     WHERE r.name = :text AND r.until_position IS NULL
+       AND (:namespaces IS NULL OR n.name IN (SELECT value FROM json_each(:namespaces)))
+     LIMIT :limit OFFSET :offset)
+ ORDER BY 6 DESC
+
 -- search_names --
--- Packages whose name contains the text, by name, each with its newest artifact; and artifacts that have the text as a
--- tag or version. Uses membership_artifact_idx and reference_name_idx; stops when the page is full.
+-- The same among all packages; stops when the page is full.
 SELECT * FROM (
     SELECT n.name, p.format, p.name, b.id, b.digest, m.from_position
       FROM namespace n

@@ -1,0 +1,61 @@
+-- Upstreams, and what they said.
+
+-- add_upstream --
+INSERT INTO upstream (namespace_id, format, name, url, private, rules, credentials)
+VALUES (:namespace, :format, :name, :url, :private, :rules, :secret)
+ON CONFLICT DO NOTHING
+
+-- set_upstream --
+UPDATE upstream SET url = :url, private = :private, rules = :rules
+ WHERE namespace_id = :namespace AND format = :format AND name = :name
+
+-- set_secret --
+UPDATE upstream SET credentials = :secret WHERE namespace_id = :namespace AND format = :format AND name = :name
+
+-- remove_upstream --
+DELETE FROM upstream WHERE namespace_id = :namespace AND format = :format AND name = :name
+
+-- upstream_id --
+SELECT u.id FROM namespace n JOIN upstream u ON u.namespace_id = n.id AND u.format = :format AND u.name = :name
+ WHERE n.name = :namespace
+
+-- list_upstreams --
+SELECT n.name, u.format, u.name, u.url, u.private, u.rules
+  FROM namespace n JOIN upstream u ON u.namespace_id = n.id
+ WHERE (:namespace IS NULL OR n.name = :namespace) AND (:format IS NULL OR u.format = :format)
+ ORDER BY n.name, u.format, u.id
+
+-- find_secret --
+SELECT u.credentials
+  FROM namespace n JOIN upstream u ON u.namespace_id = n.id AND u.format = :format AND u.name = :name
+ WHERE n.name = :namespace
+
+-- find_mirrored --
+SELECT m.status, m.url, m.media_type, m.etag, m.content, m.fetched_at, m.checked_at
+  FROM namespace n
+  JOIN upstream u ON u.namespace_id = n.id AND u.format = :format AND u.name = :name
+  JOIN mirrored m ON m.upstream_id = u.id AND m.target = :target
+ WHERE n.name = :namespace
+
+-- renew_mirrored --
+UPDATE mirrored SET checked_at = :checked_at, etag = :etag, url = :url
+ WHERE upstream_id = :upstream AND target = :target AND hash = :hash
+
+-- keep_mirrored --
+INSERT INTO mirrored (upstream_id, target, status, url, media_type, etag, content, hash, fetched_at, checked_at)
+VALUES (:upstream, :target, :status, :url, :media_type, :etag, :content, :hash, :fetched_at, :checked_at)
+ON CONFLICT (upstream_id, target) DO UPDATE
+   SET status = excluded.status, url = excluded.url, media_type = excluded.media_type, etag = excluded.etag,
+       content = excluded.content, hash = excluded.hash, fetched_at = excluded.fetched_at,
+       checked_at = excluded.checked_at
+
+-- see_version --
+INSERT INTO first_seen (upstream_id, package, version, at) VALUES (:upstream, :package, :version, :at)
+ON CONFLICT DO NOTHING
+
+-- list_first_seen --
+SELECT s.version, s.at
+  FROM namespace n
+  JOIN upstream u ON u.namespace_id = n.id AND u.format = :format AND u.name = :name
+  JOIN first_seen s ON s.upstream_id = u.id AND s.package = :package
+ WHERE n.name = :namespace

@@ -1,0 +1,201 @@
+"""Read through to upstreams: what they say of packages, kept, renewed, and used when they fail.
+
+What was once answered stays answered: when an upstream fails, throttles us or has deleted something, its last good
+answer is used, and is flagged as stale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from entrepot.model.errors import UpstreamInvalid, UpstreamUnavailable
+from entrepot.model.events import UpstreamIndexChanged
+from entrepot.model.names import View
+from entrepot.model.upstream import is_reserved
+from entrepot.operations.upstreams import origin_of
+from entrepot.ports.catalog import Mirrored
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from entrepot.model.names import PackageId
+    from entrepot.model.upstream import Upstream
+    from entrepot.operations.registry import Registry
+    from entrepot.ports.catalog import Transaction
+    from entrepot.ports.fetch import Document
+
+_OK, _NOT_MODIFIED = 200, 304
+_ABSENT = (404, 410)
+_NEGATIVE = timedelta(minutes=1)
+"""How long it is believed that an upstream does not have something, at most."""
+
+Versions = Mapping[str, "datetime | None"]
+"""The versions that an answer tells of, with when the upstream says that they were published."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Something small to ask an upstream."""
+
+    target: str
+    """Below the upstream's address, percent-encoded."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    limit: int = 64 * 1024 * 1024
+    """Bytes that an answer may have."""
+    versions: Callable[[bytes, str], Versions] | None = None
+    """Reads from content and media type what versions there are; raises `UpstreamInvalid` for what cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an upstream says, or said last."""
+
+    upstream: Upstream
+    content: bytes
+    media_type: str
+    url: str
+    fetched_at: datetime
+    stale: str | None = None
+    """Why it is not today's; None when it is."""
+
+
+async def upstreams_for(registry: Registry, view: View, package: PackageId) -> Sequence[Upstream]:
+    """Whom to ask for a package, in order: nobody when the name is the namespace's own, or through a channel's view.
+
+    A name is the namespace's own when somebody published under it here, or when it is reserved.
+    """
+    if view.channel is not None:
+        return ()
+    found = await registry.catalog.list_upstreams(package.namespace, format=package.format)
+    found = [upstream for upstream in found if upstream.rules.lets_in(package.format, package.name)]
+    if not found:
+        return ()
+    namespace = await registry.catalog.find_namespace(package.namespace)
+    if namespace is None or is_reserved(namespace.reserved, package.format, package.name):
+        return ()
+    row = await registry.catalog.find_package(View(package.namespace), package)
+    return () if row is not None and row.hosted else found
+
+
+async def ask(registry: Registry, upstream: Upstream, package: PackageId, question: Question) -> Answer | None:
+    """What an upstream says to *question*; None when it has nothing.
+
+    It is asked again only when what it said is older than its rules allow, and then whether it has changed.
+
+    Raises `UpstreamUnavailable`, `UpstreamInvalid` when it never answered and does not now.
+    """
+    known = await registry.catalog.find_mirrored(upstream, question.target)
+    if known is not None and registry.clock.now() - known.checked_at < _patience(upstream, known):
+        return _answer(upstream, known)
+    key = ("ask", upstream.namespace, upstream.format, upstream.name, question.target)
+    return await registry.flights.join(key, lambda: _renew(registry, upstream, package, question, known))
+
+
+def _patience(upstream: Upstream, known: Mirrored) -> timedelta:
+    refresh = upstream.rules.refresh
+    return refresh if known.status == _OK else min(refresh, _NEGATIVE)
+
+
+def _answer(upstream: Upstream, known: Mirrored, *, stale: str | None = None) -> Answer | None:
+    if known.status != _OK:
+        return None
+    return Answer(upstream, known.content, known.media_type, known.url, known.fetched_at, stale)
+
+
+async def _renew(
+    registry: Registry, upstream: Upstream, package: PackageId, question: Question, known: Mirrored | None
+) -> Answer | None:
+    try:
+        document = await registry.fetcher.get(
+            await origin_of(registry, upstream),
+            question.target,
+            headers=_conditional(question.headers, known),
+            limit=question.limit,
+        )
+        fresh, versions = _read(registry, question, known, document)
+    except (UpstreamUnavailable, UpstreamInvalid) as error:
+        if known is None or known.status != _OK:
+            raise
+        return _answer(upstream, known, stale=str(error))
+    if known is not None and known.status == _OK and fresh.status != _OK:
+        return _answer(upstream, known, stale="the upstream has it no more")
+    await _keep(registry, upstream, package, question, fresh, known=known, versions=versions)
+    return _answer(upstream, fresh)
+
+
+def _conditional(headers: Mapping[str, str], known: Mirrored | None) -> Mapping[str, str]:
+    if known is None or known.etag is None or known.status != _OK:
+        return headers
+    return {**headers, "if-none-match": known.etag}
+
+
+def _read(
+    registry: Registry, question: Question, known: Mirrored | None, document: Document
+) -> tuple[Mirrored, Versions]:
+    now = registry.clock.now()
+    if document.status == _NOT_MODIFIED and known is not None:
+        fresh = Mirrored(
+            known.status, known.url, known.media_type, known.etag, known.content, known.fetched_at, checked_at=now
+        )
+        return fresh, {}
+    if document.status in _ABSENT:
+        return Mirrored(404, document.url, "", None, b"", now, now), {}
+    if document.status != _OK:
+        raise UpstreamInvalid(question.target, expected="200, 304, 404 or 410", actual=document.status)
+    media_type = document.headers.get("content-type", "").partition(";")[0].strip().lower()
+    versions = {} if question.versions is None else question.versions(document.body, media_type)
+    etag = document.headers.get("etag")
+    return Mirrored(_OK, document.url, media_type, etag, document.body, now, now), versions
+
+
+async def _keep(
+    registry: Registry,
+    upstream: Upstream,
+    package: PackageId,
+    question: Question,
+    fresh: Mirrored,
+    *,
+    known: Mirrored | None,
+    versions: Versions,
+) -> None:
+    is_first = known is None or known.status != _OK
+    now = registry.clock.now()
+    # Who tells us of a package for the first time is believed how old its versions are; of later ones, we know.
+    seen = {name: min(at, now) if is_first and at is not None else now for name, at in versions.items()}
+
+    def change(transaction: Transaction) -> None:
+        if not transaction.keep_mirrored(upstream, package, question.target, fresh):
+            return
+        transaction.see_versions(upstream, package, seen)
+        transaction.append(
+            upstream.actor,
+            UpstreamIndexChanged(
+                namespace=package.namespace,
+                package=package.path,
+                upstream=upstream.name,
+                target=question.target,
+                hash=f"sha256:{sha256(fresh.content).hexdigest()}",
+            ),
+        )
+
+    await registry.catalog.write(change)
+
+
+async def hidden_versions(
+    registry: Registry, upstream: Upstream, package: PackageId, versions: Mapping[str, object]
+) -> frozenset[str]:
+    """Which of an upstream's *versions* are not to be shown: blocked ones, and those whose cooldown is not over."""
+    rules, now = upstream.rules, registry.clock.now()
+    hidden = {name for name in versions if not rules.lets_in(package.format, package.name, name)}
+    if rules.cooldown:
+        seen = await registry.catalog.list_first_seen(upstream, package)
+        hidden |= {
+            name
+            for name in versions
+            if rules.hidden_until(package.format, package.name, name, seen.get(name, now)) > now
+        }
+    return frozenset(hidden)
