@@ -278,7 +278,8 @@ class Application:
         extra = _error_headers(error)
         if isinstance(error, Unauthenticated):
             extra.append(self._challenge(exchange, headers, scope))
-        return Reply(row.status, [*content_headers, *extra], body)
+        say = exchange.surface.errors.reason
+        return Reply(row.status, [*content_headers, *extra], body, reason=None if say is None else say(error))
 
     def _challenge(self, exchange: _Exchange, headers: Headers, scope: Scope) -> tuple[bytes, bytes]:
         if exchange.surface.authenticate is not None:
@@ -301,6 +302,8 @@ class Application:
         start: dict[str, Any] = {"type": "http.response.start", "status": reply.status, "headers": headers}
         if exchange.ticket is not None:
             start["entrepot.cache"] = exchange.ticket
+        if reply.reason is not None:
+            start["entrepot.reason"] = reply.reason
         await send(start)
         body = reply.body
         if exchange.method == "HEAD" or not has_body:

@@ -59,6 +59,8 @@ class ErrorTable:
 
     rows: Mapping[type[e.RegistryError], WireError]
     render: Render
+    reason: Callable[[e.RegistryError], str] | None = None
+    """What the status line says, for protocols whose clients show nothing else; without it, HTTP's own phrase."""
     _found: dict[type[e.RegistryError], WireError] = field(default_factory=dict)
 
     def find(self, error: e.RegistryError) -> WireError:

@@ -39,6 +39,8 @@ class Reply:
     """The body's size when it is a stream."""
     cacheable: bool = False
     """Whether the same request gets the same answer until its namespace, or who may do what, changes."""
+    reason: str | None = None
+    """What the status line says; None for HTTP's own phrase."""
 
     @property
     def length(self) -> int:

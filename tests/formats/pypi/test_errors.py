@@ -87,6 +87,16 @@ def test_only_a_file_that_is_there_is_said_to_exist() -> None:
     assert saying == {"VersionExists"}
 
 
+def test_the_status_line_says_it_too() -> None:
+    """Of an upload that is refused, twine shows the status line alone."""
+    say = FORMAT.surface.errors.reason
+
+    assert say is not None
+    assert say(e.VersionExists("tool-1.0.tar.gz")).startswith("File already exists (tool-1.0.tar.gz)")
+    assert say(e.Invalid("a\r\nb\u20ac")) == "The request cannot succeed as it was sent: a??b?"
+    assert len(say(e.Invalid("x" * 5000))) == 300
+
+
 def test_what_no_text_can_hold_is_written_otherwise() -> None:
     table = FORMAT.surface.errors
     error = e.Invalid("\udcff")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from entrepot.wire.reply import HeaderList
 
+_REASON_LENGTH: Final = 300
 TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")
 
 _STATUSES: Final[Mapping[type[e.RegistryError], int]] = {
@@ -43,6 +44,11 @@ def _render(_: WireError, error: e.RegistryError, request_id: str) -> tuple[Head
     return [TEXT], f"{_sentence(error)}\nrequest {request_id}\n".encode("utf-8", "backslashreplace")
 
 
+def _reason(error: e.RegistryError) -> str:
+    """The same for the status line: twine shows nothing else, unless it is asked to."""
+    return "".join(c if " " <= c <= "~" else "?" for c in _sentence(error)[:_REASON_LENGTH])
+
+
 ERRORS: Final = ErrorTable(
-    rows={cls: WireError(status, _code(cls)) for cls, status in _STATUSES.items()}, render=_render
+    rows={cls: WireError(status, _code(cls)) for cls, status in _STATUSES.items()}, render=_render, reason=_reason
 )

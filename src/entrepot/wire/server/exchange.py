@@ -78,6 +78,7 @@ class Exchange:
         "_received",
         "_started",
         "_status",
+        "_status_line",
         "_ticket",
         "_told_end",
         "_transfer",
@@ -126,6 +127,7 @@ class Exchange:
         self.complete = False
         self._started = False
         self._status = 0
+        self._status_line = b""
         self._headers: Any = ()
         self._ticket: CacheTicket | None = None
         self._bodiless = False
@@ -240,6 +242,7 @@ class Exchange:
                 raise RuntimeError("a response was started already")
             self._started = True
             self._status = message["status"]
+            self._status_line = _status_line(self._status, message.get("entrepot.reason"))
             self._headers = message.get("headers", ())
             self._ticket = message.get("entrepot.cache")
         elif kind == "http.response.pathsend":
@@ -340,7 +343,7 @@ class Exchange:
                 transport.set_write_buffer_limits(high=high, low=low)
 
     def _begin_head(self, rest: bytes) -> bytes:
-        return b"".join((STATUS_LINE[self._status], self._connection.prelude(), self.request_id, rest))
+        return b"".join((self._status_line, self._connection.prelude(), self.request_id, rest))
 
     def _finish_head(self, size: int | None) -> bytes:
         """The part of the head that is the application's, from the end of the request id's line.
@@ -420,8 +423,7 @@ class Exchange:
         ticket, key, cache = self._ticket, self._key, self._connection.cache
         if ticket is None or key is None or cache is None or self._chunked or not self.keep_alive:
             return
-        status = self._status
-        cache.store(key, ticket, status=status, status_line=STATUS_LINE[status], rest=rest, body=bytes(payload))
+        cache.store(key, ticket, status=self._status, status_line=self._status_line, rest=rest, body=bytes(payload))
 
     def _end(self) -> None:
         self.complete = True
@@ -452,6 +454,16 @@ class Exchange:
     def _check_connected(self) -> None:
         if self.disconnected or self._connection.transport.is_closing():
             raise ClientDisconnected(f"request {self.scope['entrepot.request_id']}: the client went away")
+
+
+def _status_line(status: int, reason: str | None) -> bytes:
+    """The first line of a head; *reason* stands where HTTP's own phrase would (RFC 9112, 4)."""
+    if reason is None:
+        return STATUS_LINE[status]
+    text = reason.encode("latin-1", "replace")
+    if text.translate(None, _TEXT):
+        raise RuntimeError(f"{reason!r} cannot stand in a status line")
+    return b"HTTP/1.1 %d %b\r\n" % (status, text)
 
 
 _ROLES: Final = frozenset({b"content-length", b"transfer-encoding", b"connection", b"x-request-id"})

@@ -101,6 +101,28 @@ def test_some_answers_have_no_body(status: int) -> None:
         assert client.get().status == status
 
 
+def test_a_status_line_says_what_the_application_has_for_it() -> None:
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 400, "entrepot.reason": "It is \u00fcber: \u20ac 3"})
+        await send({"type": "http.response.body", "body": b"body"})
+
+    with Served(app) as server, server.connect() as client:
+        client.send(request())
+        line = client.read_exactly(len(b"HTTP/1.1 400 It is \xfcber: ? 3\r\n"))
+
+        assert line == b"HTTP/1.1 400 It is \xfcber: ? 3\r\n"
+
+
+@pytest.mark.parametrize("reason", ["a\r\nset-cookie: b", "a\nb", "\0"])
+def test_a_reason_that_could_split_the_response_is_an_error_of_the_application(reason: str) -> None:
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 400, "entrepot.reason": reason})
+        await send({"type": "http.response.body"})
+
+    with Served(app) as server, server.connect() as client:
+        assert client.get().status == 500
+
+
 def test_a_large_body_comes_whole() -> None:
     body = bytes(range(256)) * 65536
 
