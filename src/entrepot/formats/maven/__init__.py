@@ -1,0 +1,11 @@
+"""Maven repositories: the layout that Maven, Gradle and their kin read and write, file by file."""
+
+from entrepot.formats.maven.routes import ROUTES
+from entrepot.formats.maven.rules import MavenRules
+from entrepot.wire.format import Format, Surface
+
+FORMAT = Format(
+    title="Maven",
+    rules=MavenRules(),
+    surface=Surface(name="maven", prefix="maven", routes=ROUTES),
+)
