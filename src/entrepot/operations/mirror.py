@@ -48,6 +48,8 @@ class Question:
     """Bytes that an answer may have."""
     versions: Callable[[bytes, str], Versions] | None = None
     """Reads from content and media type what versions there are; raises `UpstreamInvalid` for what cannot be read."""
+    sha256: str | None = None
+    """What the answer must hash to, when that is known: then it can never change, and nothing of the package does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +91,20 @@ async def ask(registry: Registry, upstream: Upstream, package: PackageId, questi
     Raises `UpstreamUnavailable`, `UpstreamInvalid` when it never answered and does not now.
     """
     known = await registry.catalog.find_mirrored(upstream, question.target)
-    if known is not None and registry.clock.now() - known.checked_at < _patience(upstream, known):
+    if known is not None and (_is_final(question, known) or _is_fresh(registry, upstream, known)):
         return _answer(upstream, known)
     key = ("ask", upstream.namespace, upstream.format, upstream.name, question.target)
     return await registry.flights.join(key, lambda: _renew(registry, upstream, package, question, known))
 
 
-def _patience(upstream: Upstream, known: Mirrored) -> timedelta:
+def _is_final(question: Question, known: Mirrored) -> bool:
+    return known.status == _OK and question.sha256 == sha256(known.content).hexdigest()
+
+
+def _is_fresh(registry: Registry, upstream: Upstream, known: Mirrored) -> bool:
     refresh = upstream.rules.refresh
-    return refresh if known.status == _OK else min(refresh, _NEGATIVE)
+    patience = refresh if known.status == _OK else min(refresh, _NEGATIVE)
+    return registry.clock.now() - known.checked_at < patience
 
 
 def _answer(upstream: Upstream, known: Mirrored, *, stale: str | None = None) -> Answer | None:
@@ -146,6 +153,8 @@ def _read(
         return Mirrored(404, document.url, "", None, b"", now, now), {}
     if document.status != _OK:
         raise UpstreamInvalid(question.target, expected="200, 304, 404 or 410", actual=document.status)
+    if question.sha256 is not None and sha256(document.body).hexdigest() != question.sha256:
+        raise UpstreamInvalid(question.target, expected=f"sha256:{question.sha256}")
     media_type = document.headers.get("content-type", "").partition(";")[0].strip().lower()
     versions = {} if question.versions is None else question.versions(document.body, media_type)
     etag = document.headers.get("etag")
@@ -169,6 +178,8 @@ async def _keep(
 
     def change(transaction: Transaction) -> None:
         if not transaction.keep_mirrored(upstream, package, question.target, fresh):
+            return
+        if question.sha256 is not None:
             return
         transaction.see_versions(upstream, package, seen)
         transaction.append(

@@ -23,13 +23,16 @@ async def index_reply(
     *,
     content_type: str,
     headers: HeaderList | None = None,
+    mirrored: str | None = None,
 ) -> Reply:
     """The answer to GET or HEAD for an index document, whose entity tag is its revision.
 
     *key* says which document it is among all: its format, view, package and representation.
+    *mirrored* names what of upstreams is shown in it, if anything; such an answer is made anew as time passes.
     """
     # Representations of one address have tags of their own (RFC 9110, 8.8.3.3).
-    etag = f'"{revision}-{content_type.partition(";")[0].rpartition("/")[2]}"'
+    shown = "" if mirrored is None else f"-{mirrored}"
+    etag = f'"{revision}{shown}-{content_type.partition(";")[0].rpartition("/")[2]}"'
     fields: HeaderList = [
         (b"content-type", content_type.encode("ascii")),
         (b"etag", etag.encode("ascii")),
@@ -37,5 +40,6 @@ async def index_reply(
         *(headers or ()),
     ]
     if is_unchanged(call.headers, etag):
-        return Reply(304, fields, cacheable=True)
-    return Reply(200, fields, await call.documents.get(key, revision, render), cacheable=True)
+        return Reply(304, fields, cacheable=mirrored is None)
+    content = await call.documents.get((key, mirrored), revision, render)
+    return Reply(200, fields, content, cacheable=mirrored is None)

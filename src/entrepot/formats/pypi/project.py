@@ -37,7 +37,8 @@ class ProjectFile:
     release: ReferenceName
     """The same as the registry's addresses have it."""
     sha256: str
-    size: int
+    size: int | None
+    """None when an upstream does not say."""
     uploaded_at: datetime | None = None
     requires_python: str | None = None
     metadata_sha256: str | None = None

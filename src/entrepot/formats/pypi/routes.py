@@ -18,22 +18,25 @@ from entrepot.formats.pypi.rules import PYPI, RULES
 from entrepot.formats.pypi.simple import render_project, render_projects
 from entrepot.formats.pypi.status import ProjectStatus, Status, read_status, set_status
 from entrepot.formats.pypi.uploads import ActionGone, receive_upload
+from entrepot.formats.pypi.upstream import fetch_metadata, fetch_remote, read_remote
 from entrepot.model.digest import Digest
 from entrepot.model.errors import FileUnknown, NotFound, ReferenceUnknown
 from entrepot.model.names import PackageId, View
 from entrepot.operations import access
 from entrepot.operations.browse import find_package, list_packages
 from entrepot.operations.resolve import find_blob, resolve
+from entrepot.wire.arrival import arrival_reply
 from entrepot.wire.blob import blob_reply
 from entrepot.wire.conditionals import is_unchanged
 from entrepot.wire.index import index_reply
-from entrepot.wire.reply import REVALIDATE, HeaderList, Reply, json_reply, text_header
+from entrepot.wire.reply import PRIVATE_IMMUTABLE, REVALIDATE, HeaderList, Reply, json_reply, text_header
 from entrepot.wire.routes import Route
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from entrepot.formats.pypi.project import ProjectRelease
+    from entrepot.formats.pypi.upstream import RemoteProject
     from entrepot.model.names import PackageName
     from entrepot.wire.call import Call
 
@@ -71,11 +74,13 @@ async def get_project(call: Call) -> Reply:
     kind = _representation(call)
     if kind is None:
         return _not_acceptable()
+    remote = await read_remote(call.registry, call.caller, view, package)
     row = await find_package(call.registry, call.caller, view, package)
     root = _root(call, view)
 
     async def render() -> bytes:
-        return render_project(await read_project(call.registry, call.caller, view, package), kind, root)
+        project = await read_project(call.registry, call.caller, view, package)
+        return render_project(project if remote is None else remote.joined(project), kind, root)
 
     return await index_reply(
         call,
@@ -83,8 +88,16 @@ async def get_project(call: Call) -> Reply:
         row.revision,
         render,
         content_type=_content_type(kind),
-        headers=[_VARY, text_header("x-pypi-last-serial", str(row.revision))],
+        headers=[_VARY, text_header("x-pypi-last-serial", str(row.revision)), *_staleness(remote)],
+        mirrored=None if remote is None else remote.shown,
     )
+
+
+def _staleness(remote: RemoteProject | None) -> HeaderList:
+    """What a cache says of an answer that it could not renew (RFC 7234, 5.5)."""
+    if remote is None or remote.stale is None:
+        return []
+    return [text_header("warning", f'111 - "the upstream {remote.upstream.name} could not be asked: its last answer"')]
 
 
 async def get_projects(call: Call) -> Reply:
@@ -166,11 +179,32 @@ async def get_file(call: Call) -> Reply:
     view = _view(call)
     package = _package(view, call)
     filename = call.path["filename"]
-    digest = (await _list_files(call, view, package)).get(filename)
+    headers = [text_header("content-type", media_type(filename)), *_SAFE]
+    try:
+        digest = (await _list_files(call, view, package)).get(filename)
+    except NotFound:
+        if (reply := await _fetch(call, view, package, filename, headers)) is not None:
+            return reply
+        raise
     if digest is None:
+        if (reply := await _fetch(call, view, package, filename, headers)) is not None:
+            return reply
         raise FileUnknown(f"{call.path['version'][:200]}/{filename[:300]}")
     blob = await find_blob(call.registry, call.caller, view, package, digest)
-    return blob_reply(call, blob, [text_header("content-type", media_type(filename)), *_SAFE])
+    return blob_reply(call, blob, headers)
+
+
+async def _fetch(call: Call, view: View, package: PackageId, filename: str, headers: HeaderList) -> Reply | None:
+    """A file that is not here yet, from an upstream; None when no upstream shows it."""
+    remote = await read_remote(call.registry, call.caller, view, package)
+    if remote is None:
+        return None
+    file = remote.files.get(filename)
+    if file is not None:
+        return await arrival_reply(call, await fetch_remote(call.registry, remote, file), headers)
+    described = remote.files.get(filename.removesuffix(".metadata"))
+    content = None if described is None else await fetch_metadata(call.registry, remote, described)
+    return None if content is None else Reply(200, [*headers, PRIVATE_IMMUTABLE], content)
 
 
 async def _list_files(call: Call, view: View, package: PackageId) -> Mapping[str, Digest]:

@@ -76,13 +76,14 @@ def _file_json(file: ProjectFile, project: PackageName, root: str) -> dict[str, 
         "filename": file.filename,
         "url": f"../../{file_address(file, project)}",
         "hashes": {"sha256": file.sha256},
-        "size": file.size,
         "core-metadata": metadata,
         "data-dist-info-metadata": metadata,
         "yanked": False if file.yanked is None else file.yanked or True,
         "gpg-sig": file.signed,
         "provenance": f"{root}/{provenance_address(file, project)}" if file.attested else None,
     }
+    if file.size is not None:
+        document["size"] = file.size
     if file.requires_python is not None:
         document["requires-python"] = file.requires_python
     if file.uploaded_at is not None:

@@ -55,6 +55,9 @@ if TYPE_CHECKING:
 
     from entrepot.formats.pypi.distributions import Distribution
     from entrepot.formats.pypi.rules import Filename
+    from entrepot.model.access import Caller
+    from entrepot.model.contents import FilePath
+    from entrepot.operations.registry import Registry
     from entrepot.wire.call import Call
     from entrepot.wire.multipart import Part
 
@@ -87,7 +90,7 @@ class ActionGone(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Received:
+class Received:
     """A file that has come, and was looked into."""
 
     filename: Filename
@@ -107,7 +110,7 @@ async def receive_upload(call: Call, view: View) -> Filename:
         # Before anything is read: nobody may publish without saying who they are.
         raise Unauthenticated
     fields: dict[str, str] = {}
-    received: _Received | None = None
+    received: Received | None = None
     async for part in read_form(call):
         if part.name == "content":
             if received is not None:
@@ -155,12 +158,12 @@ def _check_fields(fields: Mapping[str, str], filename: Filename) -> None:
 # --- the file ---
 
 
-async def _receive(call: Call, view: View, part: Part, fields: Mapping[str, str]) -> _Received:
+async def _receive(call: Call, view: View, part: Part, fields: Mapping[str, str]) -> Received:
     filename = parse_filename(part.filename or "")
     _check_fields(fields, filename)
     package = PackageId(view.namespace, PYPI, filename.project)
     await _require_room(call, view, package, filename)
-    hashing = _Hashing()
+    hashing = Hashing()
     blob, distribution = await receive_file(
         call.registry,
         call.caller,
@@ -168,7 +171,7 @@ async def _receive(call: Call, view: View, part: Part, fields: Mapping[str, str]
         hashing.verified(part.stream(), _claims(fields)),
         partial(read_distribution, filename=filename),
     )
-    return _Received(filename, package, blob, distribution, hashing.digests())
+    return Received(filename, package, blob, distribution, hashing.digests())
 
 
 async def _require_room(call: Call, view: View, package: PackageId, filename: Filename) -> None:
@@ -205,7 +208,7 @@ class _Hash(Protocol):
     def digest(self) -> bytes: ...
 
 
-class _Hashing:
+class Hashing:
     """The digests of what passes by: the JSON API has three of them."""
 
     def __init__(self) -> None:
@@ -215,11 +218,15 @@ class _Hashing:
             "md5": hashlib.md5(usedforsecurity=False),
         }
 
+    def update(self, piece: bytes) -> None:
+        """Let some bytes pass by."""
+        for each in self._hashes.values():
+            each.update(piece)
+
     async def verified(self, content: AsyncIterator[bytes], claims: Mapping[str, bytes]) -> AsyncIterator[bytes]:
         """The same content; it ends with `DigestMismatch` when it is not what was said."""
         async for piece in content:
-            for each in self._hashes.values():
-                each.update(piece)
+            self.update(piece)
             yield piece
         _verify(claims, self.digests())
 
@@ -263,19 +270,32 @@ def _verify(claims: Mapping[str, bytes], digests: Mapping[str, bytes]) -> None:
 # --- the release ---
 
 
-async def _publish(call: Call, received: _Received, fields: Mapping[str, str]) -> None:
+async def _publish(call: Call, received: Received, fields: Mapping[str, str]) -> None:
     filename = received.filename
-    beside = {metadata_path(filename.text): received.distribution.content}
+    beside: dict[FilePath, bytes] = {}
     if fields.get("gpg_signature"):
         beside[signature_path(filename.text)] = fields["gpg_signature"].encode()
     if fields.get("attestations"):
         found = attesting.parse_attestations(fields["attestations"])
         attesting.check_subjects(found, filename, Digest("sha256", received.digests["sha256"].hex()))
         beside |= {attesting.path_of(filename.text, each): each for each in found}
+    await publish_file(call.registry, call.caller, received, beside)
+    call.facts["digest"] = str(received.blob.digest)
+    call.facts["size"] = received.blob.size
+
+
+async def publish_file(
+    registry: Registry, caller: Caller, received: Received, beside: Mapping[FilePath, bytes] | None = None
+) -> None:
+    """Take a file that was looked into into its release, with its metadata and what else lies *beside* it.
+
+    Raises `Conflict`, or what `add_files` raises.
+    """
+    filename, distribution = received.filename, received.distribution
     files = [NewFile(filename.text, media_type(filename.text), received.blob)]
-    for path, content in beside.items():
-        files.append(NewFile(path, media_type(path), await _store(call, received.package, content)))
-    core = received.distribution.metadata
+    for path, content in {metadata_path(filename.text): distribution.content, **(beside or {})}.items():
+        files.append(NewFile(path, media_type(path), await _store(registry, caller, received.package, content)))
+    core = distribution.metadata
     facts = FileFacts(
         filetype=filename.kind,
         python_version=filename.python,
@@ -285,7 +305,7 @@ async def _publish(call: Call, received: _Received, fields: Mapping[str, str]) -
     )
     addition = Addition(filename.release, tuple(files), describing(filename, core, facts))
     try:
-        await add_files(call.registry, call.caller, received.package, KIND, addition)
+        await add_files(registry, caller, received.package, KIND, addition)
     except VersionSealed:
         raise
     except VersionExists as error:
@@ -294,15 +314,13 @@ async def _publish(call: Call, received: _Received, fields: Mapping[str, str]) -
                 filename.text, expected="a version that was never used: this one is deleted and stays used up"
             ) from error
         raise
-    call.facts["digest"] = str(received.blob.digest)
-    call.facts["size"] = received.blob.size
 
 
-async def _store(call: Call, package: PackageId, content: bytes) -> StoredBlob:
+async def _store(registry: Registry, caller: Caller, package: PackageId, content: bytes) -> StoredBlob:
     """Small content goes with the change that announces it; other content is stored before (I1)."""
-    if len(content) <= call.registry.limits.inline_size:
+    if len(content) <= registry.limits.inline_size:
         return StoredBlob(Digest.of(content), len(content), content)
-    blob, _ = await receive_file(call.registry, call.caller, package, _one(content), _take, size=len(content))
+    blob, _ = await receive_file(registry, caller, package, _one(content), _take, size=len(content))
     return blob
 
 
