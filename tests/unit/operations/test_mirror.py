@@ -28,7 +28,7 @@ from entrepot.operations.upload import StoredBlob
 from entrepot.operations.upstreams import add_upstream, set_upstream
 from entrepot.ports.fetch import Bearer
 from entrepot.testing.builders import ADMINISTRATOR, World, caller, package
-from tests.unit.operations.upstream import Elsewhere, Said, elsewhere
+from entrepot.testing.elsewhere import Elsewhere, Said, elsewhere
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 
@@ -64,7 +64,7 @@ async def reading(world: World, other: Elsewhere, **rules: object) -> Upstream:
         private=True,
         rules=UpstreamRules(**rules),  # type: ignore[arg-type]
     )
-    return await add_upstream(world.registry, MAINTAINER, upstream, Bearer("secret"))
+    return await add_upstream(world.registry, ADMINISTRATOR, upstream, Bearer("secret"))
 
 
 async def said(world: World, upstream: Upstream) -> tuple[bytes, str | None] | None:
@@ -116,7 +116,7 @@ async def test_of_many_who_ask_at_once_one_asks_the_upstream(world: World, other
     other.says["/lib"] = Said(b"1.0\n", headers=PLAIN, gate=gate)
     upstream = await reading(world, other)
     asking = [asyncio.ensure_future(said(world, upstream)) for _ in range(20)]
-    await other.reached.wait()
+    await other.says["/lib"].reached.wait()
 
     asking[0].cancel()
     gate.set()

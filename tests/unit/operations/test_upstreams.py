@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
+import msgspec
 import pytest
+from tests.unit.operations.upstream import Said, elsewhere
 
 from entrepot.model.access import ANONYMOUS
 from entrepot.model.errors import (
@@ -20,7 +23,9 @@ from entrepot.model.errors import (
 from entrepot.model.names import FormatName, parse_namespace
 from entrepot.model.upstream import PurlPattern, Upstream, UpstreamName, UpstreamRules, parse_upstream_name
 from entrepot.operations.check import check
+from entrepot.operations.govern import set_namespace
 from entrepot.operations.upstreams import (
+    Trial,
     add_upstream,
     find_upstream,
     list_upstreams,
@@ -28,6 +33,7 @@ from entrepot.operations.upstreams import (
     remove_upstream,
     set_upstream,
 )
+from entrepot.operations.upstreams import test_upstream as try_upstream
 from entrepot.ports.fetch import Basic, Bearer
 from entrepot.testing.builders import ADMINISTRATOR, World, caller
 
@@ -81,7 +87,7 @@ async def test_rules_are_stored_as_they_were_said(world: World) -> None:
     )
     added = await add_upstream(world.registry, MAINTAINER, upstream())
 
-    await set_upstream(world.registry, MAINTAINER, added, rules=rules, private=True)
+    await set_upstream(world.registry, ADMINISTRATOR, added, rules=rules, private=True)
 
     found = await find_upstream(world.registry, READER, ACME, FILES, added.name)
     assert found.rules == rules
@@ -142,3 +148,138 @@ async def test_a_namespace_has_so_many_upstreams_of_a_format(world: World) -> No
 
     with pytest.raises(TooMany):
         await add_upstream(world.registry, MAINTAINER, upstream("one-more"))
+
+
+async def test_all_that_was_said_of_an_upstream_is_in_its_events_but_its_credentials(world: World) -> None:
+    rules = {"block": (PurlPattern.parse("pkg:generic/bad"),), "cooldown": timedelta(days=7)}
+    added = await add_upstream(world.registry, MAINTAINER, upstream(**rules), Bearer("secret"))
+    await set_upstream(world.registry, MAINTAINER, added, forget_credentials=True)
+
+    entries = await world.registry.catalog.list_entries(after=0, limit=100)  # type: ignore[arg-type]
+    first, second = (msgspec.json.decode(entry.content) for entry in entries[-2:])
+    assert (first["block"], first["cooldown"], first["credentials"]) == (["pkg:generic/bad"], 7 * 86400, True)
+    assert (second["block"], second["cooldown"], second["credentials"]) == (["pkg:generic/bad"], 7 * 86400, True)
+
+
+async def test_whether_there_are_credentials_is_known(world: World) -> None:
+    added = await add_upstream(world.registry, MAINTAINER, upstream(), Bearer("secret"))
+    kept = await set_upstream(world.registry, MAINTAINER, added, rules=UpstreamRules(cooldown=timedelta(days=7)))
+    forgotten = await set_upstream(world.registry, MAINTAINER, kept, forget_credentials=True)
+    given = await set_upstream(world.registry, MAINTAINER, forgotten, credentials=Basic("ci", "hunter2"))
+    moved = await set_upstream(world.registry, MAINTAINER, given, url="https://other.example.com")
+
+    steps = [added, kept, forgotten, given, moved]
+    assert [each.has_credentials for each in steps] == [True, True, False, True, False]
+    assert await find_upstream(world.registry, READER, ACME, FILES, moved.name) == moved
+    assert await world.registry.catalog.find_upstream_secret(moved) is None
+
+
+async def test_who_saw_an_older_address_neither_brings_it_back_nor_gets_the_credentials_of_the_new_one(
+    world: World,
+) -> None:
+    seen = await add_upstream(world.registry, MAINTAINER, upstream(), Bearer("old"))
+    await set_upstream(world.registry, MAINTAINER, seen, url="https://other.example.com", credentials=Bearer("new"))
+
+    changed = await set_upstream(world.registry, MAINTAINER, seen, rules=UpstreamRules(cooldown=timedelta(days=7)))
+
+    assert changed.url == "https://other.example.com"
+    assert (await origin_of(world.registry, changed)).credentials == Bearer("new")
+    assert (await origin_of(world.registry, seen)).credentials is None
+
+
+async def test_changing_nothing_is_no_event(world: World) -> None:
+    added = await add_upstream(world.registry, MAINTAINER, upstream(), Bearer("secret"))
+    before = await world.events()
+
+    same = await set_upstream(world.registry, MAINTAINER, added, url=added.url, rules=added.rules, private=False)
+
+    assert same == added
+    assert await world.events() == before
+
+
+async def test_only_who_administers_lets_an_upstream_be_at_a_private_address(world: World) -> None:
+    public = await add_upstream(world.registry, MAINTAINER, upstream())
+    private = await add_upstream(world.registry, ADMINISTRATOR, replace(upstream("inside"), private=True))
+
+    for refused in (
+        add_upstream(world.registry, MAINTAINER, replace(upstream("other"), private=True)),
+        set_upstream(world.registry, MAINTAINER, public, private=True),
+        set_upstream(world.registry, MAINTAINER, private, url="http://127.0.0.1:1"),
+    ):
+        with pytest.raises(Denied, match="private address"):
+            await refused
+    ruled = await set_upstream(world.registry, MAINTAINER, private, rules=UpstreamRules(cooldown=timedelta(days=1)))
+
+    assert ruled.private
+    assert not (await set_upstream(world.registry, MAINTAINER, ruled, private=False)).private
+
+
+async def test_a_pattern_is_kept_as_the_format_spells_names_or_refused(world: World) -> None:
+    pypi = replace(upstream(), format=FormatName("pypi"))
+    exact = UpstreamRules(block=(PurlPattern.parse("pkg:pypi/Acme_Tool"), PurlPattern.parse("pkg:pypi/acme-*@1.*")))
+
+    added = await add_upstream(world.registry, MAINTAINER, replace(pypi, rules=exact))
+    await set_namespace(world.registry, MAINTAINER, ACME, reserved=[PurlPattern.parse("pkg:pypi/Acme.Tool")])
+
+    assert [str(pattern) for pattern in added.rules.block] == ["pkg:pypi/acme-tool", "pkg:pypi/acme-*@1.*"]
+    namespace = await world.registry.catalog.find_namespace(ACME)
+    assert namespace is not None
+    assert [str(pattern) for pattern in namespace.reserved] == ["pkg:pypi/acme-tool"]
+    for never in ("pkg:pypi/Acme_*", "pkg:pypi/not a name"):
+        wrong = UpstreamRules(block=(PurlPattern.parse(never),))
+        with pytest.raises(Invalid):
+            await set_upstream(world.registry, MAINTAINER, added, rules=wrong)
+    for never in ("pkg:pypi/Acme_*", "pkg:nothing/tool", "pkg:pypi/acme-tool@1.0"):
+        with pytest.raises(Invalid):
+            await set_namespace(world.registry, MAINTAINER, ACME, reserved=[PurlPattern.parse(never)])
+
+
+# --- trying one ---
+
+
+@pytest.mark.usefixtures("socket_enabled")
+@pytest.mark.parametrize(
+    ("status", "credentials", "problem"),
+    [
+        (200, None, None),
+        (404, None, None),
+        (401, None, "it wants credentials"),
+        (403, Bearer("secret"), "it refuses the credentials"),
+    ],
+)
+async def test_an_upstream_that_is_tried_is_asked_with_its_credentials_at_its_own_address(
+    world: World, status: int, credentials: Bearer | None, problem: str | None
+) -> None:
+    async with elsewhere() as other:
+        other.says["/base/"] = Said(b"welcome", status=status)
+        added = await add_upstream(
+            world.registry, ADMINISTRATOR, replace(upstream(url=f"{other.url}/base"), private=True), credentials
+        )
+        before = await world.events()
+
+        trial = await try_upstream(world.registry, MAINTAINER, added)
+
+    assert trial == Trial(status, timedelta(0), problem)
+    assert other.requests[0].get("authorization") == (None if credentials is None else "Bearer secret")
+    assert await world.events() == before
+
+
+@pytest.mark.usefixtures("socket_enabled")
+async def test_an_upstream_that_cannot_be_asked_is_tried_and_said_why(world: World) -> None:
+    async with elsewhere() as other:
+        added = await add_upstream(world.registry, MAINTAINER, upstream(url=other.url))
+
+        trial = await try_upstream(world.registry, MAINTAINER, added)
+
+    assert trial.status is None
+    assert trial.problem is not None
+    assert "127.0.0.1" in trial.problem
+    assert not other.asked
+
+
+async def test_only_who_governs_tries_an_upstream(world: World) -> None:
+    added = await add_upstream(world.registry, MAINTAINER, upstream())
+
+    for by, expected in ((READER, Denied), (STRANGER, NamespaceUnknown), (ANONYMOUS, Unauthenticated)):
+        with pytest.raises(expected):
+            await try_upstream(world.registry, by, added)

@@ -20,6 +20,8 @@ class Said:
     """Bytes of the body after which the line breaks."""
     gate: asyncio.Event | None = None
     """Waited for in the middle of the body."""
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when it is asked for."""
 
 
 class Elsewhere:
@@ -30,8 +32,6 @@ class Elsewhere:
         self.asked: Counter[str] = Counter()
         self.requests: list[dict[str, str]] = []
         self.url = ""
-        self.reached = asyncio.Event()
-        """Set when the first request has come."""
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One request."""
@@ -41,9 +41,9 @@ class Elsewhere:
             path = line.split(" ")[1]
             headers = {name.lower(): value.strip() for name, _, value in (text.partition(":") for text in fields)}
             self.asked[path] += 1
-            self.reached.set()
             self.requests.append(headers)
             said = self.says.get(path, Said(status=404))
+            said.reached.set()
             etag = said.headers.get("etag")
             if etag is not None and headers.get("if-none-match") == etag:
                 said = Said(status=304, headers={"etag": etag})

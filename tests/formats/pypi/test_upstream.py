@@ -1,0 +1,355 @@
+"""An index that reads through to another one, which is on a real socket: down, slow, lying, deleting."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from entrepot.formats.pypi.upstream import read_page
+from entrepot.model.errors import UpstreamInvalid
+from entrepot.model.names import FormatName, PrincipalName, parse_namespace
+from entrepot.model.upstream import PurlPattern, Upstream, UpstreamName, UpstreamRules
+from entrepot.operations.govern import set_namespace
+from entrepot.operations.upstreams import add_upstream
+from entrepot.testing.builders import ADMINISTRATOR
+from entrepot.testing.elsewhere import Elsewhere, Said, elsewhere
+from tests.formats.pypi.building import Built, sdist, wheel
+from tests.formats.pypi.index import JSON, Index
+
+pytestmark = pytest.mark.usefixtures("socket_enabled")
+
+ACME, PYPI = parse_namespace("acme"), FormatName("pypi")
+WHEEL, NEWER = wheel("tool", "1.0"), wheel("tool", "2.0")
+
+
+@pytest.fixture
+async def other() -> AsyncIterator[Elsewhere]:
+    async with elsewhere() as registry:
+        yield registry
+
+
+def listed(file: Built, **more: Any) -> dict[str, Any]:
+    """A file on a page of JSON."""
+    return {
+        "filename": file.filename,
+        "url": f"../files/{file.filename}",
+        "hashes": {"sha256": file.sha256},
+        "size": len(file.content),
+        "core-metadata": {"sha256": hashlib.sha256(file.metadata).hexdigest()},
+        **more,
+    }
+
+
+def offer(other: Elsewhere, *files: Built, name: str = "tool", **more: Any) -> None:
+    """Let the other index have these files and no others."""
+    page = {"meta": {"api-version": "1.1"}, "name": name, "files": [listed(file, **more) for file in files]}
+    other.says[f"/simple/{name}/"] = Said(json.dumps(page).encode(), headers={"content-type": JSON})
+    for file in files:
+        other.says[f"/simple/files/{file.filename}"] = Said(file.content)
+        other.says[f"/simple/files/{file.filename}.metadata"] = Said(file.metadata)
+
+
+async def read_through(index: Index, other: Elsewhere, **rules: Any) -> Upstream:
+    upstream = Upstream(
+        ACME, PYPI, UpstreamName("public"), f"{other.url}/simple", private=True, rules=UpstreamRules(**rules)
+    )
+    return await add_upstream(index.world.registry, ADMINISTRATOR, upstream)
+
+
+def address(file: Built, more: str = "") -> str:
+    version = file.filename.split("-")[1]
+    return f"/pypi/acme/files/tool/{version}/{file.filename}{more}"
+
+
+async def names(index: Index, **options: Any) -> list[str]:
+    return [file["filename"] for file in (await index.project(**options))["files"]]
+
+
+async def test_another_index_s_project_is_ours(index: Index, other: Elsewhere) -> None:
+    offer(other, WHEEL, NEWER, **{"requires-python": ">=3.9", "upload-time": "2020-01-02T03:04:05.000006Z"})
+    await read_through(index, other)
+
+    page = await index.project()
+    first = page["files"][0]
+
+    assert [file["filename"] for file in page["files"]] == [WHEEL.filename, NEWER.filename]
+    assert page["versions"] == ["1.0", "2.0"]
+    assert first["hashes"] == {"sha256": WHEEL.sha256}
+    assert (first["size"], first["requires-python"]) == (len(WHEEL.content), ">=3.9")
+    assert first["upload-time"] == "2020-01-02T03:04:05.000006Z"
+    assert first["url"] == f"../../files/tool/1.0/{WHEEL.filename}"
+
+
+async def test_a_file_is_fetched_once_and_is_then_a_release_of_ours(index: Index, other: Elsewhere) -> None:
+    offer(other, WHEEL)
+    await read_through(index, other)
+
+    answers = [await index.get(address(WHEEL)) for _ in range(3)]
+    described = await index.get(address(WHEEL, ".metadata"))
+    manifest = await index.ask("GET", "/v2/acme/pypi/tool/manifests/1.0")
+
+    assert [(answer.status_code, answer.content) for answer in answers] == [(200, WHEEL.content)] * 3
+    assert other.asked[f"/simple/files/{WHEEL.filename}"] == 1
+    assert described.content == WHEEL.metadata
+    assert manifest.status_code == 200
+    assert WHEEL.sha256 in manifest.text
+    assert await index.violations() == []
+
+
+async def test_the_metadata_of_a_wheel_comes_without_the_wheel(index: Index, other: Elsewhere) -> None:
+    offer(other, WHEEL)
+    await read_through(index, other)
+
+    answers = [await index.get(address(WHEEL, ".metadata")) for _ in range(2)]
+
+    assert [(answer.status_code, answer.content) for answer in answers] == [(200, WHEEL.metadata)] * 2
+    assert other.asked[f"/simple/files/{WHEEL.filename}.metadata"] == 1
+    assert other.asked[f"/simple/files/{WHEEL.filename}"] == 0
+
+
+async def test_a_part_of_a_file_comes_when_the_whole_has(index: Index, other: Elsewhere) -> None:
+    offer(other, WHEEL)
+    await read_through(index, other)
+
+    tail = await index.get(address(WHEEL), headers={"range": "bytes=-100"})
+
+    assert (tail.status_code, tail.content) == (206, WHEEL.content[-100:])
+
+
+async def test_what_was_once_fetched_stays_when_the_upstream_is_gone(index: Index, other: Elsewhere) -> None:
+    offer(other, WHEEL, NEWER)
+    await read_through(index, other, refresh=timedelta(seconds=1))
+    await index.project()
+    await index.get(address(WHEEL))
+    index.world.clock.advance(seconds=2)
+
+    other.says = {path: Said(status=500) for path in other.says}
+    page = await index.get("/pypi/acme/simple/tool/", headers={"accept": JSON})
+
+    assert [file["filename"] for file in page.json()["files"]] == [WHEEL.filename, NEWER.filename]
+    assert "public" in page.headers["warning"]
+    assert (await index.get(address(WHEEL))).content == WHEEL.content
+    assert (await index.get(address(NEWER))).status_code == 502
+
+
+async def test_a_release_that_the_upstream_deleted_stays_if_we_have_it(index: Index, other: Elsewhere) -> None:
+    offer(other, WHEEL, NEWER)
+    await read_through(index, other, refresh=timedelta(seconds=1))
+    await index.get(address(WHEEL))
+
+    offer(other, NEWER)
+    index.world.clock.advance(seconds=2)
+
+    assert await names(index) == [WHEEL.filename, NEWER.filename]
+
+
+async def test_a_yank_upstream_is_a_yank_here(index: Index, other: Elsewhere) -> None:
+    offer(other, WHEEL)
+    await read_through(index, other, refresh=timedelta(seconds=1))
+    await index.get(address(WHEEL))
+
+    offer(other, WHEEL, yanked="broken")
+    index.world.clock.advance(seconds=2)
+
+    assert [file["yanked"] for file in (await index.project())["files"]] == ["broken"]
+
+
+async def test_a_name_that_is_ours_is_never_theirs(index: Index, other: Elsewhere) -> None:
+    offer(other, NEWER)
+    await read_through(index, other)
+    await index.upload(WHEEL)
+
+    assert await names(index) == [WHEEL.filename]
+    assert (await index.get(address(NEWER))).status_code == 404
+    assert not other.asked
+
+
+async def test_a_reserved_name_is_never_theirs(index: Index, other: Elsewhere) -> None:
+    offer(other, WHEEL)
+    await read_through(index, other)
+    await set_namespace(index.world.registry, ADMINISTRATOR, ACME, reserved=[PurlPattern.parse("pkg:pypi/to*")])
+
+    assert (await index.get("/pypi/acme/simple/tool/")).status_code == 404
+    assert not other.asked
+
+
+async def test_a_release_is_hidden_until_it_has_cooled_down(index: Index, other: Elsewhere) -> None:
+    old = (index.world.clock.now() - timedelta(days=30)).isoformat()
+    offer(other, WHEEL, **{"upload-time": old})
+    await read_through(index, other, cooldown=timedelta(days=7), refresh=timedelta(seconds=1))
+    before = await index.get("/pypi/acme/simple/tool/", headers={"accept": JSON})
+
+    offer(other, WHEEL, NEWER, **{"upload-time": old})
+    index.world.clock.advance(seconds=2)
+    cooling, refused = await names(index), await index.get(address(NEWER))
+    index.world.clock.advance(days=7)
+    after = await index.get(
+        "/pypi/acme/simple/tool/", headers={"accept": JSON, "if-none-match": before.headers["etag"]}
+    )
+
+    assert cooling == [WHEEL.filename]
+    assert refused.status_code == 404
+    assert [file["filename"] for file in after.json()["files"]] == [WHEEL.filename, NEWER.filename]
+
+
+async def test_a_blocked_version_is_not_there(index: Index, other: Elsewhere) -> None:
+    offer(other, WHEEL, NEWER)
+    await read_through(index, other, block=(PurlPattern.parse("pkg:pypi/tool@2.*"),))
+
+    assert await names(index) == [WHEEL.filename]
+    assert (await index.get(address(NEWER))).status_code == 404
+
+
+async def test_a_channel_shows_what_was_cleared_and_asks_nobody(index: Index, other: Elsewhere) -> None:
+    offer(other, WHEEL, NEWER)
+    await read_through(index, other)
+    await index.get(address(WHEEL))
+    await index.clear("1.0")
+    asked = dict(other.asked)
+
+    assert await names(index, view="acme.prod", by="consumer") == [WHEEL.filename]
+    missing = await index.get(address(NEWER).replace("acme", "acme.prod"), by="consumer")
+
+    assert missing.status_code == 404
+    assert dict(other.asked) == asked
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: content[:-1] + b"x",
+        lambda content: content + b"more",
+        lambda content: content[: len(content) // 2],
+        lambda _: NEWER.content,
+    ],
+    ids=["flipped", "longer", "shorter", "another"],
+)
+async def test_a_file_that_is_not_what_was_promised_is_not_let_in(index: Index, other: Elsewhere, change: Any) -> None:
+    offer(other, WHEEL)
+    await read_through(index, other)
+    other.says[f"/simple/files/{WHEEL.filename}"] = Said(change(WHEEL.content))
+
+    assert not await _is_served(index, WHEEL)
+    assert (await index.ask("GET", "/v2/acme/pypi/tool/manifests/1.0")).status_code == 404
+    assert await index.violations() == []
+
+
+async def _is_served(index: Index, file: Built) -> bool:
+    try:
+        answer = await index.get(address(file))
+    except Exception:  # noqa: BLE001 (a cut answer, however the transport says it)
+        return False
+    return answer.status_code == 200 and answer.content == file.content
+
+
+async def test_a_file_that_says_it_is_something_else_is_not_let_in(index: Index, other: Elsewhere) -> None:
+    lying = wheel("tool", "1.0", described=b"Metadata-Version: 2.1\nName: other\nVersion: 1.0\n\n")
+    offer(other, lying)
+    await read_through(index, other)
+
+    assert not await _is_served(index, lying)
+    assert (await index.ask("GET", "/v2/acme/pypi/tool/manifests/1.0")).status_code == 404
+
+
+async def test_of_many_who_want_a_file_one_fetches_it(index: Index, other: Elsewhere) -> None:
+    gate = asyncio.Event()
+    offer(other, WHEEL)
+    other.says[f"/simple/files/{WHEEL.filename}"].gate = gate
+    await read_through(index, other)
+    await index.project()
+    asking = [asyncio.ensure_future(index.get(address(WHEEL))) for _ in range(8)]
+    await other.says[f"/simple/files/{WHEEL.filename}"].reached.wait()
+
+    gate.set()
+
+    assert {answer.content for answer in await asyncio.gather(*asking)} == {WHEEL.content}
+    assert other.asked[f"/simple/files/{WHEEL.filename}"] == 1
+
+
+async def test_who_may_not_read_makes_nobody_ask(index: Index, other: Elsewhere) -> None:
+    offer(other, WHEEL)
+    await read_through(index, other)
+
+    assert (await index.get("/pypi/acme/simple/tool/", by=None)).status_code == 401
+    assert (await index.get("/pypi/acme/simple/tool/", by="stranger")).status_code == 404
+    assert (await index.get(address(WHEEL), by="stranger")).status_code == 404
+    assert not other.asked
+
+
+async def test_the_first_upstream_that_has_it_counts(index: Index, other: Elsewhere) -> None:
+    await read_through(index, other)
+    async with elsewhere() as second:
+        offer(second, WHEEL)
+        upstream = Upstream(ACME, PYPI, UpstreamName("second"), f"{second.url}/simple", private=True)
+        await add_upstream(index.world.registry, ADMINISTRATOR, upstream)
+
+        assert await names(index) == [WHEEL.filename]
+        other.says["/simple/other/"] = Said(status=500)
+        assert (await index.get("/pypi/acme/simple/other/")).status_code == 502, "a failing one does not count as empty"
+
+
+async def test_who_fetched_what_stands_in_the_journal(index: Index, other: Elsewhere) -> None:
+    offer(other, WHEEL)
+    await read_through(index, other)
+    await index.get(address(WHEEL))
+
+    entries = await index.world.registry.catalog.list_entries(after=0, limit=100)  # type: ignore[arg-type]
+
+    assert entries[-1].actor == PrincipalName("upstream:public")
+
+
+# --- pages ---
+
+
+PAGE = f"""<!DOCTYPE html><html><body>
+<a href="../../files/{WHEEL.filename}#sha256={WHEEL.sha256}" data-requires-python="&gt;=3.9"
+   data-dist-info-metadata="sha256={"a" * 64}" data-yanked="bad">{WHEEL.filename}</a>
+<a href="https://registry.example.com/x/{NEWER.filename}#md5=123">no sha256</a>
+<a href="tool-1.0.exe#sha256={"b" * 64}">no distribution</a><a>nothing</a>
+</body></html>"""
+
+
+def test_a_page_of_html_is_read() -> None:
+    page = read_page(PAGE.encode(), "text/html", "https://registry.example.com/simple/tool/")
+
+    [file] = page.files.values()
+    assert file.url == f"https://registry.example.com/files/{WHEEL.filename}"
+    assert (file.requires_python, file.metadata_sha256, file.yanked) == (">=3.9", "a" * 64, "bad")
+
+
+def test_files_that_nobody_could_check_are_not_shown() -> None:
+    page = {"files": [{**listed(WHEEL), "hashes": {"md5": "1"}}, {**listed(sdist()), "hashes": {}}, listed(NEWER)]}
+
+    assert list(read_page(json.dumps(page).encode(), JSON, "https://registry.example.com/").files) == [NEWER.filename]
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"{", JSON),
+        (b'{"files": 1}', JSON),
+        (b"[" * 100_000, JSON),
+        (b"\xff", "text/html"),
+        (b"{}", "application/json"),
+    ],
+)
+def test_what_is_no_page_is_an_invalid_upstream(content: bytes, kind: str) -> None:
+    with pytest.raises(UpstreamInvalid):
+        read_page(content, kind, "https://registry.example.com/")
+
+
+@given(content=st.binary(max_size=400) | st.text(max_size=400).map(lambda text: f"<a href='{text}'".encode()))
+def test_no_page_is_worse_than_invalid(content: bytes) -> None:
+    for kind in (JSON, "text/html"):
+        try:
+            read_page(content, kind, "https://registry.example.com/")
+        except UpstreamInvalid:
+            continue
