@@ -11,6 +11,8 @@ from typing import Any
 
 from entrepot.drivers.blobs.files import FileBlobStore
 from entrepot.drivers.catalog.sqlite import SqliteCatalog
+from entrepot.drivers.fetch.http import HttpFetcher
+from entrepot.drivers.fetch.proxies import Proxies
 from entrepot.formats import discover
 from entrepot.formats.npm import FORMAT
 from entrepot.model.names import PackageId, PackageName, View, parse_channel
@@ -89,6 +91,7 @@ async def serve(
         clock=clock,
         formats={format_.rules.format: format_.rules for format_ in formats},
         upload_secret=b"secret",
+        fetcher=HttpFetcher(proxies=Proxies.read({})),
         limits=limits,
     )
     gate = Gate(catalog, clock, epochs, Throttle(folder / "throttle", lambda: 0.0), secret=b"secret" * 8)

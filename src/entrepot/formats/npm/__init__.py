@@ -1,6 +1,6 @@
 """JavaScript packages, for npm, pnpm, yarn and whatever speaks their registry's protocol."""
 
-from entrepot.formats.npm.errors import ERRORS
+from entrepot.formats.npm.errors import ERRORS, challenge
 from entrepot.formats.npm.routes import ROUTES
 from entrepot.formats.npm.rules import NpmRules
 from entrepot.wire.format import Format, Surface
@@ -8,5 +8,5 @@ from entrepot.wire.format import Format, Surface
 FORMAT = Format(
     title="npm",
     rules=NpmRules(),
-    surface=Surface(name="npm", prefix="npm", routes=ROUTES, errors=ERRORS),
+    surface=Surface(name="npm", prefix="npm", routes=ROUTES, errors=ERRORS, challenge=challenge),
 )

@@ -26,3 +26,8 @@ def _message(error: e.RegistryError) -> str:
 
 
 ERRORS: Final = ErrorTable(rows=PROBLEMS.rows, render=_render)
+
+
+def challenge(_method: str, _path: str, _query: bytes) -> str:
+    """Nothing beyond ``Bearer``, which npm takes for its token and not for a password that was mistyped."""
+    return ""

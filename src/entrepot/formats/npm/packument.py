@@ -153,7 +153,7 @@ class Renderer:
             "version": release.version,
             **release.manifest,
             "_id": f"{package.name}@{release.version}",
-            "_npmUser": {"name": release.publisher},
+            "_npmUser": _person(release.publisher),
             "dist": self._dist(package.name, release),
         }
         if release.deprecated is not None:
@@ -186,7 +186,12 @@ def _abbreviated(version: Mapping[str, Any]) -> dict[str, Any]:
 
 def _people(package: Packument) -> list[dict[str, str]]:
     """Whoever has published; what clients show as maintainers."""
-    return [{"name": name} for name in dict.fromkeys(release.publisher for release in package.releases)]
+    return [_person(name) for name in dict.fromkeys(release.publisher for release in package.releases)]
+
+
+def _person(name: str) -> dict[str, str]:
+    """Clients print what is missing as ``undefined``."""
+    return {"name": name, "email": ""}
 
 
 def _times(package: Packument) -> dict[str, str | None]:
