@@ -37,11 +37,11 @@ class Action(StrEnum):
     PROMOTE = "promote"
     """Open and close clearances."""
     GOVERN = "govern"
-    """Change the namespace's rules and channels, and grant roles in it."""
+    """Change the namespace's rules, channels and upstreams, and grant roles in it."""
     AUDIT = "audit"
     """Read the journal, the grants and the tokens."""
     ADMINISTER = "administer"
-    """Create namespaces and principals; clear content without a policy."""
+    """Create namespaces and principals; clear content without a policy; let upstreams be at private addresses."""
 
 
 class Role(StrEnum):

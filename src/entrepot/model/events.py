@@ -53,12 +53,18 @@ class ChannelsChanged(Event, frozen=True, tag="dev.entrepot.channels.changed.v1"
 
 
 class UpstreamAdded(Event, frozen=True, tag="dev.entrepot.upstream.added.v1"):
-    """A namespace reads through to another registry."""
+    """A namespace reads through to another registry. Of its credentials only whether there are any."""
 
     format: str
     upstream: str
     url: str
     private: bool = False
+    allow: tuple[str, ...] = ()
+    block: tuple[str, ...] = ()
+    cooldown: float = 0
+    exempt: tuple[str, ...] = ()
+    refresh: float = 300
+    credentials: bool = False
 
 
 class UpstreamChanged(Event, frozen=True, tag="dev.entrepot.upstream.changed.v1"):

@@ -122,6 +122,8 @@ class Upstream:
     private: bool = False
     """Whether it may be at an address of a private network."""
     rules: UpstreamRules = field(default_factory=UpstreamRules)
+    has_credentials: bool = False
+    """Whether it is asked with credentials; what they are, nobody is told."""
 
     @property
     def actor(self) -> str:

@@ -12,6 +12,7 @@ from entrepot.model.names import FormatName, View
 from entrepot.model.namespace import Namespace
 from entrepot.model.reference import TagRules
 from entrepot.operations import access
+from entrepot.operations.purls import spell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,9 +64,10 @@ async def set_namespace(
 ) -> Namespace:
     """Change who may read a namespace, its rules for tags, or what names are its own; None leaves something as it is.
 
-    Raises `NamespaceUnknown`, `Unauthenticated`, `Denied`.
+    Raises `Invalid`, `NamespaceUnknown`, `Unauthenticated`, `Denied`.
     """
     await _require_govern(registry, caller, name)
+    own = None if reserved is None else tuple(_checked(registry, pattern) for pattern in reserved)
 
     def change(transaction: Transaction) -> Namespace:
         old = transaction.find_namespace(name)
@@ -79,7 +81,7 @@ async def set_namespace(
             old,
             public=old.public if public is None else public,
             rules=rules,
-            reserved=old.reserved if reserved is None else tuple(reserved),
+            reserved=old.reserved if own is None else own,
         )
         if new == old:
             return old
@@ -97,6 +99,12 @@ async def set_namespace(
         return replace(new, revision=revision)
 
     return await registry.catalog.write(change)
+
+
+def _checked(registry: Registry, pattern: PurlPattern) -> PurlPattern:
+    if pattern.version is not None:
+        raise Invalid(str(pattern), expected="a name without a version: all of a package is the namespace's own")
+    return spell(registry, pattern)
 
 
 async def set_channels(

@@ -1,33 +1,61 @@
-"""Say what other registries a namespace reads through to, with what credentials, and what of theirs it lets in."""
+"""Say what other registries a namespace reads through to, with what credentials, and what of theirs it lets in.
+
+Whoever governs a namespace chooses its upstreams on the public internet. One at a private address is asked from where
+this registry stands, behind whatever wall there is: only who administers it can allow that.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from entrepot.model.access import Action
-from entrepot.model.errors import Invalid, NamespaceUnknown, NameTaken, TooMany, UpstreamUnknown
+from entrepot.model.errors import (
+    Denied,
+    Invalid,
+    NamespaceUnknown,
+    NameTaken,
+    TooMany,
+    UpstreamInvalid,
+    UpstreamUnavailable,
+    UpstreamUnknown,
+)
 from entrepot.model.events import UpstreamAdded, UpstreamChanged, UpstreamRemoved
 from entrepot.model.names import View
 from entrepot.model.upstream import Upstream
 from entrepot.operations import access
 from entrepot.operations.govern import read_namespace
+from entrepot.operations.purls import spell
 from entrepot.ports.fetch import Basic, Bearer, Origin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import timedelta
 
     from entrepot.model.access import Caller
     from entrepot.model.names import FormatName, NamespaceName
-    from entrepot.model.upstream import UpstreamName, UpstreamRules
+    from entrepot.model.upstream import PurlPattern, UpstreamName, UpstreamRules
     from entrepot.operations.registry import Registry
     from entrepot.ports.catalog import Transaction
     from entrepot.ports.fetch import Credentials
 
 _MOST = 20
 """Upstreams of one format in one namespace: each is asked for what the ones before it do not have."""
+
+_CREDENTIALS_REFUSED = (401, 403, 407)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What came of asking an upstream."""
+
+    status: int | None
+    """None when there was no answer that could be used."""
+    took: timedelta
+    problem: str | None = None
+    """Why reading through to it will not work; None when nothing speaks against it."""
 
 
 async def list_upstreams(
@@ -56,10 +84,11 @@ async def add_upstream(
     Raises `Invalid`, `NameTaken`, `TooMany`, `NamespaceUnknown`, `Unauthenticated`, `Denied`.
     """
     await _require_govern(registry, caller, upstream)
+    _require_reach(caller, upstream)
     present = await registry.catalog.list_upstreams(upstream.namespace, format=upstream.format)
     if len(present) >= _MOST:
         raise TooMany("upstreams", expected=f"at most {_MOST} of one format", actual=len(present) + 1)
-    upstream = _checked(registry, upstream)
+    upstream = replace(_checked(registry, upstream), has_credentials=credentials is not None)
 
     def change(transaction: Transaction) -> None:
         if not transaction.add_upstream(upstream, _secret(credentials)):
@@ -72,6 +101,12 @@ async def add_upstream(
                 upstream=upstream.name,
                 url=upstream.url,
                 private=upstream.private,
+                allow=tuple(map(str, upstream.rules.allow)),
+                block=tuple(map(str, upstream.rules.block)),
+                cooldown=upstream.rules.cooldown.total_seconds(),
+                exempt=tuple(map(str, upstream.rules.exempt)),
+                refresh=upstream.rules.refresh.total_seconds(),
+                credentials=upstream.has_credentials,
             ),
         )
 
@@ -88,30 +123,40 @@ async def set_upstream(
     private: bool | None = None,
     rules: UpstreamRules | None = None,
     credentials: Credentials | None = None,
+    forget_credentials: bool = False,
 ) -> Upstream:
     """Change where an upstream is, what of it is let in, or what it is asked with; None leaves something as it is.
+
+    Its credentials are forgotten with its address, unless there are new ones: what was meant for one registry is not
+    sent to another.
 
     Raises `Invalid`, `UpstreamUnknown`, `NamespaceUnknown`, `Unauthenticated`, `Denied`.
     """
     await _require_govern(registry, caller, upstream)
-    new = _checked(
-        registry,
-        replace(
-            upstream,
-            url=upstream.url if url is None else url,
-            private=upstream.private if private is None else private,
-            rules=upstream.rules if rules is None else rules,
-        ),
-    )
 
-    def change(transaction: Transaction) -> None:
-        if not transaction.set_upstream(new):
-            raise UpstreamUnknown(new.name)
-        if credentials is not None:
+    def change(transaction: Transaction) -> Upstream:
+        # As it is now, and not as the caller saw it: somebody may have changed its address in between.
+        old = transaction.find_upstream(upstream)
+        if old is None:
+            raise UpstreamUnknown(upstream.name)
+        new = _checked(
+            registry,
+            replace(
+                old,
+                url=old.url if url is None else url,
+                private=old.private if private is None else private,
+                rules=old.rules if rules is None else rules,
+            ),
+        )
+        if (new.url, new.private) != (old.url, old.private):
+            _require_reach(caller, new)
+        forgets = credentials is None and old.has_credentials and (forget_credentials or new.url != old.url)
+        new = replace(new, has_credentials=credentials is not None or (old.has_credentials and not forgets))
+        if new == old and credentials is None:
+            return old
+        transaction.set_upstream(new)
+        if credentials is not None or forgets:
             transaction.set_upstream_secret(new, _secret(credentials))
-        elif new.url != upstream.url:
-            # What was meant for one registry is not sent to another.
-            transaction.set_upstream_secret(new, None)
         transaction.append(
             caller.name,
             UpstreamChanged(
@@ -125,12 +170,12 @@ async def set_upstream(
                 cooldown=new.rules.cooldown.total_seconds(),
                 exempt=tuple(map(str, new.rules.exempt)),
                 refresh=new.rules.refresh.total_seconds(),
-                credentials=credentials is not None,
+                credentials=credentials is not None or forgets,
             ),
         )
+        return new
 
-    await registry.catalog.write(change)
-    return new
+    return await registry.catalog.write(change)
 
 
 async def remove_upstream(registry: Registry, caller: Caller, upstream: Upstream) -> None:
@@ -151,6 +196,26 @@ async def remove_upstream(registry: Registry, caller: Caller, upstream: Upstream
     await registry.catalog.write(change)
 
 
+async def test_upstream(registry: Registry, caller: Caller, upstream: Upstream) -> Trial:
+    """Ask an upstream's own address, with its credentials, and say what came of it; nothing is kept.
+
+    An address below which there are packages may well have nothing itself, so 404 is no problem.
+
+    Raises `NamespaceUnknown`, `Unauthenticated`, `Denied`.
+    """
+    await _require_govern(registry, caller, upstream)
+    began = registry.clock.now()
+    status, problem = None, None
+    try:
+        async with registry.fetcher.stream(await origin_of(registry, upstream), "", headers={}) as stream:
+            status = stream.status
+    except (UpstreamUnavailable, UpstreamInvalid) as error:
+        problem = str(error)
+    if status in _CREDENTIALS_REFUSED:
+        problem = "it refuses the credentials" if upstream.has_credentials else "it wants credentials"
+    return Trial(status, registry.clock.now() - began, problem)
+
+
 async def origin_of(registry: Registry, upstream: Upstream) -> Origin:
     """Where an upstream is, with what it is asked with: for the fetcher alone."""
     secret = await registry.catalog.find_upstream_secret(upstream)
@@ -165,13 +230,28 @@ async def _require_govern(registry: Registry, caller: Caller, upstream: Upstream
         raise NamespaceUnknown(upstream.namespace)
 
 
+def _require_reach(caller: Caller, upstream: Upstream) -> None:
+    if upstream.private and not caller.rights.allows(Action.ADMINISTER, None):
+        raise Denied(f"{caller.name} may not {Action.ADMINISTER}, which an upstream at a private address needs")
+
+
 def _checked(registry: Registry, upstream: Upstream) -> Upstream:
     if upstream.format not in registry.formats:
         raise Invalid(upstream.format, expected=f"a format: {', '.join(sorted(registry.formats))}")
     for pattern in (*upstream.rules.allow, *upstream.rules.block, *upstream.rules.exempt):
         if pattern.format != upstream.format:
             raise Invalid(str(pattern), expected=f"pkg:{upstream.format}/…")
-    return replace(upstream, url=str(Origin.parse(upstream.url, private=upstream.private)))
+    rules = replace(
+        upstream.rules,
+        allow=_spelt(registry, upstream.rules.allow),
+        block=_spelt(registry, upstream.rules.block),
+        exempt=_spelt(registry, upstream.rules.exempt),
+    )
+    return replace(upstream, url=str(Origin.parse(upstream.url, private=upstream.private)), rules=rules)
+
+
+def _spelt(registry: Registry, patterns: Sequence[PurlPattern]) -> tuple[PurlPattern, ...]:
+    return tuple(spell(registry, pattern) for pattern in patterns)
 
 
 class _Secret(msgspec.Struct, omit_defaults=True):

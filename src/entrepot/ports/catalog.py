@@ -257,6 +257,9 @@ class Transaction(Reader, Protocol):
         Raises `NamespaceUnknown`.
         """
 
+    def find_upstream(self, upstream: Upstream) -> Upstream | None:
+        """What is known of the upstream that has this one's name now."""
+
     def set_upstream(self, upstream: Upstream) -> bool:
         """Replace where it is and its rules; False when there is none of this name."""
 
@@ -434,7 +437,7 @@ class Catalog(Protocol):
         """The upstreams, by namespace, format and name."""
 
     async def find_upstream_secret(self, upstream: Upstream) -> str | None:
-        """What an upstream is asked with; None for nothing."""
+        """What an upstream is asked with; None for nothing, or when it is at another address by now."""
 
     async def find_mirrored(self, upstream: Upstream, target: str) -> Mirrored | None:
         """What an upstream answered last."""

@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import msgspec
 import pytest
-from tests.unit.operations.upstream import Said, elsewhere
 
 from entrepot.model.access import ANONYMOUS
 from entrepot.model.errors import (
@@ -36,6 +35,7 @@ from entrepot.operations.upstreams import (
 from entrepot.operations.upstreams import test_upstream as try_upstream
 from entrepot.ports.fetch import Basic, Bearer
 from entrepot.testing.builders import ADMINISTRATOR, World, caller
+from entrepot.testing.elsewhere import Said, elsewhere
 
 ACME, FILES = parse_namespace("acme"), FormatName("generic")
 MAINTAINER, READER, STRANGER = caller("maintainer"), caller("reader"), caller("reader", "other")

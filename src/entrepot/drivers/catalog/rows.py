@@ -93,8 +93,8 @@ def upstream_rules_text(rules: UpstreamRules) -> str:
 
 
 def upstream(row: Row) -> Upstream:
-    """``namespace, format, name, url, private, rules``."""
-    namespace, format_, name, url, private, text = row
+    """``namespace, format, name, url, private, rules, has_credentials``."""
+    namespace, format_, name, url, private, text, has_credentials = row
     rules = msgspec.json.decode(text, type=_UpstreamRules)
     return Upstream(
         namespace=NamespaceName(namespace),
@@ -109,6 +109,7 @@ def upstream(row: Row) -> Upstream:
             exempt=tuple(map(PurlPattern.parse, rules.exempt)),
             refresh=timedelta(seconds=rules.refresh),
         ),
+        has_credentials=bool(has_credentials),
     )
 
 

@@ -340,7 +340,7 @@ class SqliteCatalog:
 
     async def find_upstream_secret(self, upstream: Upstream) -> str | None:
         """What an upstream is asked with."""
-        row = self._one(UPSTREAMS.find_secret, **rows.upstream_key(upstream))
+        row = self._one(UPSTREAMS.find_secret, **rows.upstream_key(upstream), url=upstream.url)
         return None if row is None else row[0]
 
     async def find_mirrored(self, upstream: Upstream, target: str) -> Mirrored | None:

@@ -138,6 +138,11 @@ class SqliteTransaction:
         """Read through to it from now on; False when there is one of this name."""
         return self._change_upstream(UPSTREAMS.add_upstream, upstream, secret=secret)
 
+    def find_upstream(self, upstream: Upstream) -> Upstream | None:
+        """What is known of the upstream that has this one's name now."""
+        row = self._one(UPSTREAMS.find_upstream, **rows.upstream_key(upstream))
+        return None if row is None else rows.upstream(row)
+
     def set_upstream(self, upstream: Upstream) -> bool:
         """Replace where it is and its rules; False when there is none of this name."""
         return self._change_upstream(UPSTREAMS.set_upstream, upstream)

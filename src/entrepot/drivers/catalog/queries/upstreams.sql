@@ -19,8 +19,13 @@ DELETE FROM upstream WHERE namespace_id = :namespace AND format = :format AND na
 SELECT u.id FROM namespace n JOIN upstream u ON u.namespace_id = n.id AND u.format = :format AND u.name = :name
  WHERE n.name = :namespace
 
+-- find_upstream --
+SELECT n.name, u.format, u.name, u.url, u.private, u.rules, u.credentials IS NOT NULL
+  FROM namespace n JOIN upstream u ON u.namespace_id = n.id AND u.format = :format AND u.name = :name
+ WHERE n.name = :namespace
+
 -- list_upstreams --
-SELECT n.name, u.format, u.name, u.url, u.private, u.rules
+SELECT n.name, u.format, u.name, u.url, u.private, u.rules, u.credentials IS NOT NULL
   FROM namespace n JOIN upstream u ON u.namespace_id = n.id
  WHERE (:namespace IS NULL OR n.name = :namespace) AND (:format IS NULL OR u.format = :format)
  ORDER BY n.name, u.format, u.id
@@ -28,7 +33,7 @@ SELECT n.name, u.format, u.name, u.url, u.private, u.rules
 -- find_secret --
 SELECT u.credentials
   FROM namespace n JOIN upstream u ON u.namespace_id = n.id AND u.format = :format AND u.name = :name
- WHERE n.name = :namespace
+ WHERE n.name = :namespace AND u.url = :url
 
 -- find_mirrored --
 SELECT m.status, m.url, m.media_type, m.etag, m.content, m.fetched_at, m.checked_at
