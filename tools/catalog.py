@@ -90,6 +90,8 @@ PROGRAMS: tuple[Program, ...] = (
     DebianProgram("cargo", "cargo-web"),
     DebianProgram("rustc", "rustc-web"),
     DebianProgram("go", "golang-go"),
+    DebianProgram("openssl", "openssl"),
+    DebianProgram("zip", "zip"),
     DebianProgram("gpg", "gpg"),
     DebianProgram("mvn", "maven"),
     DebianProgram("gradle", "gradle"),

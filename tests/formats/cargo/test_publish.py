@@ -9,6 +9,7 @@ import hashlib
 import io
 import tarfile
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -119,7 +120,7 @@ async def test_a_version_that_is_none_is_refused(cargo: Cargo, version: str) -> 
     ],
 )
 async def test_what_is_announced_must_be_what_is_in_the_crate(
-    cargo: Cargo, changes: dict[str, object], where: str
+    cargo: Cargo, changes: dict[str, Any], where: str
 ) -> None:
     answer = await cargo.publish(crate("hello", "1.0.0", Needs("serde")), **changes)
 

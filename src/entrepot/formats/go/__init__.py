@@ -1,0 +1,8 @@
+"""Go modules: a module proxy whose modules are also put there, by one request each."""
+
+from entrepot.formats.go.errors import ERRORS
+from entrepot.formats.go.routes import ROUTES
+from entrepot.formats.go.rules import GoRules
+from entrepot.wire.format import Format, Surface
+
+FORMAT = Format(title="Go", rules=GoRules(), surface=Surface(name="go", prefix="go", routes=ROUTES, errors=ERRORS))

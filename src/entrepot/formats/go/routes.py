@@ -1,0 +1,277 @@
+"""``/go/<view>/``: a module proxy ("GOPROXY protocol" in the Go Modules Reference), and the way in."""
+
+from __future__ import annotations
+
+import html
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from entrepot.formats.go.index import decode_releases, encode_releases, find_latest, releases, render_info, render_list
+from entrepot.formats.go.module import ZIP_SIZE, examine
+from entrepot.formats.go.rules import GO, GoRules, Version, check_version, parse_module, unescape
+from entrepot.model.contents import Contents, FilePath, Kind
+from entrepot.model.errors import (
+    FileUnknown,
+    Invalid,
+    InvalidName,
+    InvalidReference,
+    PackageUnknown,
+    ReferenceUnknown,
+    RouteUnknown,
+    TooLarge,
+    Unauthenticated,
+    VersionExists,
+)
+from entrepot.model.names import PackageId, View
+from entrepot.operations import access
+from entrepot.operations.add_files import Addition, NewFile, add_files
+from entrepot.operations.browse import find_package, list_packages
+from entrepot.operations.read_package import read_package
+from entrepot.operations.receive_file import receive_file
+from entrepot.operations.resolve import find_blob, resolve
+from entrepot.wire.blob import blob_reply
+from entrepot.wire.index import index_reply
+from entrepot.wire.reply import REVALIDATE, Reply, json_reply
+from entrepot.wire.routes import Route
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from typing import BinaryIO
+
+    from entrepot.formats.go.index import Release
+    from entrepot.formats.go.module import Module
+    from entrepot.operations.add_files import Metadata
+    from entrepot.wire.call import Call
+
+KIND: Final = Kind.of(GO)
+
+_RULES: Final = GoRules()
+_TYPES: Final = {"mod": "text/plain; charset=utf-8", "zip": "application/zip"}
+_STORED_TYPES: Final = {"mod": "text/plain", "zip": "application/zip"}
+
+
+# --- names in the path ---
+
+
+def _view(call: Call) -> View:
+    return View.parse(call.path["view"])
+
+
+def _package(view: View, call: Call) -> PackageId:
+    """The module that is asked for. A path that no module can have is none that is here."""
+    try:
+        return PackageId(view.namespace, GO, parse_module(unescape(call.path["module"])))
+    except InvalidName:
+        raise PackageUnknown(f"{view}/{call.path['module'][:200]}") from None
+
+
+def _version(call: Call) -> Version:
+    """The version that is asked for. Branches and commits mean nothing here: there is no repository."""
+    try:
+        return Version.parse(unescape(call.path["version"]))
+    except (InvalidName, InvalidReference):
+        raise ReferenceUnknown(call.path["version"][:200]) from None
+
+
+# --- versions out ---
+
+
+async def get_list(call: Call) -> Reply:
+    """``@v/list``."""
+    return await _index(call, "list", render_list, "text/plain; charset=utf-8")
+
+
+async def get_latest(call: Call) -> Reply:
+    """``@latest``: asked for when the list has nothing that suits."""
+
+    def render(found: list[Release]) -> bytes:
+        latest = find_latest(found)
+        if latest is None:
+            raise ReferenceUnknown("latest")
+        return render_info(latest)
+
+    return await _index(call, "latest", render, "application/json")
+
+
+async def get_info(call: Call) -> Reply:
+    """``@v/<version>.info``."""
+    wanted = _version(call)
+
+    def render(found: list[Release]) -> bytes:
+        for release in found:
+            if release.version == wanted:
+                return render_info(release)
+        raise ReferenceUnknown(wanted)
+
+    return await _index(call, f"info {wanted}", render, "application/json")
+
+
+async def _index(call: Call, what: str, render: Callable[[list[Release]], bytes], content_type: str) -> Reply:
+    view = _view(call)
+    package = _package(view, call)
+    row = await find_package(call.registry, call.caller, view, package)
+
+    async def read() -> bytes:
+        stored = await read_package(call.registry, call.caller, view, package, KIND)
+        return encode_releases(releases(stored.versions))
+
+    async def render_known() -> bytes:
+        # Read once, however many versions are then asked for one by one.
+        known = await call.documents.get((GO, "releases", str(view), package.name), row.revision, read)
+        return render(decode_releases(known))
+
+    key = (GO, what, str(view), package.name)
+    return await index_reply(call, key, row.revision, render_known, content_type=content_type)
+
+
+async def get_file(call: Call) -> Reply:
+    """``@v/<version>.mod`` and ``@v/<version>.zip``: the bytes, for ever."""
+    view = _view(call)
+    package, version, kind = _package(view, call), _version(call), call.path["kind"]
+    found = await resolve(call.registry, call.caller, view, package, name=_RULES.parse_version(str(version)))
+    contents = Contents.read(found.content, KIND)
+    file = None if contents is None else contents.files.get(_file_path(version, kind))
+    if file is None:
+        raise FileUnknown(f"{version}.{kind}")
+    blob = await find_blob(call.registry, call.caller, view, package, file.digest)
+    headers = [(b"content-type", _TYPES[kind].encode("ascii")), (b"x-content-type-options", b"nosniff")]
+    return blob_reply(call, blob, headers)
+
+
+def _file_path(version: Version, kind: str) -> FilePath:
+    return FilePath(f"{version}.{kind}")
+
+
+# --- versions in ---
+
+
+async def put_zip(call: Call) -> Reply:
+    """``PUT @v/<version>.zip``: a version. ``?time=`` says when it was made, as ``.info`` will."""
+    view = _view(call)
+    access.require_writable(view)
+    if call.caller.principal is None:
+        # Nobody unknown publishes: before any of the body is read.
+        raise Unauthenticated
+    module, version = parse_module(unescape(call.path["module"])), Version.parse(unescape(call.path["version"]))
+    check_version(module, version)
+    time = _time(call, version)
+    package = PackageId(view.namespace, GO, module)
+    blob, found = await receive_file(
+        call.registry,
+        call.caller,
+        package,
+        _limited(call),
+        partial(examine, module=module, version=version),
+        size=call.body.size,
+    )
+    go_mod, _ = await receive_file(
+        call.registry, call.caller, package, _once(found.go_mod), _look_nowhere, size=len(found.go_mod)
+    )
+    metadata = _metadata(module, version, found, time=time)
+    addition = Addition(
+        version=_RULES.parse_version(str(version)),
+        files=(
+            NewFile(_file_path(version, "zip"), _STORED_TYPES["zip"], blob),
+            NewFile(_file_path(version, "mod"), _STORED_TYPES["mod"], go_mod),
+        ),
+        describe=partial(_describe, metadata),
+        sealed=True,
+    )
+    try:
+        added = await add_files(call.registry, call.caller, package, KIND, addition)
+    except VersionExists as error:
+        raise VersionExists(f"{module}@{version}", expected=error.expected, actual=error.actual) from error
+    call.facts["digest"] = str(blob.digest)
+    call.facts["size"] = blob.size
+    document = {
+        "module": module,
+        "version": str(version),
+        "digest": str(blob.digest),
+        "size": blob.size,
+        "go_sum": [f"{module} {version} {found.zip_hash}", f"{module} {version}/go.mod {found.go_mod_hash}"],
+    }
+    return json_reply(document, status=201 if added.files else 200)
+
+
+async def _limited(call: Call) -> AsyncIterator[bytes]:
+    if call.body.size is not None and call.body.size > ZIP_SIZE:
+        raise TooLarge("the zip of a module", expected=f"at most {ZIP_SIZE} bytes", actual=call.body.size)
+    async for piece in call.body.stream():
+        if call.body.received > ZIP_SIZE:
+            raise TooLarge("the zip of a module", expected=f"at most {ZIP_SIZE} bytes")
+        yield piece
+
+
+async def _once(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+
+def _look_nowhere(_: BinaryIO) -> None:
+    """It was looked into already, inside the zip."""
+
+
+def _time(call: Call, version: Version) -> datetime | None:
+    """When the version was made, if that is said; a pseudo-version says it itself."""
+    text = call.query.get("time")
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is None:
+        raise Invalid(f"time={text[:80]}", expected="a time by RFC 3339, such as 2026-01-31T12:00:00Z")
+    if version.is_pseudo and time != version.pseudo_time:
+        raise Invalid(f"time={text}", expected=f"none, or the time that {version} says")
+    try:
+        return time.astimezone(UTC).replace(microsecond=0)
+    except OverflowError:
+        raise Invalid(f"time={text}", expected="a time that has a year in UTC") from None
+
+
+def _metadata(module: str, version: Version, found: Module, *, time: datetime | None) -> Metadata:
+    metadata = {
+        "format": GO,
+        "module": module,
+        "version": str(version),
+        "zip_hash": found.zip_hash,
+        "go_mod_hash": found.go_mod_hash,
+    }
+    return metadata if time is None else {**metadata, "time": time.isoformat()}
+
+
+def _describe(metadata: Metadata, before: Metadata | None) -> Metadata:
+    if before is not None:
+        raise VersionExists(before["version"])
+    return metadata
+
+
+# --- where modules that are called like this registry come from ---
+
+
+async def get_page(call: Call) -> Reply:
+    """``?go-get=1``: tells the go command that modules whose paths begin with this view's address are found here."""
+    if call.query.get("go-get") != "1":
+        raise RouteUnknown(call.target[:200])
+    view = _view(call)
+    # A page of nothing: it says whether the caller may know the view at all.
+    await list_packages(call.registry, call.caller, view=view, limit=0)
+    root = f"{call.base_url}/go/{view}"
+    content = html.escape(f"{root.partition('://')[2]} mod {root}")
+    page = f'<!DOCTYPE html>\n<html><head><meta name="go-import" content="{content}"></head><body></body></html>\n'
+    return Reply(200, [(b"content-type", b"text/html; charset=utf-8"), REVALIDATE], page.encode(), cacheable=True)
+
+
+_VIEW: Final = r"/go/(?P<view>[^/]+)"
+_MODULE: Final = rf"{_VIEW}/(?P<module>(?s:.+))"
+_FILE: Final = rf"{_MODULE}/@v/(?P<version>[^/]+)"
+
+ROUTES: Final = (
+    Route("GET", rf"{_MODULE}/@v/list", get_list, "get_list"),
+    Route("GET", rf"{_MODULE}/@latest", get_latest, "get_latest"),
+    Route("GET", rf"{_FILE}\.info", get_info, "get_info"),
+    Route("GET", rf"{_FILE}\.(?P<kind>mod|zip)", get_file, "get_file"),
+    Route("PUT", rf"{_FILE}\.zip", put_zip, "put_zip"),
+    Route("GET", rf"{_VIEW}(?:/(?s:.*))?", get_page, "get_page"),
+)
