@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import hashlib
 import io
@@ -87,8 +88,15 @@ def wheel(
     present = {path: data for path, data in members.items() if data is not None}
     record = f"{info}/RECORD"
     if record not in members:
-        present[record] = "".join(f"{path},,\n" for path in [*present, record]).encode()
+        present[record] = "".join(
+            [*(_recorded(path, data) for path, data in present.items()), f"{record},,\n"]
+        ).encode()
     return Built(filename or f"{distribution}-{tag}.whl", zipped(present), described)
+
+
+def _recorded(path: str, data: bytes) -> str:
+    digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+    return f"{path},sha256={digest},{len(data)}\n"
 
 
 def zipped(members: Mapping[str, bytes]) -> bytes:
