@@ -13,8 +13,8 @@ from entrepot.drivers.blobs.files import FileBlobStore
 from entrepot.drivers.catalog.sqlite import SqliteCatalog
 from entrepot.drivers.fetch.http import HttpFetcher
 from entrepot.drivers.fetch.proxies import Proxies
-from entrepot.formats import discover
 from entrepot.formats.npm import FORMAT
+from entrepot.formats.oci import FORMAT as OCI
 from entrepot.model.names import PackageId, PackageName, View, parse_channel
 from entrepot.operations.clear import open_clearance
 from entrepot.operations.govern import create_namespace
@@ -79,12 +79,12 @@ def package_id(name: str) -> PackageId:
 async def serve(
     folder: Path, *, limits: Limits = SMALL, public: bool = False, blob_folder: Path | None = None
 ) -> AsyncIterator[Npm]:
-    """Serve every format from a new registry in *folder*; its blobs in *blob_folder*, which is empty afterwards."""
+    """Serve npm packages, and what they are through OCI, from a new registry in *folder*; its blobs in *blob_folder*, which is empty afterwards."""
     clock = StoppedClock()
     epochs = Epochs(folder / "epochs", count=64)
     catalog = SqliteCatalog(folder / "catalog.sqlite", clock=clock, epochs=epochs, durable=False)
     blobs = FileBlobStore(blob_folder or folder / "blobs")
-    formats = [format_ for format_ in discover() if format_.rules.format in ("npm", "oci")]
+    formats = [FORMAT, OCI]
     registry = Registry(
         catalog=catalog,
         blobs=blobs,

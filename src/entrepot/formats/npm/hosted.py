@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from entrepot.formats.npm.metadata import KIND
 from entrepot.formats.npm.packument import Packument, Release
 from entrepot.formats.npm.rules import tarball_name
+from entrepot.model.errors import PackageUnknown
 from entrepot.operations.read_package import read_package
 
 if TYPE_CHECKING:
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
 
 
 async def read_packument(call: Call, view: View, package: PackageId) -> Packument:
-    """The package as *view* shows it. Raises like `find_package`."""
+    """The package as *view* shows it. Raises like `find_package`, also when all of its versions are gone."""
     stored = await read_package(call.registry, call.caller, view, package, KIND)
+    if not stored.versions:
+        raise PackageUnknown(f"{view}/{package.name}")
     return to_packument(package.name, stored)
 
 

@@ -10,7 +10,7 @@ import msgspec
 from entrepot.formats.npm.hosted import read_packument
 from entrepot.formats.npm.packument import print_time
 from entrepot.formats.npm.rules import NPM
-from entrepot.model.errors import Invalid
+from entrepot.model.errors import Invalid, PackageUnknown
 from entrepot.model.names import View
 from entrepot.operations.browse import list_packages
 from entrepot.wire.reply import REVALIDATE, Reply, json_reply
@@ -132,7 +132,11 @@ async def _summary(call: Call, view: View, row: PackageRow) -> _Summary | None:
     """Read once for each revision; None for a package without a version."""
 
     async def render() -> bytes:
-        return msgspec.json.encode(_summarize(await read_packument(call, view, row.id)))
+        try:
+            packument = await read_packument(call, view, row.id)
+        except PackageUnknown:
+            return b"null"
+        return msgspec.json.encode(_summarize(packument))
 
     content = await call.documents.get((NPM, "summary", str(view), row.id.name), row.revision, render)
     return msgspec.json.decode(content, type=_Summary | None)
