@@ -77,6 +77,7 @@ _CACHE_KIBIBYTES: Final = 32_768
 """So much of a large catalog's indexes stays in memory."""
 
 _INDEXED_LETTERS: Final = 3
+_TELLING_LETTERS: Final = 6
 _FEW: Final = 1_000
 
 
@@ -473,7 +474,8 @@ class SqliteCatalog:
         """The packages whose name contains *text*, when they are few: of many, a page is soon full without an index."""
         if len(text) < _INDEXED_LETTERS:
             return None
-        phrase = '"' + text.replace('"', '""') + '"'
+        # The end of a name tells it from others, while its beginning is often that of all: `team/service-`.
+        phrase = '"' + text[-_TELLING_LETTERS:].replace('"', '""') + '"'
         found = self._all(LISTINGS.packages_named, phrase=phrase, limit=_FEW + 1)
         return None if len(found) > _FEW else msgspec.json.encode([package for (package,) in found]).decode()
 
