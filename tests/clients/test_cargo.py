@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.clients.content import noise
 from tests.clients.programs import Done, Shell, program
 from tests.clients.server import Account, Registry, serve
 
@@ -106,6 +107,8 @@ def ours(name: str, requirement: str, more: str = "", *, registry: str = "ours")
 def test_a_published_crate_is_built_by_who_depends_on_it_from_the_same_bytes(cargo: Cargo, name: str) -> None:
     cargo.login(cargo.registry.publisher)
     folder = cargo.package(name)
+    # More than curl sends without being told that it may.
+    (folder / "noise").write_bytes(noise(name, 3 << 20))
     published = cargo.publish(folder, verify=True)
     manifest = cargo.user("user", ours(name, "0.1"))
     (manifest.parent / "src" / "main.rs").write_text(f'fn main() {{ println!("{{}}", {name}::name()); }}\n')
@@ -241,6 +244,20 @@ def test_without_a_token_cargo_says_how_to_get_one(cargo: Cargo, name: str) -> N
 
     assert "no token found" in publish.errors
     assert "cargo login --registry ours" in fetch.errors
+
+
+def test_a_token_may_come_from_the_environment(cargo: Cargo, name: str) -> None:
+    folder = cargo.package(name)
+
+    cargo.shell.run(
+        *(cargo.program, "publish", "--registry", "ours", "--allow-dirty", "--no-verify"),
+        *("--manifest-path", folder / "Cargo.toml"),
+        environment=cargo.environment() | {"CARGO_REGISTRIES_OURS_TOKEN": cargo.registry.publisher.password},
+    )
+
+    cargo.login(cargo.registry.reader)
+    cargo.run("fetch", "--manifest-path", cargo.user("user", ours(name, "0.1")))
+    assert cargo.downloaded(f"{name}-0.1.0") == cargo.packed(folder)
 
 
 def test_a_wrong_token_is_named_as_that(cargo: Cargo, name: str) -> None:

@@ -5,6 +5,7 @@ Cases that say "cargo" come from what cargo's own test suite (publish.rs, alt_re
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 import tarfile
@@ -235,8 +236,8 @@ _CARGO_TOML = b'[package]\nname = "hello"\nversion = "1.0.0"\n'
         ({"hello-1.0.0/Cargo.toml": b"a = " + b"[" * 100_000}, "Cargo.toml"),
         ({"hello-1.0.0/Cargo.toml": b"a = " + b"9" * 100_000}, "Cargo.toml"),
         ({"hello-1.0.0/Cargo.toml": b"[" + b"a." * 100_000 + b"a]"}, "Cargo.toml"),
-        ({"hello-1.0.0/Cargo.toml": b"#" * (1024 * 1024 + 1)}, "Cargo.toml"),
-        ({"hello-1.0.0/Cargo.toml": b"[package]\nname = 1\n"}, "Cargo.toml"),
+        ({"hello-1.0.0/Cargo.toml": b"#" * (512 * 1024 + 1)}, "Cargo.toml"),
+        ({"hello-1.0.0/Cargo.toml": b"[package]\nname = 1\n"}, "Cargo.toml.package.name (expected `str`, got `int`)"),
         ({"hello-1.0.0/Cargo.toml": b"[package]\n"}, "Cargo.toml"),
         ({"hello-1.0.0/Cargo.toml": _CARGO_TOML + b"[dependencies]\na = { workspace = true, version = 1 }\n"}, "a"),
     ],
@@ -295,6 +296,26 @@ async def test_a_crate_is_an_artifact_that_says_where_it_comes_from(cargo: Cargo
         "org.opencontainers.image.source": "https://git.example.com/hello",
         "org.opencontainers.image.licenses": "MIT",
     }
+
+
+async def test_of_two_crates_under_one_version_at_the_same_time_one_is_published(cargo: Cargo) -> None:
+    await cargo.get("config.json", by="publisher")
+    first, second = crate(description="first"), crate(description="second")
+
+    answers = await asyncio.gather(cargo.publish(first), cargo.publish(second))
+    (line,) = await cargo.index("he/ll/hello")
+
+    assert sorted(answer.status_code for answer in answers) == [200, 409]
+    winner = first if answers[0].status_code == 200 else second
+    assert line["cksum"] == hashlib.sha256(winner.crate).hexdigest()
+
+
+async def test_versions_published_at_the_same_time_are_all_in_the_index(cargo: Cargo) -> None:
+    await cargo.get("config.json", by="publisher")
+
+    await asyncio.gather(*(cargo.publish(crate("hello", f"1.0.{number}")) for number in range(10)))
+
+    assert {line["vers"] for line in await cargo.index("he/ll/hello")} == {f"1.0.{number}" for number in range(10)}
 
 
 async def test_a_channel_s_view_takes_no_crates(cargo: Cargo) -> None:

@@ -210,3 +210,12 @@ async def test_a_module_is_an_artifact_of_its_files(go: Go) -> None:
     assert manifest["artifactType"] == "application/vnd.entrepot.go.v1"
     titles = [layer["annotations"]["org.opencontainers.image.title"] for layer in manifest["layers"]]
     assert titles == ["v1.0.0.mod", "v1.0.0.zip"]
+
+
+async def test_a_path_in_upper_case_is_escaped_for_oci(go: Go) -> None:
+    await go.put("example.com/!azure/_x/@v/v1.0.0.zip", module("example.com/Azure/_x"))
+
+    async with go.world.client(await go.world.token("reader", name="oci")) as client:
+        found = await client.get("/v2/acme/go/example.com/x--41zure/x--5fx/tags/list")
+
+    assert found.json()["tags"] == ["v1.0.0"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import stat
 import zipfile
 from collections.abc import AsyncIterator
@@ -234,6 +235,17 @@ async def test_a_large_go_mod_is_kept_like_any_other(go: Go) -> None:
 @pytest.mark.parametrize(("by", "status"), [(None, 401), ("reader", 403), ("publisher", 201), ("maintainer", 201)])
 async def test_who_may_upload(go: Go, by: str | None, status: int) -> None:
     assert (await go.put(_PLACE, module(), by=by)).status_code == status
+
+
+async def test_of_two_zips_under_one_version_at_the_same_time_one_is_published(go: Go) -> None:
+    await go.get(f"{MODULE}/@v/list", by="publisher")
+    zips = [module(files={"more.go": f"package greet // {number}\n".encode()}) for number in range(2)]
+
+    answers = await asyncio.gather(*(go.put(_PLACE, content) for content in zips))
+
+    assert sorted(answer.status_code for answer in answers) == [201, 409]
+    winner = zips[[answer.status_code for answer in answers].index(201)]
+    assert (await go.get(_PLACE)).content == winner
 
 
 async def test_a_channel_s_view_takes_no_modules(go: Go) -> None:

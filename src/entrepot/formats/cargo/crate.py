@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 LIMITS: Final = ArchiveLimits(entries=50_000, unpacked_size=2 * 1024 * 1024 * 1024)
 _GZIP: Final = b"\x1f\x8b"
 _MANIFEST: Final = "Cargo.toml"
-_MANIFEST_SIZE: Final = 1024 * 1024
-_MOST_PARTS: Final = 100
+_MANIFEST_SIZE: Final = 512 * 1024
+_MOST_PARTS: Final = 20
 _SOURCE: Final = ".cargo_vcs_info.json"
 _SOURCE_SIZE: Final = 64 * 1024
 _REVISION: Final = re.compile(r"[0-9a-f]{40,64}")
@@ -158,7 +158,8 @@ def _read_manifest(content: bytes) -> _Manifest:
     try:
         return msgspec.convert(document, _Manifest)
     except msgspec.ValidationError as error:
-        raise InvalidMetadata(_MANIFEST, expected=str(misshapen("at ", error))[:300]) from error
+        found = misshapen(_MANIFEST, error)
+        raise InvalidMetadata(found.subject, expected=found.expected, actual=found.actual) from error
 
 
 def _revision(content: bytes | None) -> str | None:
