@@ -18,6 +18,7 @@ from entrepot.api.packages import PACKAGES
 from entrepot.api.page import CONTENT_SECURITY_POLICY, render
 from entrepot.api.search import SEARCH
 from entrepot.api.status import STATUS
+from entrepot.api.upstreams import UPSTREAMS
 from entrepot.wire.conditionals import is_unchanged
 from entrepot.wire.reply import REVALIDATE, Reply, text_header
 
@@ -68,7 +69,7 @@ DOCS = Subject(
     ),
 )
 
-SUBJECTS = (STATUS, NAMESPACES, ACCESS, PACKAGES, CLEARANCES, SEARCH, JOURNAL, DOCS)
+SUBJECTS = (STATUS, NAMESPACES, UPSTREAMS, ACCESS, PACKAGES, CLEARANCES, SEARCH, JOURNAL, DOCS)
 """The whole API."""
 
 

@@ -49,6 +49,7 @@ PARTS: Final[Mapping[str, Any]] = {
     "channel": shapes.ChannelText,
     "principal": shapes.PrincipalText,
     "token": shapes.TokenId,
+    "upstream": shapes.UpstreamText,
 }
 """What may stand in a path, by the name that a template gives it."""
 

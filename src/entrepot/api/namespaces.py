@@ -12,6 +12,7 @@ from entrepot.api.replies import at_revision, page, unchanged
 from entrepot.api.requests import read_body, read_query
 from entrepot.model.errors import Denied, NamespaceUnknown, NameTaken, Protected
 from entrepot.model.names import PackagePattern, parse_channel, parse_namespace
+from entrepot.model.upstream import PurlPattern
 from entrepot.operations import browse, govern
 from entrepot.wire.reply import json_reply
 
@@ -46,7 +47,7 @@ async def read_namespace(call: Call) -> Reply:
 
 
 async def change_namespace(call: Call) -> Reply:
-    """Change who may read a namespace, or its rules for tags."""
+    """Change who may read a namespace, its rules for tags, or which names are its own."""
     name = parse_namespace(call.path["namespace"])
     body = await read_body(call, shapes.NamespaceChange)
     changed = await govern.set_namespace(
@@ -56,6 +57,7 @@ async def change_namespace(call: Call) -> Reply:
         public=None if body.public is UNSET else body.public,
         movable=_patterns(body.movable),
         versions=_patterns(body.versions),
+        reserved=None if body.reserved is UNSET else [PurlPattern.parse(text) for text in body.reserved],
     )
     return json_reply(shapes.Namespace.of(changed))
 

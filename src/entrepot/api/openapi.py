@@ -48,7 +48,7 @@ def describe(subjects: Sequence[Subject]) -> Json:
         "info": {
             "title": "Entrepot management API",
             "version": __version__,
-            "summary": "Namespaces, access, packages, clearances, the journal and search.",
+            "summary": "Namespaces, upstreams, access, packages, clearances, the journal and search.",
             "description": _INTRODUCTION,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },

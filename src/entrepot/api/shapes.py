@@ -17,8 +17,11 @@ from entrepot.model.artifact import LinkKind
 from entrepot.model.reference import ReferenceKind
 
 if TYPE_CHECKING:
-    from entrepot.model import access, artifact, events, namespace, reference
+    from collections.abc import Iterable
+
+    from entrepot.model import access, artifact, events, namespace, reference, upstream
     from entrepot.operations.inspect import Inspection
+    from entrepot.operations.upstreams import Trial
     from entrepot.ports import catalog
 
 T = TypeVar("T")
@@ -29,6 +32,8 @@ _DIGEST = "sha256:" + 64 * "a"
 
 _MAX_TEXT = 1_000
 _MAX_PATTERNS = 100
+_MAX_PURLS = 500
+_MAX_SECRET = 16 * 1024
 _MAX_POSITION = 2**63 - 1
 _MAX_SECONDS = 100 * 365 * 24 * 60 * 60
 
@@ -67,6 +72,11 @@ PrincipalText = Annotated[
 ]
 TokenId = Annotated[str, _text("The public id of a token.", _ID)]
 PatternText = Annotated[str, _text("A glob over the names of packages; `*` is any run of characters.", "*")]
+UpstreamText = Annotated[str, _text("The name of an upstream in its namespace.", "public", f"^{_LABEL}$", 63)]
+PurlText = Annotated[
+    str,
+    _text("A package URL; `*` in it is any run of characters. Without a version it is all of them.", "pkg:oci/lib*"),
+]
 RoleName = Annotated[Role, Meta(description="What it allows.", examples=[Role.PUBLISHER])]
 ActionNames = Annotated[list[Action], Meta(description="What it comes to.", examples=[sorted(Role.PUBLISHER.actions)])]
 Reason = Annotated[str, _text("Why, for people.", "broken on arm64")]
@@ -125,6 +135,13 @@ class Namespace(Struct, frozen=True):
         ),
     ]
     channels: Annotated[list[ChannelText], Meta(description="Its stages, in order.")]
+    reserved: Annotated[
+        list[PurlText],
+        Meta(
+            description="Names that are its own, published or not: no upstream is ever asked for them.",
+            max_length=_MAX_PURLS,
+        ),
+    ]
     revision: Position | None
 
     @staticmethod
@@ -136,6 +153,7 @@ class Namespace(Struct, frozen=True):
             movable=[str(pattern) for pattern in found.rules.movable],
             versions=[str(pattern) for pattern in found.rules.versions],
             channels=list(found.channels),
+            reserved=_texts(found.reserved),
             revision=found.revision,
         )
 
@@ -159,12 +177,139 @@ class NamespaceChange(Struct, frozen=True, forbid_unknown_fields=True):
         Annotated[list[PatternText], Meta(description="Which names are versions.", max_length=_MAX_PATTERNS)]
         | UnsetType
     ) = UNSET
+    reserved: (
+        Annotated[list[PurlText], Meta(description="Which names are its own, without versions.", max_length=_MAX_PURLS)]
+        | UnsetType
+    ) = UNSET
 
 
 class Channels(Struct, frozen=True, forbid_unknown_fields=True):
     """The stages of a namespace, in order."""
 
     channels: list[ChannelText]
+
+
+# --- upstreams ---
+
+_URL = Meta(
+    description="Where it is: `http://` or `https://`, a host, perhaps a port and a path.",
+    examples=["https://registry.example.com/v2"],
+    max_length=_MAX_TEXT,
+)
+_PRIVATE = Meta(description="Whether it may be at an address of a private network; only an administrator allows that.")
+_ALLOW = Meta(description="Only these are let in, when there are any.", max_length=_MAX_PURLS)
+_BLOCK = Meta(description="None of these is let in.", max_length=_MAX_PURLS)
+_EXEMPT = Meta(description="These need no cooldown.", max_length=_MAX_PURLS)
+_COOLDOWN = Meta(
+    description="How long a version that is new to us stays hidden.", examples=[604_800], ge=0, le=_MAX_SECONDS
+)
+_REFRESH = Meta(
+    description="How old what it said may be before it is asked again.", examples=[300], ge=0, le=_MAX_SECONDS
+)
+
+
+class Credentials(Struct, frozen=True, forbid_unknown_fields=True):
+    """What an upstream is asked with: `user` and `password`, or `token`. It is never shown."""
+
+    user: Annotated[str, Meta(examples=["ci"], max_length=_MAX_TEXT)] | UnsetType = UNSET
+    password: Annotated[str, Meta(examples=["a password"], max_length=_MAX_SECRET)] | UnsetType = UNSET
+    token: Annotated[str, Meta(examples=["a token"], max_length=_MAX_SECRET)] | UnsetType = UNSET
+
+
+_CREDENTIALS = Meta(
+    description="What it is asked with, null for nothing. It is never shown.", examples=[{"token": "a token"}]
+)
+
+
+class Upstream(Struct, frozen=True):
+    """Another registry that a namespace reads through to, for one format."""
+
+    namespace: NamespaceText
+    format: FormatText
+    name: UpstreamText
+    url: Annotated[str, _URL]
+    private: Annotated[bool, _PRIVATE]
+    allow: Annotated[list[PurlText], _ALLOW]
+    block: Annotated[list[PurlText], _BLOCK]
+    exempt: Annotated[list[PurlText], _EXEMPT]
+    cooldown_seconds: Annotated[int, _COOLDOWN]
+    refresh_seconds: Annotated[int, _REFRESH]
+    has_credentials: Annotated[bool, Meta(description="Whether it is asked with credentials, which nobody is shown.")]
+
+    @staticmethod
+    def of(found: upstream.Upstream) -> Upstream:
+        """How an upstream is shown."""
+        rules = found.rules
+        return Upstream(
+            namespace=found.namespace,
+            format=found.format,
+            name=found.name,
+            url=found.url,
+            private=found.private,
+            allow=_texts(rules.allow),
+            block=_texts(rules.block),
+            exempt=_texts(rules.exempt),
+            cooldown_seconds=int(rules.cooldown.total_seconds()),
+            refresh_seconds=int(rules.refresh.total_seconds()),
+            has_credentials=found.has_credentials,
+        )
+
+
+class UpstreamsQuery(PageQuery, frozen=True, forbid_unknown_fields=True):
+    """Which upstreams are asked for."""
+
+    format: FormatText | UnsetType = UNSET
+
+
+class NewUpstream(Struct, frozen=True, forbid_unknown_fields=True):
+    """An upstream to be."""
+
+    format: FormatText
+    name: UpstreamText
+    url: Annotated[str, _URL]
+    private: Annotated[bool, _PRIVATE] = False
+    allow: Annotated[list[PurlText], _ALLOW] = []
+    block: Annotated[list[PurlText], _BLOCK] = []
+    exempt: Annotated[list[PurlText], _EXEMPT] = []
+    cooldown_seconds: Annotated[int, _COOLDOWN] = 0
+    refresh_seconds: Annotated[int, _REFRESH] = 300
+    credentials: Annotated[Credentials | None, _CREDENTIALS] = None
+
+
+class UpstreamChange(Struct, frozen=True, forbid_unknown_fields=True):
+    """What shall be different about an upstream; what is left out stays.
+
+    Its credentials are forgotten with its address, unless new ones are sent.
+    """
+
+    url: Annotated[str, _URL] | UnsetType = UNSET
+    private: Annotated[bool, _PRIVATE] | UnsetType = UNSET
+    allow: Annotated[list[PurlText], _ALLOW] | UnsetType = UNSET
+    block: Annotated[list[PurlText], _BLOCK] | UnsetType = UNSET
+    exempt: Annotated[list[PurlText], _EXEMPT] | UnsetType = UNSET
+    cooldown_seconds: Annotated[int, _COOLDOWN] | UnsetType = UNSET
+    refresh_seconds: Annotated[int, _REFRESH] | UnsetType = UNSET
+    credentials: Annotated[Credentials | UnsetType | None, _CREDENTIALS] = UNSET
+
+
+class UpstreamTrial(Struct, frozen=True):
+    """What came of asking an upstream."""
+
+    status: Annotated[int | None, Meta(description="Null when there was no answer of use.", examples=[200])]
+    seconds: Annotated[float, Meta(description="How long it took.", examples=[0.21])]
+    problem: Annotated[
+        str | None,
+        Meta(description="Why reading through to it will not work; null when nothing is wrong.", examples=[None]),
+    ]
+
+    @staticmethod
+    def of(found: Trial) -> UpstreamTrial:
+        """How a trial is shown."""
+        return UpstreamTrial(found.status, found.took.total_seconds(), found.problem)
+
+
+def _texts(values: Iterable[object]) -> list[str]:
+    return [str(value) for value in values]
 
 
 # --- who may ---

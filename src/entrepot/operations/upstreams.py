@@ -6,6 +6,7 @@ this registry stands, behind whatever wall there is: only who administers it can
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -88,6 +89,7 @@ async def add_upstream(
     present = await registry.catalog.list_upstreams(upstream.namespace, format=upstream.format)
     if len(present) >= _MOST:
         raise TooMany("upstreams", expected=f"at most {_MOST} of one format", actual=len(present) + 1)
+    _check_credentials(credentials)
     upstream = replace(_checked(registry, upstream), has_credentials=credentials is not None)
 
     def change(transaction: Transaction) -> None:
@@ -133,6 +135,7 @@ async def set_upstream(
     Raises `Invalid`, `UpstreamUnknown`, `NamespaceUnknown`, `Unauthenticated`, `Denied`.
     """
     await _require_govern(registry, caller, upstream)
+    _check_credentials(credentials)
 
     def change(transaction: Transaction) -> Upstream:
         # As it is now, and not as the caller saw it: somebody may have changed its address in between.
@@ -216,6 +219,10 @@ async def test_upstream(registry: Registry, caller: Caller, upstream: Upstream) 
     return Trial(status, registry.clock.now() - began, problem)
 
 
+FindOrigin = Callable[["Registry", Upstream], Awaitable[Origin]]
+"""Says where an upstream is, and what it is asked with."""
+
+
 async def origin_of(registry: Registry, upstream: Upstream) -> Origin:
     """Where an upstream is, with what it is asked with: for the fetcher alone."""
     secret = await registry.catalog.find_upstream_secret(upstream)
@@ -248,6 +255,15 @@ def _checked(registry: Registry, upstream: Upstream) -> Upstream:
         exempt=_spelt(registry, upstream.rules.exempt),
     )
     return replace(upstream, url=str(Origin.parse(upstream.url, private=upstream.private)), rules=rules)
+
+
+def _check_credentials(credentials: Credentials | None) -> None:
+    """Raises `Invalid` for what no header can say; it tells nothing of what was given."""
+    match credentials:
+        case Basic(user, password) if ":" in user or not (user + password).isprintable():
+            raise Invalid("credentials", expected="visible characters, and no colon in the user's name")
+        case Bearer(token) if not (token and token.isascii() and token.isprintable() and " " not in token):
+            raise Invalid("credentials", expected="a token of visible ASCII characters")
 
 
 def _spelt(registry: Registry, patterns: Sequence[PurlPattern]) -> tuple[PurlPattern, ...]:

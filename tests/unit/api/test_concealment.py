@@ -26,6 +26,7 @@ def _essence(answer: Answered, namespace: str) -> tuple[object, ...]:
 
 async def _ask(world: World, endpoint: Endpoint, namespace: str, token: str | None, digest: str) -> Answered:
     places = {"namespace": namespace, "view": namespace, "format": "oci", "package": "api", "channel": "prod"}
+    places |= {"upstream": "public"}
     names = {"name": "1.0", "version": "1.0", "artifact": digest, "digest": digest}
     path = re.sub(r"\{(\w+)\}", lambda part: (places | names)[part[1]], endpoint.path)
     body = None
@@ -41,6 +42,7 @@ async def _ask(world: World, endpoint: Endpoint, namespace: str, token: str | No
 async def test_a_private_namespace_looks_exactly_like_an_absent_one(world: World, caller: str) -> None:
     await world.namespace(PRIVATE)
     await world.namespace("elsewhere")
+    await world.upstream(namespace=PRIVATE)
     image = await world.image("1.0", namespace=PRIVATE)
     token = None if caller == "anonymous" else await world.token(caller, "elsewhere")
 
@@ -115,6 +117,7 @@ async def test_handing_on_rights_tells_nothing_about_a_private_namespace(
 
 async def test_a_public_namespace_is_read_by_anybody_and_changed_by_nobody_else(world: World) -> None:
     await world.namespace(public=True)
+    await world.upstream()
     image = await world.image("1.0")
     stranger = await world.token("reader", "acme.prod", name="stranger")
 

@@ -29,6 +29,7 @@ PLACES = {
     "digest": DIGEST,
     "principal": "ghost",
     "token": "ghost",
+    "upstream": "public",
 }
 WITH_BODY = [endpoint for endpoint in ENDPOINTS if endpoint.body is not None]
 WITH_QUERY = [endpoint for endpoint in ENDPOINTS if endpoint.query is not None]
@@ -92,6 +93,7 @@ def _example(endpoint: Endpoint) -> dict[str, Any]:
 
 async def _filled(world: World) -> int:
     await world.namespace()
+    await world.upstream()
     await world.image("1.0", "latest")
     return await _position(world)
 

@@ -15,6 +15,7 @@ async def test_a_new_namespace_is_shown_whole(world: World) -> None:
         "movable": ["*"],
         "versions": [],
         "channels": ["dev", "staging", "prod"],
+        "reserved": [],
         "revision": 2,
     }
     assert (await world.ask("GET", "/api/v1/namespaces/acme")).json == created.json
@@ -87,7 +88,18 @@ async def test_changing_nothing_is_no_event(world: World) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [{"public": None}, {"public": "yes"}, {"movable": "*"}, {"movable": [""]}, {"colour": 1}, {"movable": ["*"] * 101}],
+    [
+        {"public": None},
+        {"public": "yes"},
+        {"movable": "*"},
+        {"movable": [""]},
+        {"colour": 1},
+        {"movable": ["*"] * 101},
+        {"movable": [], "reserved": ["acme-*"]},
+        {"movable": [], "reserved": ["pkg:nothing/acme-*"]},
+        {"movable": [], "reserved": ["pkg:npm/@acme/*@1.0"]},
+        {"movable": [], "reserved": ["pkg:npm/@acme/*"] * 501},
+    ],
 )
 async def test_a_change_that_is_not_well_formed_is_refused(world: World, body: object) -> None:
     await world.namespace()
@@ -104,6 +116,18 @@ async def test_a_refused_shape_says_where_it_is_wrong_and_what_was_expected(worl
     assert answer.code == "invalid"
     assert "body.name" in answer.json["detail"]
     assert (answer.json["expected"], answer.json["actual"]) == ("`str`", "`int`")
+
+
+async def test_reserved_names_are_replaced_and_are_what_upstreams_are_not_asked_for(world: World) -> None:
+    await world.namespace()
+
+    await world.ask("PATCH", "/api/v1/namespaces/acme", {"reserved": ["pkg:npm/@acme/*", "pkg:pypi/Acme_Tool"]})
+    changed = await world.ask("PATCH", "/api/v1/namespaces/acme", {"public": True})
+
+    assert changed.json["reserved"] == ["pkg:npm/@acme/*", "pkg:pypi/acme-tool"]
+    assert (await world.ask("GET", "/api/v1/namespaces/acme")).json == changed.json
+    cleared = await world.ask("PATCH", "/api/v1/namespaces/acme", {"reserved": []})
+    assert cleared.json["reserved"] == []
 
 
 async def test_channels_are_replaced_in_order(world: World) -> None:

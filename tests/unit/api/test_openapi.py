@@ -24,6 +24,12 @@ POST /api/v1/namespaces
 GET /api/v1/namespaces/{namespace}
 PATCH /api/v1/namespaces/{namespace}
 PUT /api/v1/namespaces/{namespace}/channels
+GET /api/v1/namespaces/{namespace}/upstreams
+POST /api/v1/namespaces/{namespace}/upstreams
+GET /api/v1/namespaces/{namespace}/upstreams/{format}/{upstream}
+PATCH /api/v1/namespaces/{namespace}/upstreams/{format}/{upstream}
+DELETE /api/v1/namespaces/{namespace}/upstreams/{format}/{upstream}
+POST /api/v1/namespaces/{namespace}/upstreams/{format}/{upstream}/test
 GET /api/v1/principals
 POST /api/v1/principals
 POST /api/v1/principals/{principal}/disable
@@ -185,6 +191,12 @@ async def test_every_operation_answers_as_it_is_described(world: World) -> None:
     await world.ask("GET", "/api/v1/namespaces/acme")
     await world.ask("PATCH", "/api/v1/namespaces/acme", {"public": True})
     await world.ask("PUT", "/api/v1/namespaces/acme/channels", {"channels": ["prod"]})
+    await world.upstream(url="https://127.0.0.1")
+    await world.ask("GET", "/api/v1/namespaces/acme/upstreams")
+    await world.ask("GET", "/api/v1/namespaces/acme/upstreams/oci/public")
+    await world.ask("POST", "/api/v1/namespaces/acme/upstreams/oci/public/test")
+    await world.ask("PATCH", "/api/v1/namespaces/acme/upstreams/oci/public", {"cooldown_seconds": 60})
+    await world.ask("DELETE", "/api/v1/namespaces/acme/upstreams/oci/public")
     await world.ask("POST", "/api/v1/principals", {"name": "ada", "kind": "user"})
     await world.ask("GET", "/api/v1/principals")
     await world.ask("POST", "/api/v1/grants", grant)

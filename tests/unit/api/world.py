@@ -162,6 +162,13 @@ class World:
         """Create a namespace."""
         await create_namespace(self.registry, _EVERYTHING, parse_namespace(name), public=public)
 
+    async def upstream(self, name: str = "public", *, namespace: str = "acme", **more: Json) -> Json:
+        """Have a namespace read through to another registry."""
+        body = {"format": "oci", "name": name, "url": "https://registry.example.com", **more}
+        answer = await self.ask("POST", f"/api/v1/namespaces/{namespace}/upstreams", body)
+        assert answer.status == 201, answer.json
+        return answer.json
+
     async def token(
         self, role: str, view: str | None = "acme", pattern: str = "*", *, name: str = "", **more: Json
     ) -> str:
