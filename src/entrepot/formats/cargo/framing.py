@@ -6,6 +6,7 @@ The JSON is held in memory, the crate is not.
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +14,8 @@ from entrepot.model.errors import SizeMismatch, TooLarge
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from entrepot.wire.call import Body
 
 ANNOUNCEMENT_SIZE: Final = 2 * 1024 * 1024
 """What the JSON may have: it carries the whole README."""
@@ -30,23 +33,28 @@ class Frame:
     crate_size: int
 
 
-async def read_frame(body: AsyncIterator[bytes], size: int | None) -> Frame:
-    """Read the body up to its crate; *size* is the whole body's, if it is known.
+@asynccontextmanager
+async def reading_frame(body: Body) -> AsyncIterator[Frame]:
+    """Read the body up to its crate, and hold the JSON until the block ends.
 
-    Raises `SizeMismatch`, `TooLarge`, `Disconnected`.
+    Raises `SizeMismatch`, `TooLarge`, `Unavailable`, `Disconnected`.
     """
-    source = _Source(body)
+    source = _Source(body.stream())
     announcement_size = await source.length("the JSON's length")
     if announcement_size > ANNOUNCEMENT_SIZE:
         raise TooLarge("the JSON of a crate", expected=f"at most {ANNOUNCEMENT_SIZE} bytes", actual=announcement_size)
-    announcement = await source.exactly(announcement_size, "the JSON of a crate")
-    crate_size = await source.length("the crate's length")
-    if crate_size > CRATE_SIZE:
-        raise TooLarge("a crate", expected=f"at most {CRATE_SIZE} bytes", actual=crate_size)
-    framed = 2 * _LENGTH + announcement_size + crate_size
-    if size is not None and size != framed:
-        raise SizeMismatch("body", expected=f"{framed} bytes, by the lengths in it", actual=size)
-    return Frame(announcement, source.rest(crate_size), crate_size)
+    body.hold(announcement_size)
+    try:
+        announcement = await source.exactly(announcement_size, "the JSON of a crate")
+        crate_size = await source.length("the crate's length")
+        if crate_size > CRATE_SIZE:
+            raise TooLarge("a crate", expected=f"at most {CRATE_SIZE} bytes", actual=crate_size)
+        framed = 2 * _LENGTH + announcement_size + crate_size
+        if body.size is not None and body.size != framed:
+            raise SizeMismatch("body", expected=f"{framed} bytes, by the lengths in it", actual=body.size)
+        yield Frame(announcement, source.rest(crate_size), crate_size)
+    finally:
+        body.release(announcement_size)
 
 
 class _Source:

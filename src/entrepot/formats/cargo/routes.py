@@ -13,7 +13,7 @@ import msgspec
 
 from entrepot.formats.cargo.announcement import read_announcement
 from entrepot.formats.cargo.crate import examine
-from entrepot.formats.cargo.framing import read_frame
+from entrepot.formats.cargo.framing import reading_frame
 from entrepot.formats.cargo.index import releases, render_index, summarize
 from entrepot.formats.cargo.metadata import KIND, MEDIA_TYPE, annotate, crate_path, describe
 from entrepot.formats.cargo.owners import add_owners, describe_owner, list_owners, remove_owners
@@ -47,6 +47,7 @@ from entrepot.wire.reply import REVALIDATE, Reply, json_reply
 from entrepot.wire.routes import Route
 
 if TYPE_CHECKING:
+    from entrepot.formats.cargo.framing import Frame
     from entrepot.formats.cargo.index import Release
     from entrepot.formats.cargo.rules import CrateName
     from entrepot.model.names import PrincipalName
@@ -158,7 +159,12 @@ async def put_crate(call: Call) -> Reply:
     if call.caller.principal is None:
         # Nobody unknown publishes: before any of the body is read.
         raise Unauthenticated
-    frame = await read_frame(call.body.stream(), call.body.size)
+    async with reading_frame(call.body) as frame:
+        await _publish(call, view, frame)
+    return json_reply({"warnings": {"invalid_categories": [], "invalid_badges": [], "other": []}})
+
+
+async def _publish(call: Call, view: View, frame: Frame) -> None:
     name, version, said = read_announcement(frame.announcement)
     package = PackageId(view.namespace, CARGO, _RULES.normalize(name))
     await _require_spelling(call, view, package, name)
@@ -179,7 +185,6 @@ async def put_crate(call: Call) -> Reply:
         raise VersionExists(f"{name}@{version}") from error
     call.facts["digest"] = str(blob.digest)
     call.facts["size"] = blob.size
-    return json_reply({"warnings": {"invalid_categories": [], "invalid_badges": [], "other": []}})
 
 
 def _describe(metadata: Metadata, before: Metadata | None) -> Metadata:

@@ -43,10 +43,13 @@ def encode_releases(found: Sequence[Release]) -> bytes:
     return msgspec.json.encode([(str(release.version), release.time, release.yanked) for release in found])
 
 
-def decode_releases(content: bytes) -> list[Release]:
-    """The releases that a worker remembers."""
+def decode_releases(content: bytes, *, only: Version | None = None) -> list[Release]:
+    """The releases that a worker remembers; or the one of a version, which takes less time."""
     rows = msgspec.json.decode(content, type=list[tuple[str, datetime, bool]])
-    return [Release(Version.parse(version), time, yanked) for version, time, yanked in rows]
+    wanted = None if only is None else str(only)
+    return [
+        Release(Version.parse(version), time, yanked) for version, time, yanked in rows if wanted in (None, version)
+    ]
 
 
 def render_list(found: Iterable[Release]) -> bytes:

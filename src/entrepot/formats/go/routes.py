@@ -99,15 +99,21 @@ async def get_info(call: Call) -> Reply:
     wanted = _version(call)
 
     def render(found: list[Release]) -> bytes:
-        for release in found:
-            if release.version == wanted:
-                return render_info(release)
-        raise ReferenceUnknown(wanted)
+        if not found:
+            raise ReferenceUnknown(wanted)
+        return render_info(found[0])
 
-    return await _index(call, f"info {wanted}", render, "application/json")
+    return await _index(call, f"info {wanted}", render, "application/json", only=wanted)
 
 
-async def _index(call: Call, what: str, render: Callable[[list[Release]], bytes], content_type: str) -> Reply:
+async def _index(
+    call: Call,
+    what: str,
+    render: Callable[[list[Release]], bytes],
+    content_type: str,
+    *,
+    only: Version | None = None,
+) -> Reply:
     view = _view(call)
     package = _package(view, call)
     row = await find_package(call.registry, call.caller, view, package)
@@ -119,7 +125,7 @@ async def _index(call: Call, what: str, render: Callable[[list[Release]], bytes]
     async def render_known() -> bytes:
         # Read once, however many versions are then asked for one by one.
         known = await call.documents.get((GO, "releases", str(view), package.name), row.revision, read)
-        return render(decode_releases(known))
+        return render(decode_releases(known, only=only))
 
     key = (GO, what, str(view), package.name)
     return await index_reply(call, key, row.revision, render_known, content_type=content_type)
