@@ -29,7 +29,7 @@ from entrepot.model.names import PackagePattern, PrincipalName, View
 from entrepot.model.upload import Upload, UploadId
 from entrepot.operations.receive_file import look_into
 from entrepot.operations.upload import receive
-from entrepot.operations.upstreams import origin_of
+from entrepot.operations.upstreams import FindOrigin, origin_of
 
 if TYPE_CHECKING:
     from entrepot.model.names import PackageId
@@ -57,6 +57,8 @@ class Wanted:
     size: int | None = None
     hashes: Mapping[str, bytes] = field(default_factory=dict)
     """By hashlib's names. A file without any is what the upstream sends, whatever that is."""
+    origin: FindOrigin = origin_of
+    """Where to ask, with what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +175,7 @@ async def _fetch(registry: Registry, upstream: Upstream, wanted: Wanted, arrival
         found.append(await look_into(registry, upload, small, landing.examine))
 
     try:
-        async with registry.fetcher.stream(await origin_of(registry, upstream), wanted.url, headers={}) as stream:
+        async with registry.fetcher.stream(await wanted.origin(registry, upstream), wanted.url, headers={}) as stream:
             if stream.status in _ABSENT:
                 raise FileUnknown(wanted.name)
             if stream.status != _OK:

@@ -44,6 +44,11 @@ class Flights:
         if not done.cancelled():
             done.exception()  # Perhaps nobody is left to be told; that is no reason to complain of it.
 
+    async def landed(self) -> None:
+        """Wait until nothing is under way, nor what comes of it."""
+        while self._running:
+            await asyncio.wait([future for future, _ in self._running.values()])
+
     async def close(self) -> None:
         """Give up what is under way."""
         futures = [future for future, _ in self._running.values()]

@@ -16,7 +16,7 @@ from entrepot.model.errors import UpstreamInvalid, UpstreamUnavailable
 from entrepot.model.events import UpstreamIndexChanged
 from entrepot.model.names import View
 from entrepot.model.upstream import is_reserved
-from entrepot.operations.upstreams import origin_of
+from entrepot.operations.upstreams import FindOrigin, origin_of
 from entrepot.ports.catalog import Mirrored
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ class Question:
     """Bytes that an answer may have."""
     versions: Callable[[bytes, str], Versions] | None = None
     """Reads from content and media type what versions there are; raises `UpstreamInvalid` for what cannot be read."""
+    origin: FindOrigin = origin_of
+    """Where to ask, with what: for protocols whose credentials are exchanged for others first."""
     sha256: str | None = None
     """What the answer must hash to, when that is known: then it can never change, and nothing of the package does."""
 
@@ -118,7 +120,7 @@ async def _renew(
 ) -> Answer | None:
     try:
         document = await registry.fetcher.get(
-            await origin_of(registry, upstream),
+            await question.origin(registry, upstream),
             question.target,
             headers=_conditional(question.headers, known),
             limit=question.limit,

@@ -100,21 +100,26 @@ async def finish_upload(
 
     def change(transaction: Transaction) -> None:
         transaction.end_upload(upload)
-        transaction.keep_blob(blob.digest, blob.size, blob.content)
-        if transaction.add_blob_member(upload.package, blob.digest):
-            transaction.append(
-                caller.name,
-                BlobAdded(
-                    namespace=upload.package.namespace,
-                    package=upload.package.path,
-                    digest=str(blob.digest),
-                    size=blob.size,
-                ),
-            )
+        _announce(transaction, caller, upload.package, blob)
 
     await registry.catalog.write(change)
     if size != blob.size:  # This request brought not all of it, so the rest was staged.
         await registry.blobs.discard(upload.id)
+
+
+def _announce(transaction: Transaction, caller: Caller, package: PackageId, blob: StoredBlob) -> None:
+    transaction.keep_blob(blob.digest, blob.size, blob.content)
+    if transaction.add_blob_member(package, blob.digest):
+        transaction.append(
+            caller.name,
+            BlobAdded(namespace=package.namespace, package=package.path, digest=str(blob.digest), size=blob.size),
+        )
+
+
+async def announce_blob(registry: Registry, caller: Caller, package: PackageId, blob: StoredBlob) -> None:
+    """Make a blob that is stored already a part of the package. Raises like `begin_upload`."""
+    await access.require(registry, caller, Action.PUBLISH, package)
+    await registry.catalog.write(lambda transaction: _announce(transaction, caller, package, blob))
 
 
 async def add_blob(

@@ -14,10 +14,19 @@ import msgspec
 from entrepot.formats.oci.errors import API_VERSION
 from entrepot.formats.oci.names import namespace_of, parse_name, print_name
 from entrepot.formats.oci.rules import OCI, OciRules
+from entrepot.formats.oci.upstream import fetch_remote_blob, read_remote_manifest
 from entrepot.model.access import Action
 from entrepot.model.artifact import IMAGE_INDEX, Artifact
 from entrepot.model.digest import Digest, parse_algorithm
-from entrepot.model.errors import Denied, InsufficientScope, Invalid, InvalidManifest, InvalidName, Unauthenticated
+from entrepot.model.errors import (
+    Denied,
+    InsufficientScope,
+    Invalid,
+    InvalidManifest,
+    InvalidName,
+    NotFound,
+    Unauthenticated,
+)
 from entrepot.model.names import ReferenceName, View
 from entrepot.model.reference import is_fallback
 from entrepot.operations import access
@@ -36,6 +45,7 @@ from entrepot.operations.upload import (
     received_size,
 )
 from entrepot.ports.catalog import ends_early
+from entrepot.wire.arrival import arrival_reply
 from entrepot.wire.blob import blob_reply
 from entrepot.wire.conditionals import is_conditional, is_unchanged, require_preconditions
 from entrepot.wire.ranges import parse_chunk
@@ -95,8 +105,15 @@ async def ping(call: Call) -> Reply:
 async def get_blob(call: Call) -> Reply:
     """end-2: GET and HEAD of a blob, whole or in part."""
     place, digest = _place(call), Digest.parse(call.path["digest"])
-    blob = await find_blob(call.registry, call.caller, place.view, place.package, digest)
-    return blob_reply(call, blob, [_BYTES, _digest_header(digest), API_VERSION])
+    headers = [_BYTES, _digest_header(digest), API_VERSION]
+    try:
+        blob = await find_blob(call.registry, call.caller, place.view, place.package, digest)
+    except NotFound:
+        arrival = await fetch_remote_blob(call.registry, call.caller, place.view, place.package, digest)
+        if arrival is None:
+            raise
+        return await arrival_reply(call, arrival, headers)
+    return blob_reply(call, blob, headers)
 
 
 async def remove_blob(call: Call) -> Reply:
@@ -113,20 +130,44 @@ async def get_manifest(call: Call) -> Reply:
     """end-3: GET and HEAD of a manifest, exactly as it was pushed; what the client accepts does not convert it."""
     place = _place(call)
     name, digest = _asked(call.path["reference"])
-    found = await resolve(call.registry, call.caller, place.view, place.package, name=name, digest=digest)
-    call.facts["digest"] = str(found.digest)
-    etag = f'"{found.digest}"'
+    try:
+        found = await resolve(call.registry, call.caller, place.view, place.package, name=name, digest=digest)
+    except NotFound:
+        remote = await _read_remote(call, place, name, digest)
+        if remote is None:
+            raise
+        return remote
+    if digest is None and not found.sealed and (remote := await _read_remote(call, place, name, None)) is not None:
+        return remote
+    return _manifest(call, found.digest, found.media_type, found.content, _warnings(found), cacheable=True)
+
+
+async def _read_remote(call: Call, place: _Place, name: ReferenceName | None, digest: Digest | None) -> Reply | None:
+    """What an upstream has under a tag, which may have moved there, or under a digest that is not here."""
+    found = await read_remote_manifest(call.registry, call.caller, place.view, place.package, name=name, digest=digest)
+    if found is None:
+        return None
+    stale = [] if found.stale is None else [text_header("warning", f'299 - "stale: {_quoted(found.stale)}"')]
+    artifact = found.artifact
+    return _manifest(call, artifact.digest, artifact.media_type, artifact.content, stale, cacheable=False)
+
+
+def _manifest(
+    call: Call, digest: Digest, media_type: str, content: bytes, more: HeaderList, *, cacheable: bool
+) -> Reply:
+    call.facts["digest"] = str(digest)
+    etag = f'"{digest}"'
     headers = [
-        (b"content-type", found.media_type.encode("ascii")),
-        _digest_header(found.digest),
+        (b"content-type", media_type.encode("ascii")),
+        _digest_header(digest),
         (b"etag", etag.encode("ascii")),
         REVALIDATE,
         API_VERSION,
-        *_warnings(found),
+        *more,
     ]
     if is_unchanged(call.headers, etag):
-        return Reply(304, headers, cacheable=True)
-    return Reply(200, headers, found.content, cacheable=True)
+        return Reply(304, headers, cacheable=cacheable)
+    return Reply(200, headers, content, cacheable=cacheable)
 
 
 async def put_manifest(call: Call) -> Reply:

@@ -1,0 +1,309 @@
+"""Read through to another registry: manifests are asked for by tag again and again, everything else comes once.
+
+A manifest is served as soon as it has come, and published when what it needs is here: an image's config and layers are
+fetched behind it, and an index is published without the images of it that nobody has asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote, urlencode, urlsplit
+
+import msgspec
+
+from entrepot.model.artifact import (
+    DOCKER_MANIFEST,
+    DOCKER_MANIFEST_LIST,
+    IMAGE_INDEX,
+    IMAGE_MANIFEST,
+    Artifact,
+    LinkKind,
+)
+from entrepot.model.digest import Digest
+from entrepot.model.errors import (
+    FileUnknown,
+    Invalid,
+    InvalidManifest,
+    NamespaceUnknown,
+    UpstreamInvalid,
+    UpstreamUnavailable,
+)
+from entrepot.model.names import View
+from entrepot.model.reference import ReferenceKind
+from entrepot.operations import access
+from entrepot.operations.fetch_file import Landing, Wanted, caller_of, fetch_file
+from entrepot.operations.mirror import Question, ask, upstreams_for
+from entrepot.operations.publish import Draft, publish_composed
+from entrepot.operations.upload import announce_blob
+from entrepot.operations.upstreams import origin_of
+from entrepot.ports.fetch import Basic, Bearer, Origin
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from entrepot.model.access import Caller
+    from entrepot.model.names import PackageId, ReferenceName
+    from entrepot.model.upstream import Upstream
+    from entrepot.operations.fetch_file import Arrival
+    from entrepot.operations.registry import Registry
+    from entrepot.operations.upload import StoredBlob
+    from entrepot.ports.catalog import Transaction
+
+_ACCEPT: Final = {"accept": f"{IMAGE_INDEX}, {IMAGE_MANIFEST}, {DOCKER_MANIFEST_LIST}, {DOCKER_MANIFEST}"}
+_CHALLENGE: Final = re.compile(r'([a-z_]+)="([^"]*)"')
+_UNAUTHORIZED: Final = 401
+_OK: Final = 200
+_TOKEN_SIZE: Final = 64 * 1024
+_TOKEN_SECONDS: Final = 60
+"""How long a token lasts when nobody says (Docker's token specification)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteManifest:
+    """A manifest as another registry has it."""
+
+    artifact: Artifact
+    stale: str | None
+    """Why it is not today's; None when it is."""
+
+
+async def read_remote_manifest(
+    registry: Registry,
+    caller: Caller,
+    view: View,
+    package: PackageId,
+    *,
+    name: ReferenceName | None,
+    digest: Digest | None,
+) -> RemoteManifest | None:
+    """What upstreams have under a tag or a digest; None when there is nothing, or nobody to ask.
+
+    What it needs is fetched from now on, behind the answer.
+    Raises `UpstreamUnavailable`, `UpstreamInvalid`, or what `access.require_read` raises.
+    """
+    upstreams = await upstreams_for(registry, view, package)
+    if upstreams:
+        await access.require_read(registry, caller, view, package)
+    for upstream in upstreams:
+        if name is not None and not upstream.rules.lets_in(package.format, package.name, name):
+            continue
+        where = _Repository(upstream, package)
+        question = Question(
+            where.target(f"manifests/{digest or name}"),
+            _ACCEPT,
+            limit=registry.limits.manifest_size,
+            origin=where.find_origin,
+            sha256=digest.hex if digest is not None and digest.algorithm == "sha256" else None,
+        )
+        answer = await ask(registry, upstream, package, question)
+        if answer is None:
+            continue
+        try:
+            artifact = Artifact.parse(answer.content, answer.media_type, digest=digest)
+        except InvalidManifest as error:
+            raise UpstreamInvalid(f"{package.name}:{digest or name}", expected=str(error)) from error
+        _complete(registry, where, artifact, () if name is None else (name,))
+        return RemoteManifest(artifact, answer.stale)
+    return None
+
+
+async def fetch_remote_blob(
+    registry: Registry, caller: Caller, view: View, package: PackageId, digest: Digest
+) -> Arrival | None:
+    """Fetch a blob; None when nobody has it. Raises like `fetch_file`, or what `access.require_read` raises."""
+    upstreams = await upstreams_for(registry, view, package)
+    if upstreams:
+        await access.require_read(registry, caller, view, package)
+    for upstream in upstreams:
+        try:
+            return await _fetch_blob(registry, _Repository(upstream, package), digest)
+        except FileUnknown:
+            continue
+    return None
+
+
+async def _fetch_blob(registry: Registry, where: _Repository, digest: Digest) -> Arrival:
+    async def publish(caller: Caller, blob: StoredBlob, _: None) -> None:
+        await announce_blob(registry, caller, where.package, blob)
+
+    wanted = Wanted(
+        where.target(f"blobs/{digest}"),
+        str(digest),
+        hashes={digest.algorithm: bytes.fromhex(digest.hex)},
+        origin=where.find_origin,
+    )
+    return await fetch_file(registry, where.upstream, where.package, wanted, Landing(_take, publish))
+
+
+def _take(_: BinaryIO) -> None:
+    """A blob is what its digest says; there is nothing to look for in it."""
+
+
+# --- publishing what came ---
+
+
+def _complete(registry: Registry, where: _Repository, artifact: Artifact, tags: tuple[ReferenceName, ...]) -> None:
+    """Fetch what a manifest needs and publish it, while its client goes on."""
+    key = ("complete", str(where.package), str(artifact.digest), tags)
+    if registry.flights.find(key) is None:
+        registry.flights.begin(key, artifact, partial(_fetch_and_publish, registry, where, artifact, tags))
+
+
+async def _fetch_and_publish(
+    registry: Registry, where: _Repository, artifact: Artifact, tags: tuple[ReferenceName, ...]
+) -> None:
+    view = View(where.package.namespace)
+    if await _is_published(registry, view, where.package, artifact, tags):
+        return
+    for link in artifact.links:
+        if link.kind is LinkKind.MANIFEST or not link.required:
+            continue
+        if await registry.catalog.find_blob(view, where.package, link.target.digest) is None:
+            arrival = await _fetch_blob(registry, where, link.target.digest)
+            await arrival.blob
+    await publish_composed(
+        registry,
+        caller_of(where.upstream),
+        where.package,
+        partial(_draft, package=where.package, artifact=artifact, names=tags),
+    )
+
+
+async def _is_published(
+    registry: Registry, view: View, package: PackageId, artifact: Artifact, tags: tuple[ReferenceName, ...]
+) -> bool:
+    names = [await registry.catalog.find_artifact(view, package, name=name) for name in tags]
+    found = await registry.catalog.find_artifact(view, package, digest=artifact.digest)
+    return found is not None and all(each is not None and each.digest == artifact.digest for each in names)
+
+
+def _draft(transaction: Transaction, package: PackageId, artifact: Artifact, names: tuple[ReferenceName, ...]) -> Draft:
+    """What the namespace's rules call a version never moves here, whatever the upstream does with it."""
+    namespace = transaction.find_namespace(package.namespace)
+    if namespace is None:
+        raise NamespaceUnknown(package.namespace)
+    versions = tuple(name for name in names if namespace.rules.kind_of(name) is ReferenceKind.VERSION)
+    return Draft(
+        _without_absent(transaction, package, artifact),
+        tags=versions,
+        moving=tuple(name for name in names if name not in versions),
+    )
+
+
+def _without_absent(transaction: Transaction, package: PackageId, artifact: Artifact) -> Artifact:
+    """An index needs those of its images that somebody asked for; the others are only named."""
+    absent = set(transaction.missing_members(package, artifact))
+    return replace(
+        artifact,
+        links=tuple(
+            replace(link, required=False) if link.kind is LinkKind.MANIFEST and link.target.digest in absent else link
+            for link in artifact.links
+        ),
+    )
+
+
+# --- where, and with what ---
+
+
+class _Token(msgspec.Struct):
+    token: str = ""
+    access_token: str = ""
+    expires_in: int = _TOKEN_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class _Repository:
+    """A package's counterpart in another registry."""
+
+    upstream: Upstream
+    package: PackageId
+
+    @property
+    def name(self) -> str:
+        """What it is called there: what the upstream's address has as a path comes first."""
+        prefix = urlsplit(self.upstream.url).path.strip("/")
+        return f"{prefix}/{self.package.name}" if prefix else self.package.name
+
+    def target(self, rest: str) -> str:
+        """The address of something in it."""
+        parts = urlsplit(self.upstream.url)
+        return f"{parts.scheme}://{parts.netloc}/v2/{quote(self.name)}/{quote(rest, safe='/:')}"
+
+    async def find_origin(self, registry: Registry, upstream: Upstream) -> Origin:
+        """Where to ask, with a token if the registry gives them out (Docker's token authentication)."""
+        origin = await origin_of(registry, upstream)
+        key = (*_identity(upstream), self.name)
+        known = _TOKENS.get(key)
+        now = registry.clock.now()
+        if known is None or known.until <= now:
+            token = await registry.flights.join(("token", *key), lambda: self._ask_for_token(registry, origin))
+            if len(_TOKENS) >= _MOST_TOKENS:
+                _TOKENS.clear()
+            seconds = _TOKEN_SECONDS if token is None else max(_TOKEN_SECONDS, token.expires_in)
+            text = None if token is None else token.token or token.access_token
+            known = _TOKENS[key] = _Known(text, now + timedelta(seconds=seconds * 0.8))
+        return origin if known.token is None else replace(origin, credentials=Bearer(known.token))
+
+    async def _ask_for_token(self, registry: Registry, origin: Origin) -> _Token | None:
+        """None when the registry takes what the administrator gave, or nothing."""
+        root = f"{origin.scheme}://{_authority(origin)}/v2/"
+        answer = await registry.fetcher.get(replace(origin, credentials=None), root, headers={}, limit=_TOKEN_SIZE)
+        challenge = answer.headers.get("www-authenticate", "")
+        if answer.status != _UNAUTHORIZED or not challenge.lower().startswith("bearer "):
+            return None
+        said = dict(_CHALLENGE.findall(challenge))
+        realm = said.get("realm", "")
+        asked = {"scope": f"repository:{self.name}:pull"} | ({"service": said["service"]} if "service" in said else {})
+        try:
+            issuer = Origin.parse(realm, credentials=_for_issuer(origin, realm), private=_is_own(origin, realm))
+        except (Invalid, ValueError) as error:
+            raise UpstreamInvalid(f"the token service of {origin}", expected="an address of http or https") from error
+        document = await registry.fetcher.get(
+            issuer, f"{realm}?{urlencode(asked)}", headers={"accept": "application/json"}, limit=_TOKEN_SIZE
+        )
+        if document.status != _OK:
+            raise UpstreamUnavailable(f"the token service of {origin} answers {document.status}")
+        try:
+            return msgspec.json.decode(document.body, type=_Token)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise UpstreamInvalid(f"the token of {origin}", expected="JSON with a token") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    token: str | None
+    until: datetime
+
+
+_TOKENS: Final[dict[tuple[str, ...], _Known]] = {}
+"""By upstream and repository; in memory alone, and for minutes."""
+_MOST_TOKENS: Final = 1_000
+
+
+def _identity(upstream: Upstream) -> tuple[str, ...]:
+    return (upstream.namespace, upstream.format, upstream.name, upstream.url, str(upstream.has_credentials))
+
+
+def _authority(origin: Origin) -> str:
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    return f"{host}:{origin.port}"
+
+
+def _is_own(origin: Origin, realm: str) -> bool:
+    """Whether a registry's token service is at its own address, and so as private as the administrator lets it be."""
+    parts = urlsplit(realm)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return origin.private and (parts.scheme, parts.hostname, port) == (origin.scheme, origin.host, origin.port)
+
+
+def _for_issuer(origin: Origin, realm: str) -> Basic | None:
+    """The administrator's password is for the registry's token service, wherever that is, but never in the clear."""
+    if not isinstance(origin.credentials, Basic):
+        return None
+    if urlsplit(realm).scheme != "https" and not _is_own(origin, realm):
+        return None
+    return origin.credentials
