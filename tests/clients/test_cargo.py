@@ -320,3 +320,33 @@ def test_a_crate_s_version_is_pulled_by_oras(cargo: Cargo, shell: Shell, name: s
     shell.run(oras, "pull", "--plain-http", "--output", tmp_path / "pulled", f"{registry.host}/acme/cargo/{name}:0.1.0")
 
     assert (tmp_path / "pulled" / f"{name}-0.1.0.crate").read_bytes() == cargo.packed(folder)
+
+
+def test_a_crate_s_version_is_signed_and_verified_by_cosign_and_cargo_does_not_notice(
+    cargo: Cargo, shell: Shell, name: str
+) -> None:
+    cosign, oras, registry = program("cosign"), program("oras"), cargo.registry
+    cargo.login(registry.publisher)
+    folder = cargo.package(name)
+    cargo.publish(folder)
+    shell.run(
+        *(cosign, "login", registry.host, "--username", "me", "--password-stdin"), given=registry.publisher.password
+    )
+    place = f"{registry.host}/acme/cargo/{name}"
+    digest = shell.run(oras, "resolve", "--plain-http", f"{place}:0.1.0").output.strip()
+    unattended = {"COSIGN_PASSWORD": "", "COSIGN_YES": "true", "COSIGN_EXPERIMENTAL": "1"}
+    shell.run(cosign, "generate-key-pair", environment=unattended)
+
+    shell.run(
+        *(cosign, "sign", "--key", "cosign.key", "--registry-referrers-mode", "oci-1-1", "--tlog-upload=false"),
+        *("--use-signing-config=false", "--allow-http-registry", f"{place}@{digest}"),
+        environment=unattended,
+    )
+    verified = shell.run(
+        *(cosign, "verify", "--key", "cosign.pub", "--insecure-ignore-tlog", "--allow-http-registry"),
+        f"{place}@{digest}",
+    )
+    cargo.run("fetch", "--manifest-path", cargo.user("user", ours(name, "0.1")))
+
+    assert digest in verified.said
+    assert cargo.downloaded(f"{name}-0.1.0") == cargo.packed(folder)
