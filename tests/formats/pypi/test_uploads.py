@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from entrepot.model.names import parse_reference
+from entrepot.model.access import Action, Allowance, Role
+from entrepot.model.names import PrincipalName, View, parse_reference
 from entrepot.operations.mark import seal
+from entrepot.operations.token import create_token
 from entrepot.testing.builders import ADMINISTRATOR
 from tests.formats.pypi.attested import attestation, encoded
 from tests.formats.pypi.building import FORM, Built, encode_form, metadata, sdist, wheel
@@ -337,6 +339,28 @@ async def test_a_version_is_spelt_in_one_way(index: Index) -> None:
     answer = await index.post(wheel(version="1.0.0").form())
 
     assert (answer.status_code, "the spelling of the release that is there, 1.0" in answer.text) == (400, True)
+
+
+async def test_a_file_is_spelt_in_one_way(index: Index) -> None:
+    """To installers, and to some file systems, the two are one file."""
+    await index.upload(wheel("my_tool"))
+
+    answer = await index.post(wheel("My.Tool").form())
+
+    assert answer.status_code == 400
+    assert "to installers it is my_tool-1.0-py3-none-any.whl" in answer.text
+
+
+async def test_who_may_publish_and_not_read_is_held_to_the_projects_status(index: Index) -> None:
+    await index.upload(wheel())
+    await index.ask("PUT", "/pypi/acme/status/tool", by="maintainer", json={"status": "archived"})
+    allowance = Allowance(Role.PUBLISHER, View.parse("acme"), only=frozenset({Action.PUBLISH}))
+    _, secret = await create_token(index.world.registry, ADMINISTRATOR, PrincipalName("blind"), allowance)
+    credentials = {**FORM, "authorization": f"Bearer {secret.text}"}
+
+    answer = await index.ask("POST", LEGACY, by=None, content=sdist().form(), headers=credentials)
+
+    assert (answer.status_code, "archived" in answer.text) == (403, True)
 
 
 # --- signatures and attestations ---

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+from packaging.utils import canonicalize_name
 
 from entrepot.formats.pypi.attestations import ATTESTATION_TYPE, subject_of
 from entrepot.formats.pypi.rules import PYPI, FileType
@@ -69,12 +70,15 @@ def describing(
 ) -> Callable[[Mapping[str, Any] | None], Mapping[str, Any]]:
     """The release with one file more. It is the same in whatever order its files came.
 
-    What it makes raises `Conflict` for a second source distribution.
+    What it makes raises `Conflict` for a second source distribution, and for a file that is there, spelt otherwise.
     """
 
     def describe(before: Mapping[str, Any] | None) -> Mapping[str, Any]:
         release = None if before is None else read_release(before)
         files = {**({} if release is None else release.files), filename.text: facts}
+        twin = next((name for name in files if name != filename.text and _folded(name) == _folded(filename.text)), None)
+        if twin is not None:
+            raise Conflict(filename.text, expected=f"another name: to installers it is {twin}, which is there")
         sources = sorted(name for name, each in files.items() if each.filetype is FileType.SDIST)
         if len(sources) > 1:
             other = next(name for name in sources if name != filename.text)
@@ -87,6 +91,11 @@ def describing(
         return {"format": PYPI, **msgspec.to_builtins(release)}
 
     return describe
+
+
+def _folded(filename: str) -> str:
+    """The same for file names that installers, or file systems, take for one."""
+    return canonicalize_name(filename)
 
 
 def metadata_path(filename: str) -> FilePath:

@@ -177,28 +177,36 @@ async def _receive(call: Call, view: View, part: Part, fields: Mapping[str, str]
 async def _require_room(call: Call, view: View, package: PackageId, filename: Filename) -> None:
     """Raise unless the project takes files, and has no release that is this one spelt otherwise.
 
-    For PEP 440, 1.0 and 1.0.0 are one version, and installers would take either for both.
     Raises `Denied`, `Conflict`, or what `access.require` raises.
     """
     await access.require(call.registry, call.caller, Action.PUBLISH, package)
-    after = ""
-    try:
-        while True:
-            page = await list_references(
-                call.registry, call.caller, view, package, kind=ReferenceKind.VERSION, after=after, limit=_PAGE
-            )
-            for reference in page:
-                known = parse_version(reference.name.replace("_", "!"))
-                if known == filename.version and str(known) != str(filename.version):
-                    raise Conflict(filename.text, expected=f"the spelling of the release that is there, {known}")
-            if len(page) < _PAGE:
-                break
-            after = page[-1].name
-    except PackageUnknown:
-        return
     status = (await read_status(call.registry, package)).status
     if not status.takes_files:
         raise Denied(f"{package.name} is {status} and takes no files")
+    try:
+        await _require_one_spelling(call, view, package, filename)
+    except PackageUnknown:
+        # It is new; or the caller may publish it and not know it, and then cannot be told of its versions.
+        return
+
+
+async def _require_one_spelling(call: Call, view: View, package: PackageId, filename: Filename) -> None:
+    """For PEP 440, 1.0 and 1.0.0 are one version, and installers would take either for both.
+
+    Raises `Conflict`, `PackageUnknown`.
+    """
+    after = ""
+    while True:
+        page = await list_references(
+            call.registry, call.caller, view, package, kind=ReferenceKind.VERSION, after=after, limit=_PAGE
+        )
+        for reference in page:
+            known = parse_version(reference.name.replace("_", "!"))
+            if known == filename.version and str(known) != str(filename.version):
+                raise Conflict(filename.text, expected=f"the spelling of the release that is there, {known}")
+        if len(page) < _PAGE:
+            return
+        after = page[-1].name
 
 
 class _Hash(Protocol):
