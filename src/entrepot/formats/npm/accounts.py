@@ -176,7 +176,7 @@ def _described(token: TokenRow) -> dict[str, object]:
     scope = token.scope
     return {
         "key": token.id,
-        "token": f"{token.label}…",
+        "token": token.label,
         "name": token.label,
         "created": token.created_at.isoformat(),
         "updated": token.created_at.isoformat(),
