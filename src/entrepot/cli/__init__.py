@@ -43,6 +43,7 @@ _SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "whoami": ("login", "Show whom the registry takes you for."),
         "namespace": ("namespace", "Teams and tenants, and their rules."),
         "channel": ("channel", "The stages of a namespace."),
+        "upstream": ("upstream", "The other registries that a namespace reads through to."),
         "principal": ("principal", "Users and robots."),
         "grant": ("grant", "The roles that principals have."),
         "token": ("token", "What programs and people log in with."),

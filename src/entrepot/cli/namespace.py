@@ -24,6 +24,7 @@ _FIELDS: Final[Columns[Namespace]] = {
     "movable tags": lambda it: it.movable,
     "versions": lambda it: ("whatever looks like one", *it.versions),
     "channels": lambda it: it.channels,
+    "reserved names": lambda it: it.reserved,
     "revision": lambda it: it.revision,
 }
 
@@ -66,19 +67,37 @@ def show(name: str, output: Output) -> None:
 @click.option("--public/--private", default=None, help="Whether anybody may read it without credentials.")
 @click.option("--movable", multiple=True, metavar="PATTERN", help="Tags that publishers may move; '' for none.")
 @click.option("--version-pattern", multiple=True, metavar="PATTERN", help="Names that are versions too; '' for none.")
+@click.option(
+    "--reserve",
+    multiple=True,
+    metavar="PURL",
+    help="Names that no upstream is asked for: pkg:npm/@acme/*; '' for none.",
+)
 @output_option
 def set_(
-    name: str, public: bool | None, movable: tuple[str, ...], version_pattern: tuple[str, ...], output: Output
+    *,
+    name: str,
+    public: bool | None,
+    movable: tuple[str, ...],
+    version_pattern: tuple[str, ...],
+    reserve: tuple[str, ...],
+    output: Output,
 ) -> None:
     """Change a namespace's rules.
 
-    What is given replaces what was there; repeat --movable and --version-pattern for several patterns.
+    What is given replaces what was there; repeat --movable, --version-pattern and --reserve for several patterns.
     """
-    if public is None and not movable and not version_pattern:
-        raise click.UsageError("Nothing to change: give --public, --private, --movable or --version-pattern.")
+    if public is None and not (movable or version_pattern or reserve):
+        raise click.UsageError(
+            "Nothing to change: give --public, --private, --movable, --version-pattern or --reserve."
+        )
     with Client() as registry:
         changed = registry.namespaces.change(
-            name, public=public, movable=_patterns(movable), versions=_patterns(version_pattern)
+            name,
+            public=public,
+            movable=_patterns(movable),
+            versions=_patterns(version_pattern),
+            reserved=_patterns(reserve),
         )
     show_one(changed, _FIELDS, output)
 

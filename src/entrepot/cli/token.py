@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 import click
 
+from entrepot.cli.duration import Duration
 from entrepot.cli.output import Columns, Output, output_option, show_done, show_json, show_list
 from entrepot.cli.scope import print_right, scope_options
 from entrepot.cli.settings import config_option, data_option, find_installation
@@ -16,7 +16,6 @@ from entrepot.client import Client
 from entrepot.client.answers import Token
 from entrepot.model.access import Action
 
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _COLUMNS: Final[Columns[Token]] = {
     "ID": lambda it: it.id,
     "NAME": lambda it: it.label,
@@ -28,19 +27,6 @@ _COLUMNS: Final[Columns[Token]] = {
     "EXPIRES": lambda it: it.expires_at or "never",
     "REVOKED": lambda it: it.revoked,
 }
-
-
-class _Duration(click.ParamType[timedelta]):
-    """A length of time, ``90s``, ``15m``, ``1h``, ``30d`` or ``2w``."""
-
-    name = "duration"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        """Read what somebody wrote."""
-        match = re.fullmatch(r"(\d{1,6})([smhdw])", str(value))
-        if match is None or int(match[1]) == 0:
-            self.fail(f"{value!r} is no length of time: write 90s, 15m, 1h, 30d or 2w.", param, ctx)
-        return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
 @click.group()
@@ -58,7 +44,7 @@ def token() -> None:
     type=click.Choice([action.value for action in Action]),
     help="Of what the role allows, only this; repeat for several.",
 )
-@click.option("--ttl", type=_Duration(), help="How long it works, such as 1h or 30d; without it, until it is revoked.")
+@click.option("--ttl", type=Duration(), help="How long it works, such as 1h or 30d; without it, until it is revoked.")
 @output_option
 def create(
     *,

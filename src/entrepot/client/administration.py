@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
-from entrepot.client.answers import Grant, Namespace, NewToken, Principal, Token
+from entrepot.client.answers import Grant, Namespace, NewToken, Principal, Token, Upstream, UpstreamTrial
 from entrepot.client.connection import escape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import timedelta
 
     from entrepot.client.connection import Connection
@@ -43,16 +43,117 @@ class Namespaces:
         public: bool | None = None,
         movable: Sequence[str] | None = None,
         versions: Sequence[str] | None = None,
+        reserved: Sequence[str] | None = None,
     ) -> Namespace:
-        """Change what is given: who reads it, which tags may move, which names are versions."""
-        given = {"public": public, "movable": _list(movable), "versions": _list(versions)}
-        document = {field: value for field, value in given.items() if value is not None}
+        """Change what is given: who reads it, which tags may move, which names are versions, which are its own."""
+        document = _given(
+            {
+                "public": public,
+                "movable": _list(movable),
+                "versions": _list(versions),
+                "reserved": _list(reserved),
+            }
+        )
         return self._connection.call("PATCH", _namespace(name), document=document, repeatable=True).read(Namespace)
 
     def set_channels(self, name: str, channels: Sequence[str]) -> Namespace:
         """Give it these channels, in this order."""
         self._connection.call("PUT", f"{_namespace(name)}/channels", document={"channels": list(channels)})
         return self.read(name)
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamCredentials:
+    """What an upstream is asked with: a user and a password, or a token."""
+
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Upstreams:
+    """The other registries that a namespace reads through to. Every method raises `ClientError`."""
+
+    _connection: Connection
+
+    def add(
+        self,
+        namespace: str,
+        name: str,
+        url: str,
+        *,
+        format: str,
+        private: bool = False,
+        allow: Sequence[str] = (),
+        block: Sequence[str] = (),
+        exempt: Sequence[str] = (),
+        cooldown: timedelta | None = None,
+        refresh: timedelta | None = None,
+        credentials: UpstreamCredentials | None = None,
+    ) -> Upstream:
+        """Read through to another registry, after those that are there already."""
+        document = _upstream_document(
+            url=url,
+            private=private,
+            allow=allow,
+            block=block,
+            exempt=exempt,
+            cooldown=cooldown,
+            refresh=refresh,
+            credentials=credentials,
+        )
+        document |= {"format": format, "name": name}
+        return self._connection.call("POST", f"{_namespace(namespace)}/upstreams", document=document).read(Upstream)
+
+    def iter(self, namespace: str, *, format: str | None = None) -> Iterator[Upstream]:
+        """A namespace's, by format, in the order in which they are asked."""
+        query = {} if format is None else {"format": format}
+        return self._connection.pages(f"{_namespace(namespace)}/upstreams", Upstream, query=query)
+
+    def read(self, namespace: str, format: str, name: str) -> Upstream:
+        """One of them."""
+        return self._connection.call("GET", _upstream(namespace, format, name)).read(Upstream)
+
+    def change(
+        self,
+        namespace: str,
+        format: str,
+        name: str,
+        *,
+        url: str | None = None,
+        private: bool | None = None,
+        allow: Sequence[str] | None = None,
+        block: Sequence[str] | None = None,
+        exempt: Sequence[str] | None = None,
+        cooldown: timedelta | None = None,
+        refresh: timedelta | None = None,
+        credentials: UpstreamCredentials | None = None,
+        forget_credentials: bool = False,
+    ) -> Upstream:
+        """Change what is given. With the address its credentials are forgotten, unless new ones are given."""
+        document = _upstream_document(
+            url=url,
+            private=private,
+            allow=allow,
+            block=block,
+            exempt=exempt,
+            cooldown=cooldown,
+            refresh=refresh,
+            credentials=credentials,
+        )
+        if forget_credentials:
+            document["credentials"] = None
+        path = _upstream(namespace, format, name)
+        return self._connection.call("PATCH", path, document=document, repeatable=True).read(Upstream)
+
+    def remove(self, namespace: str, format: str, name: str) -> None:
+        """Read through to it no more; what came from there stays."""
+        self._connection.call("DELETE", _upstream(namespace, format, name))
+
+    def test(self, namespace: str, format: str, name: str) -> UpstreamTrial:
+        """Have the registry ask it, and say what came of it."""
+        return self._connection.call("POST", f"{_upstream(namespace, format, name)}/test").read(UpstreamTrial)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +236,46 @@ class Tokens:
         self._connection.call("DELETE", f"/api/v1/tokens/{escape(token_id)}")
 
 
+def _upstream_document(
+    *,
+    url: str | None,
+    private: bool | None,
+    allow: Sequence[str] | None,
+    block: Sequence[str] | None,
+    exempt: Sequence[str] | None,
+    cooldown: timedelta | None,
+    refresh: timedelta | None,
+    credentials: UpstreamCredentials | None,
+) -> dict[str, object]:
+    return _given(
+        {
+            "url": url,
+            "private": private,
+            "allow": _list(allow),
+            "block": _list(block),
+            "exempt": _list(exempt),
+            "cooldown_seconds": _seconds(cooldown),
+            "refresh_seconds": _seconds(refresh),
+            "credentials": None if credentials is None else _given(asdict(credentials)),
+        }
+    )
+
+
+def _given(document: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in document.items() if value is not None}
+
+
+def _seconds(length: timedelta | None) -> int | None:
+    return None if length is None else int(length.total_seconds())
+
+
 def _list(given: Sequence[str] | None) -> list[str] | None:
     return None if given is None else list(given)
 
 
 def _namespace(name: str) -> str:
     return f"/api/v1/namespaces/{escape(name)}"
+
+
+def _upstream(namespace: str, format: str, name: str) -> str:
+    return f"{_namespace(namespace)}/upstreams/{escape(format)}/{escape(name)}"

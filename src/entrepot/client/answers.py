@@ -55,7 +55,40 @@ class Namespace:
     movable: tuple[str, ...] = ()
     versions: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
+    reserved: tuple[str, ...] = ()
+    """Names that no upstream is ever asked for, as package URLs with wildcards."""
     revision: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """Another registry that a namespace reads through to, for one format; its patterns are package URLs."""
+
+    namespace: str
+    format: str
+    name: str
+    url: str
+    private: bool = False
+    """Whether it may be at an address of a private network."""
+    allow: tuple[str, ...] = ()
+    block: tuple[str, ...] = ()
+    exempt: tuple[str, ...] = ()
+    """What needs no cooldown."""
+    cooldown_seconds: int = 0
+    refresh_seconds: int = 0
+    has_credentials: bool = False
+    """Whether it is asked with credentials, which nobody is shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamTrial:
+    """What came of asking an upstream."""
+
+    status: int | None = None
+    """None when there was no answer of use."""
+    seconds: float = 0.0
+    problem: str | None = None
+    """Why reading through to it will not work; None when nothing is wrong."""
 
 
 @dataclass(frozen=True, slots=True)

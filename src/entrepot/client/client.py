@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 from entrepot.client.address import Address
-from entrepot.client.administration import Grants, Namespaces, Principals, Tokens
+from entrepot.client.administration import Grants, Namespaces, Principals, Tokens, Upstreams
 from entrepot.client.answers import Entry, FileVersion, Hit, Identity, Status, StoredFile
 from entrepot.client.connection import Connection
 from entrepot.client.credentials import Login, find_login
@@ -61,6 +61,7 @@ class Client:
         login = find_login(url, token, environment=environment)
         self.connection: Final = Connection.open(login, retry or Retry(), timeout_seconds=timeout_seconds)
         self.namespaces: Final = Namespaces(self.connection)
+        self.upstreams: Final = Upstreams(self.connection)
         self.principals: Final = Principals(self.connection)
         self.grants: Final = Grants(self.connection)
         self.tokens: Final = Tokens(self.connection)

@@ -69,6 +69,7 @@ def test_every_word_of_the_contract_is_a_command() -> None:
         tag, seal, yank, unyank, deprecate, undeprecate, delete,
         namespace create, namespace list, namespace show, namespace set, channel list, channel set,
         token create, token list, token revoke, token recover, grant add, grant list, grant remove,
+        upstream add, upstream list, upstream show, upstream set, upstream remove, upstream test,
         principal create, principal list, principal disable, clearance open, clearance close, clearance list
     """
     words = [each.strip() for each in promised.split(",")]
@@ -110,7 +111,7 @@ def test_help_imports_no_command() -> None:
     assert not imported & {"httpx", "msgspec", "rich", "asyncio"}
 
 
-@pytest.mark.parametrize("command", ["push", "pull", "ls", "login", "token", "delete"])
+@pytest.mark.parametrize("command", ["push", "pull", "ls", "login", "token", "upstream", "delete"])
 def test_a_client_command_imports_nothing_of_the_server(command: str) -> None:
     imported = _imported_by(command, "--help")
 
@@ -140,6 +141,13 @@ def test_a_client_command_imports_nothing_of_the_server(command: str) -> None:
         ["token", "create", "ci", "--role", "reader", "--namespace", "a", "--namespace", "b"],
         ["namespace", "set", "acme"],
         ["namespace", "nonsense"],
+        ["upstream", "add", "acme", "public", "https://r.example.com"],
+        ["upstream", "add", "acme", "public", "https://r.example.com", "--format", "npm", "--user", "ci"],
+        ["upstream", "add", "acme", "public", "https://r.example.com", "--format", "npm", "--cooldown", "soon"],
+        ["upstream", "set", "acme", "public"],
+        ["upstream", "set", "acme", "public", "--password-file", "-"],
+        ["upstream", "set", "acme", "public", "--token-file", "missing"],
+        ["upstream", "set", "acme", "public", "--token-file", "-", "--user", "ci"],
         ["whoami"],
         ["logout"],
         ["login", "registry.example.com"],

@@ -8,13 +8,15 @@ from urllib.parse import unquote_plus
 
 import pytest
 
-from entrepot.client import Client, Misuse, NotFound
+from entrepot.client import Client, Misuse, NotFound, Refused
+from entrepot.client.administration import UpstreamCredentials
 from entrepot.client.answers import Grant
 from tests.unit.client.conftest import Open
 from tests.unit.client.loopback import Asked, Say, loopback
 
 DIGEST = f"sha256:{'a' * 64}"
 PACKAGE = "/api/v1/packages/acme/oci/team/api"
+UPSTREAMS = "/api/v1/namespaces/acme/upstreams"
 
 
 @pytest.mark.parametrize(
@@ -27,6 +29,56 @@ PACKAGE = "/api/v1/packages/acme/oci/team/api"
         ),
         (lambda c: c.namespaces.change("acme", movable=("a",)), "PATCH /api/v1/namespaces/acme", {"movable": ["a"]}),
         (lambda c: c.namespaces.change("acme", public=False), "PATCH /api/v1/namespaces/acme", {"public": False}),
+        (
+            lambda c: c.namespaces.change("acme", reserved=["pkg:npm/@acme/*"]),
+            "PATCH /api/v1/namespaces/acme",
+            {"reserved": ["pkg:npm/@acme/*"]},
+        ),
+        (
+            lambda c: c.upstreams.add("acme", "public", "https://r.example.com", format="npm"),
+            f"POST {UPSTREAMS}",
+            {
+                "format": "npm",
+                "name": "public",
+                "url": "https://r.example.com",
+                "private": False,
+                "allow": [],
+                "block": [],
+                "exempt": [],
+            },
+        ),
+        (
+            lambda c: c.upstreams.change(
+                "acme",
+                "npm",
+                "public",
+                block=["pkg:npm/evil"],
+                cooldown=timedelta(days=7),
+                refresh=timedelta(0),
+                credentials=UpstreamCredentials(user="ci", password="x"),
+            ),
+            f"PATCH {UPSTREAMS}/npm/public",
+            {
+                "block": ["pkg:npm/evil"],
+                "cooldown_seconds": 604_800,
+                "refresh_seconds": 0,
+                "credentials": {"user": "ci", "password": "x"},
+            },
+        ),
+        (
+            lambda c: c.upstreams.change("acme", "npm", "public", credentials=UpstreamCredentials(token="x")),
+            f"PATCH {UPSTREAMS}/npm/public",
+            {"credentials": {"token": "x"}},
+        ),
+        (
+            lambda c: c.upstreams.change("acme", "npm", "public", forget_credentials=True),
+            f"PATCH {UPSTREAMS}/npm/public",
+            {"credentials": None},
+        ),
+        (lambda c: list(c.upstreams.iter("acme", format="npm")), f"GET {UPSTREAMS}?format=npm", None),
+        (lambda c: c.upstreams.read("acme", "npm", "public"), f"GET {UPSTREAMS}/npm/public", None),
+        (lambda c: c.upstreams.remove("acme", "npm", "public"), f"DELETE {UPSTREAMS}/npm/public", None),
+        (lambda c: c.upstreams.test("acme", "npm", "public"), f"POST {UPSTREAMS}/npm/public/test", None),
         (lambda c: c.principals.create("bob"), "POST /api/v1/principals", {"name": "bob", "kind": "user"}),
         (lambda c: c.principals.disable("bob@x"), "POST /api/v1/principals/bob@x/disable", None),
         (
@@ -100,11 +152,32 @@ PACKAGE = "/api/v1/packages/acme/oci/team/api"
 def test_sends_what_the_api_takes(connect: Open, call: Callable[[Client], object], line: str, document: object) -> None:
     token = {"token": "ent_x", "id": "1", "principal": "ci", "expires_at": None}
     other = {"name": "acme", "public": True, "kind": "user", "items": [], "next": None}
-    with loopback(lambda _: Say.json(token | other)) as server:
+    upstream = {"namespace": "acme", "format": "npm", "url": "https://r.example.com"}
+    with loopback(lambda _: Say.json(token | other | upstream)) as server:
         call(connect(server.url))
 
     assert [unquote_plus(each) for each in server.lines] == [line]
     assert (server.asked[0].document if server.asked[0].body else None) == document
+
+
+def test_what_an_upstream_is_asked_with_is_not_printed() -> None:
+    assert "hunter2" not in repr(UpstreamCredentials(user="ci", password="hunter2"))
+    assert "hunter2" not in repr(UpstreamCredentials(token="hunter2"))
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "command"),
+    [
+        (404, "upstream-unknown", "entrepot upstream list"),
+        (502, "upstream-unavailable", "entrepot upstream test"),
+        (502, "upstream-invalid", "entrepot upstream test"),
+    ],
+)
+def test_what_fails_at_an_upstream_says_what_to_do(connect: Open, status: int, code: str, command: str) -> None:
+    with loopback(lambda _: Say.problem(status, code, "no")) as server, pytest.raises(Refused) as refused:
+        connect(server.url).upstreams.read("acme", "npm", "public")
+
+    assert command in (refused.value.hint or "")
 
 
 def test_a_grant_that_was_there_is_not_new(connect: Open) -> None:

@@ -1,0 +1,298 @@
+"""``entrepot upstream``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from entrepot.cli.confirm import confirm, yes_option
+from entrepot.cli.duration import Duration, print_duration
+from entrepot.cli.output import Columns, Output, output_option, show_done, show_list, show_one
+from entrepot.client import Client, Misuse
+from entrepot.client.administration import UpstreamCredentials
+from entrepot.client.answers import Upstream, UpstreamTrial
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import timedelta
+
+_COLUMNS: Final[Columns[Upstream]] = {
+    "FORMAT": lambda it: it.format,
+    "NAME": lambda it: it.name,
+    "URL": lambda it: it.url,
+    "COOLDOWN": lambda it: print_duration(it.cooldown_seconds) if it.cooldown_seconds else None,
+    "CREDENTIALS": lambda it: it.has_credentials,
+}
+_FIELDS: Final[Columns[Upstream]] = {
+    "namespace": lambda it: it.namespace,
+    "format": lambda it: it.format,
+    "name": lambda it: it.name,
+    "url": lambda it: it.url,
+    "private address": lambda it: it.private,
+    "credentials": lambda it: it.has_credentials,
+    "allow": lambda it: list(it.allow) or "everything",
+    "block": lambda it: list(it.block),
+    "cooldown": lambda it: print_duration(it.cooldown_seconds) if it.cooldown_seconds else None,
+    "exempt": lambda it: list(it.exempt),
+    "refresh": lambda it: print_duration(it.refresh_seconds),
+}
+_TRIAL: Final[Columns[UpstreamTrial]] = {
+    "status": lambda it: it.status,
+    "seconds": lambda it: f"{it.seconds:.2f}",
+    "problem": lambda it: it.problem,
+}
+_SECRET_SIZE: Final = 16 * 1024
+
+_Decorated = Callable[..., Any]
+_SECRET_FILE: Final = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
+
+_format_option = click.option("--format", "format_", metavar="FORMAT", help="Which, where several have the name.")
+
+
+def _settings(command: _Decorated) -> _Decorated:
+    """What can be said of an upstream when it is added, and changed later."""
+    for option in (
+        click.option(
+            "--refresh", type=Duration(zero=True), help="How old an index may be before it is asked again: 5m."
+        ),
+        click.option("--exempt", multiple=True, metavar="PURL", help="These need no cooldown; repeat for several."),
+        click.option("--block", multiple=True, metavar="PURL", help="None of these: pkg:npm/left-pad@1.*; repeat."),
+        click.option("--allow", multiple=True, metavar="PURL", help="Only these: pkg:pypi/acme-*; repeat for several."),
+        click.option("--cooldown", type=Duration(zero=True), help="How long a new version stays hidden: 7d."),
+        click.option("--token-file", type=_SECRET_FILE, help="A file with the token it is asked with; - to be asked."),
+        click.option(
+            "--password-file", type=_SECRET_FILE, help="A file with the password; without it, it is asked for."
+        ),
+        click.option("--user", help="The user that it is asked as."),
+        click.option(
+            "--private/--no-private",
+            default=None,
+            help="It may be at an address of a private network (administrators).",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group()
+def upstream() -> None:
+    """The other registries that a namespace reads through to."""
+
+
+@upstream.command()
+@click.argument("namespace")
+@click.argument("name")
+@click.argument("url")
+@click.option("--format", "format_", required=True, metavar="FORMAT", help="The packages that it has: pypi, npm, ….")
+@_settings
+@output_option
+def add(
+    *,
+    namespace: str,
+    name: str,
+    url: str,
+    format_: str,
+    private: bool | None,
+    user: str | None,
+    password_file: Path | None,
+    token_file: Path | None,
+    cooldown: timedelta | None,
+    allow: tuple[str, ...],
+    block: tuple[str, ...],
+    exempt: tuple[str, ...],
+    refresh: timedelta | None,
+    output: Output,
+) -> None:
+    """Read through to another registry, after those that are there already.
+
+    Passwords and tokens come from files, or are asked for; they are kept, and never shown.
+    """
+    credentials = _read_credentials(user, password_file, token_file)
+    with Client() as registry:
+        made = registry.upstreams.add(
+            namespace,
+            name,
+            url,
+            format=format_,
+            private=bool(private),
+            allow=_patterns(allow) or (),
+            block=_patterns(block) or (),
+            exempt=_patterns(exempt) or (),
+            cooldown=cooldown,
+            refresh=refresh,
+            credentials=credentials,
+        )
+    show_done(f"{made.namespace} reads {made.format} packages through to {made.url}", made, output)
+
+
+@upstream.command(name="list")
+@click.argument("namespace")
+@click.option("--format", "format_", metavar="FORMAT", help="Only those with these packages.")
+@output_option
+def list_(namespace: str, format_: str | None, output: Output) -> None:
+    """List a namespace's upstreams, in the order in which they are asked."""
+    with Client() as registry:
+        show_list(registry.upstreams.iter(namespace, format=format_), _COLUMNS, output)
+
+
+@upstream.command()
+@click.argument("namespace")
+@click.argument("name")
+@_format_option
+@output_option
+def show(namespace: str, name: str, format_: str | None, output: Output) -> None:
+    """Show an upstream and its rules."""
+    with Client() as registry:
+        found = registry.upstreams.read(namespace, _find_format(registry, namespace, name, format_), name)
+    show_one(found, _FIELDS, output)
+
+
+@upstream.command(name="set")
+@click.argument("namespace")
+@click.argument("name")
+@_format_option
+@click.option("--url", help="Where it is; its credentials are forgotten, unless new ones are given.")
+@_settings
+@click.option("--forget-credentials", is_flag=True, help="Ask it as nobody from now on.")
+@output_option
+def set_(
+    *,
+    namespace: str,
+    name: str,
+    format_: str | None,
+    url: str | None,
+    private: bool | None,
+    user: str | None,
+    password_file: Path | None,
+    token_file: Path | None,
+    cooldown: timedelta | None,
+    allow: tuple[str, ...],
+    block: tuple[str, ...],
+    exempt: tuple[str, ...],
+    refresh: timedelta | None,
+    forget_credentials: bool,
+    output: Output,
+) -> None:
+    """Change where an upstream is, what of it is let in, or what it is asked with.
+
+    What is given replaces what was there; '' takes all of --allow, --block or --exempt away, 0s the cooldown.
+    """
+    given = (url, private, user, password_file, token_file, cooldown, refresh)
+    if all(each is None for each in given) and not (allow or block or exempt or forget_credentials):
+        raise click.UsageError(
+            "Nothing to change: give --url, --cooldown, --allow, --block, --exempt or another option."
+        )
+    credentials = _read_credentials(user, password_file, token_file)
+    if credentials is not None and forget_credentials:
+        raise click.UsageError("--forget-credentials and new credentials exclude each other.")
+    with Client() as registry:
+        changed = registry.upstreams.change(
+            namespace,
+            _find_format(registry, namespace, name, format_),
+            name,
+            url=url,
+            private=private,
+            allow=_patterns(allow),
+            block=_patterns(block),
+            exempt=_patterns(exempt),
+            cooldown=cooldown,
+            refresh=refresh,
+            credentials=credentials,
+            forget_credentials=forget_credentials,
+        )
+    show_one(changed, _FIELDS, output)
+
+
+@upstream.command()
+@click.argument("namespace")
+@click.argument("name")
+@_format_option
+@yes_option
+@output_option
+def remove(namespace: str, name: str, format_: str | None, yes: bool, output: Output) -> None:
+    """Read through to an upstream no more; what came from there stays."""
+    with Client() as registry:
+        format_ = _find_format(registry, namespace, name, format_)
+        confirm(
+            f"Remove the upstream {name} for {format_} packages, with what it said? What was fetched stays.", yes=yes
+        )
+        registry.upstreams.remove(namespace, format_, name)
+    show_done(
+        f"{namespace} no longer reads {format_} packages through to {name}",
+        {"namespace": namespace, "format": format_, "name": name, "removed": True},
+        output,
+    )
+
+
+@upstream.command(name="test")
+@click.argument("namespace")
+@click.argument("name")
+@_format_option
+@output_option
+def test_(namespace: str, name: str, format_: str | None, output: Output) -> None:
+    """Have the registry ask an upstream, and say what came of it.
+
+    The exit code is 1 when there is a problem. Many registries have nothing at their own address: 404 is none.
+    """
+    with Client() as registry:
+        trial = registry.upstreams.test(namespace, _find_format(registry, namespace, name, format_), name)
+    show_one(trial, _TRIAL, output)
+    if trial.problem is not None:
+        raise click.exceptions.Exit(1)
+
+
+def _find_format(registry: Client, namespace: str, name: str, format_: str | None) -> str:
+    """The format of the upstream that is meant. Raises `Misuse` where that is not plain."""
+    if format_ is not None:
+        return format_
+    found = [each.format for each in registry.upstreams.iter(namespace) if each.name == name]
+    if not found:
+        raise Misuse(f"{namespace} has no upstream {name}", hint=f"See `entrepot upstream list {namespace}`.")
+    if len(found) > 1:
+        raise Misuse(
+            f"{namespace} has an upstream {name} for {' and for '.join(found)}", hint="Say which with --format."
+        )
+    return found[0]
+
+
+def _read_credentials(user: str | None, password: Path | None, token: Path | None) -> UpstreamCredentials | None:
+    """What an upstream is asked with, from files or a prompt; None when nothing was said of it. Raises `Misuse`."""
+    if token is not None:
+        if user is not None or password is not None:
+            raise click.UsageError("--token-file and --user exclude each other.")
+        return UpstreamCredentials(token=_read_secret(token, "--token-file", "token of the upstream"))
+    if user is not None:
+        return UpstreamCredentials(
+            user=user, password=_read_secret(password, "--password-file", f"password of {user} at the upstream")
+        )
+    if password is not None:
+        raise click.UsageError("--password-file needs --user.")
+    return None
+
+
+def _read_secret(file: Path | None, option: str, question: str) -> str:
+    """A secret from a file, from standard input for ``-``, or from whoever sits at the terminal."""
+    if file is not None and str(file) != "-":
+        with file.open("rb") as opened:
+            content = opened.read(_SECRET_SIZE + 1)
+    elif sys.stdin.isatty():
+        content = str(click.prompt(question, hide_input=True, err=True)).encode()
+    elif file is not None:
+        content = sys.stdin.buffer.read(_SECRET_SIZE + 1)
+    else:
+        raise Misuse(f"there is no terminal to ask for the {question} at", hint=f"Use {option} FILE.")
+    try:
+        text = content.decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        text = ""
+    if not text or len(content) > _SECRET_SIZE or not text.isprintable():
+        raise Misuse(f"{option}: there is no secret of one line", hint="It stands alone there, in one line of text.")
+    return text
+
+
+def _patterns(given: Sequence[str]) -> list[str] | None:
+    return [pattern for pattern in given if pattern] if given else None
