@@ -56,19 +56,35 @@ class Crate:
 
 
 def examine(file: BinaryIO, said: Announcement) -> Crate:
-    """Read a crate that was announced. Raises `InvalidArchive`, `InvalidMetadata`."""
+    """Read a crate that was announced, and hold it against that. Raises `InvalidArchive`, `InvalidMetadata`."""
+    manifest, found = _read(file, said.name, said.vers)
+    _compare(manifest, said)
+    return found
+
+
+def examine_remote(file: BinaryIO, name: str, version: str) -> Crate:
+    """Read a crate from another registry: what its index says of the rest is as that registry checked it.
+
+    Raises `InvalidArchive`, `InvalidMetadata`.
+    """
+    manifest, found = _read(file, name, version)
+    _require("package.name", manifest.package.name, name)
+    _require("package.version", manifest.package.version, version)
+    return found
+
+
+def _read(file: BinaryIO, name: str, version: str) -> tuple[_Manifest, Crate]:
+    folder = f"{name}-{version}"
     if file.read(2) != _GZIP:
-        raise InvalidArchive(f"{said.name}-{said.vers}.crate", expected="a gzipped tar")
-    folder = f"{said.name}-{said.vers}"
+        raise InvalidArchive(f"{folder}.crate", expected="a gzipped tar")
     found: dict[str, bytes] = {}
     for entry, content in open_tar(file, LIMITS).walk():
         _examine_member(entry, content, folder, found)
     if _MANIFEST not in found:
         raise InvalidArchive(f"{folder}/{_MANIFEST}", expected="a manifest in the crate")
     manifest = _read_manifest(found[_MANIFEST])
-    _compare(manifest, said)
     package = manifest.package
-    return Crate(
+    return manifest, Crate(
         description=package.description,
         documentation=package.documentation,
         homepage=package.homepage,

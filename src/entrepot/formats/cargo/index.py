@@ -33,7 +33,8 @@ class Release:
     checksum: str
     """SHA-256 of the crate, in hexadecimal."""
     yanked: bool
-    published_at: datetime
+    published_at: datetime | None
+    """None when another registry does not say."""
 
     @property
     def name(self) -> str:
@@ -71,8 +72,9 @@ def _line(release: Release) -> dict[str, Any]:
         "cksum": release.checksum,
         "features": older,
         "yanked": release.yanked,
-        "pubtime": release.published_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
+    if release.published_at is not None:
+        line["pubtime"] = release.published_at.strftime("%Y-%m-%dT%H:%M:%SZ")
     if newer:
         line |= {"features2": newer, "v": _NEWER_LINE}
     for key in ("links", "rust_version"):

@@ -6,17 +6,22 @@ The stored metadata is what Cargo needs to choose versions, and what people look
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from entrepot.formats.cargo.rules import CARGO
+from entrepot.formats.cargo.rules import CARGO, CargoRules
 from entrepot.formats.cargo.semver import canonical_requirement
 from entrepot.model.contents import FilePath, Kind
+from entrepot.model.errors import VersionExists
+from entrepot.operations.add_files import Addition, NewFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from entrepot.formats.cargo.announcement import Announcement, Dependency
     from entrepot.formats.cargo.crate import Crate
+    from entrepot.operations.add_files import Metadata
+    from entrepot.operations.upload import StoredBlob
 
 KIND: Final = Kind.of(CARGO)
 MEDIA_TYPE: Final = "application/gzip"
@@ -68,3 +73,21 @@ def _dependency(dependency: Dependency) -> dict[str, Any]:
         "registry": dependency.registry,
     }
     return said if alias is None else {**said, "package": dependency.name}
+
+
+def adding(metadata: Metadata, blob: StoredBlob) -> Addition:
+    """A version, which comes whole: its metadata, and the crate."""
+    return Addition(
+        version=CargoRules().parse_version(metadata["version"]),
+        files=(NewFile(crate_path(metadata["name"], metadata["version"]), MEDIA_TYPE, blob),),
+        describe=partial(_describe, metadata),
+        annotations=annotate(metadata),
+        sealed=True,
+    )
+
+
+def _describe(metadata: Metadata, before: Metadata | None) -> Metadata:
+    if before is not None:
+        # A crate is one file; and a version that differs in its build metadata alone is the same version.
+        raise VersionExists(before["version"])
+    return metadata

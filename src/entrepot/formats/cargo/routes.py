@@ -15,16 +15,18 @@ from entrepot.formats.cargo.announcement import read_announcement
 from entrepot.formats.cargo.crate import examine
 from entrepot.formats.cargo.framing import reading_frame
 from entrepot.formats.cargo.index import releases, render_index, summarize
-from entrepot.formats.cargo.metadata import KIND, MEDIA_TYPE, annotate, crate_path, describe
+from entrepot.formats.cargo.metadata import KIND, MEDIA_TYPE, adding, crate_path, describe
 from entrepot.formats.cargo.owners import add_owners, describe_owner, list_owners, remove_owners
 from entrepot.formats.cargo.rules import CARGO, CargoRules, index_path
 from entrepot.formats.cargo.semver import Version
+from entrepot.formats.cargo.upstream import fetch_remote, read_remote
 from entrepot.model.contents import Contents
 from entrepot.model.errors import (
     FileUnknown,
     Invalid,
     InvalidName,
     NameTaken,
+    NotFound,
     PackageUnknown,
     ReferenceUnknown,
     Unauthenticated,
@@ -33,13 +35,14 @@ from entrepot.model.errors import (
 from entrepot.model.names import PackageId, View, parse_principal
 from entrepot.model.reference import ReferenceKind
 from entrepot.operations import access
-from entrepot.operations.add_files import Addition, NewFile, add_files
+from entrepot.operations.add_files import add_files
 from entrepot.operations.browse import find_package, list_packages, list_references
 from entrepot.operations.govern import read_namespace
 from entrepot.operations.mark import unyank, yank
 from entrepot.operations.read_package import read_package
 from entrepot.operations.receive_file import receive_file
 from entrepot.operations.resolve import find_blob, resolve
+from entrepot.wire.arrival import arrival_reply
 from entrepot.wire.blob import blob_reply
 from entrepot.wire.conditionals import is_unchanged
 from entrepot.wire.index import index_reply
@@ -51,7 +54,6 @@ if TYPE_CHECKING:
     from entrepot.formats.cargo.index import Release
     from entrepot.formats.cargo.rules import CrateName
     from entrepot.model.names import PrincipalName
-    from entrepot.operations.add_files import Metadata
     from entrepot.ports.catalog import PackageRow
     from entrepot.wire.call import Call
 
@@ -108,18 +110,26 @@ async def get_index(call: Call) -> Reply:
     except InvalidName:
         # Cargo also asks for names that only might be crates, and reads no error but that there is none.
         raise PackageUnknown(f"{view}/{name[:200]}") from None
-    row = await find_package(call.registry, call.caller, view, package)
     if path != index_path(name):
         raise PackageUnknown(f"{view}/{package.name}", expected=index_path(name), actual=path[:200])
+    remote = await read_remote(call.registry, call.caller, view, package, name)
+    row = await find_package(call.registry, call.caller, view, package)
 
     async def render() -> bytes:
         found = [release for release in await _releases(call, view, package) if release.name.lower() == name]
+        if remote is not None:
+            found = remote.joined(found)
         if not found:
             raise PackageUnknown(f"{view}/{name}")
         return render_index(found)
 
     return await index_reply(
-        call, (CARGO, "index", str(view), name), row.revision, render, content_type="text/plain; charset=utf-8"
+        call,
+        (CARGO, "index", str(view), name),
+        row.revision,
+        render,
+        content_type="text/plain; charset=utf-8",
+        mirrored=None if remote is None else remote.shown,
     )
 
 
@@ -135,7 +145,15 @@ async def get_crate(call: Call) -> Reply:
     """GET and HEAD of a crate."""
     view = _view(call)
     package, version = _package(view, call), Version.parse(call.path["version"])
-    found = await resolve(call.registry, call.caller, view, package, name=_RULES.parse_version(str(version)))
+    headers = [(b"content-type", MEDIA_TYPE.encode("ascii")), (b"x-content-type-options", b"nosniff")]
+    try:
+        found = await resolve(call.registry, call.caller, view, package, name=_RULES.parse_version(str(version)))
+    except NotFound:
+        remote = await read_remote(call.registry, call.caller, view, package, call.path["crate"].lower())
+        arrival = None if remote is None else await fetch_remote(call.registry, remote, str(version))
+        if arrival is None:
+            raise
+        return await arrival_reply(call, arrival, headers)
     contents = Contents.read(found.content, KIND)
     if contents is None:
         raise ReferenceUnknown(version)
@@ -144,9 +162,7 @@ async def get_crate(call: Call) -> Reply:
     if file is None:
         raise FileUnknown(crate_path(call.path["crate"], str(version)))
     blob = await find_blob(call.registry, call.caller, view, package, file.digest)
-    return blob_reply(
-        call, blob, [(b"content-type", MEDIA_TYPE.encode("ascii")), (b"x-content-type-options", b"nosniff")]
-    )
+    return blob_reply(call, blob, headers)
 
 
 # --- crates in ---
@@ -171,27 +187,13 @@ async def _publish(call: Call, view: View, frame: Frame) -> None:
     blob, crate = await receive_file(
         call.registry, call.caller, package, frame.crate, partial(examine, said=said), size=frame.crate_size
     )
-    metadata = describe(said, crate)
-    addition = Addition(
-        version=_RULES.parse_version(str(version)),
-        files=(NewFile(crate_path(name, str(version)), MEDIA_TYPE, blob),),
-        describe=partial(_describe, metadata),
-        annotations=annotate(metadata),
-        sealed=True,
-    )
+    addition = adding(describe(said, crate), blob)
     try:
         await add_files(call.registry, call.caller, package, KIND, addition)
     except VersionExists as error:
         raise VersionExists(f"{name}@{version}") from error
     call.facts["digest"] = str(blob.digest)
     call.facts["size"] = blob.size
-
-
-def _describe(metadata: Metadata, before: Metadata | None) -> Metadata:
-    if before is not None:
-        # A crate is one file; and a version that differs in its build metadata alone is the same version.
-        raise VersionExists(before["version"])
-    return metadata
 
 
 async def _require_spelling(call: Call, view: View, package: PackageId, name: CrateName) -> None:
