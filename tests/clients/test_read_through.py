@@ -17,10 +17,12 @@ from entrepot.operations.upstreams import add_upstream
 from entrepot.ports.fetch import Basic
 from entrepot.testing.builders import ADMINISTRATOR, World, open_world
 from entrepot.testing.builders import image as build_image
-from tests.clients.content import Layout, multi_platform, small_image
+from tests.clients.content import Layout, large_image, multi_platform, small_image
 from tests.clients.programs import Shell, program
+from tests.clients.python_packages import Environment, Place, module_wheel, publish, run_entrepot
 from tests.clients.server import Account, Registry, serve
 from tests.clients.test_crane import log_in
+from tests.clients.test_pip import Pip
 
 pytestmark = [pytest.mark.clients, pytest.mark.usefixtures("socket_enabled")]
 
@@ -150,3 +152,46 @@ async def test_what_is_pushed_here_is_never_theirs(world: World, other: Registry
         answer = await client.get("/v2/mirror/api/manifests/2.0")
 
     assert answer.status_code == 404
+
+
+# --- packages, through the command line and real clients ---
+
+
+def test_pip_installs_what_only_the_other_index_has_also_when_it_is_gone(shell: Shell, tmp_path: Path) -> None:
+    built = module_wheel("through", "1.0", b"print('through')\n")
+    password = tmp_path / "password"
+    with serve(tmp_path / "front", "acme") as front:
+        administrator = (tmp_path / "front" / "data" / "admin-token").read_text().strip()
+        with serve(tmp_path / "behind", "lib") as behind:
+            publish(behind, built)
+            password.write_text(behind.reader.password)
+            address = f"{behind.url}/pypi/lib/simple"
+            said = ("--format", "pypi", "--private", "--user", "front", "--password-file", str(password))
+            run_entrepot(shell, front, administrator, "upstream", "add", "acme", "other", address, *said)
+            first = Pip(shell, Environment.make(tmp_path / "first"))
+            first.install(Place(front, "acme").simple_as(front.reader), "through")
+
+        again = Pip(shell, Environment.make(tmp_path / "again"))
+        again.install(Place(front, "acme").simple_as(front.reader), "through")
+
+    assert first.environment.module("through") == again.environment.module("through") == b"print('through')\n"
+
+
+def test_docker_s_own_clients_pull_through_with_one_command_to_set_it_up(
+    shell: Shell, layout: Layout, tmp_path: Path
+) -> None:
+    layout.tag("latest", large_image(layout, "through"))
+    crane, password = program("crane"), tmp_path / "password"
+    with serve(tmp_path / "front", "acme") as front, serve(tmp_path / "behind", "lib") as behind:
+        log_in(crane, shell, behind, behind.publisher)
+        shell.run(crane, "push", layout.root, f"{behind.host}/lib/api:latest")
+        password.write_text(behind.reader.password)
+        administrator = (tmp_path / "front" / "data" / "admin-token").read_text().strip()
+        said = ("--format", "oci", "--private", "--user", "front", "--password-file", str(password))
+        run_entrepot(shell, front, administrator, "upstream", "add", "acme", "other", f"{behind.url}/lib", *said)
+        log_in(crane, shell, front, front.reader)
+
+        shell.run(crane, "pull", "--format", "oci", f"{front.host}/acme/api:latest", tmp_path / "pulled")
+
+    pulled = Layout(tmp_path / "pulled")
+    assert pulled.contents(pulled.only()) == layout.contents(layout.only())
