@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,10 +48,10 @@ class Registry:
 
 
 @contextmanager
-def serve(home: Path, *namespaces: str) -> Iterator[Registry]:
+def serve(home: Path, *namespaces: str, settings: Mapping[str, str] | None = None) -> Iterator[Registry]:
     """Run a server with its data under *home* and stop it afterwards.
 
-    The accounts may act in the namespace that is given, or in every namespace if there are several.
+    *settings* are variables, such as ENTREPOT_PUBLIC_URL. The accounts may act in the namespace that is given, or in every namespace if there are several.
     ENTREPOT_TEST_REGISTRY, as ``http://user:password@host:port``, names a registry that already runs instead: that
     tells whether a failure is the client's or ours.
     """
@@ -71,7 +71,7 @@ def serve(home: Path, *namespaces: str) -> Iterator[Registry]:
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            env=_environment(),
+            env=_environment() | dict(settings or {}),
         ) as process,
     ):
         try:

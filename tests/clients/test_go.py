@@ -16,7 +16,7 @@ import pytest
 
 from tests.clients.programs import Done, Shell, program
 from tests.clients.server import Account, Registry, serve
-from tests.clients.tls import Secured, secured
+from tests.clients.tls import NAME, Secured, secured, tunnel
 
 pytestmark = pytest.mark.clients
 
@@ -285,6 +285,25 @@ def test_a_channel_s_proxy_has_what_was_cleared_and_nothing_else(shell: Shell, m
     assert listed.output.split() == [module, "v1.0.0"]
     assert Path(got["Zip"]).read_bytes() == zipped(module, "v1.0.0")
     assert "404 Not Found" in refused.errors
+
+
+def test_a_module_called_like_the_registry_is_found_without_a_proxy(shell: Shell, tmp_path: Path) -> None:
+    module = f"{NAME}/go/acme/greet/v2"
+    settings = {"ENTREPOT_PUBLIC_URL": f"https://{NAME}"}
+    with (
+        serve(tmp_path / "server", "acme", settings=settings) as registry,
+        go_command(shell, registry) as go,
+        tunnel(go.secured.host) as proxy,
+    ):
+        content = zipped(module, "v2.0.1")
+        go.upload(module, "v2.0.1", content)
+        (shell.home / ".netrc").write_text(f"machine {NAME} login me password {registry.reader.password}\n")
+        go.user()
+
+        go.run("get", module, GOPROXY="direct", GOPRIVATE=NAME, GONOSUMDB="", HTTPS_PROXY=proxy)
+        got = go.run("mod", "download", "-json", GOPROXY="off", GOPRIVATE=NAME, GONOSUMDB="")
+
+    assert Path(json.loads(got.output)["Zip"]).read_bytes() == content
 
 
 def test_a_module_s_version_is_pulled_by_oras(go: Go, module: str, tmp_path: Path) -> None:
