@@ -23,7 +23,14 @@ from entrepot.formats.npm.signatures import signer_of
 from entrepot.formats.npm.unpublish import delete_package, delete_tarball, put_revision
 from entrepot.model.access import Action
 from entrepot.model.contents import Contents, FilePath
-from entrepot.model.errors import Denied, FileUnknown, InvalidReference, ReferenceUnknown
+from entrepot.model.errors import (
+    Denied,
+    FileUnknown,
+    InvalidReference,
+    PackageUnknown,
+    ReferenceUnknown,
+    Unauthenticated,
+)
 from entrepot.model.names import PackageId, View
 from entrepot.operations import access
 from entrepot.operations.browse import find_package
@@ -211,8 +218,11 @@ async def delete_package_revision(call: Call) -> Reply:
 
 
 async def _changed(call: Call, package: PackageId) -> Reply:
-    row = await call.registry.catalog.find_package(View(package.namespace), package)
-    revision = None if row is None else print_revision(row.revision)
+    try:
+        row = await find_package(call.registry, call.caller, View(package.namespace), package)
+        revision = print_revision(row.revision)
+    except (PackageUnknown, Unauthenticated):  # Its last version has gone, or one may write and not read.
+        revision = None
     return json_reply({"ok": True, "id": package.name, "rev": revision}, status=201)
 
 
