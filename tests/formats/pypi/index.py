@@ -15,7 +15,8 @@ from entrepot.model.names import PackageId, parse_channel, parse_reference
 from entrepot.operations.check import check
 from entrepot.operations.clear import open_clearance
 from entrepot.operations.delete import delete_version
-from entrepot.testing.builders import ADMINISTRATOR, World, open_world, package
+from entrepot.operations.registry import Limits
+from entrepot.testing.builders import ADMINISTRATOR, TIGHT, World, open_world, package
 from tests.formats.pypi.building import FORM, Built
 
 JSON = "application/vnd.pypi.simple.v1+json"
@@ -101,8 +102,8 @@ def project_id(name: str = "tool") -> PackageId:
 
 
 @asynccontextmanager
-async def open_index(folder: Path, *, public: bool = False) -> AsyncIterator[Index]:
-    async with open_world(folder) as world:
+async def open_index(folder: Path, *, public: bool = False, limits: Limits = TIGHT) -> AsyncIterator[Index]:
+    async with open_world(folder, limits=limits) as world:
         await world.namespace("acme", public=public)
         for name in ("other", "third"):
             await world.namespace(name)

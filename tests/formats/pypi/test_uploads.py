@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +14,12 @@ import pytest
 from entrepot.model.access import Action, Allowance, Role
 from entrepot.model.names import PrincipalName, View, parse_reference
 from entrepot.operations.mark import seal
+from entrepot.operations.registry import Limits
 from entrepot.operations.token import create_token
 from entrepot.testing.builders import ADMINISTRATOR
 from tests.formats.pypi.attested import attestation, encoded
 from tests.formats.pypi.building import FORM, Built, encode_form, metadata, sdist, wheel
-from tests.formats.pypi.index import LEGACY, Index, project_id
+from tests.formats.pypi.index import LEGACY, Index, open_index, project_id
 
 
 async def test_a_wheel_is_taken_and_offered(index: Index) -> None:
@@ -256,6 +259,27 @@ async def test_a_file_that_is_refused_leaves_nothing(index: Index) -> None:
     assert (answer.status_code, "Name in the metadata of tool-1.0-py3-none-any.whl" in answer.text) == (400, True)
     assert [stage async for stage, _ in index.world.registry.blobs.stages()] == []
     assert [digest async for digest in index.world.registry.blobs.digests()] == []
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["of known size", "of unknown size"])
+async def test_a_small_file_and_its_metadata_live_in_the_catalog(tmp_path: Path, chunked: bool) -> None:
+    """With the limits that a server has. What is checked of others is checked of it."""
+    built = wheel()
+
+    async def sent(form: bytes) -> AsyncIterator[bytes]:
+        yield form
+
+    async with open_index(tmp_path, limits=Limits()) as index:
+        statuses = []
+        for form in (built.form(sha256_digest="0" * 64), built.form(name="other"), built.form()):
+            content = sent(form) if chunked else form
+            answer = await index.ask("POST", LEGACY, by="publisher", content=content, headers=FORM)
+            statuses.append(answer.status_code)
+
+        assert statuses == [400, 400, 200]
+        assert (await index.get(f"/pypi/acme/files/tool/1.0/{built.filename}")).content == built.content
+        assert [digest async for digest in index.world.registry.blobs.digests()] == []
+        assert await index.violations() == []
 
 
 # --- who may ---

@@ -164,12 +164,13 @@ async def _receive(call: Call, view: View, part: Part, fields: Mapping[str, str]
     package = PackageId(view.namespace, PYPI, filename.project)
     await _require_room(call, view, package, filename)
     hashing = Hashing()
+    content, size = hashing.verified(part.stream(), _claims(fields)), None
+    if call.body.size is not None and call.body.size <= call.registry.limits.inline_size:
+        # So small a form has a file that lives in the catalog: to stage it would take half of the time.
+        small = b"".join([piece async for piece in content])
+        content, size = _one(small), len(small)
     blob, distribution = await receive_file(
-        call.registry,
-        call.caller,
-        package,
-        hashing.verified(part.stream(), _claims(fields)),
-        partial(read_distribution, filename=filename),
+        call.registry, call.caller, package, content, partial(read_distribution, filename=filename), size=size
     )
     return Received(filename, package, blob, distribution, hashing.digests())
 
