@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.clients.content import noise
 from tests.clients.programs import Done, Shell, program
 from tests.clients.python_packages import Environment, Place, buildable, module_wheel, project_name, publish, write
 from tests.clients.server import Account, Registry
+from tests.formats.pypi.attested import attestation
 
 pytestmark = pytest.mark.clients
 
@@ -112,6 +115,23 @@ def test_other_content_under_a_used_name_is_refused(
 
     assert "400" in said
     assert "Server says: File already exists" in said
+
+
+def test_attestations_beside_a_file_go_with_it(
+    uv: Uv, place: Place, registry: Registry, project: str, tmp_path: Path
+) -> None:
+    """PEP 740: `<file>.publish.attestation`, as the tools that make them leave them."""
+    wheel = module_wheel(project, "1.0", b"content")
+    [path] = write(tmp_path / "dist", wheel)
+    made = attestation(wheel)
+    path.with_name(f"{path.name}.publish.attestation").write_text(json.dumps(made))
+
+    uv.publish(place, registry.publisher, *path.parent.iterdir())
+
+    account = registry.reader
+    url = f"{registry.url}/pypi/acme/integrity/{project}/1.0/{wheel.filename}/provenance"
+    provenance = httpx.get(url, auth=(account.user, account.password), trust_env=False).raise_for_status().json()
+    assert provenance["attestation_bundles"][0]["attestations"] == [made]
 
 
 @pytest.mark.parametrize("size", [100, 20 << 20], ids=["small", "large"])
