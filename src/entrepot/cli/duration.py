@@ -30,5 +30,5 @@ class Duration(click.ParamType[timedelta]):
 
 def print_duration(seconds: int) -> str:
     """A length of time, in the largest unit that says it exactly."""
-    unit, size = next((unit, size) for unit, size in _SECONDS.items() if seconds % size == 0)
-    return f"{seconds // size}{unit}"
+    unit = next(unit for unit, size in _SECONDS.items() if seconds % size == 0) if seconds else "s"
+    return f"{seconds // _SECONDS[unit]}{unit}"
