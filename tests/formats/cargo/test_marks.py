@@ -105,6 +105,16 @@ async def test_who_owns_by_a_wider_grant_is_not_taken_off_one_crate(cargo: Cargo
     assert (await cargo.publish(crate("hello", "1.0.1"))).status_code == 200
 
 
+async def test_who_owns_by_both_grants_still_owns_by_the_wider_one_and_is_named(cargo: Cargo) -> None:
+    await cargo.publish(crate())
+    await cargo.ask("PUT", OWNERS, by="maintainer", json={"users": ["publisher-robot"]})
+
+    answer = await cargo.ask("DELETE", OWNERS, by="maintainer", json={"users": ["publisher-robot"]})
+
+    assert answer.status_code == 409
+    assert "publisher-robot" in detail(answer)
+
+
 @pytest.mark.parametrize(
     ("by", "content", "status"),
     [

@@ -71,6 +71,11 @@ def test_any_text_is_a_name_a_version_and_a_requirement_or_is_refused(text: str)
         assert read(once) == once
 
 
+def test_a_number_that_no_cargo_can_hold_is_refused() -> None:
+    with pytest.raises(InvalidReference):
+        Version.parse("18446744073709551616.0.0")
+
+
 @pytest.mark.parametrize(
     ("written", "canonical"),
     [

@@ -151,6 +151,51 @@ async def test_every_kind_of_dependency_is_accepted(cargo: Cargo, needs: Needs) 
     assert (await cargo.publish(crate("hello", "1.0.0", needs))).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"deps": [{"name": "a/b", "version_req": "^1"}]}, "dependency a/b"),
+        ({"deps": [{"name": "serde", "version_req": "^1", "explicit_name_in_toml": "a b"}]}, "dependency a b"),
+        ({"deps": [{"name": "serde", "version_req": "newest"}]}, "newest"),
+        ({"deps": [{"name": "serde", "version_req": "^1", "features": ["a b"]}]}, "feature a b"),
+        ({"deps": [{"name": "serde", "version_req": "^1", "target": ""}]}, "target"),
+        ({"deps": [{"name": "serde", "version_req": "^1", "target": "a\nb"}]}, "target"),
+        ({"deps": [{"name": "serde", "version_req": "^1", "registry": "a b"}]}, "registry"),
+        ({"deps": [{"name": "serde", "version_req": "^1", "kind": "other"}]}, "kind"),
+        ({"deps": [{"name": "serde"}]}, "version_req"),
+        ({"features": {"a/b": []}}, "feature a/b"),
+        ({"features": {"a": ["b c"]}}, "b c in the feature a"),
+        ({"links": ""}, "links"),
+    ],
+)
+async def test_an_announcement_that_the_index_could_not_say_is_refused(
+    cargo: Cargo, changes: dict[str, Any], named: str
+) -> None:
+    answer = await cargo.publish(crate("hello", "1.0.0"), **changes)
+
+    assert answer.status_code == 400
+    assert named in detail(answer)
+
+
+async def test_a_manifest_of_the_first_cargos_is_read(cargo: Cargo) -> None:
+    manifest = '[project]\nname = "hello"\nversion = "1.0.0"\n[dependencies.serde]\nversion = "1.0"\n'
+    made = crate(
+        "hello", "1.0.0", Needs("serde", default_features=False), manifest=manifest + "default_features = false"
+    )
+
+    assert (await cargo.publish(made)).status_code == 200
+
+
+async def test_what_is_no_commit_is_not_taken_for_one(cargo: Cargo) -> None:
+    await cargo.publish(crate("hello", "1.0.0", files={".cargo_vcs_info.json": b"{"}))
+    await cargo.publish(crate("hello", "1.0.1", files={".cargo_vcs_info.json": b'{"git":{"sha1":"main"}}'}))
+
+    async with cargo.world.client(await cargo.world.token("reader", name="oci")) as client:
+        for version in ("1.0.0", "1.0.1"):
+            manifest = (await client.get(f"/v2/acme/cargo/hello/manifests/{version}")).json()
+            assert "annotations" not in manifest
+
+
 async def test_a_platform_may_be_written_in_another_way_inside(cargo: Cargo) -> None:
     # Cargo prints a platform before it announces it, and keeps in the manifest what the author wrote.
     made = crate("hello", "1.0.0", Needs("libc", target="cfg(any(unix,windows,))"))

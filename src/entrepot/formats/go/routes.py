@@ -181,7 +181,7 @@ async def put_zip(call: Call) -> Reply:
             NewFile(_file_path(version, "zip"), _STORED_TYPES["zip"], blob),
             NewFile(_file_path(version, "mod"), _STORED_TYPES["mod"], go_mod),
         ),
-        describe=partial(_describe, metadata),
+        describe=lambda _: metadata,
         sealed=True,
     )
     try:
@@ -245,12 +245,6 @@ def _metadata(module: str, version: Version, found: Module, *, time: datetime | 
         "go_mod_hash": found.go_mod_hash,
     }
     return metadata if time is None else {**metadata, "time": time.isoformat()}
-
-
-def _describe(metadata: Metadata, before: Metadata | None) -> Metadata:
-    if before is not None:
-        raise VersionExists(before["version"])
-    return metadata
 
 
 # --- where modules that are called like this registry come from ---
