@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -101,6 +103,19 @@ async def test_a_logout_ends_the_session_and_not_the_token_that_began_it(npm: Np
     assert answer.status == 200
     assert (await ask_as(npm, session, "GET", "/-/whoami")).status == 401
     assert (await ask_as(npm, password, "GET", "/-/whoami")).status == 200
+
+
+async def test_the_log_shows_no_token_that_is_in_a_path(npm: Npm) -> None:
+    lines: list[Mapping[str, Any]] = []
+    npm.app._options = replace(npm.app._options, log_request=lines.append)
+    session = (await log_in(npm, await npm.token("publisher"))).json["token"]
+    made = (await npm.ask("POST", REGISTRY + TOKENS, body=b"{}")).json["token"]
+
+    await ask_as(npm, session, "DELETE", f"/-/user/token/{session}")
+    await npm.ask("DELETE", f"{REGISTRY}{TOKENS}/token/{made}")
+
+    assert [line["operation"] for line in lines] == ["login", "create_token", "logout", "revoke_token"]
+    assert not any(secret in str(line) for line in lines for secret in (session, made))
 
 
 async def test_tokens_are_made_listed_and_revoked(npm: Npm) -> None:

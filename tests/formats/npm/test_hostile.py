@@ -27,7 +27,7 @@ from tests.formats.npm.served import REGISTRY, Npm, serve
 BLOBS = Path(tempfile.mkdtemp(prefix="entrepot-hostile-"))
 atexit.register(shutil.rmtree, BLOBS, ignore_errors=True)
 
-_FUZZ = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+_FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
 # --- requests ---
 
@@ -116,7 +116,7 @@ def publications(draw: st.DrawFn) -> bytes:
     )
     document = publication(content=content)
     document["_attachments"]["tool-1.0.0.sigstore"] = {"data": bundle("tool", "1.0.0", content)}
-    for place, value in draw(st.lists(st.tuples(_PLACES, _ODD), max_size=3)):
+    for place, value in draw(st.lists(st.tuples(_PLACES, _ODD), max_size=2)):
         holder: Any = document
         for key in place[:-1]:
             holder = holder.get(key) if isinstance(holder, dict) else None

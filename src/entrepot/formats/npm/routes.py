@@ -8,6 +8,7 @@ A package's name comes as ``name``, ``@scope/name`` or ``@scope%2fname``; routes
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -44,7 +45,6 @@ from entrepot.wire.reply import Reply, json_reply
 from entrepot.wire.routes import Route
 
 if TYPE_CHECKING:
-    from entrepot.formats.npm.packument import Packument
     from entrepot.model.contents import File
     from entrepot.model.names import ReferenceName
     from entrepot.wire.call import Call
@@ -122,28 +122,29 @@ def prefers_abbreviated(accept: str | None) -> bool:
 async def get_version(call: Call) -> Reply:
     """One version, by its number or by a dist-tag."""
     view = _view(call)
-    package, wanted = _package(call, view), call.path["version"]
+    package, name = _package(call, view), _reference(call.path["version"])
     row = await find_package(call.registry, call.caller, view, package)
+    if name != LATEST:
+        # That it is not there is found out without reading the whole package.
+        await resolve(call.registry, call.caller, view, package, name=name)
 
     async def render() -> bytes:
         packument = await read_packument(call, view, package)
-        release = packument.find(_find_version(packument, wanted))
+        release = packument.find(packument.complete_tags.get(name, name))
         if release is None:
-            raise ReferenceUnknown(ascii(wanted[:200]))
+            raise ReferenceUnknown(name)
         return _renderer(call, view).manifest(packument, release)
 
-    key = (NPM, "version", str(view), package.name, wanted, call.base_url)
+    key = (NPM, "version", str(view), package.name, name, call.base_url)
     return await index_reply(call, key, row.revision, render, content_type=FULL_TYPE)
 
 
-def _find_version(packument: Packument, wanted: str) -> str:
-    tags = packument.complete_tags
-    if wanted in tags:
-        return tags[wanted]
-    try:
-        return _RULES.parse_version(wanted)
-    except InvalidReference:
-        raise ReferenceUnknown(ascii(wanted[:200])) from None
+def _reference(text: str) -> ReferenceName:
+    """A version or a tag; whatever is neither names nothing."""
+    for parse in (_RULES.parse_version, parse_tag):
+        with suppress(InvalidReference):
+            return parse(text)
+    raise ReferenceUnknown(ascii(text[:200]))
 
 
 async def get_tarball(call: Call) -> Reply:
