@@ -278,13 +278,13 @@ def test_an_event_is_a_cloud_event_in_the_past_tense_that_is_read_again(cls: typ
 
     event = cls(**values)
 
-    assert re.fullmatch(r"dev\.entrepot\.[a-z]+\.[a-z]+\.v1", event.type)
+    assert re.fullmatch(r"dev\.entrepot\.[a-z]+(-[a-z]+)*\.[a-z]+\.v1", event.type)
     assert events.decode(events.encode(event)) == event
     assert cls.__doc__
 
 
 def _example(type_: object) -> object:
-    return {str: "text", int: 1, bool: True}.get(type_, [])  # type: ignore[call-overload]
+    return {str: "text", int: 1, float: 1.5, bool: True}.get(type_, [])  # type: ignore[call-overload]
 
 
 def test_every_event_has_a_type_of_its_own() -> None:
