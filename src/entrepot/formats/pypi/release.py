@@ -66,23 +66,19 @@ def read_release(metadata: Mapping[str, Any]) -> Release | None:
 
 
 def describing(
-    filename: Filename, core: CoreMetadata, facts: FileFacts
+    filename: Filename, core: CoreMetadata, facts: FileFacts, *, hosted: bool
 ) -> Callable[[Mapping[str, Any] | None], Mapping[str, Any]]:
     """The release with one file more. It is the same in whatever order its files came.
 
-    What it makes raises `Conflict` for a second source distribution, and for a file that is there, spelt otherwise.
+    When it is *hosted* here, what it makes raises `Conflict` for a second source distribution, and for a file that is
+    there, spelt otherwise. Other indexes have releases from before these were rules.
     """
 
     def describe(before: Mapping[str, Any] | None) -> Mapping[str, Any]:
         release = None if before is None else read_release(before)
         files = {**({} if release is None else release.files), filename.text: facts}
-        twin = next((name for name in files if name != filename.text and _folded(name) == _folded(filename.text)), None)
-        if twin is not None:
-            raise Conflict(filename.text, expected=f"another name: to installers it is {twin}, which is there")
-        sources = sorted(name for name, each in files.items() if each.filetype is FileType.SDIST)
-        if len(sources) > 1:
-            other = next(name for name in sources if name != filename.text)
-            raise Conflict(filename.text, expected=f"one source distribution for each release, and {other} is there")
+        if hosted:
+            _require_alone(filename.text, files)
         describer = min(files, key=lambda name: (files[name].filetype is FileType.SDIST, name))
         if release is None or describer == filename.text:
             release = Release(core.name, str(core.version), filename.text, dict(core.fields), files)
@@ -91,6 +87,16 @@ def describing(
         return {"format": PYPI, **msgspec.to_builtins(release)}
 
     return describe
+
+
+def _require_alone(filename: str, files: Mapping[str, FileFacts]) -> None:
+    for other, facts in files.items():
+        if other == filename:
+            continue
+        if _folded(other) == _folded(filename):
+            raise Conflict(filename, expected=f"another name: to installers it is {other}, which is there")
+        if facts.filetype is FileType.SDIST is files[filename].filetype:
+            raise Conflict(filename, expected=f"one source distribution for each release, and {other} is there")
 
 
 def _folded(filename: str) -> str:

@@ -288,16 +288,22 @@ async def _publish(call: Call, received: Received, fields: Mapping[str, str]) ->
         found = attesting.parse_attestations(fields["attestations"])
         attesting.check_subjects(found, filename, Digest("sha256", received.digests["sha256"].hex()))
         beside |= {attesting.path_of(filename.text, each): each for each in found}
-    await publish_file(call.registry, call.caller, received, beside)
+    await publish_file(call.registry, call.caller, received, beside, hosted=True)
     call.facts["digest"] = str(received.blob.digest)
     call.facts["size"] = received.blob.size
 
 
 async def publish_file(
-    registry: Registry, caller: Caller, received: Received, beside: Mapping[FilePath, bytes] | None = None
+    registry: Registry,
+    caller: Caller,
+    received: Received,
+    beside: Mapping[FilePath, bytes] | None = None,
+    *,
+    hosted: bool = False,
 ) -> None:
     """Take a file that was looked into into its release, with its metadata and what else lies *beside* it.
 
+    What is *hosted* here is held to rules that releases of other indexes are older than.
     Raises `Conflict`, or what `add_files` raises.
     """
     filename, distribution = received.filename, received.distribution
@@ -312,7 +318,7 @@ async def publish_file(
         blake2b_256=received.digests["blake2b_256"].hex(),
         requires_python=core.requires_python or None,
     )
-    addition = Addition(filename.release, tuple(files), describing(filename, core, facts))
+    addition = Addition(filename.release, tuple(files), describing(filename, core, facts, hosted=hosted))
     try:
         await add_files(registry, caller, received.package, KIND, addition)
     except VersionSealed:
