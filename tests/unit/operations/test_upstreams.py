@@ -234,6 +234,40 @@ async def test_a_pattern_is_kept_as_the_format_spells_names_or_refused(world: Wo
             await set_namespace(world.registry, MAINTAINER, ACME, reserved=[PurlPattern.parse(never)])
 
 
+async def test_a_pattern_that_only_its_wildcards_make_a_name_is_kept_as_it_is(world: World) -> None:
+    patterns = [PurlPattern.parse(text) for text in ("pkg:pypi/-*", "pkg:npm/.?", "pkg:pypi/*")]
+
+    changed = await set_namespace(world.registry, MAINTAINER, ACME, reserved=patterns)
+
+    assert list(changed.reserved) == patterns
+
+
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        Basic("c:i", "x"),
+        Basic("ci", "hunter2\r\nx: y"),
+        Bearer(""),
+        Bearer("hunter2 "),
+        Bearer("hunter2\n"),
+        Bearer("hünter2"),
+    ],
+    ids=repr,
+)
+async def test_credentials_that_no_header_can_say_are_refused_and_not_repeated(
+    world: World, credentials: Basic | Bearer
+) -> None:
+    added = await add_upstream(world.registry, MAINTAINER, upstream())
+
+    with pytest.raises(Invalid) as refused:
+        await add_upstream(world.registry, MAINTAINER, upstream("other"), credentials)
+    with pytest.raises(Invalid):
+        await set_upstream(world.registry, MAINTAINER, added, credentials=credentials)
+
+    assert "nter2" not in str(refused.value)
+    assert await list_upstreams(world.registry, READER, ACME) == [added]
+
+
 # --- trying one ---
 
 
