@@ -26,6 +26,7 @@ class Scale:
     clients: int
     images_per_client: int  # in each round
     files_per_client: int
+    page_files: tuple[int, ...]  # of a project's page
     few_artifacts: int
     many_artifacts: int
     probes: int  # requests behind each percentile
@@ -46,6 +47,7 @@ FULL = Scale(
     clients=8,
     images_per_client=25,
     files_per_client=100,
+    page_files=(10, 1_000),
     few_artifacts=1_000,
     many_artifacts=1_000_000,
     probes=400,
@@ -66,6 +68,7 @@ QUICK = Scale(
     clients=2,
     images_per_client=3,
     files_per_client=5,
+    page_files=(3,),
     few_artifacts=100,
     many_artifacts=1_000,
     probes=20,

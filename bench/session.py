@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 import tools
 from bench.content import Payload
 from bench.load import Requests
 from bench.results import Better, Report, Row
 from bench.scale import Scale
-from bench.subjects import Distribution, Entrepot, Nginx, Subject, Zot
+from bench.subjects import Distribution, Entrepot, ImageStore, Nginx, Pypiron, Pypiserver, PythonIndex, Subject, Zot
 from bench.tokens import TokenSigner
+
+S = TypeVar("S", bound=Subject)
 
 ENTREPOT = "entrepot"
 DISTRIBUTION = "distribution"
 ZOT = "zot"
 ZOT_DURABLE = "zot (commit)"
 NGINX = "nginx"
+PYPIRON = "pypiron"
+PYPISERVER = "pypiserver"
 
 
 @dataclass
@@ -55,28 +60,34 @@ class Session:
             bars, limit = None, None
         return self.report.add(Row(work, unit, better, bars or {}, limit))
 
-    @contextmanager
-    def subjects(self, *names: str) -> Iterator[list[Subject]]:
-        """The named servers, running, each on data of its own that is gone afterwards.
+    def subjects(self, *names: str) -> AbstractContextManager[list[ImageStore]]:
+        """The named servers of images, running, each on data of its own that is gone afterwards."""
+        return self._running(names, self._image_store)
 
-        A peer whose program is missing is left out, and the report says so.
-        """
+    def indexes(self, *names: str) -> AbstractContextManager[list[PythonIndex]]:
+        """The named indexes of Python packages, likewise."""
+        return self._running(names, self._python_index)
+
+    @contextmanager
+    def _running(self, names: Sequence[str], make: Callable[[str, Path], S]) -> Iterator[list[S]]:
+        """A peer whose program is missing is left out, and the report says so."""
         with ExitStack() as stack:
-            running: list[Subject] = []
+            running: list[S] = []
             for name in names:
                 home = Path(stack.enter_context(TemporaryDirectory(dir=self.home, prefix=f"{name.split()[0]}-")))
                 try:
-                    subject = self._subject(name, home)
+                    subject = make(name, home)
+                    self.report.versions[subject.name] = subject.version()
                 except tools.ToolMissing as missing:
                     if str(missing) not in self.report.missing:
                         self.report.missing.append(str(missing))
                         say(f"{name} is left out: {missing}")
                     continue
-                self.report.versions[subject.name] = subject.version()
-                running.append(stack.enter_context(subject))
+                stack.enter_context(subject)
+                running.append(subject)
             yield running
 
-    def _subject(self, name: str, home: Path) -> Subject:
+    def _image_store(self, name: str, home: Path) -> ImageStore:
         match name:
             case "entrepot":
                 return Entrepot(home, self.workers)
@@ -90,6 +101,16 @@ class Session:
                 return Nginx(home, self.cores)
         raise LookupError(name)
 
+    def _python_index(self, name: str, home: Path) -> PythonIndex:
+        match name:
+            case "entrepot":
+                return Entrepot(home, self.workers)
+            case "pypiron":
+                return Pypiron(home)
+            case "pypiserver":
+                return Pypiserver(home)
+        raise LookupError(name)
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
@@ -99,7 +120,7 @@ class Group:
     run: Callable[[Session, Sequence[str]], None]
 
 
-def rounds(subjects: Iterable[Subject], count: int, work: str) -> Iterator[Subject]:
+def rounds(subjects: Iterable[S], count: int, work: str) -> Iterator[S]:
     """Each subject in turn, *count* times over."""
     subjects = list(subjects)
     for turn in range(1, count + 1):

@@ -79,6 +79,8 @@ PROGRAMS: tuple[Program, ...] = (
     PythonProgram("pip", "pip", "pip", "pip"),
     PythonProgram("uv", "uv", "uv", "uv"),
     PythonProgram("twine", "twine", "twine", "twine"),
+    PythonProgram("pypiron", "pypiron", "pypiron", "pypiron"),
+    PythonProgram("pypiserver", "pypiserver", "pypi-server", "pypiserver"),
     PythonProgram("poetry", "poetry", "poetry", "poetry"),
     DebianProgram("skopeo", "skopeo"),
     DebianProgram("podman", "podman"),

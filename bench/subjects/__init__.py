@@ -3,7 +3,19 @@
 from bench.subjects.distribution import Distribution
 from bench.subjects.entrepot import Entrepot
 from bench.subjects.nginx import Nginx
-from bench.subjects.subject import Registry, Subject
+from bench.subjects.pypi import Pypiron, Pypiserver, PythonIndex
+from bench.subjects.subject import ImageStore, Registry, Subject
 from bench.subjects.zot import Zot
 
-__all__ = ["Distribution", "Entrepot", "Nginx", "Registry", "Subject", "Zot"]
+__all__ = [
+    "Distribution",
+    "Entrepot",
+    "ImageStore",
+    "Nginx",
+    "Pypiron",
+    "Pypiserver",
+    "PythonIndex",
+    "Registry",
+    "Subject",
+    "Zot",
+]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import entrepot
 from bench import processes
+from bench.subjects.pypi import PythonIndex
 from bench.subjects.subject import Registry
 
 NAMESPACE = "bench"
@@ -17,7 +18,7 @@ _SCRIPT = str(Path(sys.executable).with_name("entrepot"))
 _READY = "ready http://"
 
 
-class Entrepot(Registry):
+class Entrepot(Registry, PythonIndex):
     """The server as ``entrepot serve`` starts it: authentication, authorisation, metrics and its request log on.
 
     A *data* directory that is given is served as it is; its namespace must exist.
@@ -41,6 +42,13 @@ class Entrepot(Registry):
     def headers(self, repository: str) -> dict[str, str]:
         del repository  # one token for the namespace
         return {"Authorization": f"Bearer {self._token}"}
+
+    def project_page(self, project: str) -> str:
+        return f"/pypi/{NAMESPACE}/simple/{project}/"
+
+    @property
+    def upload_target(self) -> str:
+        return f"/pypi/{NAMESPACE}/legacy/"
 
     def prepare(self) -> None:
         if not self._filled:

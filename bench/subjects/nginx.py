@@ -13,7 +13,7 @@ from pathlib import Path
 import tools
 from bench import processes
 from bench.content import Blob, Image
-from bench.subjects.subject import Subject
+from bench.subjects.subject import ImageStore
 
 _CONFIGURATION = """\
 {user}daemon off;
@@ -42,7 +42,7 @@ http {{
 """
 
 
-class Nginx(Subject):
+class Nginx(ImageStore):
     """Static files by sendfile, from as many worker processes as it is given."""
 
     name = "nginx"
@@ -74,6 +74,10 @@ class Nginx(Subject):
     def store_image(self, repository: str, tag: str, image: Image) -> None:
         for name in (tag, image.digest):
             self._store(f"v2/{repository}/manifests/{name}", Blob.of(image.manifest))
+
+    def store_page(self, path: str, content: bytes) -> None:
+        """Make an index page readable at *path*."""
+        self._store(path.lstrip("/"), Blob.of(content))
 
     def _store(self, path: str, blob: Blob) -> None:
         place = self.data / path

@@ -19,6 +19,8 @@ class Subject(ABC):
     """A server with a home directory of its own, running between ``__enter__`` and ``__exit__``."""
 
     name: str
+    probe = "/v2/"
+    """What it answers when it is there, with whatever status."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -35,14 +37,6 @@ class Subject(ABC):
     @abstractmethod
     def command(self) -> list[str]:
         """Write the configuration and return the command; sets `address` if the port is chosen here."""
-
-    @abstractmethod
-    def store_blob(self, repository: str, blob: Blob) -> None:
-        """Make *blob* readable at its place in *repository*."""
-
-    @abstractmethod
-    def store_image(self, repository: str, tag: str, image: Image) -> None:
-        """Make *image* readable by digest and by *tag*."""
 
     def environment(self) -> dict[str, str]:
         """Variables that the process needs besides those of this one."""
@@ -93,7 +87,7 @@ class Subject(ABC):
     def _answers(self) -> bool:
         connection = http.client.HTTPConnection(*self.address, timeout=5)
         try:
-            connection.request("GET", "/v2/")
+            connection.request("GET", self.probe)
             connection.getresponse().read()
         except OSError:
             return False
@@ -102,7 +96,19 @@ class Subject(ABC):
         return True
 
 
-class Registry(Subject):
+class ImageStore(Subject):
+    """One that has blobs and images."""
+
+    @abstractmethod
+    def store_blob(self, repository: str, blob: Blob) -> None:
+        """Make *blob* readable at its place in *repository*."""
+
+    @abstractmethod
+    def store_image(self, repository: str, tag: str, image: Image) -> None:
+        """Make *image* readable by digest and by *tag*."""
+
+
+class Registry(ImageStore):
     """A server that is filled through the OCI distribution API."""
 
     def store_blob(self, repository: str, blob: Blob) -> None:

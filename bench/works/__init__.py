@@ -1,7 +1,7 @@
 """The works that are measured, group by group; each group starts its own servers on fresh data."""
 
 from bench.session import Group
-from bench.works import catalog_size, downloads, files, manifests, memory, pushes, uploads
+from bench.works import catalog_size, downloads, files, manifests, memory, pushes, python_packages, uploads
 
 GROUPS: tuple[Group, ...] = (
     manifests.GROUP,
@@ -9,6 +9,7 @@ GROUPS: tuple[Group, ...] = (
     uploads.GROUP,
     pushes.GROUP,
     files.GROUP,
+    python_packages.GROUP,
     memory.GROUP,
     catalog_size.GROUP,
 )

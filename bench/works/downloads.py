@@ -48,7 +48,7 @@ def _bars(scale: Scale) -> dict[int, dict[str, float]]:
     }
 
 
-def _transfers(session: Session, subjects: list[Subject], work: str, blob: Blob, streams: int) -> None:
+def _transfers(session: Session, subjects: Sequence[Subject], work: str, blob: Blob, streams: int) -> None:
     rate = session.row(work, "GB/s", "higher", {NGINX: 1.0})
     cost_per_unit = session.row(work, "CPU-s/GB", "lower")
     target = _target(blob)
@@ -58,7 +58,7 @@ def _transfers(session: Session, subjects: list[Subject], work: str, blob: Blob,
         cost_per_unit.record(subject.name, cost.cpu_per_unit)
 
 
-def _requests(session: Session, subjects: list[Subject], work: str, blob: Blob, bars: dict[str, float]) -> None:
+def _requests(session: Session, subjects: Sequence[Subject], work: str, blob: Blob, bars: dict[str, float]) -> None:
     rate = session.row(work, "requests/s", "higher", bars)
     per_cpu = session.row(work, "requests/CPU-s", "higher")
     scale = session.scale

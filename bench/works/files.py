@@ -50,7 +50,7 @@ def run(session: Session, wanted: Sequence[str]) -> None:
             _put_large(session, subjects, work)
 
 
-def _get_small(session: Session, subjects: list[Subject], work: str) -> None:
+def _get_small(session: Session, subjects: Sequence[Subject], work: str) -> None:
     scale = session.scale
     per_cpu = session.row(work, "requests/CPU-s", "higher", {NGINX: 0.5})
     rate = session.row(work, "requests/s", "higher")
@@ -66,7 +66,7 @@ def _get_small(session: Session, subjects: list[Subject], work: str) -> None:
         rate.record(subject.name, cost.rate)
 
 
-def _get_large(session: Session, subjects: list[Subject], work: str) -> None:
+def _get_large(session: Session, subjects: Sequence[Subject], work: str) -> None:
     rate = session.row(work, "GB/s", "higher", {NGINX: 1.0})
     cpu = session.row(work, "CPU-s/GB", "lower")
     target = f"{_PLACE}/1.0.0/large.bin"
@@ -80,7 +80,7 @@ def _get_large(session: Session, subjects: list[Subject], work: str) -> None:
         cpu.record(subject.name, cost.cpu_per_unit)
 
 
-def _put_small(session: Session, subjects: list[Subject], work: str) -> None:
+def _put_small(session: Session, subjects: Sequence[Subject], work: str) -> None:
     scale = session.scale
     rate = session.row(work, "files/s", "higher")
     per_cpu = session.row(work, "files/CPU-s", "higher")
@@ -98,7 +98,7 @@ def _put_small(session: Session, subjects: list[Subject], work: str) -> None:
         per_cpu.record(subject.name, cost.per_cpu_second)
 
 
-def _put_large(session: Session, subjects: list[Subject], work: str) -> None:
+def _put_large(session: Session, subjects: Sequence[Subject], work: str) -> None:
     rate = session.row(work, "GB/s", "higher", {LIMIT: 0.5})
     cpu = session.row(work, "CPU-s/GB", "lower")
     for turn, subject in enumerate(rounds(subjects, session.scale.transfer_rounds, work)):

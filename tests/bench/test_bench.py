@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("work", ["manifest GET by tag", "push of small images"])
+@pytest.mark.parametrize("work", ["manifest GET by tag", "push of small images", "project page"])
 def test_a_quick_benchmark_measures_us_and_says_where(work: str, tmp_path: Path) -> None:
     results = tmp_path / "results.json"
 
