@@ -11,7 +11,7 @@ from entrepot.formats.npm.body import Attachments
 from entrepot.formats.npm.hosted import print_revision, to_packument
 from entrepot.formats.npm.metadata import BUNDLE_TYPE, KIND, TARBALL_TYPE, Claim, bundle_name, describe, verify
 from entrepot.formats.npm.rules import NpmRules, parse_tag, tarball_name
-from entrepot.formats.npm.tarball import Tarball, examine
+from entrepot.formats.npm.tarball import examine
 from entrepot.model.access import Action
 from entrepot.model.contents import FilePath
 from entrepot.model.digest import Digest
@@ -111,13 +111,12 @@ def read_document(content: bytes, package: PackageId) -> Document:
 async def _publish(call: Call, package: PackageId, sent: Sent) -> None:
     claim, tags = _read_claim(call, package, sent)
 
-    def look(file: BinaryIO) -> Tarball:
+    def look(file: BinaryIO) -> Metadata:
         tarball = examine(file)
         verify(claim, tarball)
-        return tarball
+        return describe(claim, tarball)
 
-    blob, tarball = await receive_upload(call.registry, sent.upload, _nothing(), look, size=0)
-    metadata = describe(claim, tarball)
+    blob, metadata = await receive_upload(call.registry, sent.upload, _nothing(), look, size=0)
 
     def metadata_of(_: Metadata | None) -> Metadata:
         return metadata
