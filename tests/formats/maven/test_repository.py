@@ -348,6 +348,16 @@ async def test_a_path_outside_the_layout_is_refused_and_not_found(client: httpx.
     assert (refused.status_code, missing.status_code) == (400, 404)
 
 
+async def test_what_is_not_there_is_said_in_plain_text(client: httpx.AsyncClient) -> None:
+    """Maven 3.9 takes a 404 with a problem's document for a failed transfer, and deploys nothing."""
+    for path in (JAR, f"{JAR}.sha1", "org/acme/lib/maven-metadata.xml", "org/acme/lib/1.1-SNAPSHOT/maven-metadata.xml"):
+        missing = await client.get(f"{ROOT}/{path}")
+
+        assert missing.status_code == 404
+        assert missing.headers["content-type"] == "text/plain; charset=utf-8"
+        assert path.removesuffix(".sha1") in missing.text or "org.acme/lib" in missing.text
+
+
 @pytest.mark.parametrize(
     "path", [".meta/prefixes.txt", ".index/nexus-maven-repository-index.properties", "favicon.ico"]
 )

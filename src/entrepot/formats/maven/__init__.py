@@ -1,5 +1,6 @@
 """Maven repositories: the layout that Maven, Gradle and their kin read and write, file by file."""
 
+from entrepot.formats.maven.errors import ERRORS
 from entrepot.formats.maven.routes import ROUTES
 from entrepot.formats.maven.rules import MavenRules
 from entrepot.wire.format import Format, Surface
@@ -7,5 +8,5 @@ from entrepot.wire.format import Format, Surface
 FORMAT = Format(
     title="Maven",
     rules=MavenRules(),
-    surface=Surface(name="maven", prefix="maven", routes=ROUTES),
+    surface=Surface(name="maven", prefix="maven", routes=ROUTES, errors=ERRORS),
 )
