@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -194,6 +195,24 @@ async def test_nothing_of_a_refused_chart_is_kept(client: httpx.AsyncClient, wor
 
     assert [answer.status_code for answer in refused] == [409, 400]
     assert [digest async for digest in world.registry.blobs.digests()] == kept
+    assert [stage async for stage, _ in world.registry.blobs.stages()] == []
+
+
+async def test_what_is_larger_than_any_chart_is_not_received_to_its_end(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while True:
+            sent += 1
+            yield bytes(1024 * 1024)
+
+    refused = await client.post("/helm/acme/api/charts", content=endless())
+
+    assert refused.status_code == 413
+    assert sent < 110
     assert [stage async for stage, _ in world.registry.blobs.stages()] == []
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Final
 
-from entrepot.formats.helm.archive import examine_chart
+from entrepot.formats.helm.archive import LIMITS, examine_chart
 from entrepot.formats.helm.provenance import Provenance, check_provenance, examine_provenance
 from entrepot.formats.helm.rules import CHART, HELM, KIND, PROVENANCE, print_file
 from entrepot.model.access import Action
@@ -23,6 +23,7 @@ from entrepot.model.errors import (
     NamespaceUnknown,
     NotFound,
     ReferenceUnknown,
+    TooLarge,
     Unauthenticated,
     VersionExists,
 )
@@ -109,7 +110,7 @@ class Delivery:
             found.append(chart)
 
         try:
-            blob = await receive(registry, upload, expected=None, content=content, size=size, examine=look)
+            blob = await receive(registry, upload, expected=None, content=_bounded(content), size=size, examine=look)
         finally:
             await registry.blobs.discard(upload.id)
         self._chart = blob, found[0]
@@ -191,6 +192,16 @@ def _require_named(found: ChartMetadata | Provenance, named: NamedChart | None) 
 
 def _provenance_file(provenance: Provenance, blob: StoredBlob) -> NewFile:
     return NewFile(print_file(provenance.name, provenance.version, is_provenance=True), PROVENANCE, blob)
+
+
+async def _bounded(content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same content, no larger than a chart can be unpacked: what it is is not known before it is here."""
+    size = 0
+    async for piece in content:
+        size += len(piece)
+        if size > LIMITS.unpacked_size:
+            raise TooLarge("chart", expected=f"at most {LIMITS.unpacked_size} bytes")
+        yield piece
 
 
 async def _once(content: bytes) -> AsyncIterator[bytes]:

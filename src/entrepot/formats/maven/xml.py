@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 MAX_SIZE: Final = 8 * 1024 * 1024
 _MAX_ELEMENTS: Final = 200_000
 _MAX_DEPTH: Final = 64
+_MAX_TEXT: Final = 64 * 1024
+"""Characters that are kept of an element's text, or a few more: nothing that is read here is longer."""
 
 
 @dataclass(slots=True)
@@ -98,5 +100,5 @@ class _Builder:
     def add_text(self, text: str) -> None:
         element = self._open[-1]
         # Text around elements is white space; where it is not, it means nothing.
-        if not element.children:
-            element.text = element.text + text if element.text else text
+        if not element.children and len(element.text) < _MAX_TEXT:
+            element.text += text
