@@ -41,6 +41,7 @@ _SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "login": ("login", "Keep the token for a registry."),
         "logout": ("login", "Forget the token for a registry."),
         "whoami": ("login", "Show whom the registry takes you for."),
+        "setup": ("setup", "Print how to set up a client, with a fresh token."),
         "namespace": ("namespace", "Teams and tenants, and their rules."),
         "channel": ("channel", "The stages of a namespace."),
         "upstream": ("upstream", "The other registries that a namespace reads through to."),
