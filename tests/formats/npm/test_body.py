@@ -166,6 +166,19 @@ def test_a_body_that_ends_too_early_is_none(body: bytes) -> None:
         split([body])
 
 
+@pytest.mark.parametrize("body", [b"{" + b",:" * 20_000, b"{" + b'"a' * 20_000, b"{}" * 20_000, b"]"])
+def test_what_is_no_document_is_not_read_to_its_end(body: bytes) -> None:
+    with pytest.raises(InvalidMetadata):
+        split([body])
+
+
+def test_many_keys_are_none_of_a_packages_document() -> None:
+    body = b"{" + b",".join(b'"%d":0' % number for number in range(10_000)) + b"}"
+
+    with pytest.raises(InvalidMetadata, match="fewer keys"):
+        split([body])
+
+
 def test_what_is_no_attachment_has_a_limit() -> None:
     with pytest.raises(TooLarge):
         split([b'{"name": "', b"x" * 2_000, b'"}'], limit=1_000)

@@ -23,10 +23,16 @@ if TYPE_CHECKING:
     from entrepot.wire.call import Body
 
 _MAX_DEPTH: Final = 128
+_MAX_TOKENS: Final = 10_000
+"""How much may be said on the way to the attachments: a publication says a hundred or two."""
 _STRUCTURE: Final = re.compile(rb'["{}\[\],:]')
-_STRING: Final = re.compile(rb'["\\]')
+_WITHIN_STRING: Final = re.compile(rb'(?>[^"\\]++|\\.)*+', re.DOTALL)
+_BETWEEN_BRACKETS: Final = re.compile(rb'(?>[^"{}\[\]]++|"(?>[^"\\]++|\\.)*+")*+', re.DOTALL)
+"""Whole strings are passed over with what is between them; a string that goes on in the next piece is not."""
 _ESCAPE: Final = re.compile(rb"\\(?:/|u00([0-7][0-9a-fA-F]))")
+_QUOTE: Final = ord('"')
 _OBJECT: Final = ord("{")
+_OPENING: Final = frozenset(b"{[")
 _NAMED: Final = 3
 """How many levels of keys it remembers: ``_attachments``, the file's name, ``data``."""
 
@@ -54,19 +60,26 @@ Event = Begin | Data | End
 
 
 class Splitter:
-    """Takes a document in pieces, in whatever way it is cut; not for use after it has raised."""
+    """Takes a document in pieces, in whatever way it is cut; not for use after it has raised.
+
+    Only on the way to the attachments is each token looked at.
+    Whatever else is an object or a list is passed over as a whole, at the speed of a regular expression.
+    """
 
     def __init__(self, *, limit: int) -> None:
         """Keep at most *limit* bytes of what is no attachment."""
         self._limit = limit
+        self._tokens_left = _MAX_TOKENS
         self._kept = bytearray()
-        self._stack = bytearray()
+        self._depth = 0
         self._keys: list[str] = []
         self._seen: list[set[str]] = []
         self._before_key = False
-        self._string_start: int | None = None
-        self._is_key = False
-        self._skip = 0
+        self._passing = 0
+        """How deep it is in what it passes over."""
+        self._in_string = False
+        self._escaping = False
+        self._key_start: int | None = None
         self._base64: _Base64 | None = None
 
     @property
@@ -76,7 +89,7 @@ class Splitter:
 
     def finish(self) -> bytes:
         """The document without its attachments. Raises `InvalidMetadata` when it ends within something."""
-        if self._stack or self._string_start is not None or self._base64 is not None:
+        if self._depth or self._passing or self._in_string or self._base64 is not None:
             raise InvalidMetadata("body", expected="a whole JSON document")
         return bytes(self._kept)
 
@@ -86,8 +99,10 @@ class Splitter:
         while at < len(piece):
             if self._base64 is not None:
                 at = yield from self._feed_data(piece, at, self._base64)
-            elif self._string_start is not None:
+            elif self._in_string:
                 at = self._feed_string(piece, at)
+            elif self._passing:
+                at = self._pass_over(piece, at)
             else:
                 begun, at = self._feed_structure(piece, at)
                 if begun is not None:
@@ -98,13 +113,16 @@ class Splitter:
         if len(self._kept) > self._limit:
             raise TooLarge("body", expected=f"at most {self._limit} bytes beside the attached file")
 
-    # --- between strings ---
+    # --- on the way ---
 
     def _feed_structure(self, piece: bytes, at: int) -> tuple[Begin | None, int]:
         match = _STRUCTURE.search(piece, at)
         if match is None:
             self._keep(piece[at:])
             return None, len(piece)
+        self._tokens_left -= 1
+        if not self._tokens_left:
+            raise InvalidMetadata("body", expected="a package's document, with fewer keys")
         self._keep(piece[at : match.end()])
         begun = None
         match match[0]:
@@ -115,80 +133,104 @@ class Splitter:
             case b"}" | b"]":
                 self._close()
             case b",":
-                self._before_key = self._stack[-1:] == b"{"
+                self._before_key = self._depth > 0
             case _:
                 self._before_key = False
         return begun, match.end()
 
     def _open(self, kind: int) -> None:
-        if len(self._stack) >= _MAX_DEPTH:
-            raise InvalidMetadata("body", expected=f"JSON of at most {_MAX_DEPTH} levels")
-        self._stack.append(kind)
-        self._before_key = kind == _OBJECT
-        if len(self._stack) <= _NAMED:
-            del self._keys[len(self._stack) - 1 :]
-            del self._seen[len(self._stack) - 1 :]
-            self._keys.append("")
-            self._seen.append(set())
+        self._before_key = False
+        if not self._leads_on(kind):
+            self._passing = 1
+            return
+        del self._keys[self._depth :]
+        del self._seen[self._depth :]
+        self._keys.append("")
+        self._seen.append(set())
+        self._depth += 1
+        self._before_key = True
+
+    def _leads_on(self, kind: int) -> bool:
+        """Whether what begins is on the way to an attachment's data."""
+        if kind != _OBJECT or self._depth >= _NAMED:
+            return False
+        return self._depth == 0 or self._keys[0] == "_attachments"
 
     def _close(self) -> None:
-        if not self._stack:
+        if not self._depth:
             raise InvalidMetadata("body", expected="one JSON document")
-        self._stack.pop()
+        self._depth -= 1
         self._before_key = False
 
     # --- strings ---
 
     def _begin_string(self) -> Begin | None:
-        self._is_key = self._before_key
-        if not self._is_key and self._is_attached():
+        if self._before_key:
+            self._key_start = len(self._kept) - 1
+        elif self._is_attached():
             self._base64 = _Base64()
             return Begin(self._keys[1])
-        self._string_start = len(self._kept) - 1
+        self._in_string = True
         return None
 
     def _is_attached(self) -> bool:
         """Whether the value that begins is what is streamed: a bundle of signatures is text, and short."""
-        if self._stack != b"{{{":
+        if self._depth != _NAMED:
             return False
-        top, name, key = self._keys
-        return top == "_attachments" and key == "data" and not name.endswith(".sigstore")
+        _, name, key = self._keys
+        return key == "data" and not name.endswith(".sigstore")
 
     def _feed_string(self, piece: bytes, at: int) -> int:
-        if self._skip:
-            self._skip = 0
-            self._keep(piece[at : at + 1])
-            return at + 1
-        match = _STRING.search(piece, at)
-        if match is None:
-            self._keep(piece[at:])
-            return len(piece)
-        self._keep(piece[at : match.end()])
-        if match[0] == b"\\":
-            self._skip = 1
-        else:
-            self._end_string()
-        return match.end()
+        start = at
+        if self._escaping:
+            self._escaping = False
+            at += 1
+        found = _WITHIN_STRING.match(piece, at)
+        at = len(piece) if found is None else found.end()
+        if at < len(piece):
+            # A quotation mark; or a backslash, when what it escapes is in the next piece.
+            self._in_string = self._escaping = piece[at] != _QUOTE
+            at += 1
+        self._keep(piece[start:at])
+        if not self._in_string and self._key_start is not None:
+            self._end_key(self._key_start)
+        return at
 
-    def _end_string(self) -> None:
-        start, self._string_start = self._string_start, None
-        depth = len(self._stack)
-        if not self._is_key or depth > _NAMED:
-            return
+    def _end_key(self, start: int) -> None:
+        self._key_start = None
         self._before_key = False
         try:
             key = msgspec.json.decode(bytes(self._kept[start:]), type=str)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise InvalidMetadata("body", expected=f"JSON: {error}") from error
-        seen = self._seen[depth - 1]
+        seen = self._seen[self._depth - 1]
         # Of two readers one would take the first and the other the last.
-        if self._is_watched(depth) and key in seen:
+        if key in seen:
             raise InvalidMetadata(f"body: {key[:200]!a}", expected="each key once")
         seen.add(key)
-        self._keys[depth - 1] = key
+        self._keys[self._depth - 1] = key
 
-    def _is_watched(self, depth: int) -> bool:
-        return depth == 1 or self._keys[0] == "_attachments"
+    # --- elsewhere ---
+
+    def _pass_over(self, piece: bytes, at: int) -> int:
+        start = at
+        while self._passing and not self._in_string:
+            found = _BETWEEN_BRACKETS.match(piece, at)
+            at = len(piece) if found is None else found.end()
+            if at == len(piece):
+                break
+            token = piece[at]
+            at += 1
+            if token == _QUOTE:
+                self._in_string = True
+            elif token in _OPENING:
+                self._passing += 1
+                if self._passing > _MAX_DEPTH:
+                    raise InvalidMetadata("body", expected=f"JSON of at most {_MAX_DEPTH} levels")
+            else:
+                self._passing -= 1
+        self._keep(piece[start:at])
+        return at
 
     # --- attached data ---
 
