@@ -69,8 +69,6 @@ async def test_a_project_in_json(index: Index) -> None:
                 "core-metadata": metadata,
                 "data-dist-info-metadata": metadata,
                 "yanked": False,
-                "gpg-sig": False,
-                "provenance": None,
             }
         ],
     }

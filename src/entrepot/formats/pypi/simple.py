@@ -79,9 +79,12 @@ def _file_json(file: ProjectFile, project: PackageName, root: str) -> dict[str, 
         "core-metadata": metadata,
         "data-dist-info-metadata": metadata,
         "yanked": False if file.yanked is None else file.yanked or True,
-        "gpg-sig": file.signed,
-        "provenance": f"{root}/{provenance_address(file, project)}" if file.attested else None,
     }
+    # What is not there need not be said of each of a thousand files.
+    if file.signed:
+        document["gpg-sig"] = True
+    if file.attested:
+        document["provenance"] = f"{root}/{provenance_address(file, project)}"
     if file.size is not None:
         document["size"] = file.size
     if file.requires_python is not None:

@@ -94,7 +94,7 @@ class CacheSizes:
 
     entries: int = 8192
     total_size: int = 32 * 1024 * 1024
-    body_size: int = 64 * 1024
+    body_size: int = 1024 * 1024
 
 
 class Hit(NamedTuple):
