@@ -563,6 +563,7 @@ _PARTS: Final[dict[str, st.SearchStrategy[str]]] = {
     "artifact": REFERENCES,
     "channel": _mostly(["dev", "staging", "prod"], _TEXT),
     "principal": _mostly(["somebody", "nobody"], _TEXT),
+    "upstream": _mostly(["public"], _TEXT),
     "token": st.one_of(st.just("0b8f7e5c-6a0e-4c38-9a55-3a4b4f0f7a41"), _TEXT),
 }
 _PLAUSIBLE: Final = [
