@@ -29,7 +29,7 @@ def test_every_error_has_a_status_and_a_reason(cls: type[e.RegistryError]) -> No
     assert row == PROBLEMS.find(error)
     if row.status == 404:
         assert headers == [(b"content-type", b"text/plain; charset=utf-8")]
-        assert body.decode() == f"{error}\n"
+        assert body.decode() == f"{error}\nrequest request-1\n"
     else:
         assert (b"content-type", b"application/problem+json") in headers
         assert "subject" in json.loads(body)["detail"]
@@ -41,4 +41,4 @@ def test_a_reason_may_hold_what_no_text_can() -> None:
 
     _, body = FORMAT.surface.errors.render(FORMAT.surface.errors.find(error), error, "request-1")
 
-    assert body.decode().endswith("lone surrogate ?\n")
+    assert "lone surrogate ?\n" in body.decode()

@@ -21,7 +21,8 @@ _NOT_FOUND: Final = 404
 def _render(row: WireError, error: RegistryError, request_id: str) -> tuple[HeaderList, bytes]:
     if row.status != _NOT_FOUND:
         return render_problem(row, error, request_id)
-    return [(b"content-type", b"text/plain; charset=utf-8")], f"{error}\n".encode("utf-8", "replace")
+    said = f"{error}\nrequest {request_id}\n"
+    return [(b"content-type", b"text/plain; charset=utf-8")], said.encode("utf-8", "replace")
 
 
 ERRORS: Final = ErrorTable(rows=PROBLEMS.rows, render=_render)
