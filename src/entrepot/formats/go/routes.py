@@ -273,5 +273,6 @@ ROUTES: Final = (
     Route("GET", rf"{_FILE}\.info", get_info, "get_info"),
     Route("GET", rf"{_FILE}\.(?P<kind>mod|zip)", get_file, "get_file"),
     Route("PUT", rf"{_FILE}\.zip", put_zip, "put_zip"),
-    Route("GET", rf"{_VIEW}(?:/(?s:.*))?", get_page, "get_page"),
+    Route("GET", rf"{_VIEW}/?", get_page, "get_page"),
+    Route("GET", rf"{_VIEW}/(?P<path>(?s:.+))", get_page, "get_page"),
 )

@@ -325,7 +325,7 @@ _PACKAGE: Final = rf"{_VIEW}/{_NAME}"
 _FILE: Final = rf"{_PACKAGE}/-/(?P<file>(?:@[^/]+/)?[^/]+)"
 _REVISION: Final = r"-rev/(?P<revision>[^/]+)"
 _ABOUT: Final = rf"{_OWN}/package/{_NAME}"
-_USER: Final = rf"{_OWN}/user/org\.couchdb\.user:[^/]+(?:/-rev/[^/]+)?"
+_USER: Final = rf"{_OWN}/user/org\.couchdb\.user:(?P<user>[^/]+)"
 
 ROUTES: Final = (
     Route("GET", _PACKAGE, get_packument, "get_packument"),
@@ -334,6 +334,7 @@ ROUTES: Final = (
     Route("GET", rf"{_OWN}/ping", accounts.ping, "ping"),
     Route("GET", rf"{_OWN}/whoami", accounts.whoami, "whoami"),
     Route("PUT", _USER, accounts.login, "login"),
+    Route("PUT", rf"{_USER}/{_REVISION}", accounts.login, "login"),
     Route("POST", rf"{_OWN}/v1/login", accounts.web_login, "login"),
     Route("DELETE", rf"{_OWN}/user/token/(?P<token>[^/]+)", accounts.logout, "logout"),
     Route("GET", rf"{_OWN}/npm/v1/tokens", accounts.get_tokens, "list_tokens"),
@@ -344,9 +345,13 @@ ROUTES: Final = (
     Route("GET", rf"{_OWN}/v1/search", get_search, "search"),
     Route("GET", rf"{_OWN}/npm/v1/keys", get_keys, "get_keys"),
     # npm before 11 puts the path of the address in the packument behind the registry's own.
-    Route("GET", rf"{_VIEW}(?:/npm/[^/]+)?/-/npm/v1/attestations/(?P<spec>.+)", get_attestations, "get_attestations"),
+    Route("GET", rf"{_VIEW}/-/npm/v1/attestations/(?P<spec>.+)", get_attestations, "get_attestations"),
+    Route(
+        "GET", rf"{_VIEW}/npm/(?P<again>[^/]+)/-/npm/v1/attestations/(?P<spec>.+)", get_attestations, "get_attestations"
+    ),
     Route("POST", rf"{_OWN}/npm/v1/security/advisories/bulk", post_advisories, "audit"),
-    Route("POST", rf"{_OWN}/npm/v1/security/audits(?:/quick)?", post_audit, "audit"),
+    Route("POST", rf"{_OWN}/npm/v1/security/audits", post_audit, "audit"),
+    Route("POST", rf"{_OWN}/npm/v1/security/audits/quick", post_audit, "audit"),
     Route("GET", rf"{_ABOUT}/dist-tags", get_tags, "get_tags"),
     Route("PUT", rf"{_ABOUT}/dist-tags/(?P<tag>[^/]+)", put_tag, "put_tag"),
     Route("POST", rf"{_ABOUT}/dist-tags/(?P<tag>[^/]+)", put_tag, "put_tag"),
