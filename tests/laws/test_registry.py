@@ -391,3 +391,11 @@ class RegistryMachine(RuleBasedStateMachine):
 
 TestRegistry = RegistryMachine.TestCase
 TestRegistry.settings = settings(max_examples=20, stateful_step_count=50, deadline=None)
+
+
+class ManyShortStories(RegistryMachine):
+    """The same changes, in many more short sequences than long ones: most faults need few steps."""
+
+
+TestManyShortStories = ManyShortStories.TestCase
+TestManyShortStories.settings = settings(max_examples=300, stateful_step_count=25, deadline=None)
