@@ -57,6 +57,8 @@ class Wanted:
     size: int | None = None
     hashes: Mapping[str, bytes] = field(default_factory=dict)
     """By hashlib's names. A file without any is what the upstream sends, whatever that is."""
+    digest: Digest | None = None
+    """What the file is to be called here, where its protocol says so; else its sha256."""
     origin: FindOrigin = origin_of
     """Where to ask, with what."""
 
@@ -202,6 +204,8 @@ async def _fetch(registry: Registry, upstream: Upstream, wanted: Wanted, arrival
 
 
 def _expected(wanted: Wanted) -> Digest | None:
+    if wanted.digest is not None:
+        return wanted.digest
     known = wanted.hashes.get("sha256")
     return None if known is None else Digest("sha256", known.hex())
 

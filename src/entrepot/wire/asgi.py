@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 
 Scope = dict[str, Any]
 
+_TOKEN: Final = re.compile(r"ent_[0-9A-Za-z_]+")
 _HOST: Final = re.compile(r"[A-Za-z0-9.-]{1,253}(:\d{1,5})?|\[[0-9a-fA-F:.]{2,45}\](:\d{1,5})?")
 _NOWHERE: Final = Surface(name="other", prefix="", routes=())
 _SAFE: Final = frozenset({"GET", "HEAD"})
@@ -352,7 +353,7 @@ class Application:
             "format": exchange.surface.name,
             "operation": exchange.operation,
             "principal": exchange.caller.name,
-            "target": exchange.target,
+            "target": _without_tokens(exchange.target),
             **exchange.facts,
         }
 
@@ -394,6 +395,11 @@ def _body_size(headers: Headers) -> int | None:
     if headers.get("transfer-encoding") is not None:
         return None
     return int(headers.get("content-length") or 0)
+
+
+def _without_tokens(target: str) -> str:
+    """A path as it may be logged: npm's logout has the token in it, whoever sends it."""
+    return _TOKEN.sub("ent_…", target) if "ent_" in target else target
 
 
 def _error_headers(error: RegistryError) -> HeaderList:

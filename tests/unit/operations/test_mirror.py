@@ -367,6 +367,17 @@ async def test_nobody_gets_the_whole_of_a_file_that_is_not_as_promised(
     assert [digest async for digest in world.registry.blobs.digests()] == []
 
 
+@pytest.mark.parametrize("content", [LARGE, b"small"], ids=["large", "small"])
+async def test_a_file_is_called_as_its_protocol_says(world: World, other: Elsewhere, content: bytes) -> None:
+    other.says["/lib.tgz"] = Said(content)
+    upstream = await reading(world, other)
+    name = Digest.of(content, "sha512")
+
+    arrival = await fetch_file(world.registry, upstream, LIB, wanted(content, digest=name), landing(world))
+
+    assert (await arrival.blob).digest == name
+
+
 async def test_a_file_that_the_upstream_does_not_have_is_unknown(world: World, other: Elsewhere) -> None:
     upstream = await reading(world, other)
 

@@ -133,7 +133,7 @@ async def _fetch_blob(registry: Registry, where: _Repository, digest: Digest) ->
     wanted = Wanted(
         where.target(f"blobs/{digest}"),
         str(digest),
-        hashes={digest.algorithm: bytes.fromhex(digest.hex)},
+        digest=digest,
         origin=where.find_origin,
     )
     return await fetch_file(registry, where.upstream, where.package, wanted, Landing(_take, publish))
