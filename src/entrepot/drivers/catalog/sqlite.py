@@ -442,11 +442,7 @@ class SqliteCatalog:
         """Artifacts whose annotation *key* starts with *text*, or whose package or names contain it."""
         allowed = None if namespaces is None else rows.json_list(namespaces)
         if key is None:
-            statement = LISTINGS.search_digest if ":" in text else LISTINGS.search_names
-            packages = None if ":" in text else self._packages_named(text)
-            if packages is not None:
-                statement = LISTINGS.search_few_names
-            found = self._all(statement, text=text, packages=packages, namespaces=allowed, limit=limit, offset=offset)
+            found = self._search_plain(text, namespaces=allowed, limit=limit, offset=offset)
         else:
             found = self._all(
                 LISTINGS.search_annotations,
@@ -469,6 +465,18 @@ class SqliteCatalog:
                 size += len(content)
             hits.append(Hit(package, Digest.parse(digest), references, rows.stored_annotations(content)))
         return hits
+
+    def _search_plain(self, text: str, **page: object) -> list[tuple[Any, ...]]:
+        """A digest, or a part of a package's name, or a tag or version; the newest first."""
+        if ":" in text:
+            return self._all(LISTINGS.search_digest, text=text, **page)
+        packages = self._packages_named(text)
+        if packages is None:
+            found = self._all(LISTINGS.search_names, text=text, **page)
+        else:
+            found = self._all(LISTINGS.search_few_names, text=text, packages=packages, **page)
+        found += self._all(LISTINGS.search_references, text=text, **page)
+        return sorted(dict.fromkeys(found), key=lambda row: row[-1], reverse=True)
 
     def _packages_named(self, text: str) -> str | None:
         """The packages whose name contains *text*, when they are few: of many, a page is soon full without an index."""

@@ -246,62 +246,48 @@ SELECT DISTINCT n.name, p.format, p.name, b.id, b.digest, m.from_position
 SELECT rowid FROM package_name WHERE package_name MATCH :phrase LIMIT :limit
 
 -- search_few_names --
--- Of these packages those whose name contains the text, by name, each with its newest artifact; and artifacts that have
--- the text as a tag or version. Uses membership_artifact_idx and reference_name_idx.
-SELECT * FROM (
-    SELECT n.name, p.format, p.name, b.id, b.digest, m.from_position
-      FROM json_each(:packages) f
-      JOIN package p ON p.id = f.value AND instr(p.name, :text) > 0
-      JOIN namespace n ON n.id = p.namespace_id
-      JOIN membership m ON m.id = (
-            SELECT x.id FROM membership x
-             WHERE x.package_id = p.id AND x.role = 'artifact' AND x.until_position IS NULL
-             ORDER BY x.from_position DESC LIMIT 1)
-      JOIN blob b ON b.id = m.blob_id
-      JOIN content c ON c.blob_id = b.id
-     WHERE :namespaces IS NULL OR n.name IN (SELECT value FROM json_each(:namespaces))
-     ORDER BY n.name, p.format, p.name
-     LIMIT :limit OFFSET :offset)
-UNION
-SELECT * FROM (
-    SELECT n.name, p.format, p.name, b.id, b.digest, r.from_position
-      FROM reference r
-      JOIN package p ON p.id = r.package_id
-      JOIN namespace n ON n.id = p.namespace_id
-      JOIN blob b ON b.id = r.blob_id
-      JOIN content c ON c.blob_id = b.id
-     WHERE r.name = :text AND r.until_position IS NULL
-       AND (:namespaces IS NULL OR n.name IN (SELECT value FROM json_each(:namespaces)))
-     LIMIT :limit OFFSET :offset)
- ORDER BY 6 DESC
+-- Of these packages those whose name contains the text, by name, each with its newest artifact.
+-- Uses membership_artifact_idx.
+SELECT n.name, p.format, p.name, b.id, b.digest, m.from_position
+  FROM json_each(:packages) f
+  JOIN package p ON p.id = f.value AND instr(p.name, :text) > 0
+  JOIN namespace n ON n.id = p.namespace_id
+  JOIN membership m ON m.id = (
+        SELECT x.id FROM membership x
+         WHERE x.package_id = p.id AND x.role = 'artifact' AND x.until_position IS NULL
+         ORDER BY x.from_position DESC LIMIT 1)
+  JOIN blob b ON b.id = m.blob_id
+  JOIN content c ON c.blob_id = b.id
+ WHERE :namespaces IS NULL OR n.name IN (SELECT value FROM json_each(:namespaces))
+ ORDER BY n.name, p.format, p.name
+ LIMIT :limit OFFSET :offset
 
 -- search_names --
 -- The same among all packages; stops when the page is full.
-SELECT * FROM (
-    SELECT n.name, p.format, p.name, b.id, b.digest, m.from_position
-      FROM namespace n
-      JOIN package p ON p.namespace_id = n.id AND instr(p.name, :text) > 0
-      JOIN membership m ON m.id = (
-            SELECT x.id FROM membership x
-             WHERE x.package_id = p.id AND x.role = 'artifact' AND x.until_position IS NULL
-             ORDER BY x.from_position DESC LIMIT 1)
-      JOIN blob b ON b.id = m.blob_id
-      JOIN content c ON c.blob_id = b.id
-     WHERE :namespaces IS NULL OR n.name IN (SELECT value FROM json_each(:namespaces))
-     ORDER BY n.name, p.format, p.name
-     LIMIT :limit OFFSET :offset)
-UNION
-SELECT * FROM (
-    SELECT n.name, p.format, p.name, b.id, b.digest, r.from_position
-      FROM reference r
-      JOIN package p ON p.id = r.package_id
-      JOIN namespace n ON n.id = p.namespace_id
-      JOIN blob b ON b.id = r.blob_id
-      JOIN content c ON c.blob_id = b.id
-     WHERE r.name = :text AND r.until_position IS NULL
-       AND (:namespaces IS NULL OR n.name IN (SELECT value FROM json_each(:namespaces)))
-     LIMIT :limit OFFSET :offset)
- ORDER BY 6 DESC
+SELECT n.name, p.format, p.name, b.id, b.digest, m.from_position
+  FROM namespace n
+  JOIN package p ON p.namespace_id = n.id AND instr(p.name, :text) > 0
+  JOIN membership m ON m.id = (
+        SELECT x.id FROM membership x
+         WHERE x.package_id = p.id AND x.role = 'artifact' AND x.until_position IS NULL
+         ORDER BY x.from_position DESC LIMIT 1)
+  JOIN blob b ON b.id = m.blob_id
+  JOIN content c ON c.blob_id = b.id
+ WHERE :namespaces IS NULL OR n.name IN (SELECT value FROM json_each(:namespaces))
+ ORDER BY n.name, p.format, p.name
+ LIMIT :limit OFFSET :offset
+
+-- search_references --
+-- Artifacts that have the text as a tag or version. Uses reference_name_idx.
+SELECT n.name, p.format, p.name, b.id, b.digest, r.from_position
+  FROM reference r
+  JOIN package p ON p.id = r.package_id
+  JOIN namespace n ON n.id = p.namespace_id
+  JOIN blob b ON b.id = r.blob_id
+  JOIN content c ON c.blob_id = b.id
+ WHERE r.name = :text AND r.until_position IS NULL
+   AND (:namespaces IS NULL OR n.name IN (SELECT value FROM json_each(:namespaces)))
+ LIMIT :limit OFFSET :offset
 
 -- search_digest --
 -- Uses membership_blob_idx.
