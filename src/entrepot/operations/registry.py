@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from entrepot.operations.flights import Flights
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
-    from entrepot.model.names import FormatName
+    from entrepot.model.access import Caller
+    from entrepot.model.digest import Digest
+    from entrepot.model.names import FormatName, View
     from entrepot.ports.blobs import BlobStore
     from entrepot.ports.catalog import Catalog
     from entrepot.ports.clock import Clock
@@ -36,6 +38,49 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Fetched:
+    """A file of a version that came from an upstream, now or before."""
+
+    name: str
+    digest: Digest
+    size: int
+    """Bytes."""
+
+
+class ReadThrough(Protocol):
+    """How a format reads through to upstreams: what is asked of it when no client of its own is asking."""
+
+    @property
+    def probe(self) -> str:
+        """What every upstream of this format has, below its address: asked to see whether it is one.
+
+        Nothing when there is no such thing.
+        """
+
+    async def list_versions(self, registry: Registry, caller: Caller, view: View, name: str) -> Sequence[str] | None:
+        """The versions that upstreams show of a package; None when there is nothing, or nobody to ask.
+
+        Names and versions are as the format writes them. Raises `InvalidName`, `UpstreamUnavailable`, `UpstreamInvalid`, or what `access.require_read` raises.
+        """
+
+    async def fetch(
+        self,
+        registry: Registry,
+        caller: Caller,
+        view: View,
+        name: str,
+        version: str,
+        *,
+        hashes: Collection[str] = (),
+    ) -> Sequence[Fetched]:
+        """Have a version here, whole, or as far as its files have one of *hashes* (``sha256:…`` in hexadecimal).
+
+        Raises `InvalidReference`, `ReferenceUnknown` when nobody has the version, `UpstreamInvalid` when none of its files is as *hashes*
+        say, and like `list_versions`.
+        """
+
+
+@dataclass(frozen=True, slots=True)
 class Registry:
     """The whole registry, as the operations see it."""
 
@@ -43,6 +88,8 @@ class Registry:
     blobs: BlobStore
     clock: Clock
     formats: Mapping[FormatName, Rules]
+    read_through: Mapping[FormatName, ReadThrough]
+    """Those of the formats that read through to upstreams."""
     upload_secret: bytes
     fetcher: Fetcher
     flights: Flights = field(default_factory=Flights)

@@ -53,6 +53,7 @@ from entrepot.operations.upload import add_blob
 from entrepot.testing.memory import MemoryBlobStore
 from entrepot.testing.transport import InProcess
 from entrepot.wire.asgi import Application, Options
+from entrepot.wire.format import read_through_of, rules_of
 from entrepot.wire.gate import Gate
 from entrepot.wire.health import health_surfaces
 from entrepot.wire.metrics import Metrics
@@ -278,7 +279,8 @@ async def open_world(
         catalog=catalog,
         blobs=blobs or MemoryBlobStore(clock),
         clock=clock,
-        formats={each.rules.format: each.rules for each in formats},
+        formats=rules_of(formats),
+        read_through=read_through_of(formats),
         upload_secret=catalog.secret("uploads"),
         fetcher=fetcher,
         limits=limits,

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from entrepot.wire.errors import PROBLEMS, ErrorTable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from entrepot.model.names import FormatName
+    from entrepot.operations.registry import ReadThrough
     from entrepot.ports.formats import Rules
     from entrepot.wire.routes import Route
 
@@ -47,3 +49,15 @@ class Format:
     surface: Surface
     aliases: Sequence[Surface] = field(default_factory=tuple)
     """Further surfaces that its clients need, at other places."""
+    read_through: ReadThrough | None = None
+    """How it reads through to upstreams; None when it does not."""
+
+
+def rules_of(formats: Sequence[Format]) -> Mapping[FormatName, Rules]:
+    """The rules of each, as the registry wants them."""
+    return {each.rules.format: each.rules for each in formats}
+
+
+def read_through_of(formats: Sequence[Format]) -> Mapping[FormatName, ReadThrough]:
+    """How each reads through, of those that do."""
+    return {each.rules.format: each.read_through for each in formats if each.read_through is not None}

@@ -24,6 +24,7 @@ from entrepot.operations.govern import create_namespace
 from entrepot.operations.registry import Limits, Registry
 from entrepot.operations.token import create_token
 from entrepot.wire.asgi import Application, Options
+from entrepot.wire.format import rules_of
 from entrepot.wire.gate import Gate
 from entrepot.wire.metrics import Metrics
 from entrepot.wire.server import Epochs
@@ -183,7 +184,8 @@ async def serve(
         catalog=catalog,
         blobs=blobs,
         clock=clock,
-        formats={FORMAT.rules.format: FORMAT.rules},
+        formats=rules_of([FORMAT]),
+        read_through={},
         upload_secret=b"secret",
         fetcher=HttpFetcher(proxies=Proxies.read({})),
         limits=limits,

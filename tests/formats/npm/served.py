@@ -21,6 +21,7 @@ from entrepot.operations.govern import create_namespace
 from entrepot.operations.registry import Limits, Registry
 from entrepot.operations.resolve import resolve
 from entrepot.wire.asgi import Application, Options
+from entrepot.wire.format import read_through_of, rules_of
 from entrepot.wire.gate import Gate
 from entrepot.wire.metrics import Metrics
 from entrepot.wire.server import Epochs
@@ -89,7 +90,8 @@ async def serve(
         catalog=catalog,
         blobs=blobs,
         clock=clock,
-        formats={format_.rules.format: format_.rules for format_ in formats},
+        formats=rules_of(formats),
+        read_through=read_through_of(formats),
         upload_secret=b"secret",
         fetcher=HttpFetcher(proxies=Proxies.read({})),
         limits=limits,

@@ -26,6 +26,7 @@ from entrepot.operations.registry import Registry
 from entrepot.operations.token import create_first_token
 from entrepot.operations.upload import StoredBlob
 from entrepot.wire.asgi import Application, Options
+from entrepot.wire.format import read_through_of, rules_of
 from entrepot.wire.gate import Gate
 from entrepot.wire.metrics import Metrics
 from entrepot.wire.server import Epochs
@@ -243,7 +244,8 @@ async def open_world(folder: Path, blobs_folder: Path) -> AsyncIterator[World]:
         catalog=catalog,
         blobs=blobs,
         clock=clock,
-        formats={each.rules.format: each.rules for each in formats},
+        formats=rules_of(formats),
+        read_through=read_through_of(formats),
         upload_secret=b"uploads",
         fetcher=HttpFetcher(proxies=Proxies.read({})),
     )

@@ -2,11 +2,13 @@
 
 from entrepot.formats.cargo.errors import ERRORS, authenticate
 from entrepot.formats.cargo.routes import ROUTES
-from entrepot.formats.cargo.rules import CargoRules
+from entrepot.formats.cargo.rules import RULES
+from entrepot.formats.cargo.upstream import CargoReadThrough
 from entrepot.wire.format import Format, Surface
 
 FORMAT = Format(
     title="Cargo",
-    rules=CargoRules(),
+    rules=RULES,
     surface=Surface(name="cargo", prefix="cargo", routes=ROUTES, errors=ERRORS, authenticate=authenticate),
+    read_through=CargoReadThrough(),
 )

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from entrepot.formats.cargo.rules import CARGO, CargoRules
+from entrepot.formats.cargo.rules import CARGO, RULES
 from entrepot.formats.cargo.semver import canonical_requirement
 from entrepot.model.contents import FilePath, Kind
 from entrepot.model.errors import VersionExists
@@ -78,7 +78,7 @@ def _dependency(dependency: Dependency) -> dict[str, Any]:
 def adding(metadata: Metadata, blob: StoredBlob) -> Addition:
     """A version, which comes whole: its metadata, and the crate."""
     return Addition(
-        version=CargoRules().parse_version(metadata["version"]),
+        version=RULES.parse_version(metadata["version"]),
         files=(NewFile(crate_path(metadata["name"], metadata["version"]), MEDIA_TYPE, blob),),
         describe=partial(_describe, metadata),
         annotations=annotate(metadata),

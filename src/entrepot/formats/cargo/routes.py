@@ -17,7 +17,7 @@ from entrepot.formats.cargo.framing import reading_frame
 from entrepot.formats.cargo.index import releases, render_index, summarize
 from entrepot.formats.cargo.metadata import KIND, MEDIA_TYPE, adding, crate_path, describe
 from entrepot.formats.cargo.owners import add_owners, describe_owner, list_owners, remove_owners
-from entrepot.formats.cargo.rules import CARGO, CargoRules, index_path
+from entrepot.formats.cargo.rules import CARGO, RULES, index_path
 from entrepot.formats.cargo.semver import Version
 from entrepot.formats.cargo.upstream import fetch_remote, read_remote
 from entrepot.model.contents import Contents
@@ -57,7 +57,6 @@ if TYPE_CHECKING:
     from entrepot.ports.catalog import PackageRow
     from entrepot.wire.call import Call
 
-_RULES: Final = CargoRules()
 _SCAN: Final = 1_000
 _MOST_FOUND: Final = 100
 _OWNERS: Final = 100
@@ -71,7 +70,7 @@ def _view(call: Call) -> View:
 
 
 def _package(view: View, call: Call) -> PackageId:
-    return PackageId(view.namespace, CARGO, _RULES.normalize(call.path["crate"]))
+    return PackageId(view.namespace, CARGO, RULES.normalize(call.path["crate"]))
 
 
 def _writable(call: Call) -> PackageId:
@@ -147,7 +146,7 @@ async def get_crate(call: Call) -> Reply:
     package, version = _package(view, call), Version.parse(call.path["version"])
     headers = [(b"content-type", MEDIA_TYPE.encode("ascii")), (b"x-content-type-options", b"nosniff")]
     try:
-        found = await resolve(call.registry, call.caller, view, package, name=_RULES.parse_version(str(version)))
+        found = await resolve(call.registry, call.caller, view, package, name=RULES.parse_version(str(version)))
     except NotFound:
         remote = await read_remote(call.registry, call.caller, view, package, call.path["crate"].lower())
         arrival = None if remote is None else await fetch_remote(call.registry, remote, str(version))
@@ -182,7 +181,7 @@ async def put_crate(call: Call) -> Reply:
 
 async def _publish(call: Call, view: View, frame: Frame) -> None:
     name, version, said = read_announcement(frame.announcement)
-    package = PackageId(view.namespace, CARGO, _RULES.normalize(name))
+    package = PackageId(view.namespace, CARGO, RULES.normalize(name))
     await _require_spelling(call, view, package, name)
     blob, crate = await receive_file(
         call.registry, call.caller, package, frame.crate, partial(examine, said=said), size=frame.crate_size
@@ -225,13 +224,13 @@ async def _find_spelling(call: Call, view: View, package: PackageId) -> str | No
 
 async def yank_version(call: Call) -> Reply:
     """``cargo yank``: a lock file that names the version still gets it."""
-    await yank(call.registry, call.caller, _writable(call), _RULES.parse_version(call.path["version"]))
+    await yank(call.registry, call.caller, _writable(call), RULES.parse_version(call.path["version"]))
     return json_reply({"ok": True})
 
 
 async def unyank_version(call: Call) -> Reply:
     """``cargo yank --undo``."""
-    await unyank(call.registry, call.caller, _writable(call), _RULES.parse_version(call.path["version"]))
+    await unyank(call.registry, call.caller, _writable(call), RULES.parse_version(call.path["version"]))
     return json_reply({"ok": True})
 
 

@@ -36,6 +36,9 @@ class CargoRules:
         return parse_reference(Version.parse(text).release)
 
 
+RULES: Final = CargoRules()
+
+
 def parse_crate_name(text: str) -> CrateName:
     """Read a crate's name. Raises `InvalidName`."""
     if _NAME.fullmatch(text) is None or _RESERVED.fullmatch(text) is not None:

@@ -14,25 +14,29 @@ import msgspec
 from entrepot.formats.cargo.crate import examine_remote
 from entrepot.formats.cargo.index import Release
 from entrepot.formats.cargo.metadata import KIND, adding
-from entrepot.formats.cargo.rules import CARGO, index_path, parse_crate_name
+from entrepot.formats.cargo.rules import CARGO, RULES, index_path, parse_crate_name
 from entrepot.formats.cargo.semver import Version
-from entrepot.model.errors import InvalidName, InvalidReference, UpstreamInvalid
+from entrepot.model.digest import Digest
+from entrepot.model.errors import InvalidName, InvalidReference, ReferenceUnknown, UpstreamInvalid
+from entrepot.model.names import PackageId
 from entrepot.operations import access
 from entrepot.operations.add_files import add_files
 from entrepot.operations.fetch_file import Landing, Wanted, fetch_file
 from entrepot.operations.mirror import Question, ask, hidden_versions, upstreams_for
+from entrepot.operations.registry import Fetched
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from entrepot.formats.cargo.crate import Crate
     from entrepot.model.access import Caller
-    from entrepot.model.names import PackageId, View
+    from entrepot.model.names import View
     from entrepot.model.upstream import Upstream
     from entrepot.operations.fetch_file import Arrival
     from entrepot.operations.mirror import Answer
     from entrepot.operations.registry import Registry
     from entrepot.operations.upload import StoredBlob
+    from entrepot.ports.catalog import FoundBlob
 
 _NEWEST_LINE: Final = 2
 """Lines of a later form say what we cannot: Cargo leaves out what it does not know, and so do we."""
@@ -126,6 +130,53 @@ async def fetch_remote(registry: Registry, remote: RemoteCrate, version: str) ->
 
     landing = Landing(partial(examine_remote, name=name, version=version), publish)
     return await fetch_file(registry, remote.upstream, remote.package, wanted, landing)
+
+
+class CargoReadThrough:
+    """What is asked of this format when no client of its own is asking."""
+
+    probe = "/config.json"
+
+    async def list_versions(self, registry: Registry, caller: Caller, view: View, name: str) -> Sequence[str] | None:
+        """As `entrepot.operations.registry.ReadThrough` says."""
+        remote = await _read_by_name(registry, caller, view, name)
+        return None if remote is None else [str(release.version) for release in remote.releases]
+
+    async def fetch(
+        self,
+        registry: Registry,
+        caller: Caller,
+        view: View,
+        name: str,
+        version: str,
+        *,
+        hashes: Collection[str] = (),
+    ) -> Sequence[Fetched]:
+        """As `entrepot.operations.registry.ReadThrough` says: the version's crate."""
+        remote = await _read_by_name(registry, caller, view, name)
+        found = [] if remote is None else [each for each in remote.releases if str(each.version) == version]
+        if remote is None or not found:
+            raise ReferenceUnknown(version)
+        digest = Digest("sha256", found[0].checksum)
+        if hashes and str(digest) not in hashes:
+            raise UpstreamInvalid(f"{found[0].name} {version}", expected=" or ".join(sorted(hashes)), actual=digest)
+        crate: FoundBlob | StoredBlob | None = await registry.catalog.find_blob(view, remote.package, digest)
+        if crate is None:
+            arrival = await fetch_remote(registry, remote, version)
+            if arrival is None:
+                raise ReferenceUnknown(version)
+            crate = await arrival.blob
+        return [Fetched(f"{found[0].name}-{version}.crate", crate.digest, crate.size)]
+
+
+async def _read_by_name(registry: Registry, caller: Caller, view: View, name: str) -> RemoteCrate | None:
+    """By a name that may have dashes where the index has underscores."""
+    package = PackageId(view.namespace, CARGO, RULES.normalize(name))
+    for spelling in dict.fromkeys((name.lower(), package.name, package.name.replace("-", "_"))):
+        remote = await read_remote(registry, caller, view, package, spelling)
+        if remote is not None:
+            return remote
+    return None
 
 
 class _Config(msgspec.Struct):

@@ -1,11 +1,11 @@
 """Plain files: a package's version is a set of files, each under a path, put there by any HTTP client."""
 
 from entrepot.formats.generic.routes import ROUTES
-from entrepot.formats.generic.rules import GenericRules
+from entrepot.formats.generic.rules import RULES
 from entrepot.wire.format import Format, Surface
 
 FORMAT = Format(
     title="Files",
-    rules=GenericRules(),
+    rules=RULES,
     surface=Surface(name="generic", prefix="files", routes=ROUTES),
 )

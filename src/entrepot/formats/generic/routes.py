@@ -16,13 +16,7 @@ from urllib.parse import quote
 import msgspec
 
 from entrepot.formats.generic.checksums import Claims, print_digest_field, read_claims, verified
-from entrepot.formats.generic.rules import (
-    GENERIC,
-    GenericRules,
-    parse_annotations,
-    parse_media_type,
-    parse_path,
-)
+from entrepot.formats.generic.rules import GENERIC, RULES, parse_annotations, parse_media_type, parse_path
 from entrepot.formats.generic.versions import FileAddition, read_contents
 from entrepot.model.errors import (
     DigestMismatch,
@@ -59,7 +53,6 @@ if TYPE_CHECKING:
     from entrepot.ports.catalog import FoundArtifact
     from entrepot.wire.call import Call
 
-_RULES: Final = GenericRules()
 _PAGE: Final = 1_000
 _MAX_REASON: Final = 1_000
 _MAX_BODY: Final = 16 * 1024
@@ -82,11 +75,11 @@ def _view(call: Call) -> View:
 
 
 def _package(view: View, call: Call) -> PackageId:
-    return PackageId(view.namespace, GENERIC, _RULES.normalize(call.path["package"]))
+    return PackageId(view.namespace, GENERIC, RULES.normalize(call.path["package"]))
 
 
 def _version(call: Call) -> ReferenceName:
-    return _RULES.parse_version(call.path["version"])
+    return RULES.parse_version(call.path["version"])
 
 
 def _writable(call: Call) -> tuple[PackageId, ReferenceName]:

@@ -70,6 +70,9 @@ class GenericRules:
         return parse_reference(text)
 
 
+RULES: Final = GenericRules()
+
+
 def parse_path(text: str) -> FilePath:
     """Read a file's path from a decoded URL. Raises `InvalidName`.
 

@@ -2,7 +2,7 @@
 
 from entrepot.formats.go.errors import ERRORS
 from entrepot.formats.go.routes import ROUTES
-from entrepot.formats.go.rules import GoRules
+from entrepot.formats.go.rules import RULES
 from entrepot.wire.format import Format, Surface
 
-FORMAT = Format(title="Go", rules=GoRules(), surface=Surface(name="go", prefix="go", routes=ROUTES, errors=ERRORS))
+FORMAT = Format(title="Go", rules=RULES, surface=Surface(name="go", prefix="go", routes=ROUTES, errors=ERRORS))

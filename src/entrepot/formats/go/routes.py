@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from entrepot.formats.go.index import decode_releases, encode_releases, find_latest, releases, render_info, render_list
 from entrepot.formats.go.module import ZIP_SIZE, examine
-from entrepot.formats.go.rules import GO, GoRules, Version, check_version, parse_module, unescape
+from entrepot.formats.go.rules import GO, RULES, Version, check_version, parse_module, unescape
 from entrepot.model.contents import Contents, FilePath, Kind
 from entrepot.model.errors import (
     FileUnknown,
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 
 KIND: Final = Kind.of(GO)
 
-_RULES: Final = GoRules()
 _TYPES: Final = {"mod": "text/plain; charset=utf-8", "zip": "application/zip"}
 _STORED_TYPES: Final = {"mod": "text/plain", "zip": "application/zip"}
 
@@ -135,7 +134,7 @@ async def get_file(call: Call) -> Reply:
     """``@v/<version>.mod`` and ``@v/<version>.zip``: the bytes, for ever."""
     view = _view(call)
     package, version, kind = _package(view, call), _version(call), call.path["kind"]
-    found = await resolve(call.registry, call.caller, view, package, name=_RULES.parse_version(str(version)))
+    found = await resolve(call.registry, call.caller, view, package, name=RULES.parse_version(str(version)))
     contents = Contents.read(found.content, KIND)
     file = None if contents is None else contents.files.get(_file_path(version, kind))
     if file is None:
@@ -176,7 +175,7 @@ async def put_zip(call: Call) -> Reply:
     )
     metadata = _metadata(module, version, found, time=time)
     addition = Addition(
-        version=_RULES.parse_version(str(version)),
+        version=RULES.parse_version(str(version)),
         files=(
             NewFile(_file_path(version, "zip"), _STORED_TYPES["zip"], blob),
             NewFile(_file_path(version, "mod"), _STORED_TYPES["mod"], go_mod),

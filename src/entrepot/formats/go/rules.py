@@ -58,6 +58,9 @@ class GoRules:
         return parse_reference(str(Version.parse(text)))
 
 
+RULES: Final = GoRules()
+
+
 def is_device(element: str) -> bool:
     """Whether Windows takes an element of a path for a device, whatever its suffix."""
     return _DEVICE.fullmatch(element) is not None

@@ -1,11 +1,11 @@
 """Helm charts: a repository with an index, and the same charts as OCI artifacts in Helm's own form."""
 
 from entrepot.formats.helm.routes import ROUTES
-from entrepot.formats.helm.rules import HelmRules
+from entrepot.formats.helm.rules import RULES
 from entrepot.wire.format import Format, Surface
 
 FORMAT = Format(
     title="Helm",
-    rules=HelmRules(),
+    rules=RULES,
     surface=Surface(name="helm", prefix="helm", routes=ROUTES),
 )

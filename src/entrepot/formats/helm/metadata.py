@@ -20,7 +20,7 @@ from entrepot.formats.helm.document import (
     as_text,
     read_document,
 )
-from entrepot.formats.helm.rules import HelmRules
+from entrepot.formats.helm.rules import RULES
 from entrepot.model.errors import InvalidMetadata, InvalidName, InvalidReference
 from entrepot.model.names import PackageName, ReferenceName
 
@@ -30,7 +30,6 @@ REQUIREMENTS: Final = "requirements.yaml"
 
 _API_VERSIONS: Final = ("v1", "v2", "v3")
 _TYPES: Final = ("application", "library")
-_RULES: Final = HelmRules()
 
 _Read = Callable[[Node, str], Any]
 
@@ -76,7 +75,7 @@ def read_metadata(fields: Mapping[str, Any], where: str) -> ChartMetadata:
     """The same, of fields that were read. Raises `InvalidMetadata`."""
     try:
         return ChartMetadata(
-            _RULES.normalize(str(fields.get("name", ""))),
+            RULES.normalize(str(fields.get("name", ""))),
             _parse_version(str(fields.get("version", ""))),
             fields,
         )
@@ -89,7 +88,7 @@ def read_metadata(fields: Mapping[str, Any], where: str) -> ChartMetadata:
 def _parse_version(text: str) -> ReferenceName:
     if "_" in text:
         raise InvalidReference(text[:200], expected="a semantic version such as 1.2.3+build")
-    return _RULES.parse_version(text)
+    return RULES.parse_version(text)
 
 
 def _require_one_of(fields: Mapping[str, Any], name: str, known: tuple[str, ...]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from entrepot.formats.helm.index import list_charts, render_chart, render_entries, render_index, tag_of
 from entrepot.formats.helm.provenance import MAX_SIZE
 from entrepot.formats.helm.publish import Delivery, NamedChart
-from entrepot.formats.helm.rules import CHART, HELM, KIND, HelmRules, parse_file, print_version
+from entrepot.formats.helm.rules import CHART, HELM, KIND, RULES, parse_file, print_version
 from entrepot.model.access import Action
 from entrepot.model.contents import Contents
 from entrepot.model.errors import FileUnknown, Invalid, ReferenceUnknown
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from entrepot.ports.catalog import PackageRow
     from entrepot.wire.call import Call
 
-_RULES: Final = HelmRules()
 _FORM: Final = "multipart/form-data"
 _JSON: Final = "application/json"
 
@@ -40,7 +39,7 @@ def _view(call: Call) -> View:
 
 
 def _package(view: View, call: Call) -> PackageId:
-    return PackageId(view.namespace, HELM, _RULES.normalize(call.path["chart"]))
+    return PackageId(view.namespace, HELM, RULES.normalize(call.path["chart"]))
 
 
 def _writable(call: Call) -> View:
@@ -181,7 +180,7 @@ async def get_chart(call: Call) -> Reply:
 async def get_version(call: Call) -> Reply:
     """The entry of one version."""
     view = _view(call)
-    version = print_version(_RULES.parse_version(call.path["version"]))
+    version = print_version(RULES.parse_version(call.path["version"]))
     row = await find_package(call.registry, call.caller, view, _package(view, call))
     entries = decode_json(await render_chart(call, view, row), list[dict[str, object]])
     for entry in entries:
@@ -193,7 +192,7 @@ async def get_version(call: Call) -> Reply:
 async def delete_chart(call: Call) -> Reply:
     """DELETE of one version; its name stays used up."""
     view = _writable(call)
-    version = _RULES.parse_version(call.path["version"])
+    version = RULES.parse_version(call.path["version"])
     await delete_version(call.registry, call.caller, _package(view, call), version)
     return json_reply({"deleted": True})
 

@@ -55,6 +55,9 @@ class HelmRules:
         return ReferenceName(str(ChartVersion.parse(text.replace("_", "+"))).replace("+", "_"))
 
 
+RULES: Final = HelmRules()
+
+
 @total_ordering
 @dataclass(frozen=True, slots=True)
 class ChartVersion:

@@ -2,11 +2,11 @@
 
 from entrepot.formats.maven.errors import ERRORS
 from entrepot.formats.maven.routes import ROUTES
-from entrepot.formats.maven.rules import MavenRules
+from entrepot.formats.maven.rules import RULES
 from entrepot.wire.format import Format, Surface
 
 FORMAT = Format(
     title="Maven",
-    rules=MavenRules(),
+    rules=RULES,
     surface=Surface(name="maven", prefix="maven", routes=ROUTES, errors=ERRORS),
 )

@@ -22,9 +22,9 @@ from entrepot.formats.maven.rules import (
     CHECKSUMS,
     KIND,
     MAVEN,
+    RULES,
     ArtifactPath,
     Build,
-    MavenRules,
     MetadataPath,
     is_snapshot,
     parse_file,
@@ -282,7 +282,7 @@ async def delete_path(call: Call) -> Reply:
     name, version = parse_folder(call.path["path"])
     package = _package(view, name)
     if not is_snapshot(version):
-        await delete_version(call.registry, call.caller, package, MavenRules().parse_version(version))
+        await delete_version(call.registry, call.caller, package, RULES.parse_version(version))
         return Reply(204)
     await access.require(call.registry, call.caller, Action.DELETE, package)
     builds = [

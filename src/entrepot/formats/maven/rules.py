@@ -66,6 +66,9 @@ class MavenRules:
         return parse_reference(text)
 
 
+RULES: Final = MavenRules()
+
+
 def is_snapshot(version: str) -> bool:
     """Whether a version is the name of whatever build is the newest."""
     return version.upper().endswith(SNAPSHOT) or version.upper() == SNAPSHOT[1:]

@@ -2,11 +2,11 @@
 
 from entrepot.formats.npm.errors import ERRORS, challenge
 from entrepot.formats.npm.routes import ROUTES
-from entrepot.formats.npm.rules import NpmRules
+from entrepot.formats.npm.rules import RULES
 from entrepot.wire.format import Format, Surface
 
 FORMAT = Format(
     title="npm",
-    rules=NpmRules(),
+    rules=RULES,
     surface=Surface(name="npm", prefix="npm", routes=ROUTES, errors=ERRORS, challenge=challenge),
 )

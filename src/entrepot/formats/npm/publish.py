@@ -10,7 +10,7 @@ import msgspec
 from entrepot.formats.npm.body import Attachments
 from entrepot.formats.npm.hosted import print_revision, to_packument
 from entrepot.formats.npm.metadata import BUNDLE_TYPE, KIND, TARBALL_TYPE, Claim, bundle_name, describe, verify
-from entrepot.formats.npm.rules import NpmRules, parse_tag, tarball_name
+from entrepot.formats.npm.rules import RULES, parse_tag, tarball_name
 from entrepot.formats.npm.tarball import examine
 from entrepot.model.access import Action
 from entrepot.model.contents import FilePath
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from entrepot.operations.read_package import StoredPackage
     from entrepot.wire.call import Call
 
-_RULES: Final = NpmRules()
 _DOCUMENT_SIZE: Final = 16 * 1024 * 1024
 """Of what is no tarball: packuments of thousands of versions are sent back whole to deprecate one."""
 _BUNDLE_SIZE: Final = 64 * 1024
@@ -148,7 +147,7 @@ def _read_claim(call: Call, package: PackageId, sent: Sent) -> tuple[Claim, tupl
     if document.versions is None or len(document.versions) != 1:
         raise InvalidMetadata("versions", expected="the one version whose tarball is attached")
     [(key, manifest)] = document.versions.items()
-    version = _RULES.parse_version(key)
+    version = RULES.parse_version(key)
     if manifest.get("name", package.name) != package.name:
         raise InvalidMetadata(f"versions.{version}.name", expected=f'"{package.name}"')
     if manifest.get("version", key) not in (key, version):
@@ -193,7 +192,7 @@ async def _mark(call: Call, package: PackageId, document: Document) -> None:
     require_revision(document.rev, stored)
     # Compared with what clients were told: they send it back for the versions that they do not change.
     present = {release.version: release.deprecated for release in to_packument(package.name, stored).releases}
-    wanted = {_RULES.parse_version(key): _read_reason(key, said) for key, said in document.versions.items()}
+    wanted = {RULES.parse_version(key): _read_reason(key, said) for key, said in document.versions.items()}
     if unknown := wanted.keys() - present.keys():
         raise InvalidMetadata("_attachments", expected=f"the tarball of {min(unknown)}, which is new")
     for version, reason in wanted.items():

@@ -18,7 +18,7 @@ from entrepot.formats.npm.hosted import print_revision, read_packument
 from entrepot.formats.npm.metadata import KIND, bundle_name, read_predicate_type
 from entrepot.formats.npm.packument import ABBREVIATED_TYPE, FULL_TYPE, Renderer
 from entrepot.formats.npm.publish import move_tag, put
-from entrepot.formats.npm.rules import LATEST, NPM, NpmRules, parse_tag, parse_tarball_name, tarball_name
+from entrepot.formats.npm.rules import LATEST, NPM, RULES, parse_tag, parse_tarball_name, tarball_name
 from entrepot.formats.npm.search import get_search
 from entrepot.formats.npm.signatures import signer_of
 from entrepot.formats.npm.unpublish import delete_package, delete_tarball, put_revision
@@ -49,7 +49,6 @@ if TYPE_CHECKING:
     from entrepot.model.names import ReferenceName
     from entrepot.wire.call import Call
 
-_RULES: Final = NpmRules()
 _VARY: Final = (b"vary", b"accept")
 _TARBALL_HEADERS: Final = [
     (b"content-type", b"application/octet-stream"),
@@ -70,7 +69,7 @@ def _view(call: Call) -> View:
 
 
 def _package(call: Call, view: View) -> PackageId:
-    return PackageId(view.namespace, NPM, _RULES.normalize(call.path["package"]))
+    return PackageId(view.namespace, NPM, RULES.normalize(call.path["package"]))
 
 
 def _writable(call: Call) -> PackageId:
@@ -141,7 +140,7 @@ async def get_version(call: Call) -> Reply:
 
 def _reference(text: str) -> ReferenceName:
     """A version or a tag; whatever is neither names nothing."""
-    for parse in (_RULES.parse_version, parse_tag):
+    for parse in (RULES.parse_version, parse_tag):
         with suppress(InvalidReference):
             return parse(text)
     raise ReferenceUnknown(ascii(text[:200]))
@@ -171,7 +170,7 @@ async def get_attestations(call: Call) -> Reply:
     """``npm audit signatures``: the Sigstore bundles that came with a version."""
     view = _view(call)
     name, _, text = call.path["spec"].rpartition("@")
-    package, version = PackageId(view.namespace, NPM, _RULES.normalize(name)), _RULES.parse_version(text)
+    package, version = PackageId(view.namespace, NPM, RULES.normalize(name)), RULES.parse_version(text)
     file = await _find_file(call, view, package, version, ".sigstore")
     if file is None:
         raise FileUnknown(f"an attestation of {name}@{version}")
@@ -246,7 +245,7 @@ async def get_tags(call: Call) -> Reply:
 async def put_tag(call: Call) -> Reply:
     """``npm dist-tag add``: the body is the version, as a JSON string."""
     package, tag = _writable(call), parse_tag(call.path["tag"])
-    version = _RULES.parse_version(await call.body.json(str, limit=_SMALL))
+    version = RULES.parse_version(await call.body.json(str, limit=_SMALL))
     await move_tag(call, package, tag, version)
     return json_reply({"ok": True, "id": package.name, "dist-tags": {tag: version}}, status=201)
 

@@ -66,6 +66,9 @@ class NpmRules:
         return ReferenceName(match["core"])
 
 
+RULES: Final = NpmRules()
+
+
 def parse_loose(text: str) -> ReferenceName:
     """Read a version as a ``package.json`` may have it: `` v1.2.3`` is 1.2.3. Raises `InvalidReference`."""
     return NpmRules().parse_version(text.strip().lstrip("=v").lstrip() if len(text) <= 2 * _VERSION_SIZE else text)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from entrepot.formats.npm.hosted import to_packument
 from entrepot.formats.npm.metadata import KIND
 from entrepot.formats.npm.publish import move_tag, read_document, require_revision
-from entrepot.formats.npm.rules import NpmRules, parse_tag, parse_tarball_name
+from entrepot.formats.npm.rules import RULES, parse_tag, parse_tarball_name
 from entrepot.model.access import Action
 from entrepot.model.errors import Denied, FileUnknown, PackageUnknown, Protected, ReferenceUnknown, StaleRevision
 from entrepot.model.names import View
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from entrepot.operations.read_package import StoredPackage
     from entrepot.wire.call import Call
 
-_RULES: Final = NpmRules()
 _DOCUMENT_SIZE: Final = 16 * 1024 * 1024
 
 
@@ -41,13 +40,13 @@ async def put_revision(call: Call, package: PackageId, revision: str) -> None:
     if document.versions is None:
         raise Denied("owners", expected="grants: who may publish is not said by packages")
     stored = await _read(call, package, revision)
-    kept = {_RULES.parse_version(key) for key in document.versions}
+    kept = {RULES.parse_version(key) for key in document.versions}
     gone = [version.name for version in stored.versions if version.name not in kept]
     await _delete(call, package, stored, gone)
     before = to_packument(package.name, stored).tags
     for text, value in document.tags.items():
         tag = parse_tag(text)
-        version = _RULES.parse_version(value)
+        version = RULES.parse_version(value)
         if before.get(tag) in gone and version not in gone:
             await move_tag(call, package, tag, version)
 

@@ -3,13 +3,13 @@
 from entrepot.formats.oci.challenge import challenge
 from entrepot.formats.oci.errors import ERRORS
 from entrepot.formats.oci.routes import ROUTES
-from entrepot.formats.oci.rules import OciRules
+from entrepot.formats.oci.rules import RULES
 from entrepot.formats.oci.token import TOKEN_ROUTES
 from entrepot.wire.format import Format, Surface
 
 FORMAT = Format(
     title="OCI",
-    rules=OciRules(),
+    rules=RULES,
     surface=Surface(name="oci", prefix="v2", routes=ROUTES, errors=ERRORS, challenge=challenge),
     aliases=(Surface(name="oci", prefix="token", routes=TOKEN_ROUTES, errors=ERRORS, challenge=challenge),),
 )

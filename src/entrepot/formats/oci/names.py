@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from entrepot.formats.oci.rules import OCI, OciRules
+from entrepot.formats.oci.rules import OCI, RULES
 from entrepot.model.errors import InvalidName
 from entrepot.model.names import FormatName, PackageId, PackageName, View
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from entrepot.ports.formats import Rules
 
-_RULES: Final = OciRules()
 _DEFAULT_NAMESPACE: Final = "library"
 _PLAIN: Final = re.compile(r"[a-z0-9]")
 _SEPARATOR: Final = re.compile(r"[._-]")
@@ -41,7 +40,7 @@ def parse_name(text: str, formats: Mapping[FormatName, Rules]) -> tuple[View, Pa
     if slash and first != OCI and first in formats:
         other = FormatName(first)
         return view, PackageId(view.namespace, other, formats[other].normalize(decode(name)))
-    return view, PackageId(view.namespace, OCI, _RULES.normalize(rest))
+    return view, PackageId(view.namespace, OCI, RULES.normalize(rest))
 
 
 def namespace_of(path: Mapping[str, str]) -> str | None:

@@ -13,7 +13,7 @@ import msgspec
 
 from entrepot.formats.oci.errors import API_VERSION
 from entrepot.formats.oci.names import namespace_of, parse_name, print_name
-from entrepot.formats.oci.rules import OCI, OciRules
+from entrepot.formats.oci.rules import OCI, RULES
 from entrepot.formats.oci.upstream import fetch_remote_blob, read_remote_manifest
 from entrepot.model.access import Action
 from entrepot.model.artifact import IMAGE_INDEX, Artifact
@@ -58,7 +58,6 @@ if TYPE_CHECKING:
     from entrepot.ports.catalog import ArtifactSummary, FoundArtifact, Transaction
     from entrepot.wire.call import Call
 
-_RULES: Final = OciRules()
 _BYTES: Final = (b"content-type", b"application/octet-stream")
 _PAGE: Final = 100
 _MAX_PAGE: Final = 1_000
@@ -174,7 +173,7 @@ async def put_manifest(call: Call) -> Reply:
     """end-7a, end-7b: publish a manifest by tag, by digest, or by digest with tags."""
     place = _writable(call)
     name, digest = _given(call.path["reference"])
-    tags = tuple(dict.fromkeys(_RULES.parse_version(tag) for tag in call.query.all("tag")))
+    tags = tuple(dict.fromkeys(RULES.parse_version(tag) for tag in call.query.all("tag")))
     if name is not None:
         tags = tuple(dict.fromkeys((name, *tags)))
     # Before the body is read, so that who waits for 100 (Continue) is spared to send it.
@@ -227,7 +226,7 @@ def _asked(text: str) -> tuple[ReferenceName | None, Digest | None]:
 
 def _given(text: str) -> tuple[ReferenceName | None, Digest | None]:
     """A tag or a digest that a manifest is pushed by. Raises `InvalidReference`, `InvalidDigest`."""
-    return (None, Digest.parse(text)) if ":" in text else (_RULES.parse_version(text), None)
+    return (None, Digest.parse(text)) if ":" in text else (RULES.parse_version(text), None)
 
 
 class _MediaType(msgspec.Struct, rename="camel"):

@@ -34,3 +34,6 @@ class OciRules:
         if _TAG.fullmatch(text) is None:
             raise InvalidReference(text[:200], expected="letters, digits and . _ -, at most 128 characters")
         return ReferenceName(text)
+
+
+RULES: Final = OciRules()

@@ -2,11 +2,13 @@
 
 from entrepot.formats.pypi.errors import ERRORS
 from entrepot.formats.pypi.routes import ROUTES
-from entrepot.formats.pypi.rules import PypiRules
+from entrepot.formats.pypi.rules import RULES
+from entrepot.formats.pypi.upstream import PypiReadThrough
 from entrepot.wire.format import Format, Surface
 
 FORMAT = Format(
     title="Python packages",
-    rules=PypiRules(),
+    rules=RULES,
     surface=Surface(name="pypi", prefix="pypi", routes=ROUTES, errors=ERRORS),
+    read_through=PypiReadThrough(),
 )

@@ -19,21 +19,24 @@ import msgspec
 
 from entrepot.formats.pypi.distributions import METADATA_SIZE, Distribution, read_distribution
 from entrepot.formats.pypi.project import Project, ProjectFile
-from entrepot.formats.pypi.rules import FileType, parse_filename
+from entrepot.formats.pypi.rules import PYPI, RULES, FileType, parse_filename, parse_version
 from entrepot.formats.pypi.status import ProjectStatus, Status
 from entrepot.formats.pypi.uploads import Hashing, Received, publish_file
-from entrepot.model.errors import InvalidName, InvalidReference, UpstreamInvalid
+from entrepot.model.digest import Digest
+from entrepot.model.errors import InvalidName, InvalidReference, ReferenceUnknown, UpstreamInvalid
+from entrepot.model.names import PackageId
 from entrepot.operations import access
 from entrepot.operations.fetch_file import Arrival, Landing, Wanted, fetch_file
 from entrepot.operations.mirror import Answer, Question, ask, hidden_versions, upstreams_for
+from entrepot.operations.registry import Fetched
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from typing import BinaryIO
 
     from entrepot.formats.pypi.rules import Filename
     from entrepot.model.access import Caller
-    from entrepot.model.names import PackageId, View
+    from entrepot.model.names import View
     from entrepot.model.upstream import Upstream
     from entrepot.operations.registry import Registry
     from entrepot.operations.upload import StoredBlob
@@ -179,6 +182,51 @@ def _look_into(file: BinaryIO, filename: Filename) -> tuple[Distribution, Mappin
     while piece := file.read(_PIECE):
         hashing.update(piece)
     return distribution, hashing.digests()
+
+
+class PypiReadThrough:
+    """What is asked of this format when no client of its own is asking."""
+
+    probe = "/"
+    """The list of all projects (PEP 503)."""
+
+    async def list_versions(self, registry: Registry, caller: Caller, view: View, name: str) -> Sequence[str] | None:
+        """As `entrepot.operations.registry.ReadThrough` says."""
+        remote = await read_remote(registry, caller, view, _package(view, name))
+        if remote is None:
+            return None
+        return list(dict.fromkeys(str(file.filename.version) for file in remote.files.values()))
+
+    async def fetch(
+        self,
+        registry: Registry,
+        caller: Caller,
+        view: View,
+        name: str,
+        version: str,
+        *,
+        hashes: Collection[str] = (),
+    ) -> Sequence[Fetched]:
+        """As `entrepot.operations.registry.ReadThrough` says: each wheel and source of the release."""
+        package = _package(view, name)
+        remote = await read_remote(registry, caller, view, package)
+        release = parse_version(version)
+        files = [] if remote is None else [file for file in remote.files.values() if file.filename.version == release]
+        if remote is None or not files:
+            raise ReferenceUnknown(version)
+        chosen = [file for file in files if not hashes or f"sha256:{file.sha256}" in hashes]
+        if not chosen:
+            raise UpstreamInvalid(f"{name[:200]} {version}", expected="a file with one of the hashes asked for")
+        fetched = []
+        for file in chosen:
+            stored = await registry.catalog.find_blob(view, package, Digest("sha256", file.sha256))
+            blob = stored or await (await fetch_remote(registry, remote, file)).blob
+            fetched.append(Fetched(file.filename.text, blob.digest, blob.size))
+        return fetched
+
+
+def _package(view: View, name: str) -> PackageId:
+    return PackageId(view.namespace, PYPI, RULES.normalize(name))
 
 
 async def fetch_metadata(registry: Registry, project: RemoteProject, file: RemoteFile) -> bytes | None:
