@@ -47,6 +47,15 @@ class Fetched:
     """Bytes."""
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What upstreams show of a package."""
+
+    versions: Sequence[str]
+    stale: str | None = None
+    """Why it is not today's; None when it is."""
+
+
 class ReadThrough(Protocol):
     """How a format reads through to upstreams: what is asked of it when no client of its own is asking."""
 
