@@ -66,7 +66,7 @@ class ReadThrough(Protocol):
         Nothing when there is no such thing.
         """
 
-    async def list_versions(self, registry: Registry, caller: Caller, view: View, name: str) -> Sequence[str] | None:
+    async def list_versions(self, registry: Registry, caller: Caller, view: View, name: str) -> Listed | None:
         """The versions that upstreams show of a package; None when there is nothing, or nobody to ask.
 
         Names and versions are as the format writes them. Raises `InvalidName`, `UpstreamUnavailable`, `UpstreamInvalid`, or what `access.require_read` raises.

@@ -23,7 +23,7 @@ from entrepot.operations import access
 from entrepot.operations.add_files import add_files
 from entrepot.operations.fetch_file import Landing, Wanted, fetch_file
 from entrepot.operations.mirror import Question, ask, hidden_versions, upstreams_for
-from entrepot.operations.registry import Fetched
+from entrepot.operations.registry import Fetched, Listed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -55,6 +55,8 @@ class RemoteCrate:
     releases: Sequence[Release]
     shown: str
     """Another one whenever something else is shown of the same file."""
+    stale: str | None
+    """Why it is not today's; None when it is."""
 
     def joined(self, stored: Sequence[Release]) -> list[Release]:
         """What is there, in its order, and what is stored here and is there no more."""
@@ -99,6 +101,7 @@ async def _shown(registry: Registry, package: PackageId, answer: Answer) -> Remo
             if release.version.release not in hidden and release.name.lower().replace("_", "-") == package.name
         ],
         shown,
+        answer.stale,
     )
 
 
@@ -137,10 +140,10 @@ class CargoReadThrough:
 
     probe = "/config.json"
 
-    async def list_versions(self, registry: Registry, caller: Caller, view: View, name: str) -> Sequence[str] | None:
+    async def list_versions(self, registry: Registry, caller: Caller, view: View, name: str) -> Listed | None:
         """As `entrepot.operations.registry.ReadThrough` says."""
         remote = await _read_by_name(registry, caller, view, name)
-        return None if remote is None else [str(release.version) for release in remote.releases]
+        return None if remote is None else Listed([str(each.version) for each in remote.releases], remote.stale)
 
     async def fetch(
         self,

@@ -28,7 +28,7 @@ from entrepot.model.names import PackageId
 from entrepot.operations import access
 from entrepot.operations.fetch_file import Arrival, Landing, Wanted, fetch_file
 from entrepot.operations.mirror import Answer, Question, ask, hidden_versions, upstreams_for
-from entrepot.operations.registry import Fetched
+from entrepot.operations.registry import Fetched, Listed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -190,12 +190,12 @@ class PypiReadThrough:
     probe = "/"
     """The list of all projects (PEP 503)."""
 
-    async def list_versions(self, registry: Registry, caller: Caller, view: View, name: str) -> Sequence[str] | None:
+    async def list_versions(self, registry: Registry, caller: Caller, view: View, name: str) -> Listed | None:
         """As `entrepot.operations.registry.ReadThrough` says."""
         remote = await read_remote(registry, caller, view, _package(view, name))
         if remote is None:
             return None
-        return list(dict.fromkeys(str(file.filename.version) for file in remote.files.values()))
+        return Listed(list(dict.fromkeys(str(file.filename.version) for file in remote.files.values())), remote.stale)
 
     async def fetch(
         self,
