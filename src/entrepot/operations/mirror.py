@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 
 from entrepot.model.errors import UpstreamInvalid, UpstreamUnavailable
 from entrepot.model.events import UpstreamIndexChanged
-from entrepot.model.names import View
+from entrepot.model.names import PackageId, View
 from entrepot.model.upstream import is_reserved
 from entrepot.operations.upstreams import FindOrigin, origin_of
 from entrepot.ports.catalog import Mirrored
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
-    from entrepot.model.names import PackageId
+    from entrepot.model.names import FormatName, NamespaceName, PackageName
     from entrepot.model.upstream import Upstream
     from entrepot.operations.registry import Registry
     from entrepot.ports.catalog import Transaction
@@ -72,17 +72,33 @@ async def upstreams_for(registry: Registry, view: View, package: PackageId) -> S
 
     A name is the namespace's own when somebody published under it here, or when it is reserved.
     """
+    found = await upstreams_of(registry, view, package.format)
+    found = [upstream for upstream in found if upstream.rules.lets_in(package.format, package.name)]
+    if not found or await own_names(registry, package.namespace, package.format, [package.name]):
+        return ()
+    return found
+
+
+async def upstreams_of(registry: Registry, view: View, format: FormatName) -> Sequence[Upstream]:
+    """Whom to ask for whatever is not the namespace's own, in order: nobody through a channel's view."""
     if view.channel is not None:
         return ()
-    found = await registry.catalog.list_upstreams(package.namespace, format=package.format)
-    found = [upstream for upstream in found if upstream.rules.lets_in(package.format, package.name)]
-    if not found:
-        return ()
-    namespace = await registry.catalog.find_namespace(package.namespace)
-    if namespace is None or is_reserved(namespace.reserved, package.format, package.name):
-        return ()
-    row = await registry.catalog.find_package(View(package.namespace), package)
-    return () if row is not None and row.hosted else found
+    return await registry.catalog.list_upstreams(view.namespace, format=format)
+
+
+async def own_names(
+    registry: Registry, namespace: NamespaceName, format: FormatName, names: Collection[PackageName]
+) -> frozenset[PackageName]:
+    """Which of *names* are the namespace's own: somebody published under them here, or they are reserved."""
+    found = await registry.catalog.find_namespace(namespace)
+    if found is None:
+        return frozenset(names)
+    own = {name for name in names if is_reserved(found.reserved, format, name)}
+    for name in names:
+        row = await registry.catalog.find_package(View(namespace), PackageId(namespace, format, name))
+        if row is not None and row.hosted:
+            own.add(name)
+    return frozenset(own)
 
 
 async def ask(registry: Registry, upstream: Upstream, package: PackageId, question: Question) -> Answer | None:
