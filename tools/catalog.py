@@ -75,6 +75,7 @@ PROGRAMS: tuple[Program, ...] = (
     GoProgram("cosign", "github.com/sigstore/cosign/v3/cmd/cosign", "cosign"),
     GoProgram("ctr", "github.com/containerd/containerd/v2/cmd/ctr", "containerd"),
     GoProgram("containerd", "github.com/containerd/containerd/v2/cmd/containerd", "containerd"),
+    GoProgram("goproxy", "github.com/goproxy/goproxy/cmd/goproxy", "goproxy"),
     GoProgram("helm3", "helm.sh/helm/v3/cmd/helm", "helm3"),
     PythonProgram("pip", "pip", "pip", "pip"),
     PythonProgram("uv", "uv", "uv", "uv"),

@@ -32,6 +32,8 @@ _OK, _NOT_MODIFIED = 200, 304
 _ABSENT = (404, 410)
 _NEGATIVE = timedelta(minutes=1)
 """How long it is believed that an upstream does not have something, at most."""
+_UNDATED = ""
+"""Stands for the versions that were there at the first look, and of which nobody has said how old they are."""
 
 Versions = Mapping[str, "datetime | None"]
 """The versions that an answer tells of, with when the upstream says that they were published."""
@@ -51,7 +53,11 @@ class Question:
     origin: FindOrigin = origin_of
     """Where to ask, with what: for protocols whose credentials are exchanged for others first."""
     sha256: str | None = None
-    """What the answer must hash to, when that is known: then it can never change, and nothing of the package does."""
+    """What the answer must hash to, when that is known: it is final then, and no part of the package's index."""
+    final: bool = False
+    """Whether what was once answered can never change, and is never asked for again."""
+    indexes: bool = True
+    """Whether the package's index is made of it: then all news in it are events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +122,7 @@ async def ask(registry: Registry, upstream: Upstream, package: PackageId, questi
 
 
 def _is_final(question: Question, known: Mirrored) -> bool:
-    return known.status == _OK and question.sha256 == sha256(known.content).hexdigest()
+    return known.status == _OK and (question.final or question.sha256 == sha256(known.content).hexdigest())
 
 
 def _is_fresh(registry: Registry, upstream: Upstream, known: Mirrored) -> bool:
@@ -189,17 +195,14 @@ async def _keep(
     known: Mirrored | None,
     versions: Versions,
 ) -> None:
-    is_first = known is None or known.status != _OK
-    now = registry.clock.now()
-    # Who tells us of a package for the first time is believed how old its versions are; of later ones, we know.
-    seen = {name: min(at, now) if is_first and at is not None else now for name, at in versions.items()}
+    seen = _first_seen(question, known, versions, registry.clock.now())
 
     def change(transaction: Transaction) -> None:
         if not transaction.keep_mirrored(upstream, package, question.target, fresh):
             return
-        if question.sha256 is not None:
-            return
         transaction.see_versions(upstream, package, seen)
+        if question.sha256 is not None or not question.indexes:
+            return
         transaction.append(
             upstream.actor,
             UpstreamIndexChanged(
@@ -214,6 +217,20 @@ async def _keep(
     await registry.catalog.write(change)
 
 
+def _first_seen(
+    question: Question, known: Mirrored | None, versions: Versions, now: datetime
+) -> Mapping[str, datetime]:
+    """Who tells us of versions for the first time is believed how old they are; of later ones, we know.
+
+    Those that were there at the first look without a date count together, so that another answer may still date them.
+    """
+    seen = {_UNDATED: now} if None in versions.values() else {}
+    if known is None or known.status != _OK:
+        return seen | {name: min(at, now) for name, at in versions.items() if at is not None}
+    before = question.versions(known.content, known.media_type) if question.versions is not None and versions else {}
+    return seen | {name: now for name, at in versions.items() if at is not None or name not in before}
+
+
 async def hidden_versions(
     registry: Registry, upstream: Upstream, package: PackageId, versions: Mapping[str, object]
 ) -> frozenset[str]:
@@ -222,9 +239,10 @@ async def hidden_versions(
     hidden = {name for name in versions if not rules.lets_in(package.format, package.name, name)}
     if rules.cooldown:
         seen = await registry.catalog.list_first_seen(upstream, package)
+        undated = seen.get(_UNDATED, now)
         hidden |= {
             name
             for name in versions
-            if rules.hidden_until(package.format, package.name, name, seen.get(name, now)) > now
+            if rules.hidden_until(package.format, package.name, name, seen.get(name, undated)) > now
         }
     return frozenset(hidden)

@@ -270,7 +270,7 @@ class Transaction(Reader, Protocol):
         """Forget it with what it said; what was fetched stays. False when there is none of this name."""
 
     def keep_mirrored(self, upstream: Upstream, package: PackageId, target: str, answer: Mirrored) -> bool:
-        """Keep an upstream's answer about *package*, which is made when it is new; whether it says something else now.
+        """Keep an upstream's answer about *package*; whether it says something else now.
 
         One that says the same only has its times renewed. Raises `UpstreamUnknown`.
         """

@@ -252,6 +252,49 @@ async def test_a_version_that_is_new_to_us_is_hidden_for_a_while_whatever_its_da
     assert await hidden() == set()
 
 
+async def test_what_was_there_at_the_first_look_may_be_dated_later_and_what_came_after_may_not(
+    world: World, other: Elsewhere
+) -> None:
+    old = world.clock.now() - timedelta(days=30)
+    other.says["/lib"] = Said(b"1.0\n1.1\n", headers=PLAIN)
+    upstream = await reading(world, other, cooldown=timedelta(days=7), refresh=timedelta(seconds=1))
+    await said(world, upstream)
+    world.clock.advance(days=1)
+    other.says["/lib"] = Said(b"1.0\n1.1\n2.0\n", headers=PLAIN)
+    await said(world, upstream)
+
+    for version in ("1.0", "2.0"):
+        other.says[f"/lib/{version}"] = Said(f"{version} {old.isoformat()}".encode(), headers=PLAIN)
+        question = Question(f"/lib/{version}", versions=versions, final=True, indexes=False)
+        await ask(world.registry, upstream, LIB, question)
+
+    async def hidden() -> set[str]:
+        return set(await hidden_versions(world.registry, upstream, LIB, dict.fromkeys(["1.0", "1.1", "2.0"])))
+
+    assert await hidden() == {"1.1", "2.0"}
+    world.clock.advance(days=6, seconds=1)
+    assert await hidden() == {"2.0"}
+    world.clock.advance(days=1)
+    assert await hidden() == set()
+
+
+async def test_what_is_final_is_asked_for_once_and_is_no_event(world: World, other: Elsewhere) -> None:
+    other.says["/lib/1.0"] = Said(b"1.0\n", headers=PLAIN)
+    upstream = await reading(world, other, refresh=timedelta(0))
+    question = Question("/lib/1.0", final=True, indexes=False)
+
+    for _ in range(3):
+        answer = await ask(world.registry, upstream, LIB, question)
+        other.says.clear()
+        world.clock.advance(days=1)
+
+    assert answer is not None
+    assert (answer.content, answer.stale) == (b"1.0\n", None)
+    assert other.asked["/lib/1.0"] == 1
+    assert [event for event in await world.events() if "index" in event] == []
+    assert await check(world.registry) == []
+
+
 # --- files ---
 
 

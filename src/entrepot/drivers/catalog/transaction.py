@@ -18,7 +18,7 @@ from entrepot.model.errors import (
     TokenUnknown,
     UpstreamUnknown,
 )
-from entrepot.model.events import ACCESS_EVENTS, ArtifactPublished, chain, encode
+from entrepot.model.events import ACCESS_EVENTS, ArtifactPublished, UpstreamIndexChanged, chain, encode
 from entrepot.model.names import ChannelName
 from entrepot.model.position import Position
 from entrepot.model.upstream import ACTOR
@@ -185,7 +185,6 @@ class SqliteTransaction:
         }
         if self._run(UPSTREAMS.renew_mirrored, **parameters):
             return False
-        self._package(package)
         self._run(
             UPSTREAMS.keep_mirrored,
             **parameters,
@@ -483,6 +482,8 @@ class SqliteTransaction:
             package = rows.package_id(event.namespace, *event.package.split("/", 1))
             # To sign what came from elsewhere, or to clear it, is not to publish it.
             hosts = isinstance(event, ArtifactPublished) and bool(event.references) and not actor.startswith(ACTOR)
+            if isinstance(event, UpstreamIndexChanged):
+                self._package(package)  # Of what has an index there is a page, though nothing of it is here.
             self._touch(package, hosted=hosts)
         content = encode(event)
         self.hash = chain(self.hash, self._position, self._now, actor=actor, content=content)
