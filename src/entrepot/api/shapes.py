@@ -17,10 +17,11 @@ from entrepot.model.artifact import LinkKind
 from entrepot.model.reference import ReferenceKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from entrepot.model import access, artifact, events, namespace, reference, upstream
     from entrepot.operations.inspect import Inspection
+    from entrepot.operations.registry import Fetched
     from entrepot.operations.upstreams import Trial
     from entrepot.ports import catalog
 
@@ -290,6 +291,59 @@ class UpstreamChange(Struct, frozen=True, forbid_unknown_fields=True):
     cooldown_seconds: Annotated[int, _COOLDOWN] | UnsetType = UNSET
     refresh_seconds: Annotated[int, _REFRESH] | UnsetType = UNSET
     credentials: Annotated[Credentials | UnsetType | None, _CREDENTIALS] = UNSET
+
+
+class MirroredPackage(Struct, frozen=True):
+    """A package that an upstream was asked for."""
+
+    name: PackageText
+
+
+class PackageToRefresh(Struct, frozen=True, forbid_unknown_fields=True):
+    """What an upstream is to be asked for again."""
+
+    package: PackageText
+
+
+class RefreshedPackage(Struct, frozen=True):
+    """What an upstream says of a package, now that it was asked again."""
+
+    package: PackageText
+    versions: Annotated[int, Meta(description="How many it shows.", examples=[12])]
+    stale: Annotated[
+        str | None,
+        Meta(description="Why this is its last answer, and not today's; null when it is today's.", examples=[None]),
+    ]
+
+
+class VersionToFetch(Struct, frozen=True, forbid_unknown_fields=True):
+    """A version that will be wanted."""
+
+    version: Annotated[str, Meta(description="As the format writes it.", examples=["1.0.0"], max_length=_MAX_TEXT)]
+    hashes: Annotated[
+        list[Annotated[str, Meta(examples=["sha256:e3b0c442…"], max_length=_MAX_TEXT)]],
+        Meta(description="Of its files those with one of these; all, when there are none.", max_length=1_000),
+    ] = []
+
+
+class FetchedFile(Struct, frozen=True):
+    """A file of a version that is here."""
+
+    name: Annotated[str, Meta(examples=["pkg-1.0.0-py3-none-any.whl"])]
+    digest: DigestText
+    size: Annotated[int, Meta(description="Bytes.", examples=[123])]
+
+
+class FetchedVersion(Struct, frozen=True):
+    """A version that is here."""
+
+    version: Annotated[str, Meta(examples=["1.0.0"])]
+    files: list[FetchedFile]
+
+    @staticmethod
+    def of(version: str, found: Sequence[Fetched]) -> FetchedVersion:
+        """How it is shown."""
+        return FetchedVersion(version, [FetchedFile(each.name, str(each.digest), each.size) for each in found])
 
 
 class UpstreamTrial(Struct, frozen=True):

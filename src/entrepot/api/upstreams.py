@@ -10,12 +10,24 @@ from msgspec import UNSET, UnsetType
 
 from entrepot.api import shapes
 from entrepot.api.endpoint import Answer, Endpoint, Subject
-from entrepot.api.replies import DONE, page_of_all
+from entrepot.api.replies import DONE, page, page_of_all
 from entrepot.api.requests import parse_format, read_body, read_query
-from entrepot.model.errors import Denied, Invalid, NamespaceUnknown, NameTaken, TooMany, UpstreamUnknown
-from entrepot.model.names import parse_namespace
+from entrepot.model.errors import (
+    Denied,
+    Invalid,
+    NamespaceUnknown,
+    NameTaken,
+    PackageUnknown,
+    ReadOnly,
+    ReferenceUnknown,
+    TooMany,
+    UpstreamInvalid,
+    UpstreamUnavailable,
+    UpstreamUnknown,
+)
+from entrepot.model.names import View, parse_namespace
 from entrepot.model.upstream import PurlPattern, Upstream, UpstreamRules, parse_upstream_name
-from entrepot.operations import upstreams
+from entrepot.operations import upstreams, warm
 from entrepot.ports.fetch import Basic, Bearer
 from entrepot.wire.reply import Reply, json_reply
 
@@ -105,6 +117,41 @@ async def test_upstream(call: Call) -> Reply:
     """
     trial = await upstreams.test_upstream(call.registry, call.caller, await _find(call))
     return json_reply(shapes.UpstreamTrial.of(trial))
+
+
+async def list_mirrored_packages(call: Call) -> Reply:
+    """List the packages that an upstream was asked for, by name."""
+    query = read_query(call, shapes.PageQuery)
+    found = await warm.list_mirrored_packages(
+        call.registry, call.caller, await _find(call), after=query.after, limit=query.limit + 1
+    )
+    return json_reply(page(found, query.limit, show=shapes.MirroredPackage, cursor=str))
+
+
+async def refresh(call: Call) -> Reply:
+    """Ask an upstream now what it has of a package, however new its last answer is."""
+    body = await read_body(call, shapes.PackageToRefresh)
+    listed = await warm.refresh(call.registry, call.caller, await _find(call), body.package)
+    return json_reply(shapes.RefreshedPackage(body.package, len(listed.versions), listed.stale))
+
+
+async def fetch_version(call: Call) -> Reply:
+    """Have a version of a package here before it is wanted.
+
+    It is fetched from an upstream, unless it is here already or one of the namespace's own.
+    """
+    body = await read_body(call, shapes.VersionToFetch)
+    view, format_ = View.parse(call.path["view"]), parse_format(call, call.path["format"]).format
+    found = await warm.fetch_version(
+        call.registry,
+        call.caller,
+        view,
+        format_,
+        call.path["package"],
+        version=body.version,
+        hashes=frozenset(body.hashes),
+    )
+    return json_reply(shapes.FetchedVersion.of(body.version, found))
 
 
 async def _find(call: Call) -> Upstream:
@@ -197,6 +244,37 @@ UPSTREAMS = Subject(
             handler=test_upstream,
             answers={200: Answer("What came of it, good or bad.", shapes.UpstreamTrial)},
             errors=(Denied, NamespaceUnknown, UpstreamUnknown),
+        ),
+        Endpoint(
+            method="GET",
+            path=f"{_UPSTREAM}/packages",
+            handler=list_mirrored_packages,
+            query=shapes.PageQuery,
+            answers={200: Answer("A page of packages, by name.", shapes.Page[shapes.MirroredPackage])},
+            errors=(Denied, NamespaceUnknown, UpstreamUnknown),
+        ),
+        Endpoint(
+            method="POST",
+            path=f"{_UPSTREAM}/refresh",
+            handler=refresh,
+            body=shapes.PackageToRefresh,
+            answers={200: Answer("What it says now.", shapes.RefreshedPackage)},
+            errors=(
+                Denied,
+                NamespaceUnknown,
+                UpstreamUnknown,
+                PackageUnknown,
+                UpstreamUnavailable,
+                UpstreamInvalid,
+            ),
+        ),
+        Endpoint(
+            method="POST",
+            path="/api/v1/packages/{view}/{format}/{package}/-/fetch",
+            handler=fetch_version,
+            body=shapes.VersionToFetch,
+            answers={200: Answer("The version, with its files that are here now.", shapes.FetchedVersion)},
+            errors=(Denied, ReadOnly, PackageUnknown, ReferenceUnknown, UpstreamUnavailable, UpstreamInvalid),
         ),
     ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -42,8 +42,32 @@ def progress_bars() -> Iterator[ProgressListener | None]:
         def listen(progress: Progress) -> None:
             name = progress.name
             if name not in tasks:
-                shown = "".join(each for each in name if each.isprintable())
-                tasks[name] = bars.add_task("", total=progress.size, file=shown)
+                tasks[name] = bars.add_task("", total=progress.size, file=_printable(name))
             bars.update(tasks[name], completed=progress.done, total=progress.size)
 
         yield listen
+
+
+@contextmanager
+def counter(total: int) -> Iterator[Callable[[str], None]]:
+    """What draws how many of *total* things are done, on stderr; it is told the name of each, and on no terminal mute."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console  # noqa: PLC0415 - slow to import, and mostly not needed
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+    from rich.progress import Progress as Bars  # noqa: PLC0415
+
+    columns = (
+        MofNCompleteColumn(),
+        BarColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[last]}", markup=False),
+    )
+    with Bars(*columns, console=Console(stderr=True)) as bars:
+        task = bars.add_task("", total=total, last="")
+        yield lambda name: bars.update(task, advance=1, last=_printable(name))
+
+
+def _printable(text: str) -> str:
+    return "".join(each for each in text if each.isprintable())

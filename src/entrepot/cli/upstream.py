@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,10 +13,12 @@ import click
 
 from entrepot.cli.confirm import confirm, yes_option
 from entrepot.cli.duration import Duration, print_duration
-from entrepot.cli.output import Columns, Output, output_option, show_done, show_list, show_one
-from entrepot.client import Client, Misuse
+from entrepot.cli.output import Columns, Output, output_option, show_done, show_json, show_list, show_one
+from entrepot.cli.progress import counter
+from entrepot.client import Client, Misuse, Refused
 from entrepot.client.administration import UpstreamCredentials
-from entrepot.client.answers import Upstream, UpstreamTrial
+from entrepot.client.answers import RefreshedPackage, Upstream, UpstreamTrial
+from entrepot.client.lockfiles import Locked, read_lockfiles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,9 +49,17 @@ _TRIAL: Final[Columns[UpstreamTrial]] = {
     "seconds": lambda it: f"{it.seconds:.2f}",
     "problem": lambda it: it.problem,
 }
+_REFRESHED: Final[Columns[RefreshedPackage]] = {
+    "PACKAGE": lambda it: it.package,
+    "VERSIONS": lambda it: it.versions,
+    "STALE": lambda it: it.stale,
+}
+_NOT_TODAY: Final = frozenset({"upstream-unavailable", "upstream-invalid", "package-unknown"})
+"""Codes of errors that are about one package, and no reason not to go on."""
 _SECRET_SIZE: Final = 16 * 1024
 
 _Decorated = Callable[..., Any]
+_LOCKFILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 _SECRET_FILE: Final = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 
 _format_option = click.option("--format", "format_", metavar="FORMAT", help="Which, where several have the name.")
@@ -236,13 +248,114 @@ def remove(namespace: str, name: str, format_: str | None, yes: bool, output: Ou
 def test_(namespace: str, name: str, format_: str | None, output: Output) -> None:
     """Have the registry ask an upstream, and say what came of it.
 
-    The exit code is 1 when there is a problem. Many registries have nothing at their own address: 404 is none.
+    It is asked for what every registry of its format has. The exit code is 1 when there is a problem.
     """
     with Client() as registry:
         trial = registry.upstreams.test(namespace, _find_format(registry, namespace, name, format_), name)
     show_one(trial, _TRIAL, output)
     if trial.problem is not None:
         raise click.exceptions.Exit(1)
+
+
+@upstream.command()
+@click.argument("namespace")
+@click.argument("name")
+@click.argument("packages", nargs=-1, metavar="[PACKAGE]...")
+@_format_option
+@output_option
+def refresh(namespace: str, name: str, packages: tuple[str, ...], format_: str | None, output: Output) -> None:
+    """Have an upstream asked now for what it has of packages; without any, of all that it was asked for before.
+
+    The exit code is 1 when it did not answer for one of them; its last answer stays in use.
+    """
+    with Client() as registry:
+        format_ = _find_format(registry, namespace, name, format_)
+        chosen = packages or tuple(registry.upstreams.packages(namespace, format_, name))
+        found: list[RefreshedPackage] = []
+        with counter(len(chosen)) as done:
+            for package in chosen:
+                found.append(_refresh(registry, namespace, format_, name, package))
+                done(package)
+    show_list(found, _REFRESHED, output)
+    if any(each.stale is not None for each in found):
+        raise click.exceptions.Exit(1)
+
+
+def _refresh(registry: Client, namespace: str, format_: str, name: str, package: str) -> RefreshedPackage:
+    try:
+        return registry.upstreams.refresh(namespace, format_, name, package)
+    except Refused as error:
+        if error.code not in _NOT_TODAY:
+            raise
+        return RefreshedPackage(package, 0, str(error))
+
+
+@upstream.command()
+@click.argument("namespace")
+@click.argument("lockfiles", nargs=-1, required=True, type=_LOCKFILE, metavar="LOCKFILE...")
+@click.option(
+    "--file",
+    "patterns",
+    multiple=True,
+    metavar="PATTERN",
+    help="Only files of these names, where the lockfile knows them: '*-none-any.whl'; repeat for several.",
+)
+@click.option("--parallel", type=click.IntRange(1, 32), default=4, show_default=True, help="How many versions at once.")
+@output_option
+def warm(namespace: str, lockfiles: tuple[Path, ...], patterns: tuple[str, ...], parallel: int, output: Output) -> None:
+    """Have the registry fetch all that lockfiles name, before somebody wants it, or an upstream has lost it.
+
+    It reads uv.lock, poetry.lock, requirements in *.txt, package-lock.json, pnpm-lock.yaml, Cargo.lock and go.sum.
+    What is there already is not fetched again. The exit code is 1 when some of it is not to be had.
+    """
+    wanted = read_lockfiles(lockfiles)
+    for reason in wanted.skipped:
+        click.echo(f"skipped {reason}", err=True)
+    with Client(parallel=parallel) as registry, counter(len(wanted.locked)) as done:
+
+        def fetch(locked: Locked) -> Warmed:
+            warmed = _warm(registry, namespace, locked, patterns)
+            done(f"{locked.name} {locked.version}")
+            return warmed
+
+        with ThreadPoolExecutor(parallel) as pool:
+            found = list(pool.map(fetch, wanted.locked))
+    missing = [each for each in found if each.problem is not None]
+    size = sum(each.size for each in found)
+    summary = f"{len(found) - len(missing)} of {len(found)} versions are in {namespace}, {size:,} bytes of files"
+    if output == "json":
+        show_json({"versions": found, "skipped": wanted.skipped})
+    else:
+        click.echo(summary)
+        for each in missing:
+            click.echo(f"missing {each.format} {each.name} {each.version}: {each.problem}", err=True)
+    if missing:
+        raise click.exceptions.Exit(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Warmed:
+    """What came of having one version fetched."""
+
+    format: str
+    name: str
+    version: str
+    files: int = 0
+    size: int = 0
+    """Bytes of all its files."""
+    problem: str | None = None
+    """Why it is not there; None when it is."""
+
+
+def _warm(registry: Client, namespace: str, locked: Locked, patterns: Sequence[str]) -> Warmed:
+    hashes = locked.hashes(patterns)
+    if locked.files and not hashes:
+        return Warmed(locked.format, locked.name, locked.version)
+    try:
+        fetched = registry.upstreams.fetch(namespace, locked.format, locked.name, locked.version, hashes=hashes)
+    except Refused as error:
+        return Warmed(locked.format, locked.name, locked.version, problem=str(error))
+    return Warmed(locked.format, locked.name, locked.version, len(fetched.files), fetched.size)
 
 
 def _find_format(registry: Client, namespace: str, name: str, format_: str | None) -> str:

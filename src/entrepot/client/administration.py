@@ -5,7 +5,18 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
-from entrepot.client.answers import Grant, Namespace, NewToken, Principal, Token, Upstream, UpstreamTrial
+from entrepot.client.answers import (
+    FetchedVersion,
+    Grant,
+    MirroredPackage,
+    Namespace,
+    NewToken,
+    Principal,
+    RefreshedPackage,
+    Token,
+    Upstream,
+    UpstreamTrial,
+)
 from entrepot.client.connection import escape
 
 if TYPE_CHECKING:
@@ -154,6 +165,28 @@ class Upstreams:
     def test(self, namespace: str, format: str, name: str) -> UpstreamTrial:
         """Have the registry ask it, and say what came of it."""
         return self._connection.call("POST", f"{_upstream(namespace, format, name)}/test").read(UpstreamTrial)
+
+    def packages(self, namespace: str, format: str, name: str) -> Iterator[str]:
+        """The packages that it was asked for, by name."""
+        pages = self._connection.pages(f"{_upstream(namespace, format, name)}/packages", MirroredPackage)
+        return (each.name for each in pages)
+
+    def refresh(self, namespace: str, format: str, name: str, package: str) -> RefreshedPackage:
+        """Have the registry ask it now what it has of a package, however new its last answer is."""
+        path = f"{_upstream(namespace, format, name)}/refresh"
+        answer = self._connection.call("POST", path, document={"package": package}, repeatable=True)
+        return answer.read(RefreshedPackage)
+
+    def fetch(
+        self, namespace: str, format: str, package: str, version: str, *, hashes: Sequence[str] = ()
+    ) -> FetchedVersion:
+        """Have a version in the registry before it is wanted; of its files those with one of *hashes*, if there are any.
+
+        A large one may take longer than one request may: it is asked for again until it is there.
+        """
+        path = f"/api/v1/packages/{escape(namespace)}/{escape(format)}/{escape(package)}/-/fetch"
+        document = {"version": version, "hashes": list(hashes)}
+        return self._connection.call("POST", path, document=document, repeatable=True).read(FetchedVersion)
 
 
 @dataclass(frozen=True, slots=True)

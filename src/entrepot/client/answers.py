@@ -92,6 +92,47 @@ class UpstreamTrial:
 
 
 @dataclass(frozen=True, slots=True)
+class MirroredPackage:
+    """A package that an upstream was asked for."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshedPackage:
+    """What an upstream says of a package, now that it was asked again."""
+
+    package: str
+    versions: int
+    """How many it shows."""
+    stale: str | None = None
+    """Why this is its last answer, and not today's; None when it is today's."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedFile:
+    """A file of a version that is there."""
+
+    name: str
+    digest: Digest
+    size: int
+    """Bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedVersion:
+    """A version that is there, with those of its files that are."""
+
+    version: str
+    files: tuple[FetchedFile, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its files."""
+        return sum(file.size for file in self.files)
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """A user or a robot."""
 

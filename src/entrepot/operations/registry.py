@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from entrepot.operations.flights import Flights
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Hashable, Mapping, Sequence
 
     from entrepot.model.access import Caller
     from entrepot.model.digest import Digest
@@ -82,7 +82,9 @@ class ReadThrough(Protocol):
         *,
         hashes: Collection[str] = (),
     ) -> Sequence[Fetched]:
-        """Have a version here, whole, or as far as its files have one of *hashes* (``sha256:…`` in hexadecimal).
+        """Have a version here, whole, or as far as its files have one of *hashes*.
+
+        They are as the format's lockfiles have them: ``sha256:…`` and the like in hexadecimal, or Go's ``h1:…``.
 
         Raises `InvalidReference`, `ReferenceUnknown` when nobody has the version, `UpstreamInvalid` when none of its files is as *hashes*
         say, and like `list_versions`.
@@ -102,4 +104,6 @@ class Registry:
     upload_secret: bytes
     fetcher: Fetcher
     flights: Flights = field(default_factory=Flights)
+    surveys: dict[Hashable, Any] = field(default_factory=dict)
+    """What upstreams said of all that they have, as far as this process has read it (`entrepot.operations.survey`)."""
     limits: Limits = field(default_factory=Limits)

@@ -38,13 +38,14 @@ if TYPE_CHECKING:
     from entrepot.model.access import Caller
     from entrepot.model.names import FormatName, NamespaceName
     from entrepot.model.upstream import PurlPattern, UpstreamName, UpstreamRules
-    from entrepot.operations.registry import Registry
+    from entrepot.operations.registry import ReadThrough, Registry
     from entrepot.ports.catalog import Transaction
     from entrepot.ports.fetch import Credentials
 
 _MOST = 20
 """Upstreams of one format in one namespace: each is asked for what the ones before it do not have."""
 
+_OK = 200
 _CREDENTIALS_REFUSED = (401, 403, 407)
 
 
@@ -84,7 +85,7 @@ async def add_upstream(
 
     Raises `Invalid`, `NameTaken`, `TooMany`, `NamespaceUnknown`, `Unauthenticated`, `Denied`.
     """
-    await _require_govern(registry, caller, upstream)
+    await require_govern(registry, caller, upstream)
     _require_reach(caller, upstream)
     present = await registry.catalog.list_upstreams(upstream.namespace, format=upstream.format)
     if len(present) >= _MOST:
@@ -134,7 +135,7 @@ async def set_upstream(
 
     Raises `Invalid`, `UpstreamUnknown`, `NamespaceUnknown`, `Unauthenticated`, `Denied`.
     """
-    await _require_govern(registry, caller, upstream)
+    await require_govern(registry, caller, upstream)
     _check_credentials(credentials)
 
     def change(transaction: Transaction) -> Upstream:
@@ -186,7 +187,7 @@ async def remove_upstream(registry: Registry, caller: Caller, upstream: Upstream
 
     Raises `UpstreamUnknown`, `NamespaceUnknown`, `Unauthenticated`, `Denied`.
     """
-    await _require_govern(registry, caller, upstream)
+    await require_govern(registry, caller, upstream)
 
     def change(transaction: Transaction) -> None:
         if not transaction.remove_upstream(upstream):
@@ -200,22 +201,25 @@ async def remove_upstream(registry: Registry, caller: Caller, upstream: Upstream
 
 
 async def test_upstream(registry: Registry, caller: Caller, upstream: Upstream) -> Trial:
-    """Ask an upstream's own address, with its credentials, and say what came of it; nothing is kept.
+    """Ask an upstream for what every registry of its format has, and say what came of it; nothing is kept.
 
-    An address below which there are packages may well have nothing itself, so 404 is no problem.
+    Where a format has no such thing its own address is asked for, and may well have nothing: 404 is no problem there.
 
     Raises `NamespaceUnknown`, `Unauthenticated`, `Denied`.
     """
-    await _require_govern(registry, caller, upstream)
+    await require_govern(registry, caller, upstream)
     began = registry.clock.now()
     status, problem = None, None
+    probe = require_read_through(registry, upstream.format).probe
     try:
-        async with registry.fetcher.stream(await origin_of(registry, upstream), "", headers={}) as stream:
+        async with registry.fetcher.stream(await origin_of(registry, upstream), probe, headers={}) as stream:
             status = stream.status
     except (UpstreamUnavailable, UpstreamInvalid) as error:
         problem = str(error)
     if status in _CREDENTIALS_REFUSED:
         problem = "it refuses the credentials" if upstream.has_credentials else "it wants credentials"
+    elif probe and status is not None and status != _OK:
+        problem = f"it is no such registry: there is no {probe} below its address"
     return Trial(status, registry.clock.now() - began, problem)
 
 
@@ -230,7 +234,8 @@ async def origin_of(registry: Registry, upstream: Upstream) -> Origin:
     return Origin.parse(upstream.url, credentials=credentials, private=upstream.private)
 
 
-async def _require_govern(registry: Registry, caller: Caller, upstream: Upstream) -> None:
+async def require_govern(registry: Registry, caller: Caller, upstream: Upstream) -> None:
+    """Raise `NamespaceUnknown`, `Unauthenticated` or `Denied` unless the caller governs an upstream's namespace."""
     await read_namespace(registry, caller, upstream.namespace)
     access.require_anywhere(caller, Action.GOVERN, View(upstream.namespace))
     if await registry.catalog.find_namespace(upstream.namespace) is None:
@@ -242,9 +247,16 @@ def _require_reach(caller: Caller, upstream: Upstream) -> None:
         raise Denied(f"{caller.name} may not {Action.ADMINISTER}, which an upstream at a private address needs")
 
 
+def require_read_through(registry: Registry, format: FormatName) -> ReadThrough:
+    """How a format reads through. Raises `Invalid` for one that does not."""
+    found = registry.read_through.get(format)
+    if found is None:
+        raise Invalid(format, expected=f"a format that reads through: {', '.join(sorted(registry.read_through))}")
+    return found
+
+
 def _checked(registry: Registry, upstream: Upstream) -> Upstream:
-    if upstream.format not in registry.formats:
-        raise Invalid(upstream.format, expected=f"a format: {', '.join(sorted(registry.formats))}")
+    require_read_through(registry, upstream.format)
     for pattern in (*upstream.rules.allow, *upstream.rules.block, *upstream.rules.exempt):
         if pattern.format != upstream.format:
             raise Invalid(str(pattern), expected=f"pkg:{upstream.format}/…")

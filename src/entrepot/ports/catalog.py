@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         FormatName,
         NamespaceName,
         PackageId,
+        PackageName,
         PrincipalName,
         ReferenceName,
         View,
@@ -269,10 +270,16 @@ class Transaction(Reader, Protocol):
     def remove_upstream(self, upstream: Upstream) -> bool:
         """Forget it with what it said; what was fetched stays. False when there is none of this name."""
 
-    def keep_mirrored(self, upstream: Upstream, package: PackageId, target: str, answer: Mirrored) -> bool:
-        """Keep an upstream's answer about *package*; whether it says something else now.
+    def keep_mirrored(self, upstream: Upstream, package: PackageId | None, target: str, answer: Mirrored) -> bool:
+        """Keep an upstream's answer about *package*, or about all; whether it says something else now.
 
         One that says the same only has its times renewed. Raises `UpstreamUnknown`.
+        """
+
+    def outdate_mirrored(self, upstream: Upstream, package: PackageId) -> bool:
+        """Have an upstream asked again for all that it said of *package*; False when it never said anything.
+
+        Raises `UpstreamUnknown`.
         """
 
     def see_versions(self, upstream: Upstream, package: PackageId, seen: Mapping[str, datetime]) -> None:
@@ -441,6 +448,12 @@ class Catalog(Protocol):
 
     async def find_mirrored(self, upstream: Upstream, target: str) -> Mirrored | None:
         """What an upstream answered last."""
+
+    async def find_mirrored_times(self, upstream: Upstream, target: str) -> tuple[datetime, datetime] | None:
+        """When that answer became what it is, and when the upstream said so last; without reading it."""
+
+    async def list_mirrored_packages(self, upstream: Upstream, *, after: str, limit: int) -> Sequence[PackageName]:
+        """The packages that an upstream was asked for, by name."""
 
     async def list_first_seen(self, upstream: Upstream, package: PackageId) -> Mapping[str, datetime]:
         """When each version of a package was first seen there."""

@@ -11,6 +11,9 @@ from entrepot.api import SURFACE
 from entrepot.api.docs import SUBJECTS
 from entrepot.api.endpoint import PARTS, Endpoint
 from entrepot.api.openapi import describe
+from entrepot.model.names import FormatName, View
+from entrepot.testing.builders import ADMINISTRATOR
+from entrepot.testing.elsewhere import Said, elsewhere
 from tests.unit.api.description import ENDPOINTS, assert_conforms, find_endpoint
 from tests.unit.api.world import World
 
@@ -30,6 +33,9 @@ GET /api/v1/namespaces/{namespace}/upstreams/{format}/{upstream}
 PATCH /api/v1/namespaces/{namespace}/upstreams/{format}/{upstream}
 DELETE /api/v1/namespaces/{namespace}/upstreams/{format}/{upstream}
 POST /api/v1/namespaces/{namespace}/upstreams/{format}/{upstream}/test
+GET /api/v1/namespaces/{namespace}/upstreams/{format}/{upstream}/packages
+POST /api/v1/namespaces/{namespace}/upstreams/{format}/{upstream}/refresh
+POST /api/v1/packages/{view}/{format}/{package}/-/fetch
 GET /api/v1/principals
 POST /api/v1/principals
 POST /api/v1/principals/{principal}/disable
@@ -177,6 +183,7 @@ def test_the_example_of_an_address_leads_to_its_operation(endpoint: Endpoint) ->
     assert find_endpoint(endpoint.method, path) is endpoint
 
 
+@pytest.mark.usefixtures("socket_enabled")
 async def test_every_operation_answers_as_it_is_described(world: World) -> None:
     """The world holds each answer against its description; here each operation succeeds once."""
     api = "/api/v1/packages/acme/oci/api/-"
@@ -191,12 +198,7 @@ async def test_every_operation_answers_as_it_is_described(world: World) -> None:
     await world.ask("GET", "/api/v1/namespaces/acme")
     await world.ask("PATCH", "/api/v1/namespaces/acme", {"public": True})
     await world.ask("PUT", "/api/v1/namespaces/acme/channels", {"channels": ["prod"]})
-    await world.upstream(url="https://127.0.0.1")
-    await world.ask("GET", "/api/v1/namespaces/acme/upstreams")
-    await world.ask("GET", "/api/v1/namespaces/acme/upstreams/oci/public")
-    await world.ask("POST", "/api/v1/namespaces/acme/upstreams/oci/public/test")
-    await world.ask("PATCH", "/api/v1/namespaces/acme/upstreams/oci/public", {"cooldown_seconds": 60})
-    await world.ask("DELETE", "/api/v1/namespaces/acme/upstreams/oci/public")
+    await _ask_about_upstreams(world)
     await world.ask("POST", "/api/v1/principals", {"name": "ada", "kind": "user"})
     await world.ask("GET", "/api/v1/principals")
     await world.ask("POST", "/api/v1/grants", grant)
@@ -226,3 +228,21 @@ async def test_every_operation_answers_as_it_is_described(world: World) -> None:
 
     assert [(operation, status) for operation, status in world.asked if status >= 300] == []
     assert {operation for operation, _ in world.asked} == {endpoint.operation for endpoint in ENDPOINTS}
+
+
+async def _ask_about_upstreams(world: World) -> None:
+    upstreams = "/api/v1/namespaces/acme/upstreams"
+    async with elsewhere() as other:
+        other.says["/v2/new/tags/list"] = Said(b'{"name": "new", "tags": ["1.0"]}')
+        await world.upstream(url=other.url, private=True)
+        await world.ask("GET", upstreams)
+        await world.ask("GET", f"{upstreams}/oci/public")
+        await world.ask("POST", f"{upstreams}/oci/public/test")
+        await world.registry.read_through[FormatName("oci")].list_versions(
+            world.registry, ADMINISTRATOR, View.parse("acme"), "new"
+        )
+        await world.ask("GET", f"{upstreams}/oci/public/packages")
+        await world.ask("POST", f"{upstreams}/oci/public/refresh", {"package": "new"})
+        await world.ask("POST", "/api/v1/packages/acme/oci/api/-/fetch", {"version": "1.0"})
+        await world.ask("PATCH", f"{upstreams}/oci/public", {"cooldown_seconds": 60})
+        await world.ask("DELETE", f"{upstreams}/oci/public")

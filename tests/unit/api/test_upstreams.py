@@ -21,15 +21,15 @@ async def test_a_new_upstream_is_shown_whole_but_for_its_credentials(world: Worl
     added = await world.ask(
         "POST",
         UPSTREAMS,
-        {"format": "npm", "name": "public", "url": "HTTPS://Registry.example.com/npm/", "credentials": TOKEN},
+        {"format": "cargo", "name": "public", "url": "HTTPS://Registry.example.com/cargo/", "credentials": TOKEN},
     )
 
     assert added.status == 201
     assert added.json == {
         "namespace": "acme",
-        "format": "npm",
+        "format": "cargo",
         "name": "public",
-        "url": "https://registry.example.com/npm",
+        "url": "https://registry.example.com/cargo",
         "private": False,
         "allow": [],
         "block": [],
@@ -38,21 +38,21 @@ async def test_a_new_upstream_is_shown_whole_but_for_its_credentials(world: Worl
         "refresh_seconds": 300,
         "has_credentials": True,
     }
-    assert (await world.ask("GET", f"{UPSTREAMS}/npm/public")).json == added.json
+    assert (await world.ask("GET", f"{UPSTREAMS}/cargo/public")).json == added.json
 
 
 async def test_upstreams_are_listed_by_format_in_the_order_in_which_they_are_asked_and_by_pages(world: World) -> None:
     await world.namespace()
     for name in ("zebra", "ant", "mole"):
         await world.upstream(name)
-    await world.upstream("other", format="npm")
+    await world.upstream("other", format="cargo")
 
     first = await world.ask("GET", f"{UPSTREAMS}?limit=3")
     second = await world.ask("GET", f"{UPSTREAMS}?limit=3&after={first.json['next']}")
     images = await world.ask("GET", f"{UPSTREAMS}?format=oci")
 
     listed = [(each["format"], each["name"]) for each in first.items + second.items]
-    assert listed == [("npm", "other"), ("oci", "zebra"), ("oci", "ant"), ("oci", "mole")]
+    assert listed == [("cargo", "other"), ("oci", "zebra"), ("oci", "ant"), ("oci", "mole")]
     assert second.json["next"] is None
     assert [each["name"] for each in images.items] == ["zebra", "ant", "mole"]
 
@@ -101,7 +101,7 @@ async def test_a_removed_upstream_is_unknown(world: World) -> None:
 async def test_a_name_is_taken_once_for_each_format(world: World) -> None:
     await world.namespace()
     await world.upstream()
-    await world.upstream(format="npm")
+    await world.upstream(format="cargo")
 
     body = {"format": "oci", "name": "public", "url": "https://other.example.com"}
     answer = await world.ask("POST", UPSTREAMS, body)

@@ -37,12 +37,12 @@ from entrepot.ports.fetch import Basic, Bearer
 from entrepot.testing.builders import ADMINISTRATOR, World, caller
 from entrepot.testing.elsewhere import Said, elsewhere
 
-ACME, FILES = parse_namespace("acme"), FormatName("generic")
+ACME, PYPI = parse_namespace("acme"), FormatName("pypi")
 MAINTAINER, READER, STRANGER = caller("maintainer"), caller("reader"), caller("reader", "other")
 
 
 def upstream(name: str = "public", url: str = "https://registry.example.com/simple", **rules: object) -> Upstream:
-    return Upstream(ACME, FILES, UpstreamName(name), url, rules=UpstreamRules(**rules))  # type: ignore[arg-type]
+    return Upstream(ACME, PYPI, UpstreamName(name), url, rules=UpstreamRules(**rules))  # type: ignore[arg-type]
 
 
 async def test_upstreams_are_asked_in_the_order_in_which_they_were_added(world: World) -> None:
@@ -79,17 +79,17 @@ async def test_credentials_are_not_taken_to_another_address(world: World) -> Non
 
 async def test_rules_are_stored_as_they_were_said(world: World) -> None:
     rules = UpstreamRules(
-        allow=(PurlPattern.parse("pkg:generic/tool*"),),
-        block=(PurlPattern.parse("pkg:generic/tool@6.6.6"),),
+        allow=(PurlPattern.parse("pkg:pypi/tool*"),),
+        block=(PurlPattern.parse("pkg:pypi/tool@6.6.6"),),
         cooldown=timedelta(days=7),
-        exempt=(PurlPattern.parse("pkg:generic/tool-fix@1.*"),),
+        exempt=(PurlPattern.parse("pkg:pypi/tool-fix@1.*"),),
         refresh=timedelta(seconds=30),
     )
     added = await add_upstream(world.registry, MAINTAINER, upstream())
 
     await set_upstream(world.registry, ADMINISTRATOR, added, rules=rules, private=True)
 
-    found = await find_upstream(world.registry, READER, ACME, FILES, added.name)
+    found = await find_upstream(world.registry, READER, ACME, PYPI, added.name)
     assert found.rules == rules
     assert found.private
 
@@ -100,7 +100,7 @@ async def test_a_removed_upstream_is_unknown(world: World) -> None:
     await remove_upstream(world.registry, MAINTAINER, added)
 
     for gone in (
-        find_upstream(world.registry, READER, ACME, FILES, added.name),
+        find_upstream(world.registry, READER, ACME, PYPI, added.name),
         remove_upstream(world.registry, MAINTAINER, added),
         set_upstream(world.registry, MAINTAINER, added, private=True),
     ):
@@ -151,14 +151,14 @@ async def test_a_namespace_has_so_many_upstreams_of_a_format(world: World) -> No
 
 
 async def test_all_that_was_said_of_an_upstream_is_in_its_events_but_its_credentials(world: World) -> None:
-    rules = {"block": (PurlPattern.parse("pkg:generic/bad"),), "cooldown": timedelta(days=7)}
+    rules = {"block": (PurlPattern.parse("pkg:pypi/bad"),), "cooldown": timedelta(days=7)}
     added = await add_upstream(world.registry, MAINTAINER, upstream(**rules), Bearer("secret"))
     await set_upstream(world.registry, MAINTAINER, added, forget_credentials=True)
 
     entries = await world.registry.catalog.list_entries(after=0, limit=100)  # type: ignore[arg-type]
     first, second = (msgspec.json.decode(entry.content) for entry in entries[-2:])
-    assert (first["block"], first["cooldown"], first["credentials"]) == (["pkg:generic/bad"], 7 * 86400, True)
-    assert (second["block"], second["cooldown"], second["credentials"]) == (["pkg:generic/bad"], 7 * 86400, True)
+    assert (first["block"], first["cooldown"], first["credentials"]) == (["pkg:pypi/bad"], 7 * 86400, True)
+    assert (second["block"], second["cooldown"], second["credentials"]) == (["pkg:pypi/bad"], 7 * 86400, True)
 
 
 async def test_whether_there_are_credentials_is_known(world: World) -> None:
@@ -170,7 +170,7 @@ async def test_whether_there_are_credentials_is_known(world: World) -> None:
 
     steps = [added, kept, forgotten, given, moved]
     assert [each.has_credentials for each in steps] == [True, True, False, True, False]
-    assert await find_upstream(world.registry, READER, ACME, FILES, moved.name) == moved
+    assert await find_upstream(world.registry, READER, ACME, PYPI, moved.name) == moved
     assert await world.registry.catalog.find_upstream_secret(moved) is None
 
 
@@ -276,7 +276,7 @@ async def test_credentials_that_no_header_can_say_are_refused_and_not_repeated(
     ("status", "credentials", "problem"),
     [
         (200, None, None),
-        (404, None, None),
+        (404, None, "it is no such registry: there is no / below its address"),
         (401, None, "it wants credentials"),
         (403, Bearer("secret"), "it refuses the credentials"),
     ],

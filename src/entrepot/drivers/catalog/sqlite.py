@@ -31,7 +31,7 @@ from entrepot.drivers.threads import finished
 from entrepot.model.digest import Digest
 from entrepot.model.errors import Corrupt, StorageFull, StorageReadOnly, Unavailable
 from entrepot.model.events import GENESIS
-from entrepot.model.names import NamespaceName, PackageId, PrincipalName, ReferenceName, View
+from entrepot.model.names import NamespaceName, PackageId, PackageName, PrincipalName, ReferenceName, View
 from entrepot.model.position import START, Position
 from entrepot.ports.catalog import PAGE_SIZE, ArtifactDetails, Credential, FoundArtifact, FoundBlob, Hit
 
@@ -348,6 +348,16 @@ class SqliteCatalog:
         """What an upstream answered last."""
         row = self._one(UPSTREAMS.find_mirrored, **rows.upstream_key(upstream), target=target)
         return None if row is None else rows.mirrored(row)
+
+    async def list_mirrored_packages(self, upstream: Upstream, *, after: str, limit: int) -> Sequence[PackageName]:
+        """The packages that an upstream was asked for."""
+        found = self._all(UPSTREAMS.list_mirrored_packages, **rows.upstream_key(upstream), after=after, limit=limit)
+        return [PackageName(name) for (name,) in found]
+
+    async def find_mirrored_times(self, upstream: Upstream, target: str) -> tuple[datetime, datetime] | None:
+        """When an answer became what it is, and when the upstream said so last."""
+        row = self._one(UPSTREAMS.find_mirrored_times, **rows.upstream_key(upstream), target=target)
+        return None if row is None else (rows.parse_time(row[0]), rows.parse_time(row[1]))
 
     async def list_first_seen(self, upstream: Upstream, package: PackageId) -> Mapping[str, datetime]:
         """When each version of a package was first seen there."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,7 +28,6 @@ from entrepot.ports.epochs import ACCESS
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
     from entrepot.model.access import PrincipalKind
     from entrepot.model.artifact import Artifact
@@ -171,13 +171,14 @@ class SqliteTransaction:
             self._run(CHANGE.touch_namespace, namespace=namespace, position=self._position)
         return changed > 0
 
-    def keep_mirrored(self, upstream: Upstream, package: PackageId, target: str, answer: Mirrored) -> bool:
-        """Keep an upstream's answer about *package*; whether it says something else now."""
+    def keep_mirrored(self, upstream: Upstream, package: PackageId | None, target: str, answer: Mirrored) -> bool:
+        """Keep an upstream's answer about *package*, or about all; whether it says something else now."""
         upstream_id = self._upstream_id(upstream)
         content = answer.content
         parameters = {
             "upstream": upstream_id,
             "target": target,
+            "package": "" if package is None else package.name,
             "url": answer.url,
             "etag": answer.etag,
             "hash": sha256(b"%d\0%s\0%s" % (answer.status, answer.media_type.encode(), content)).digest(),
@@ -194,6 +195,14 @@ class SqliteTransaction:
             fetched_at=rows.time_text(answer.fetched_at),
         )
         return True
+
+    def outdate_mirrored(self, upstream: Upstream, package: PackageId) -> bool:
+        """Have an upstream asked again for all that it said of *package*; False when it never said anything."""
+        checked_at = rows.time_text(datetime.fromtimestamp(0, UTC))
+        upstream_id = self._upstream_id(upstream)
+        return (
+            self._run(UPSTREAMS.outdate_mirrored, upstream=upstream_id, package=package.name, checked_at=checked_at) > 0
+        )
 
     def see_versions(self, upstream: Upstream, package: PackageId, seen: Mapping[str, datetime]) -> None:
         """Remember when versions were first seen."""

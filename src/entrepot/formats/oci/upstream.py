@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
+from entrepot.formats.oci.rules import OCI, RULES
 from entrepot.model.artifact import (
     DOCKER_MANIFEST,
     DOCKER_MANIFEST_LIST,
@@ -29,24 +30,27 @@ from entrepot.model.errors import (
     Invalid,
     InvalidManifest,
     NamespaceUnknown,
+    ReferenceUnknown,
     UpstreamInvalid,
     UpstreamUnavailable,
 )
-from entrepot.model.names import View
+from entrepot.model.names import PackageId, View
 from entrepot.model.reference import ReferenceKind
 from entrepot.operations import access
 from entrepot.operations.fetch_file import Landing, Wanted, caller_of, fetch_file
 from entrepot.operations.mirror import Question, ask, upstreams_for
 from entrepot.operations.publish import Draft, publish_composed
+from entrepot.operations.registry import Fetched, Listed
 from entrepot.operations.upload import announce_blob
 from entrepot.operations.upstreams import origin_of
 from entrepot.ports.fetch import Basic, Bearer, Origin
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Hashable, Sequence
     from typing import BinaryIO
 
     from entrepot.model.access import Caller
-    from entrepot.model.names import PackageId, ReferenceName
+    from entrepot.model.names import ReferenceName
     from entrepot.model.upstream import Upstream
     from entrepot.operations.fetch_file import Arrival
     from entrepot.operations.registry import Registry
@@ -66,6 +70,7 @@ _TOKEN_SECONDS: Final = 60
 class RemoteManifest:
     """A manifest as another registry has it."""
 
+    upstream: Upstream
     artifact: Artifact
     stale: str | None
     """Why it is not today's; None when it is."""
@@ -107,7 +112,7 @@ async def read_remote_manifest(
         except InvalidManifest as error:
             raise UpstreamInvalid(f"{package.name}:{digest or name}", expected=str(error)) from error
         _complete(registry, where, artifact, () if name is None else (name,))
-        return RemoteManifest(artifact, answer.stale)
+        return RemoteManifest(upstream, artifact, answer.stale)
     return None
 
 
@@ -143,14 +148,86 @@ def _take(_: BinaryIO) -> None:
     """A blob is what its digest says; there is nothing to look for in it."""
 
 
+class OciReadThrough:
+    """What is asked of this format when no client of its own is asking."""
+
+    probe = ""
+    """The address of a registry need not have anything, and below it everything is some repository's."""
+
+    async def list_versions(self, registry: Registry, caller: Caller, view: View, name: str) -> Listed | None:
+        """As `entrepot.operations.registry.ReadThrough` says: the tags."""
+        package = PackageId(view.namespace, OCI, RULES.normalize(name))
+        upstreams = await upstreams_for(registry, view, package)
+        if upstreams:
+            await access.require_read(registry, caller, view, package)
+        for upstream in upstreams:
+            where = _Repository(upstream, package)
+            question = Question(where.target("tags/list"), origin=where.find_origin)
+            answer = await ask(registry, upstream, package, question)
+            if answer is not None:
+                return Listed(_read_tags(answer.content), answer.stale)
+        return None
+
+    async def fetch(
+        self,
+        registry: Registry,
+        caller: Caller,
+        view: View,
+        name: str,
+        version: str,
+        *,
+        hashes: Collection[str] = (),
+    ) -> Sequence[Fetched]:
+        """As `entrepot.operations.registry.ReadThrough` says: an image, or all images of an index, with their layers."""
+        package = PackageId(view.namespace, OCI, RULES.normalize(name))
+        tag, digest = (None, Digest.parse(version)) if ":" in version else (RULES.parse_version(version), None)
+        remote = await read_remote_manifest(registry, caller, view, package, name=tag, digest=digest)
+        if remote is None:
+            raise ReferenceUnknown(version[:200])
+        if hashes and str(remote.artifact.digest) not in hashes:
+            raise UpstreamInvalid(f"{name[:200]}:{version[:200]}", expected=" or ".join(sorted(hashes)))
+        artifact = remote.artifact
+        fetched = [Fetched("", artifact.digest, len(artifact.content))]
+        for link in artifact.links:
+            if link.kind is LinkKind.MANIFEST:
+                fetched += await self.fetch(registry, caller, view, name, str(link.target.digest))
+            elif link.required:
+                fetched.append(Fetched("", link.target.digest, link.target.size))
+        await _completed(registry, _Repository(remote.upstream, package), artifact, () if tag is None else (tag,))
+        return fetched
+
+
+class _Tags(msgspec.Struct):
+    tags: list[str] | None = None
+
+
+def _read_tags(content: bytes) -> Sequence[str]:
+    try:
+        return msgspec.json.decode(content, type=_Tags).tags or ()
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise UpstreamInvalid("the list of tags", expected="JSON with tags") from error
+
+
 # --- publishing what came ---
 
 
 def _complete(registry: Registry, where: _Repository, artifact: Artifact, tags: tuple[ReferenceName, ...]) -> None:
     """Fetch what a manifest needs and publish it, while its client goes on."""
-    key = ("complete", str(where.package), str(artifact.digest), tags)
+    key = _completion(where, artifact, tags)
     if registry.flights.find(key) is None:
         registry.flights.begin(key, artifact, partial(_fetch_and_publish, registry, where, artifact, tags))
+
+
+async def _completed(
+    registry: Registry, where: _Repository, artifact: Artifact, tags: tuple[ReferenceName, ...]
+) -> None:
+    """Wait until that is done. Raises like `fetch_file`."""
+    key = _completion(where, artifact, tags)
+    await registry.flights.join(key, partial(_fetch_and_publish, registry, where, artifact, tags))
+
+
+def _completion(where: _Repository, artifact: Artifact, tags: tuple[ReferenceName, ...]) -> Hashable:
+    return ("complete", str(where.package), str(artifact.digest), tags)
 
 
 async def _fetch_and_publish(

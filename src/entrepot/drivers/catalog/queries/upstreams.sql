@@ -42,17 +42,37 @@ SELECT m.status, m.url, m.media_type, m.etag, m.content, m.fetched_at, m.checked
   JOIN mirrored m ON m.upstream_id = u.id AND m.target = :target
  WHERE n.name = :namespace
 
+-- find_mirrored_times --
+SELECT m.fetched_at, m.checked_at
+  FROM namespace n
+  JOIN upstream u ON u.namespace_id = n.id AND u.format = :format AND u.name = :name
+  JOIN mirrored m ON m.upstream_id = u.id AND m.target = :target
+ WHERE n.name = :namespace
+
 -- renew_mirrored --
-UPDATE mirrored SET checked_at = :checked_at, etag = :etag, url = :url
+UPDATE mirrored SET checked_at = :checked_at, etag = :etag, url = :url, package = :package
  WHERE upstream_id = :upstream AND target = :target AND hash = :hash
 
 -- keep_mirrored --
-INSERT INTO mirrored (upstream_id, target, status, url, media_type, etag, content, hash, fetched_at, checked_at)
-VALUES (:upstream, :target, :status, :url, :media_type, :etag, :content, :hash, :fetched_at, :checked_at)
+INSERT INTO mirrored
+       (upstream_id, target, package, status, url, media_type, etag, content, hash, fetched_at, checked_at)
+VALUES (:upstream, :target, :package, :status, :url, :media_type, :etag, :content, :hash, :fetched_at, :checked_at)
 ON CONFLICT (upstream_id, target) DO UPDATE
-   SET status = excluded.status, url = excluded.url, media_type = excluded.media_type, etag = excluded.etag,
+   SET package = excluded.package, status = excluded.status, url = excluded.url, media_type = excluded.media_type, etag = excluded.etag,
        content = excluded.content, hash = excluded.hash, fetched_at = excluded.fetched_at,
        checked_at = excluded.checked_at
+
+-- outdate_mirrored --
+UPDATE mirrored SET checked_at = :checked_at WHERE upstream_id = :upstream AND package = :package
+
+-- list_mirrored_packages --
+SELECT DISTINCT m.package
+  FROM namespace n
+  JOIN upstream u ON u.namespace_id = n.id AND u.format = :format AND u.name = :name
+  JOIN mirrored m ON m.upstream_id = u.id AND m.package > :after
+ WHERE n.name = :namespace
+ ORDER BY m.package
+ LIMIT :limit
 
 -- see_version --
 INSERT INTO first_seen (upstream_id, package, version, at) VALUES (:upstream, :package, :version, :at)
