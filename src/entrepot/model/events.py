@@ -90,11 +90,12 @@ class UpstreamRemoved(Event, frozen=True, tag="dev.entrepot.upstream.removed.v1"
 
 
 class UpstreamIndexChanged(Event, frozen=True, tag="dev.entrepot.upstream-index.changed.v1"):
-    """An upstream said something new of a package."""
+    """An upstream said something new of a package; or, without one, of all that it has of its `format`."""
 
     upstream: str
     target: str
     hash: str
+    format: str | None = None
 
 
 class PrincipalCreated(Event, frozen=True, tag="dev.entrepot.principal.created.v1"):

@@ -6,8 +6,9 @@ answer is used, and is flagged as stale.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -50,6 +51,10 @@ class Question:
     """Bytes that an answer may have."""
     versions: Callable[[bytes, str], Versions] | None = None
     """Reads from content and media type what versions there are; raises `UpstreamInvalid` for what cannot be read."""
+    condense: Callable[[bytes, str], bytes] | None = None
+    """Makes of content and media type what is kept, in a thread: for what is large. Raises `UpstreamInvalid`."""
+    before_keeping: Callable[[bytes | None, bytes], Awaitable[None]] | None = None
+    """Is told what is kept so far, and what will be, when that is news."""
     origin: FindOrigin = origin_of
     """Where to ask, with what: for protocols whose credentials are exchanged for others first."""
     sha256: str | None = None
@@ -107,8 +112,8 @@ async def own_names(
     return frozenset(own)
 
 
-async def ask(registry: Registry, upstream: Upstream, package: PackageId, question: Question) -> Answer | None:
-    """What an upstream says to *question*; None when it has nothing.
+async def ask(registry: Registry, upstream: Upstream, package: PackageId | None, question: Question) -> Answer | None:
+    """What an upstream says to *question* about a package, or (None) about all that it has; None when it has nothing.
 
     It is asked again only when what it said is older than its rules allow, and then whether it has changed.
 
@@ -138,7 +143,7 @@ def _answer(upstream: Upstream, known: Mirrored, *, stale: str | None = None) ->
 
 
 async def _renew(
-    registry: Registry, upstream: Upstream, package: PackageId, question: Question, known: Mirrored | None
+    registry: Registry, upstream: Upstream, package: PackageId | None, question: Question, known: Mirrored | None
 ) -> Answer | None:
     try:
         document = await registry.fetcher.get(
@@ -148,12 +153,19 @@ async def _renew(
             limit=question.limit,
         )
         fresh, versions = _read(registry, question, known, document)
+        if question.condense is not None and document.status == _OK:
+            condensed = await asyncio.to_thread(question.condense, fresh.content, fresh.media_type)
+            fresh = replace(fresh, content=condensed)
     except (UpstreamUnavailable, UpstreamInvalid) as error:
         if known is None or known.status != _OK:
             raise
         return _answer(upstream, known, stale=str(error))
     if known is not None and known.status == _OK and fresh.status != _OK:
         return _answer(upstream, known, stale="the upstream has it no more")
+    if known is not None and (known.status, known.content) == (fresh.status, fresh.content):
+        fresh = replace(fresh, fetched_at=known.fetched_at)
+    elif question.before_keeping is not None and fresh.status == _OK:
+        await question.before_keeping(None if known is None or known.status != _OK else known.content, fresh.content)
     await _keep(registry, upstream, package, question, fresh, known=known, versions=versions)
     return _answer(upstream, fresh)
 
@@ -188,7 +200,7 @@ def _read(
 async def _keep(
     registry: Registry,
     upstream: Upstream,
-    package: PackageId,
+    package: PackageId | None,
     question: Question,
     fresh: Mirrored,
     *,
@@ -200,14 +212,16 @@ async def _keep(
     def change(transaction: Transaction) -> None:
         if not transaction.keep_mirrored(upstream, package, question.target, fresh):
             return
-        transaction.see_versions(upstream, package, seen)
+        if package is not None:
+            transaction.see_versions(upstream, package, seen)
         if question.sha256 is not None or not question.indexes:
             return
         transaction.append(
             upstream.actor,
             UpstreamIndexChanged(
-                namespace=package.namespace,
-                package=package.path,
+                namespace=upstream.namespace,
+                package=None if package is None else package.path,
+                format=upstream.format if package is None else None,
                 upstream=upstream.name,
                 target=question.target,
                 hash=f"sha256:{sha256(fresh.content).hexdigest()}",
