@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Final, Generic, TypeVar
 
@@ -59,6 +59,8 @@ class Wanted:
     """By hashlib's names. A file without any is what the upstream sends, whatever that is."""
     digest: Digest | None = None
     """What the file is to be called here, where its protocol says so; else its sha256."""
+    claims: Callable[[Mapping[str, str]], Mapping[str, bytes]] | None = None
+    """Reads further hashes from the headers that come with the file."""
     origin: FindOrigin = origin_of
     """Where to ask, with what."""
 
@@ -182,6 +184,8 @@ async def _fetch(registry: Registry, upstream: Upstream, wanted: Wanted, arrival
                 raise FileUnknown(wanted.name)
             if stream.status != _OK:
                 raise UpstreamInvalid(wanted.name, expected="200 or 404", actual=stream.status)
+            if wanted.claims is not None:
+                wanted = replace(wanted, hashes={**wanted.claims(stream.headers), **wanted.hashes})
             if None not in (wanted.size, stream.size) and wanted.size != stream.size:
                 raise UpstreamInvalid(wanted.name, expected=f"{wanted.size} bytes", actual=stream.size)
             arrival.size = stream.size if wanted.size is None else wanted.size

@@ -51,6 +51,8 @@ class Question:
     """Bytes that an answer may have."""
     versions: Callable[[bytes, str], Versions] | None = None
     """Reads from content and media type what versions there are; raises `UpstreamInvalid` for what cannot be read."""
+    dates: Callable[[Versions], Awaitable[Versions]] | None = None
+    """Finds out more of when the versions of a first answer were published, where the answer itself says too little."""
     condense: Callable[[bytes, str], bytes] | None = None
     """Makes of content and media type what is kept, in a thread: for what is large. Raises `UpstreamInvalid`."""
     before_keeping: Callable[[bytes | None, bytes], Awaitable[None]] | None = None
@@ -156,6 +158,8 @@ async def _renew(
         if question.condense is not None and document.status == _OK:
             condensed = await asyncio.to_thread(question.condense, fresh.content, fresh.media_type)
             fresh = replace(fresh, content=condensed)
+        if versions and question.dates is not None and _is_first(known):
+            versions = await question.dates(versions)
     except (UpstreamUnavailable, UpstreamInvalid) as error:
         if known is None or known.status != _OK:
             raise
@@ -168,6 +172,10 @@ async def _renew(
         await question.before_keeping(None if known is None or known.status != _OK else known.content, fresh.content)
     await _keep(registry, upstream, package, question, fresh, known=known, versions=versions)
     return _answer(upstream, fresh)
+
+
+def _is_first(known: Mirrored | None) -> bool:
+    return known is None or known.status != _OK
 
 
 def _conditional(headers: Mapping[str, str], known: Mirrored | None) -> Mapping[str, str]:
@@ -229,6 +237,25 @@ async def _keep(
         )
 
     await registry.catalog.write(change)
+
+
+async def is_absent(registry: Registry, upstream: Upstream, target: str) -> bool:
+    """Whether an upstream said a moment ago that it has no such file, so that it need not be asked."""
+    known = await registry.catalog.find_mirrored(upstream, target)
+    return known is not None and known.status != _OK and _is_fresh(registry, upstream, known)
+
+
+async def was_absent(registry: Registry, upstream: Upstream, target: str) -> bool:
+    """Whether that is what it said last, whenever: what counts while it cannot be asked."""
+    known = await registry.catalog.find_mirrored(upstream, target)
+    return known is not None and known.status != _OK
+
+
+async def keep_absent(registry: Registry, upstream: Upstream, package: PackageId, target: str) -> None:
+    """Remember that an upstream has no such file of a package: clients look for many that are not there."""
+    now = registry.clock.now()
+    nothing = Mirrored(404, "", "", None, b"", now, now)
+    await registry.catalog.write(lambda transaction: transaction.keep_mirrored(upstream, package, target, nothing))
 
 
 def _first_seen(
