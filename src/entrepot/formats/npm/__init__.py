@@ -3,10 +3,12 @@
 from entrepot.formats.npm.errors import ERRORS, challenge
 from entrepot.formats.npm.routes import ROUTES
 from entrepot.formats.npm.rules import RULES
+from entrepot.formats.npm.upstream import NpmReadThrough
 from entrepot.wire.format import Format, Surface
 
 FORMAT = Format(
     title="npm",
     rules=RULES,
     surface=Surface(name="npm", prefix="npm", routes=ROUTES, errors=ERRORS, challenge=challenge),
+    read_through=NpmReadThrough(),
 )

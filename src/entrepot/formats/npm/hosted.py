@@ -11,18 +11,24 @@ from entrepot.model.errors import PackageUnknown
 from entrepot.operations.read_package import read_package
 
 if TYPE_CHECKING:
+    from entrepot.model.access import Caller
     from entrepot.model.names import PackageId, PackageName, View
     from entrepot.model.position import Position
     from entrepot.operations.read_package import StoredPackage, StoredVersion
-    from entrepot.wire.call import Call
+    from entrepot.operations.registry import Registry
 
 
-async def read_packument(call: Call, view: View, package: PackageId) -> Packument:
+async def read_packument(registry: Registry, caller: Caller, view: View, package: PackageId) -> Packument:
     """The package as *view* shows it. Raises like `find_package`, also when all of its versions are gone."""
-    stored = await read_package(call.registry, call.caller, view, package, KIND)
-    if not stored.versions:
+    packument = await read_stored(registry, caller, view, package)
+    if not packument.releases:
         raise PackageUnknown(f"{view}/{package.name}")
-    return to_packument(package.name, stored)
+    return packument
+
+
+async def read_stored(registry: Registry, caller: Caller, view: View, package: PackageId) -> Packument:
+    """The same, perhaps without any version. Raises like `find_package`."""
+    return to_packument(package.name, await read_package(registry, caller, view, package, KIND))
 
 
 def to_packument(name: PackageName, stored: StoredPackage) -> Packument:
@@ -44,10 +50,10 @@ def print_revision(revision: Position) -> str:
 def _release(name: PackageName, version: StoredVersion) -> Release:
     metadata = version.metadata
     file = tarball_name(name, version.name)
-    facts = metadata["files"][file]
+    facts, manifest = metadata["files"][file], metadata["manifest"]
     return Release(
         version=version.name,
-        manifest=metadata["manifest"],
+        read_manifest=lambda: manifest,
         file=file,
         shasum=facts["shasum"],
         integrity=facts["integrity"],

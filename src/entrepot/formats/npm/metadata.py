@@ -8,6 +8,7 @@ one they install.
 from __future__ import annotations
 
 import base64
+import binascii
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -16,7 +17,7 @@ import msgspec
 
 from entrepot.formats.npm.rules import NPM, parse_loose, tarball_name
 from entrepot.model.contents import FilePath, Kind
-from entrepot.model.errors import DigestMismatch, InvalidMetadata, SizeMismatch, TooLarge
+from entrepot.model.errors import DigestMismatch, InvalidMetadata, InvalidReference, SizeMismatch, TooLarge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +30,7 @@ TARBALL_TYPE: Final = "application/gzip"
 BUNDLE_TYPE: Final = "application/vnd.dev.sigstore.bundle+json"
 
 _MANIFEST_SIZE: Final = 256 * 1024
+_REMOTE_MANIFEST_SIZE: Final = 2 * 1024 * 1024
 _INSIDE: Final = (
     "dependencies",
     "optionalDependencies",
@@ -64,8 +66,13 @@ _OURS: Final = frozenset(
     }
 )
 """What a publisher does not say of a version: the registry does."""
+_NOT_REMOTE: Final = _OURS - {"_hasShrinkwrap", "bin", "bundleDependencies", "bundledDependencies", "hasInstallScript"}
+"""What another registry does not say of a version: it said the others as its clients need them, and looked itself."""
 _INSTALL_SCRIPTS: Final = ("preinstall", "install", "postinstall")
 
+_LONGEST_INTEGRITY: Final = 2_000
+_SHASUM: Final = re.compile(r"[0-9a-fA-F]{40}")
+_SIZES: Final = {"sha1": 20, "sha256": 32, "sha384": 48, "sha512": 64}
 _SRI: Final = re.compile(r"(?P<algorithm>sha[0-9]+)-(?P<value>[A-Za-z0-9+/]+={0,2})(?:\?.*)?")
 
 
@@ -112,11 +119,29 @@ def _verify_sums(dist: Mapping[str, Any], tarball: Tarball) -> None:
     if integrity is None:
         return
     present = {"sha1": bytes.fromhex(tarball.sha1), "sha512": tarball.sha512}
-    for text in str(integrity)[:2000].split() or [""]:
+    for text in str(integrity)[:_LONGEST_INTEGRITY].split() or [""]:
         match = _SRI.fullmatch(text)
         known = None if match is None else present.get(match["algorithm"])
         if match is None or (known is not None and match["value"] != base64.b64encode(known).decode()):
             raise DigestMismatch("dist.integrity", expected=tarball.integrity, actual=ascii(text)[:200])
+
+
+def sums_of(shasum: str | None, integrity: str | None) -> dict[str, bytes]:
+    """What a tarball must hash to; what is no such sum is passed over (Subresource Integrity, 3.3)."""
+    sums: dict[str, bytes] = {}
+    for text in (integrity or "")[:_LONGEST_INTEGRITY].split():
+        match = _SRI.fullmatch(text)
+        if match is None or match["algorithm"] not in _SIZES:
+            continue
+        try:
+            value = base64.b64decode(match["value"], validate=True)
+        except binascii.Error:
+            continue
+        if len(value) == _SIZES[match["algorithm"]]:
+            sums.setdefault(match["algorithm"], value)
+    if shasum is not None and _SHASUM.fullmatch(shasum) is not None:
+        sums["sha1"] = bytes.fromhex(shasum)
+    return sums
 
 
 def describe(claim: Claim, tarball: Tarball) -> dict[str, Any]:
@@ -127,6 +152,57 @@ def describe(claim: Claim, tarball: Tarball) -> dict[str, Any]:
         raise TooLarge(
             f"the manifest of {claim.package}@{claim.version}", expected=f"at most {_MANIFEST_SIZE} bytes", actual=size
         )
+    metadata = _metadata(claim, tarball, manifest)
+    if claim.bundle is not None:
+        metadata["provenance"] = read_bundle(claim.bundle, tarball)
+    return metadata
+
+
+def describe_remote(claim: Claim, tarball: Tarball) -> dict[str, Any]:
+    """The metadata to keep of a tarball from another registry, which has the sums that are promised there.
+
+    It must have the name and the version that it is asked for by. Else it decides as far as it says things as they are
+    said today; what it says as clients once did, or not at all, is what the other registry made of it.
+
+    Raises `InvalidMetadata`.
+    """
+    name, version = tarball.manifest.get("name"), tarball.manifest.get("version")
+    if name != claim.package:
+        raise InvalidMetadata("package.json", expected=f'the name "{claim.package}"', actual=ascii(name)[:300])
+    try:
+        same = isinstance(version, str) and parse_loose(version) == claim.version
+    except InvalidReference:
+        same = False
+    if not same:
+        raise InvalidMetadata("package.json", expected=f"the version {claim.version}", actual=ascii(version)[:300])
+    manifest = {**foreign(claim.manifest), **_decisive(tarball)}
+    if (size := len(msgspec.json.encode(manifest))) > _REMOTE_MANIFEST_SIZE:
+        raise InvalidMetadata(
+            f"the manifest of {claim.package}@{claim.version}",
+            expected=f"at most {_REMOTE_MANIFEST_SIZE} bytes",
+            actual=size,
+        )
+    return _metadata(claim, tarball, manifest)
+
+
+def foreign(said: Mapping[str, Any]) -> dict[str, Any]:
+    """A version's manifest as another registry says it, in our words.
+
+    Full packuments say nothing of install scripts but the scripts, and abbreviated ones the other way round.
+    """
+    manifest = {key: value for key, value in said.items() if key not in _NOT_REMOTE}
+    for key, value in (("bin", _binaries(said)), ("bundleDependencies", _bundled(said))):
+        manifest.pop(key, None)
+        if value:
+            manifest[key] = value
+    manifest.pop("bundledDependencies", None)
+    scripts = said.get("scripts")
+    if isinstance(scripts, dict) and any(script in scripts for script in _INSTALL_SCRIPTS):
+        manifest["hasInstallScript"] = True
+    return manifest
+
+
+def _metadata(claim: Claim, tarball: Tarball, manifest: Mapping[str, Any]) -> dict[str, Any]:
     metadata: dict[str, Any] = {
         "format": NPM,
         "package": claim.package,
@@ -144,8 +220,6 @@ def describe(claim: Claim, tarball: Tarball) -> dict[str, Any]:
     }
     if tarball.readme is not None:
         metadata |= {"readme": tarball.readme, "readmeFilename": tarball.readme_name}
-    if claim.bundle is not None:
-        metadata["provenance"] = read_bundle(claim.bundle, tarball)
     return metadata
 
 

@@ -12,10 +12,11 @@ from urllib.parse import quote
 
 import msgspec
 
+from entrepot.formats.npm.metadata import sums_of
 from entrepot.formats.npm.rules import LATEST, precedence
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
     from entrepot.formats.npm.signatures import Signer
@@ -54,20 +55,27 @@ class Release:
     """One version."""
 
     version: ReferenceName
-    manifest: Mapping[str, Any]
-    """Its ``package.json``, less what the registry says itself."""
+    read_manifest: Callable[[], Mapping[str, Any]]
+    """Its ``package.json``, less what the registry says itself; of thousands, not all are held at once."""
     file: str
-    shasum: str
-    integrity: str
+    shasum: str | None
+    integrity: str | None
     unpacked_size: int | None
     file_count: int | None
-    published_at: datetime
+    published_at: datetime | None
     publisher: str
     deprecated: str | None = None
     provenance: str | None = None
     """The predicate type of its attestation."""
     readme: str | None = None
     readme_name: str | None = None
+    signatures: Sequence[Mapping[str, str]] = ()
+    """Those of another registry; where there are none, this one signs."""
+
+    @property
+    def sums(self) -> Mapping[str, bytes]:
+        """What the file hashes to, by hashlib's names."""
+        return sums_of(self.shasum, self.integrity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +87,10 @@ class Packument:
     releases: Sequence[Release]
     """In the order in which they were published."""
     tags: Mapping[ReferenceName, ReferenceName]
+    maintainers: Sequence[str] | None = None
+    """Who looks after it, as another registry says; None where it is whoever has published."""
+    readme: str | None = None
+    """Where the latest release has none of its own."""
 
     def find(self, version: str) -> Release | None:
         """The release called *version*."""
@@ -101,6 +113,20 @@ class Packument:
         return tags
 
 
+def substitute(version: ReferenceName, shown: Collection[ReferenceName]) -> ReferenceName | None:
+    """What a tag means whose version is not shown: the highest below it, as npm understands ``<=version``.
+
+    That is a pre-release only where the tag's own version is one of the same release (node-semver, "Prerelease Tags").
+    """
+    limit = precedence(version)
+    below = [
+        (key, each)
+        for each in shown
+        if (key := precedence(each)) < limit and (key[1] or (not limit[1] and key[0] == limit[0]))
+    ]
+    return max(below)[1] if below else None
+
+
 @dataclass(frozen=True, slots=True)
 class Renderer:
     """Says a packument to the clients of one registry address."""
@@ -117,17 +143,16 @@ class Renderer:
             "_rev": package.revision,
             "name": package.name,
             "dist-tags": package.complete_tags,
-            "versions": {
-                release.version: self._version(package, release) | {"maintainers": people}
-                for release in package.releases
-            },
+            "versions": {release.version: self._whole(package, release) for release in package.releases},
             "time": _times(package),
             "maintainers": people,
             "users": {},
         }
         if latest is not None:
-            document.update({key: latest.manifest[key] for key in _OF_LATEST if key in latest.manifest})
-            document["readme"], document["readmeFilename"] = latest.readme or "", latest.readme_name or ""
+            manifest = latest.read_manifest()
+            document.update({key: manifest[key] for key in _OF_LATEST if key in manifest})
+            document["readme"] = latest.readme or package.readme or ""
+            document["readmeFilename"] = latest.readme_name or ""
         return msgspec.json.encode(document)
 
     def abbreviated(self, package: Packument) -> bytes:
@@ -137,9 +162,7 @@ class Renderer:
                 "name": package.name,
                 "modified": _modified(package),
                 "dist-tags": package.complete_tags,
-                "versions": {
-                    release.version: _abbreviated(self._version(package, release)) for release in package.releases
-                },
+                "versions": {release.version: self._abbreviated(package, release) for release in package.releases},
             }
         )
 
@@ -147,11 +170,22 @@ class Renderer:
         """One version."""
         return msgspec.json.encode(self._version(package, release) | {"maintainers": _people(package)})
 
+    def _whole(self, package: Packument, release: Release) -> msgspec.Raw:
+        # Encoded one by one: of a package of thousands, no more than the text is held.
+        version = self._version(package, release)
+        if package.maintainers is None:
+            version["maintainers"] = _people(package)
+        return msgspec.Raw(msgspec.json.encode(version))
+
+    def _abbreviated(self, package: Packument, release: Release) -> msgspec.Raw:
+        version = self._version(package, release)
+        return msgspec.Raw(msgspec.json.encode({key: version[key] for key in _ABBREVIATED if key in version}))
+
     def _version(self, package: Packument, release: Release) -> dict[str, Any]:
         version: dict[str, Any] = {
             "name": package.name,
             "version": release.version,
-            **release.manifest,
+            **release.read_manifest(),
             "_id": f"{package.name}@{release.version}",
             "_npmUser": _person(release.publisher),
             "dist": self._dist(package.name, release),
@@ -163,10 +197,12 @@ class Renderer:
     def _dist(self, name: PackageName, release: Release) -> dict[str, Any]:
         dist: dict[str, Any] = {
             "tarball": f"{self.registry_url}/{quote(name, safe='@/')}/-/{quote(release.file)}",
-            "shasum": release.shasum,
-            "integrity": release.integrity,
-            "signatures": [self.signer.sign(name, release.version, release.integrity)],
         }
+        if release.shasum is not None:
+            dist["shasum"] = release.shasum
+        if release.integrity is not None:
+            own = () if release.signatures else (self.signer.sign(name, release.version, release.integrity),)
+            dist["integrity"], dist["signatures"] = release.integrity, [*release.signatures, *own]
         if release.file_count is not None:
             dist["fileCount"] = release.file_count
         if release.unpacked_size is not None:
@@ -180,13 +216,10 @@ class Renderer:
         return dist
 
 
-def _abbreviated(version: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: version[key] for key in _ABBREVIATED if key in version}
-
-
 def _people(package: Packument) -> list[dict[str, str]]:
-    """Whoever has published; what clients show as maintainers."""
-    return [_person(name) for name in dict.fromkeys(release.publisher for release in package.releases)]
+    """What clients show as maintainers."""
+    publishers = [release.publisher for release in package.releases]
+    return [_person(name) for name in dict.fromkeys(publishers if package.maintainers is None else package.maintainers)]
 
 
 def _person(name: str) -> dict[str, str]:
@@ -195,12 +228,18 @@ def _person(name: str) -> dict[str, str]:
 
 
 def _times(package: Packument) -> dict[str, str | None]:
-    times: dict[str, str] = {release.version: print_time(release.published_at) for release in package.releases}
-    return {"created": min(times.values(), default=None), "modified": _modified(package), **times}
+    times: dict[str, str] = {
+        release.version: print_time(release.published_at)
+        for release in package.releases
+        if release.published_at is not None
+    }
+    created, modified = min(times.values(), default=None), max(times.values(), default=None)
+    return {"created": created, "modified": modified, **times}
 
 
 def _modified(package: Packument) -> str | None:
-    return max((print_time(release.published_at) for release in package.releases), default=None)
+    times = [release.published_at for release in package.releases if release.published_at is not None]
+    return print_time(max(times)) if times else None
 
 
 def print_time(time: datetime) -> str:

@@ -14,20 +14,29 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from entrepot.formats.npm import accounts
-from entrepot.formats.npm.hosted import print_revision, read_packument
+from entrepot.formats.npm.hosted import print_revision, read_stored
 from entrepot.formats.npm.metadata import KIND, bundle_name, read_predicate_type
 from entrepot.formats.npm.packument import ABBREVIATED_TYPE, FULL_TYPE, Renderer
 from entrepot.formats.npm.publish import move_tag, put
-from entrepot.formats.npm.rules import LATEST, NPM, RULES, parse_tag, parse_tarball_name, tarball_name
+from entrepot.formats.npm.rules import LATEST, NPM, RULES, parse_tag, parse_tarball_name
 from entrepot.formats.npm.search import get_search
 from entrepot.formats.npm.signatures import signer_of
 from entrepot.formats.npm.unpublish import delete_package, delete_tarball, put_revision
+from entrepot.formats.npm.upstream import (
+    beside,
+    fetch_attestations,
+    fetch_remote,
+    find_tarball,
+    list_remote_keys,
+    read_remote,
+)
 from entrepot.model.access import Action
 from entrepot.model.contents import Contents, FilePath
 from entrepot.model.errors import (
     Denied,
     FileUnknown,
     InvalidReference,
+    NotFound,
     PackageUnknown,
     ReferenceUnknown,
     Unauthenticated,
@@ -39,12 +48,15 @@ from entrepot.operations.delete import delete_reference
 from entrepot.operations.govern import read_namespace
 from entrepot.operations.grant import list_grants
 from entrepot.operations.resolve import find_blob, resolve
+from entrepot.wire.arrival import arrival_reply
 from entrepot.wire.blob import blob_reply
 from entrepot.wire.index import index_reply
-from entrepot.wire.reply import Reply, json_reply
+from entrepot.wire.reply import REVALIDATE, HeaderList, Reply, json_reply, text_header
 from entrepot.wire.routes import Route
 
 if TYPE_CHECKING:
+    from entrepot.formats.npm.packument import Packument
+    from entrepot.formats.npm.upstream import RemotePackage
     from entrepot.model.contents import File
     from entrepot.model.names import ReferenceName
     from entrepot.wire.call import Call
@@ -57,6 +69,8 @@ _TARBALL_HEADERS: Final = [
     (b"content-security-policy", b"sandbox"),
 ]
 _SMALL: Final = 64 * 1024
+_MANY: Final = 100
+"""Versions of a packument that are rendered at once; more of them are rendered beside what else is to be done."""
 _ADVISORIES_SIZE: Final = 16 * 1024 * 1024
 _QUALITY: Final = re.compile(r"(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
 
@@ -86,16 +100,22 @@ def _renderer(call: Call, view: View) -> Renderer:
 
 
 async def get_packument(call: Call) -> Reply:
-    """``npm install`` and ``npm view``: the package, whole or abbreviated, rendered once for each revision."""
+    """``npm install`` and ``npm view``: the package, whole or abbreviated, rendered once for each revision.
+
+    With ``?write=true`` a client says that it will send it back changed: it gets what is here, and can be changed.
+    """
     view = _view(call)
     package = _package(call, view)
+    writes = call.query.get("write") == "true"
+    remote = None if writes else await read_remote(call.registry, call.caller, view, package)
     row = await find_package(call.registry, call.caller, view, package)
     abbreviated = prefers_abbreviated(call.headers.get("accept"))
 
     async def render() -> bytes:
-        packument = await read_packument(call, view, package)
+        packument = await _read(call, view, package, remote)
         renderer = _renderer(call, view)
-        return renderer.abbreviated(packument) if abbreviated else renderer.full(packument)
+        say = renderer.abbreviated if abbreviated else renderer.full
+        return await beside(len(packument.releases) > _MANY, lambda: say(packument))
 
     return await index_reply(
         call,
@@ -103,8 +123,25 @@ async def get_packument(call: Call) -> Reply:
         row.revision,
         render,
         content_type=ABBREVIATED_TYPE if abbreviated else FULL_TYPE,
-        headers=[_VARY],
+        headers=[_VARY, *_staleness(remote)],
+        mirrored=None if remote is None else remote.shown,
     )
+
+
+async def _read(call: Call, view: View, package: PackageId, remote: RemotePackage | None) -> Packument:
+    """What is stored, joined with what upstreams have. Raises `PackageUnknown` when that is nothing."""
+    stored = await read_stored(call.registry, call.caller, view, package)
+    packument = stored if remote is None else remote.joined(stored)
+    if not packument.releases:
+        raise PackageUnknown(f"{view}/{package.name}")
+    return packument
+
+
+def _staleness(remote: RemotePackage | None) -> HeaderList:
+    """What a cache says of an answer that it could not renew (RFC 7234, 5.5)."""
+    if remote is None or remote.stale is None:
+        return []
+    return [text_header("warning", f'111 - "the upstream {remote.upstream.name} could not be asked: its last answer"')]
 
 
 def prefers_abbreviated(accept: str | None) -> bool:
@@ -122,20 +159,29 @@ async def get_version(call: Call) -> Reply:
     """One version, by its number or by a dist-tag."""
     view = _view(call)
     package, name = _package(call, view), _reference(call.path["version"])
+    remote = await read_remote(call.registry, call.caller, view, package)
     row = await find_package(call.registry, call.caller, view, package)
-    if name != LATEST:
+    if name != LATEST and remote is None:
         # That it is not there is found out without reading the whole package.
         await resolve(call.registry, call.caller, view, package, name=name)
 
     async def render() -> bytes:
-        packument = await read_packument(call, view, package)
+        packument = await _read(call, view, package, remote)
         release = packument.find(packument.complete_tags.get(name, name))
         if release is None:
             raise ReferenceUnknown(name)
         return _renderer(call, view).manifest(packument, release)
 
     key = (NPM, "version", str(view), package.name, name, call.base_url)
-    return await index_reply(call, key, row.revision, render, content_type=FULL_TYPE)
+    return await index_reply(
+        call,
+        key,
+        row.revision,
+        render,
+        content_type=FULL_TYPE,
+        headers=_staleness(remote),
+        mirrored=None if remote is None else remote.shown,
+    )
 
 
 def _reference(text: str) -> ReferenceName:
@@ -147,32 +193,39 @@ def _reference(text: str) -> ReferenceName:
 
 
 async def get_tarball(call: Call) -> Reply:
-    """A version's file, whole or in part."""
+    """A version's file, whole or in part; one that is not here yet comes from an upstream."""
     view = _view(call)
     package = _package(call, view)
     version = parse_tarball_name(package.name, call.path["file"])
-    file = None if version is None else await _find_file(call, view, package, version, ".tgz")
-    if file is None:
-        await find_package(call.registry, call.caller, view, package)
-        raise FileUnknown(ascii(call.path["file"][:200]))
-    blob = await find_blob(call.registry, call.caller, view, package, file.digest)
-    return blob_reply(call, blob, _TARBALL_HEADERS)
-
-
-async def _find_file(call: Call, view: View, package: PackageId, version: ReferenceName, extension: str) -> File | None:
-    found = await resolve(call.registry, call.caller, view, package, name=version)
-    contents = Contents.read(found.content, KIND)
-    name = tarball_name(package.name, version) if extension == ".tgz" else bundle_name(package.name, version)
-    return None if contents is None else contents.files.get(FilePath(name))
+    if version is not None:
+        digest = await find_tarball(call.registry, call.caller, view, package, version)
+        if digest is not None:
+            blob = await find_blob(call.registry, call.caller, view, package, digest)
+            return blob_reply(call, blob, _TARBALL_HEADERS)
+        remote = await read_remote(call.registry, call.caller, view, package)
+        release = None if remote is None else remote.releases.get(version)
+        if remote is not None and release is not None:
+            return await arrival_reply(call, await fetch_remote(call.registry, remote, release), _TARBALL_HEADERS)
+    await find_package(call.registry, call.caller, view, package)
+    raise FileUnknown(ascii(call.path["file"][:200]))
 
 
 async def get_attestations(call: Call) -> Reply:
-    """``npm audit signatures``: the Sigstore bundles that came with a version."""
+    """``npm audit signatures``: the Sigstore bundles that came with a version, or that an upstream has of it."""
     view = _view(call)
     name, _, text = call.path["spec"].rpartition("@")
     package, version = PackageId(view.namespace, NPM, RULES.normalize(name)), RULES.parse_version(text)
-    file = await _find_file(call, view, package, version, ".sigstore")
+    file = None
+    with suppress(NotFound):
+        file = await _find_bundle(call, view, package, version)
     if file is None:
+        remote = await read_remote(call.registry, call.caller, view, package)
+        release = None if remote is None else remote.releases.get(version)
+        if remote is not None and release is not None:
+            content = await fetch_attestations(call.registry, remote, release)
+            if content is not None:
+                return Reply(200, [(b"content-type", b"application/json"), REVALIDATE], content)
+        await resolve(call.registry, call.caller, view, package, name=version)
         raise FileUnknown(f"an attestation of {name}@{version}")
     blob = await find_blob(call.registry, call.caller, view, package, file.digest)
     content = blob.content
@@ -182,9 +235,17 @@ async def get_attestations(call: Call) -> Reply:
     return json_reply({"attestations": [bundle]})
 
 
+async def _find_bundle(call: Call, view: View, package: PackageId, version: ReferenceName) -> File | None:
+    found = await resolve(call.registry, call.caller, view, package, name=version)
+    contents = Contents.read(found.content, KIND)
+    return None if contents is None else contents.files.get(FilePath(bundle_name(package.name, version)))
+
+
 async def get_keys(call: Call) -> Reply:
-    """``npm audit signatures``: the keys that verify ``dist.signatures``."""
-    return json_reply({"keys": [signer_of(call.registry.upload_secret).public_key]})
+    """``npm audit signatures``: the keys that verify ``dist.signatures``, this registry's and its upstreams'."""
+    own = signer_of(call.registry.upload_secret).public_key
+    others = await list_remote_keys(call.registry, call.caller, _view(call))
+    return json_reply({"keys": [own, *(key for key in others if key.keyid != own["keyid"])]})
 
 
 # --- packages in ---
@@ -233,13 +294,21 @@ async def get_tags(call: Call) -> Reply:
     """``npm dist-tag ls``."""
     view = _view(call)
     package = _package(call, view)
+    remote = await read_remote(call.registry, call.caller, view, package)
     row = await find_package(call.registry, call.caller, view, package)
 
     async def render() -> bytes:
-        return msgspec.json.encode((await read_packument(call, view, package)).complete_tags)
+        return msgspec.json.encode((await _read(call, view, package, remote)).complete_tags)
 
-    key = (NPM, "tags", str(view), package.name)
-    return await index_reply(call, key, row.revision, render, content_type=FULL_TYPE)
+    return await index_reply(
+        call,
+        (NPM, "tags", str(view), package.name),
+        row.revision,
+        render,
+        content_type=FULL_TYPE,
+        headers=_staleness(remote),
+        mirrored=None if remote is None else remote.shown,
+    )
 
 
 async def put_tag(call: Call) -> Reply:
@@ -303,7 +372,7 @@ async def post_access(call: Call) -> Reply:
 
 
 async def post_advisories(call: Call) -> Reply:
-    """``npm audit``: this registry knows no advisories."""
+    """``npm audit``: this registry knows no advisories, and asks no upstream: it would learn all that is used here."""
     await call.body.read(_ADVISORIES_SIZE)
     return json_reply({})
 

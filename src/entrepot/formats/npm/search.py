@@ -133,7 +133,7 @@ async def _summary(call: Call, view: View, row: PackageRow) -> _Summary | None:
 
     async def render() -> bytes:
         try:
-            packument = await read_packument(call, view, row.id)
+            packument = await read_packument(call.registry, call.caller, view, row.id)
         except PackageUnknown:
             return b"null"
         return msgspec.json.encode(_summarize(packument))
@@ -146,14 +146,14 @@ def _summarize(package: Packument) -> _Summary | None:
     latest = package.latest
     if latest is None:
         return None
-    description, keywords = latest.manifest.get("description"), latest.manifest.get("keywords")
-    homepage = latest.manifest.get("homepage")
+    manifest = latest.read_manifest()
+    description, keywords, homepage = manifest.get("description"), manifest.get("keywords"), manifest.get("homepage")
     return _Summary(
         name=package.name,
         version=latest.version,
         description=description[:500] if isinstance(description, str) else "",
         keywords=[word[:100] for word in keywords if isinstance(word, str)][:50] if isinstance(keywords, list) else [],
-        date=print_time(latest.published_at),
+        date="" if latest.published_at is None else print_time(latest.published_at),
         scope=package.name.partition("/")[0].removeprefix("@") if package.name.startswith("@") else "unscoped",
         publisher={"username": latest.publisher},
         maintainers=[{"username": name} for name in dict.fromkeys(each.publisher for each in package.releases)],

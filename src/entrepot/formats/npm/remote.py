@@ -1,0 +1,331 @@
+"""What another registry says: its packuments, keys and attestations, read with mistrust. Pure.
+
+A packument is read as far as it must be understood; what a version's manifest says beyond that stays text until it is
+rendered, so that thousands of versions cost little more than their text.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import msgspec
+
+from entrepot.formats.npm.metadata import foreign, sums_of
+from entrepot.formats.npm.packument import Release
+from entrepot.formats.npm.rules import RULES, parse_tag, tarball_name
+from entrepot.model.errors import InvalidReference, UpstreamInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from entrepot.model.names import PackageName, ReferenceName
+
+T = TypeVar("T")
+
+_MOST_VERSIONS: Final = 50_000
+_MOST_PEOPLE: Final = 100
+_MOST_SIGNATURES: Final = 10
+_MOST_KEYS: Final = 100
+_LONGEST: Final = 2_000
+"""Characters of an address, a signature or a reason."""
+_README_SIZE: Final = 64 * 1024
+_FIRST_YEAR: Final = 2009
+"""When there was no npm yet, nothing was published in it."""
+_REMEMBERED: Final = 128 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteRelease:
+    """A version as another registry lists it."""
+
+    version: ReferenceName
+    manifest: msgspec.Raw
+    tarball: str
+    """Where it is; perhaps relative to the packument."""
+    sums: Mapping[str, bytes]
+    """What its tarball must hash to, by hashlib's names; never none."""
+    integrity: str | None
+    published_at: datetime | None
+    publisher: str | None
+    deprecated: str | None
+    signatures: Sequence[Mapping[str, str]]
+    provenance: str | None
+    """The predicate type of its attestation."""
+    attestations: str | None
+    """Where they are."""
+    unpacked_size: int | None
+    file_count: int | None
+
+    def read_manifest(self) -> Mapping[str, Any]:
+        """All that is said of it, in our words."""
+        return foreign(self.read_original())
+
+    def read_original(self) -> dict[str, Any]:
+        """All that is said of it, as it is said."""
+        return _MANIFESTS.decode(self.manifest)
+
+    def listed(self, package: PackageName, publisher: str) -> Release:
+        """The same as our packument lists it."""
+        shasum = self.sums.get("sha1")
+        return Release(
+            version=self.version,
+            read_manifest=self.read_manifest,
+            file=tarball_name(package, self.version),
+            shasum=None if shasum is None else shasum.hex(),
+            integrity=self.integrity,
+            unpacked_size=self.unpacked_size,
+            file_count=self.file_count,
+            published_at=self.published_at,
+            publisher=self.publisher or publisher,
+            deprecated=self.deprecated,
+            provenance=None if self.attestations is None else self.provenance,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RemotePackument:
+    """A package as another registry has it."""
+
+    releases: Mapping[ReferenceName, RemoteRelease]
+    tags: Mapping[ReferenceName, ReferenceName]
+    maintainers: Sequence[str]
+    readme: str | None
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether any version has a signature."""
+        return any(release.signatures for release in self.releases.values())
+
+
+# --- packuments ---
+
+
+class _Packument(msgspec.Struct):
+    name: msgspec.Raw = msgspec.Raw()
+    versions: dict[str, msgspec.Raw] = {}
+    time: msgspec.Raw = msgspec.Raw()
+    tags: msgspec.Raw = msgspec.field(name="dist-tags", default=msgspec.Raw())
+    maintainers: msgspec.Raw = msgspec.Raw()
+    readme: msgspec.Raw = msgspec.Raw()
+
+
+class _Dist(msgspec.Struct):
+    tarball: str
+    shasum: msgspec.Raw = msgspec.Raw()
+    integrity: msgspec.Raw = msgspec.Raw()
+    signatures: msgspec.Raw = msgspec.Raw()
+    attestations: msgspec.Raw = msgspec.Raw()
+    unpacked_size: msgspec.Raw = msgspec.field(name="unpackedSize", default=msgspec.Raw())
+    file_count: msgspec.Raw = msgspec.field(name="fileCount", default=msgspec.Raw())
+
+
+class _Person(msgspec.Struct):
+    name: str
+
+
+class _Version(msgspec.Struct):
+    dist: _Dist
+    deprecated: msgspec.Raw = msgspec.Raw()
+    user: msgspec.Raw = msgspec.field(name="_npmUser", default=msgspec.Raw())
+
+
+class _Signature(msgspec.Struct):
+    keyid: str
+    sig: str
+
+
+class _Provenance(msgspec.Struct):
+    predicate_type: str = msgspec.field(name="predicateType")
+
+
+class _Attestations(msgspec.Struct):
+    url: str
+    provenance: _Provenance
+
+
+_MANIFESTS: Final = msgspec.json.Decoder(dict[str, Any])
+_VERSIONS: Final = msgspec.json.Decoder(_Version)
+_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+class _Known:
+    """What was read last, by the text that it was read from, up to some bytes of text in all."""
+
+    def __init__(self, size: int) -> None:
+        self._room = size
+        self._known: OrderedDict[tuple[PackageName, bytes], RemotePackument] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def find(self, key: tuple[PackageName, bytes]) -> RemotePackument | None:
+        with self._lock:
+            found = self._known.get(key)
+            if found is not None:
+                self._known.move_to_end(key)
+            return found
+
+    def keep(self, key: tuple[PackageName, bytes], packument: RemotePackument) -> None:
+        with self._lock:
+            if key in self._known:
+                return
+            self._known[key] = packument
+            self._room -= len(key[1])
+            # The newest stays however large it is: it is about to be asked for again.
+            while self._room < 0 and len(self._known) > 1:
+                (_, content), _ = self._known.popitem(last=False)
+                self._room += len(content)
+
+
+_KNOWN: Final = _Known(_REMEMBERED)
+
+
+def read_remote_packument(content: bytes, package: PackageName) -> RemotePackument:
+    """Read a packument; versions and tags that are none, or whose tarballs nobody could verify, are passed over.
+
+    Raises `UpstreamInvalid`.
+    """
+    found = _KNOWN.find((package, content))
+    if found is None:
+        found = _read_packument(content, package)
+        _KNOWN.keep((package, content), found)
+    return found
+
+
+def _read_packument(content: bytes, package: PackageName) -> RemotePackument:
+    try:
+        said = msgspec.json.decode(content, type=_Packument)
+    except _UNREADABLE as error:
+        raise UpstreamInvalid(f"the packument of {package}: {error}", expected="JSON with its versions") from error
+    name = _read(said.name, str)
+    if name not in (None, package):
+        raise UpstreamInvalid(f"the packument of {package}", expected=f'the name "{package}"', actual=ascii(name)[:300])
+    if len(said.versions) > _MOST_VERSIONS:
+        raise UpstreamInvalid(
+            f"the packument of {package}", expected=f"at most {_MOST_VERSIONS} versions", actual=len(said.versions)
+        )
+    times = _read(said.time, dict[str, Any]) or {}
+    releases: dict[ReferenceName, RemoteRelease] = {}
+    for text, manifest in said.versions.items():
+        release = _read_release(text, manifest, times.get(text))
+        if release is not None:
+            releases.setdefault(release.version, release)
+    people = _read(said.maintainers, list[_Person]) or []
+    return RemotePackument(
+        releases,
+        _read_tags(said.tags),
+        [person.name[:_LONGEST] for person in people[:_MOST_PEOPLE]],
+        (_read(said.readme, str) or "")[:_README_SIZE] or None,
+    )
+
+
+def _read(raw: msgspec.Raw, kind: type[T]) -> T | None:
+    """What there is, when it is of that kind: older registries have lists where there should be text, and so on."""
+    try:
+        return msgspec.json.decode(raw, type=kind) if raw else None
+    except _UNREADABLE:
+        return None
+
+
+def _read_release(text: str, manifest: msgspec.Raw, time: object) -> RemoteRelease | None:
+    try:
+        version = RULES.parse_version(text)
+        # What is passed over as text is not looked into: that all of it can be read is found out here.
+        _MANIFESTS.decode(manifest)
+        said = _VERSIONS.decode(manifest)
+    except (InvalidReference, *_UNREADABLE):
+        return None
+    dist = said.dist
+    integrity = _read(dist.integrity, str)
+    sums = sums_of(_read(dist.shasum, str), integrity)
+    if not sums or not 0 < len(dist.tarball) <= _LONGEST:
+        return None
+    attested = _read(dist.attestations, _Attestations)
+    if attested is not None and max(len(attested.url), len(attested.provenance.predicate_type)) > _LONGEST:
+        attested = None
+    user = _read(said.user, _Person)
+    return RemoteRelease(
+        version=version,
+        manifest=manifest,
+        tarball=dist.tarball,
+        sums=sums,
+        integrity=integrity if sums.keys() - {"sha1"} else None,
+        published_at=_read_time(time),
+        publisher=None if user is None else user.name[:_LONGEST] or None,
+        deprecated=_read_reason(said.deprecated),
+        signatures=[
+            {"keyid": each.keyid, "sig": each.sig}
+            for each in (_read(dist.signatures, list[_Signature]) or [])[:_MOST_SIGNATURES]
+            if max(len(each.keyid), len(each.sig)) <= _LONGEST
+        ],
+        provenance=None if attested is None else attested.provenance.predicate_type,
+        attestations=None if attested is None else attested.url,
+        unpacked_size=_read(dist.unpacked_size, int),
+        file_count=_read(dist.file_count, int),
+    )
+
+
+def _read_reason(raw: msgspec.Raw) -> str | None:
+    """Clients write text, and nothing or ``false`` to take it back."""
+    if _read(raw, bool):
+        return "deprecated"
+    return (_read(raw, str) or "")[:_LONGEST] or None
+
+
+def _read_time(said: object) -> datetime | None:
+    try:
+        time = datetime.fromisoformat(said) if isinstance(said, str) else None
+        if time is None or time.tzinfo is None or time.year < _FIRST_YEAR:
+            return None
+        return time.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _read_tags(raw: msgspec.Raw) -> dict[ReferenceName, ReferenceName]:
+    tags: dict[ReferenceName, ReferenceName] = {}
+    for text, value in (_read(raw, dict[str, Any]) or {}).items():
+        try:
+            tags[parse_tag(text)] = RULES.parse_version(value if isinstance(value, str) else "")
+        except InvalidReference:
+            continue
+    return tags
+
+
+# --- keys and attestations ---
+
+
+class Key(msgspec.Struct, frozen=True):
+    """A public key, as a registry lists it."""
+
+    keyid: str
+    key: str
+    keytype: str = ""
+    scheme: str = ""
+    expires: str | None = None
+
+
+class _Keys(msgspec.Struct):
+    keys: list[Key] = []
+
+
+def read_keys(content: bytes) -> list[Key]:
+    """Read what is at ``/-/npm/v1/keys``. Raises `UpstreamInvalid`."""
+    try:
+        return msgspec.json.decode(content, type=_Keys).keys[:_MOST_KEYS]
+    except _UNREADABLE as error:
+        raise UpstreamInvalid(f"the registry's keys: {error}", expected="JSON with keys") from error
+
+
+class _Bundles(msgspec.Struct):
+    attestations: list[dict[str, Any]]
+
+
+def check_attestations(content: bytes) -> None:
+    """Raise `UpstreamInvalid` for what is no list of attestations; whether they are good, clients find out."""
+    try:
+        msgspec.json.decode(content, type=_Bundles)
+    except _UNREADABLE as error:
+        raise UpstreamInvalid(f"the attestations: {error}", expected="JSON with attestations") from error
