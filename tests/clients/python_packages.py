@@ -73,12 +73,13 @@ def clear(shell: Shell, registry: Registry, administrator: str, reference: str) 
     run_entrepot(shell, registry, administrator, "clearance", "open", reference, "prod")
 
 
-def run_entrepot(shell: Shell, registry: Registry, token: str, *command: str) -> None:
-    """Entrepot's own command line."""
+def run_entrepot(shell: Shell, registry: Registry, token: str, *command: str) -> str:
+    """What Entrepot's own command line prints."""
     program = Path(sys.executable).with_name("entrepot")
     # Where the tests run on a copy of the sources, so does it.
     sources = {"PYTHONPATH": os.environ["PYTHONPATH"]} if "PYTHONPATH" in os.environ else {}
-    shell.run(program, *command, environment={"ENTREPOT_URL": registry.url, "ENTREPOT_TOKEN": token, **sources})
+    done = shell.run(program, *command, environment={"ENTREPOT_URL": registry.url, "ENTREPOT_TOKEN": token, **sources})
+    return done.output
 
 
 def buildable(name: str, version: str, content: bytes) -> Built:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -10,10 +11,11 @@ from typing import Any
 import pytest
 
 from entrepot.drivers.blobs.files import FileBlobStore
-from entrepot.model.names import FormatName, parse_namespace
+from entrepot.model.names import FormatName, View, parse_namespace
 from entrepot.model.upstream import Upstream, UpstreamName, UpstreamRules
 from entrepot.operations.check import check
 from entrepot.operations.upstreams import add_upstream
+from entrepot.operations.warm import fetch_version
 from entrepot.ports.fetch import Basic
 from entrepot.testing.builders import ADMINISTRATOR, World, open_world
 from entrepot.testing.builders import image as build_image
@@ -108,6 +110,24 @@ async def test_an_image_is_pulled_through_and_stays_when_the_other_is_gone(
     assert await check(world.registry, read_bytes=True) == []
 
 
+async def test_an_index_is_here_with_all_its_images_before_it_is_wanted(
+    world: World, layout: Layout, shell: Shell, tmp_path: Path
+) -> None:
+    with serve(tmp_path / "other", "acme") as other:
+        layout.tag("latest", multi_platform(layout, "warm"))
+        crane = program("crane")
+        log_in(crane, shell, other, other.publisher)
+        shell.run(crane, "push", layout.root, f"{other.host}/acme/api:latest")
+        await read_through(world, f"{other.url}/acme", other.reader)
+
+        found = await fetch_version(world.registry, ADMINISTRATOR, View.parse("mirror"), OCI, "api", version="latest")
+
+    contents = layout.contents(layout.only())
+    assert {str(each.digest) for each in found} == contents.keys()
+    assert await pull(world, "mirror/api", "latest") == contents
+    assert await check(world.registry, read_bytes=True) == []
+
+
 async def test_a_tag_that_moves_there_moves_here_and_what_it_meant_stays(
     world: World, other: Registry, shell: Shell, tmp_path: Path
 ) -> None:
@@ -195,3 +215,29 @@ def test_docker_s_own_clients_pull_through_with_one_command_to_set_it_up(
 
     pulled = Layout(tmp_path / "pulled")
     assert pulled.contents(pulled.only()) == layout.contents(layout.only())
+
+
+def test_all_that_a_lockfile_names_is_had_with_one_command_and_stays(shell: Shell, tmp_path: Path) -> None:
+    built = module_wheel("through", "1.0", b"print('through')\n")
+    hashed = f"--hash=sha256:{hashlib.sha256(built.content).hexdigest()}"
+    locked, password = tmp_path / "requirements.txt", tmp_path / "password"
+    with serve(tmp_path / "front", "acme") as front:
+        administrator = (tmp_path / "front" / "data" / "admin-token").read_text().strip()
+        with serve(tmp_path / "behind", "lib") as behind:
+            publish(behind, built)
+            password.write_text(behind.reader.password)
+            said = ("--format", "pypi", "--private", "--user", "front", "--password-file", str(password))
+            address = f"{behind.url}/pypi/lib/simple"
+            run_entrepot(shell, front, administrator, "upstream", "add", "acme", "other", address, *said)
+            locked.write_text(f"through==1.0 {hashed}\n")
+            first = run_entrepot(shell, front, administrator, "upstream", "warm", "acme", str(locked))
+            again = run_entrepot(shell, front, administrator, "upstream", "warm", "acme", str(locked))
+            refreshed = run_entrepot(shell, front, administrator, "upstream", "refresh", "acme", "other", "-o", "json")
+
+        pip = Pip(shell, Environment.make(tmp_path / "venv"))
+        pip.install(Place(front, "acme").simple_as(front.reader), "--require-hashes", "-r", str(locked))
+
+    assert first == again
+    assert first.startswith("1 of 1 versions are in acme")
+    assert json.loads(refreshed) == [{"package": "through", "versions": 1, "stale": None}]
+    assert pip.environment.module("through") == b"print('through')\n"

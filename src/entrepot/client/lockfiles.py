@@ -203,7 +203,10 @@ _PNPM_KEY: Final = re.compile(r"/?(?P<name>(?:@[^/@]+/)?[^/@]+)[@/](?P<version>[
 def _pnpm(path: Path) -> Iterator[Locked | str]:
     import yaml  # noqa: PLC0415 - slow to import, and only this kind needs it
 
-    document = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    try:
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
     for key, said in (document.get("packages") or {}).items():
         match = _PNPM_KEY.fullmatch(key)
         integrity = said.get("resolution", {}).get("integrity")

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from entrepot.formats.cargo.upstream import read_lines
 from entrepot.model.errors import UpstreamInvalid
-from entrepot.model.names import FormatName, parse_namespace
+from entrepot.model.names import FormatName, View, parse_namespace
 from entrepot.model.upstream import PurlPattern, Upstream, UpstreamName, UpstreamRules
 from entrepot.operations.check import check
 from entrepot.operations.upstreams import add_upstream
+from entrepot.operations.warm import fetch_version
 from entrepot.testing.builders import ADMINISTRATOR
 from entrepot.testing.elsewhere import Elsewhere, Said, elsewhere
 from tests.formats.cargo.conftest import Cargo
@@ -184,6 +185,29 @@ async def test_a_crate_is_asked_for_where_the_other_s_template_says(
     await read_through(cargo, other)
 
     assert (await cargo.get("api/v1/crates/Hello/1.0.0/download")).content == made.crate
+
+
+async def test_a_crate_is_here_before_it_is_wanted(cargo: Cargo, other: Elsewhere) -> None:
+    offer(other, ONE)
+    await read_through(cargo, other)
+
+    async def have(*hashes: str) -> list[str]:
+        found = await fetch_version(
+            cargo.world.registry,
+            ADMINISTRATOR,
+            View.parse("acme"),
+            FormatName("cargo"),
+            "Hello",
+            version="1.0.0",
+            hashes=hashes,
+        )
+        return [file.name for file in found]
+
+    with pytest.raises(UpstreamInvalid):
+        await have("sha256:" + "0" * 64)
+    assert await have() == await have(f"sha256:{hashlib.sha256(ONE.crate).hexdigest()}") == ["hello-1.0.0.crate"]
+    other.says.clear()
+    assert (await cargo.get("api/v1/crates/hello/1.0.0/download")).content == ONE.crate
 
 
 def test_lines_that_nobody_understands_are_passed_over() -> None:

@@ -14,12 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entrepot.formats.pypi.upstream import read_page
-from entrepot.model.errors import UpstreamInvalid
-from entrepot.model.names import FormatName, PrincipalName, parse_namespace
+from entrepot.model.access import Caller
+from entrepot.model.errors import Denied, PackageUnknown, ReferenceUnknown, UpstreamInvalid
+from entrepot.model.names import FormatName, PrincipalName, View, parse_namespace
 from entrepot.model.upstream import PurlPattern, Upstream, UpstreamName, UpstreamRules
 from entrepot.operations.govern import set_namespace
 from entrepot.operations.upstreams import add_upstream
-from entrepot.testing.builders import ADMINISTRATOR
+from entrepot.operations.warm import fetch_version, refresh
+from entrepot.testing.builders import ADMINISTRATOR, caller
 from entrepot.testing.elsewhere import Elsewhere, Said, elsewhere
 from tests.formats.pypi.building import Built, sdist, wheel
 from tests.formats.pypi.index import JSON, Index
@@ -27,7 +29,7 @@ from tests.formats.pypi.index import JSON, Index
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 
 ACME, PYPI = parse_namespace("acme"), FormatName("pypi")
-WHEEL, NEWER = wheel("tool", "1.0"), wheel("tool", "2.0")
+WHEEL, NEWER, SDIST = wheel("tool", "1.0"), wheel("tool", "2.0"), sdist("tool", "1.0")
 
 
 @pytest.fixture
@@ -304,6 +306,88 @@ async def test_who_fetched_what_stands_in_the_journal(index: Index, other: Elsew
     entries = await index.world.registry.catalog.list_entries(after=0, limit=100)  # type: ignore[arg-type]
 
     assert entries[-1].actor == PrincipalName("upstream:public")
+
+
+# --- ahead of clients ---
+
+
+async def have(index: Index, version: str, *hashes: str, by: Caller = ADMINISTRATOR) -> list[str]:
+    found = await fetch_version(
+        index.world.registry, by, View.parse("acme"), PYPI, "Tool", version=version, hashes=hashes
+    )
+    return [file.name for file in found]
+
+
+async def test_a_version_is_here_before_it_is_wanted(index: Index, other: Elsewhere) -> None:
+    offer(other, WHEEL, SDIST, NEWER)
+    await read_through(index, other)
+
+    first = await have(index, "1.0")
+    again = await have(index, "1.0.0")
+    other.says.clear()
+    served = await index.get(address(WHEEL))
+
+    assert first == again == [WHEEL.filename, SDIST.filename]
+    assert served.content == WHEEL.content
+    assert other.asked[f"/simple/files/{WHEEL.filename}"] == 1
+    assert other.asked[f"/simple/files/{NEWER.filename}"] == 0
+
+
+async def test_of_a_version_only_the_files_with_the_hashes_asked_for_are_fetched(
+    index: Index, other: Elsewhere
+) -> None:
+    offer(other, WHEEL, SDIST)
+    await read_through(index, other)
+
+    assert await have(index, "1.0", f"sha256:{WHEEL.sha256}", "sha256:" + "0" * 64) == [WHEEL.filename]
+    assert other.asked[f"/simple/files/{SDIST.filename}"] == 0
+    with pytest.raises(UpstreamInvalid, match="one of the hashes"):
+        await have(index, "1.0", "sha256:" + "0" * 64)
+    with pytest.raises(ReferenceUnknown):
+        await have(index, "3.0")
+
+
+async def test_who_may_only_read_brings_nothing_in(index: Index, other: Elsewhere) -> None:
+    offer(other, WHEEL)
+    await read_through(index, other)
+
+    with pytest.raises(Denied):
+        await have(index, "1.0", by=caller("reader"))
+    with pytest.raises(PackageUnknown):
+        await have(index, "1.0", by=caller("publisher", "elsewhere"))
+    assert not other.asked
+
+
+async def test_what_is_ours_is_here_and_nobody_is_asked_for_it(index: Index, other: Elsewhere) -> None:
+    offer(other, NEWER)
+    await read_through(index, other)
+    await index.upload(WHEEL)
+
+    assert WHEEL.filename in await have(index, "1.0")
+    with pytest.raises(ReferenceUnknown):
+        await have(index, "2.0")
+    assert not other.asked
+
+
+async def test_an_upstream_is_asked_again_at_once_when_it_is_told_to_be(index: Index, other: Elsewhere) -> None:
+    offer(other, WHEEL)
+    upstream = await read_through(index, other, refresh=timedelta(days=1))
+    await index.project()
+    offer(other, WHEEL, NEWER)
+
+    before = await names(index)
+    listed = await refresh(index.world.registry, ADMINISTRATOR, upstream, "Tool")
+    after = await names(index)
+    other.says["/simple/tool/"] = Said(status=500)
+    failed = await refresh(index.world.registry, ADMINISTRATOR, upstream, "Tool")
+
+    assert (before, after) == ([WHEEL.filename], [WHEEL.filename, NEWER.filename])
+    assert (listed.versions, listed.stale) == (["1.0", "2.0"], None)
+    assert (failed.versions, failed.stale is None) == (["1.0", "2.0"], False)
+    with pytest.raises(PackageUnknown):
+        await refresh(index.world.registry, ADMINISTRATOR, upstream, "never-asked-for")
+    with pytest.raises(Denied):
+        await refresh(index.world.registry, caller("publisher"), upstream, "Tool")
 
 
 # --- pages ---

@@ -70,6 +70,7 @@ def test_every_word_of_the_contract_is_a_command() -> None:
         namespace create, namespace list, namespace show, namespace set, channel list, channel set,
         token create, token list, token revoke, token recover, grant add, grant list, grant remove,
         upstream add, upstream list, upstream show, upstream set, upstream remove, upstream test,
+        upstream refresh, upstream warm,
         principal create, principal list, principal disable, clearance open, clearance close, clearance list
     """
     words = [each.strip() for each in promised.split(",")]

@@ -45,7 +45,8 @@ from entrepot.model.namespace import DEFAULT_CHANNELS, Namespace
 from entrepot.model.position import START, Position
 from entrepot.model.reference import Reference, ReferenceKind, TagRules
 from entrepot.model.upload import Upload, UploadId
-from entrepot.ports.catalog import Grant, TokenRow
+from entrepot.model.upstream import Upstream, UpstreamName
+from entrepot.ports.catalog import Grant, Mirrored, TokenRow
 from entrepot.ports.epochs import ACCESS
 from entrepot.testing.builders import Image, StoppedClock, image, index, package, referrer
 
@@ -402,6 +403,37 @@ class CatalogContract:
         assert await read(None) == list(range(1, 13))
         assert await read(NamespaceName("zeta")) == [2, 3, 6, 9, 12]
         assert await read(NamespaceName("nobody")) == []
+
+    # --- what upstreams said ---
+
+    async def test_what_an_upstream_said_of_a_package_is_asked_for_again_and_nothing_else(
+        self, catalog: Catalog, clock: StoppedClock, fill: Filling
+    ) -> None:
+        upstream = Upstream(NamespaceName("acme"), API.format, UpstreamName("public"), "https://registry.example.com")
+        answer = Mirrored(200, "https://registry.example.com/x", "text/plain", None, b"1.0", clock.now(), clock.now())
+
+        def keep(transaction: Transaction) -> None:
+            transaction.add_upstream(upstream, None)
+            for place, target in ((API, "/api"), (API, "/api/1.0"), (OTHER, "/other")):
+                transaction.keep_mirrored(upstream, place, target, answer)
+            transaction.append("tester", added())
+
+        await catalog.write(keep)
+
+        known, unknown = await catalog.write(
+            lambda transaction: (
+                transaction.outdate_mirrored(upstream, API),
+                transaction.outdate_mirrored(upstream, package("acme/unknown")),
+            )
+        )
+
+        found = {target: await catalog.find_mirrored(upstream, target) for target in ("/api", "/api/1.0", "/other")}
+        checked = {target: each.checked_at for target, each in found.items() if each is not None}
+        assert (known, unknown) == (True, False)
+        assert checked["/api"] == checked["/api/1.0"] < clock.now() == checked["/other"]
+        assert await catalog.list_mirrored_packages(upstream, after="", limit=MANY) == ["api", "other"]
+        assert await catalog.list_mirrored_packages(upstream, after="api", limit=MANY) == ["other"]
+        assert await catalog.list_mirrored_packages(upstream, after="", limit=1) == ["api"]
 
     # --- caches ---
 
