@@ -63,6 +63,8 @@ class Wanted:
     """Reads further hashes from the headers that come with the file."""
     origin: FindOrigin = origin_of
     """Where to ask, with what."""
+    limit: int | None = None
+    """Bytes that it may have at most, where its format has such a rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +191,7 @@ async def _fetch(registry: Registry, upstream: Upstream, wanted: Wanted, arrival
             if None not in (wanted.size, stream.size) and wanted.size != stream.size:
                 raise UpstreamInvalid(wanted.name, expected=f"{wanted.size} bytes", actual=stream.size)
             arrival.size = stream.size if wanted.size is None else wanted.size
+            _require_room(wanted, arrival.size or 0)
             arrival.tell()
             content = _verified(wanted, stream.content, arrival)
             blob = await receive(registry, upload, expected=_expected(wanted), content=content, size=None, examine=look)
@@ -207,6 +210,11 @@ async def _fetch(registry: Registry, upstream: Upstream, wanted: Wanted, arrival
         await registry.blobs.discard(upload.id)
 
 
+def _require_room(wanted: Wanted, size: int) -> None:
+    if wanted.limit is not None and size > wanted.limit:
+        raise UpstreamInvalid(wanted.name, expected=f"at most {wanted.limit} bytes", actual=size)
+
+
 def _expected(wanted: Wanted) -> Digest | None:
     if wanted.digest is not None:
         return wanted.digest
@@ -220,6 +228,7 @@ async def _verified(wanted: Wanted, content: AsyncIterator[bytes], arrival: Arri
     size = 0
     async for piece in content:
         size += len(piece)
+        _require_room(wanted, size)
         for each in running.values():
             each.update(piece)
         yield piece

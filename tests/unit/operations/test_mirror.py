@@ -360,6 +360,16 @@ async def test_everybody_gets_the_file_of_one_fetch_while_it_comes(world: World,
     assert other.asked["/lib.tgz"] == 1
 
 
+async def test_a_file_that_is_larger_than_its_format_allows_is_not_taken(world: World, other: Elsewhere) -> None:
+    other.says["/lib.tgz"] = Said(LARGE)
+    upstream = await reading(world, other)
+
+    with pytest.raises(UpstreamInvalid, match="at most 1000 bytes"):
+        await fetch_file(world.registry, upstream, LIB, wanted(LARGE, limit=1_000), landing(world))
+
+    assert [stage async for stage in world.registry.blobs.stages()] == []
+
+
 async def test_a_client_that_goes_away_does_not_end_the_fetch(world: World, other: Elsewhere) -> None:
     gate = asyncio.Event()
     other.says["/lib.tgz"] = Said(LARGE, gate=gate)
