@@ -194,6 +194,9 @@ class SqliteTransaction:
             content=zlib.compress(content, level=6),
             fetched_at=rows.time_text(answer.fetched_at),
         )
+        if package is None:
+            namespace = self._namespace_id(upstream.namespace)
+            self._run(CHANGE.touch_namespace, namespace=namespace, position=self._position)
         return True
 
     def outdate_mirrored(self, upstream: Upstream, package: PackageId) -> bool:

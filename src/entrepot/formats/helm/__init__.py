@@ -2,10 +2,12 @@
 
 from entrepot.formats.helm.routes import ROUTES
 from entrepot.formats.helm.rules import RULES
+from entrepot.formats.helm.upstream import HelmReadThrough
 from entrepot.wire.format import Format, Surface
 
 FORMAT = Format(
     title="Helm",
     rules=RULES,
     surface=Surface(name="helm", prefix="helm", routes=ROUTES),
+    read_through=HelmReadThrough(),
 )

@@ -46,40 +46,51 @@ class Text:
 Node = Text | list["Node"] | dict[str, "Node"]
 
 
-def read_document(content: bytes, name: str) -> Node:
-    """The one document of a YAML file. Raises `InvalidMetadata`, with the *name* of the file."""
+def read_document(content: bytes, name: str, *, lenient: bool = False) -> Node:
+    """The one document of a YAML file. Raises `InvalidMetadata`, with the *name* of the file.
+
+    *lenient* is for what others publish: an alias is nothing, a tag is passed over, and the last of a key's values counts.
+    """
     if len(content) > MAX_SIZE:
         raise InvalidMetadata(name, expected=f"at most {MAX_SIZE} bytes", actual=len(content))
     try:
-        return _build(yaml.parse(content, Loader=yaml.CSafeLoader), name)
+        return _build(yaml.parse(content, Loader=yaml.CSafeLoader), NodeBuilder(name, lenient=lenient))
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
         # Its message shows the place on lines of their own.
         raise InvalidMetadata(f"{name}: {' '.join(str(error).split())[:300]}", expected="YAML") from error
 
 
-def _build(events: Iterator[Any], name: str) -> Node:
-    """The tree that the events make, with a stack of our own: depth is what a file asks for."""
-    builder = _Builder(name)
-    for count, event in enumerate(events):
-        if count > _MAX_NODES:
-            raise InvalidMetadata(name, expected=f"at most {_MAX_NODES} nodes")
+def _build(events: Iterator[Any], builder: NodeBuilder) -> Node:
+    for event in events:
         builder.take(event)
     if builder.root is None:
-        raise InvalidMetadata(name, expected="a document", actual="nothing")
+        raise InvalidMetadata(builder.name, expected="a document", actual="nothing")
     return builder.root
 
 
-class _Builder:
-    def __init__(self, name: str) -> None:
-        self._name = name
+class NodeBuilder:
+    """The tree that a parser's events make, with a stack of our own: depth is what a file asks for."""
+
+    def __init__(self, name: str, *, lenient: bool = False) -> None:
+        """Build what errors call *name*."""
+        self.name = name
+        self.root: Node | None = None
+        """The whole, once there is any of it."""
+        self._lenient = lenient
+        self._room = _MAX_NODES
         self._open: list[tuple[list[Node] | dict[str, Node], list[str]]] = []
         """The collections that are not complete; of a mapping also the key that waits for its value."""
-        self.root: Node | None = None
 
     def take(self, event: Any) -> None:
+        """The next event. Raises `InvalidMetadata`."""
+        self._room -= 1
+        if self._room < 0:
+            raise InvalidMetadata(self.name, expected=f"at most {_MAX_NODES} nodes")
         match event:
+            case yaml.AliasEvent() if self._lenient:
+                self._add(Text("", is_plain=True))
             case yaml.AliasEvent():
-                raise InvalidMetadata(self._name, expected="YAML without aliases", actual=f"*{event.anchor}"[:100])
+                raise InvalidMetadata(self.name, expected="YAML without aliases", actual=f"*{event.anchor}"[:100])
             case yaml.ScalarEvent():
                 self._refuse_tag(event.tag)
                 self._add(Text(event.value, is_plain=event.implicit[0]))
@@ -94,17 +105,17 @@ class _Builder:
         self._refuse_tag(tag)
         self._add(collection)
         if len(self._open) == _MAX_DEPTH:
-            raise InvalidMetadata(self._name, expected=f"YAML that is not nested deeper than {_MAX_DEPTH}")
+            raise InvalidMetadata(self.name, expected=f"YAML that is not nested deeper than {_MAX_DEPTH}")
         self._open.append((collection, []))
 
     def _refuse_tag(self, tag: str | None) -> None:
-        if tag not in (None, "!"):
-            raise InvalidMetadata(self._name, expected="YAML without tags", actual=str(tag)[:100])
+        if tag not in (None, "!") and not self._lenient:
+            raise InvalidMetadata(self.name, expected="YAML without tags", actual=str(tag)[:100])
 
     def _add(self, node: Node) -> None:
         if not self._open:
             if self.root is not None:
-                raise InvalidMetadata(self._name, expected="one document")
+                raise InvalidMetadata(self.name, expected="one document")
             self.root = node
             return
         collection, key = self._open[-1]
@@ -113,11 +124,11 @@ class _Builder:
         elif key:
             collection[key.pop()] = node
         elif isinstance(node, Text):
-            if node.value in collection:
-                raise InvalidMetadata(f"{self._name}: {node.value[:100]}", expected="each key once")
+            if node.value in collection and not self._lenient:
+                raise InvalidMetadata(f"{self.name}: {node.value[:100]}", expected="each key once")
             key.append(node.value)
         else:
-            raise InvalidMetadata(self._name, expected="texts as keys")
+            raise InvalidMetadata(self.name, expected="texts as keys")
 
 
 # --- what a node stands for ---

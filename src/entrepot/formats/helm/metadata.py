@@ -8,6 +8,7 @@ as Helm does.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -69,6 +70,18 @@ def read_chart_file(content: bytes, requirements: bytes | None = None) -> ChartM
         )
     _check_dependencies(fields.get("dependencies", ()))
     return read_metadata(fields, CHART_FILE)
+
+
+def read_leniently(node: Node) -> dict[str, Any]:
+    """The known fields of what others publish: one that is not as it should be is passed over.
+
+    Raises `InvalidMetadata` for what has no fields at all.
+    """
+    found: dict[str, Any] = {}
+    for key, value in as_mapping(node, CHART_FILE).items():
+        with suppress(InvalidMetadata):
+            found |= _read_fields({key: value}, CHART_FILE, _FIELDS)
+    return found
 
 
 def read_metadata(fields: Mapping[str, Any], where: str) -> ChartMetadata:

@@ -7,7 +7,7 @@ chart is asked between the two, before anything is kept.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import TYPE_CHECKING, Final
 
@@ -138,13 +138,12 @@ class Delivery:
             raise Invalid("form", expected="a field chart or prov with a file")
 
     async def _publish_chart(self, blob: StoredBlob, chart: ChartMetadata) -> None:
-        files = [NewFile(print_file(chart.name, chart.version), CHART, blob)]
+        addition = adding_chart(chart, blob)
         if self._provenance is not None:
             signed, provenance = self._provenance
             _require_named(provenance, NamedChart(chart.name, chart.version))
             check_provenance(provenance, blob.digest)
-            files.append(_provenance_file(provenance, signed))
-        addition = Addition(chart.version, tuple(files), lambda _: chart.fields, annotations=chart.annotations)
+            addition = replace(addition, files=(*addition.files, _provenance_file(provenance, signed)))
         await add_files(self.registry, self.caller, self._package(chart.name), KIND, addition)
 
     async def _publish_provenance(self, signed: StoredBlob, provenance: Provenance) -> None:
@@ -153,14 +152,7 @@ class Delivery:
         if present is None:
             raise ReferenceUnknown(provenance.version, expected="the chart to be published first")
         check_provenance(provenance, present.digest)
-
-        def describe(before: Metadata | None) -> Metadata:
-            if before is None:
-                raise ReferenceUnknown(provenance.version, expected="the chart to be published first")
-            return before
-
-        addition = Addition(provenance.version, (_provenance_file(provenance, signed),), describe)
-        await add_files(self.registry, self.caller, package, KIND, addition)
+        await add_files(self.registry, self.caller, package, KIND, adding_provenance(provenance, signed))
 
     async def _find_chart(self, package: PackageId, version: ReferenceName) -> File | None:
         """The chart's file as it is published already, for whoever may publish it."""
@@ -170,6 +162,23 @@ class Delivery:
 
     def _package(self, name: PackageName) -> PackageId:
         return PackageId(self.namespace, HELM, name)
+
+
+def adding_chart(chart: ChartMetadata, blob: StoredBlob) -> Addition:
+    """What a chart makes of its version."""
+    file = NewFile(print_file(chart.name, chart.version), CHART, blob)
+    return Addition(chart.version, (file,), lambda _: chart.fields, annotations=chart.annotations)
+
+
+def adding_provenance(provenance: Provenance, blob: StoredBlob) -> Addition:
+    """What its provenance adds to it. Publishing it raises `ReferenceUnknown` where there is no chart."""
+
+    def describe(before: Metadata | None) -> Metadata:
+        if before is None:
+            raise ReferenceUnknown(provenance.version, expected="the chart to be published first")
+        return before
+
+    return Addition(provenance.version, (_provenance_file(provenance, blob),), describe)
 
 
 async def find_contents(

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from entrepot.formats.helm.index import list_charts, render_chart, render_entries, render_index, tag_of
+from entrepot.formats.helm.index import Catalogue, read_catalogue, render_chart, render_entries, render_index
 from entrepot.formats.helm.provenance import MAX_SIZE
 from entrepot.formats.helm.publish import Delivery, NamedChart
-from entrepot.formats.helm.rules import CHART, HELM, KIND, RULES, parse_file, print_version
+from entrepot.formats.helm.rules import HELM, KIND, RULES, parse_file, print_version
+from entrepot.formats.helm.upstream import fetch_remote, read_remote_chart
 from entrepot.model.access import Action
 from entrepot.model.contents import Contents
-from entrepot.model.errors import FileUnknown, Invalid, ReferenceUnknown
+from entrepot.model.errors import FileUnknown, Invalid, NotFound, PackageUnknown, ReferenceUnknown
 from entrepot.model.names import PackageId, View
+from entrepot.model.position import START
 from entrepot.operations import access
 from entrepot.operations.browse import find_package
 from entrepot.operations.delete import delete_version
 from entrepot.operations.resolve import find_blob, resolve
+from entrepot.wire.arrival import arrival_reply
 from entrepot.wire.blob import blob_reply
 from entrepot.wire.call import decode_json
 from entrepot.wire.conditionals import is_unchanged
 from entrepot.wire.index import index_reply
 from entrepot.wire.multipart import read_form
-from entrepot.wire.reply import REVALIDATE, HeaderList, Reply, json_reply
+from entrepot.wire.reply import REVALIDATE, HeaderList, Reply, json_reply, text_header
 from entrepot.wire.routes import Route
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable
 
+    from entrepot.formats.helm.upstream import RemoteChart
     from entrepot.ports.catalog import PackageRow
     from entrepot.wire.call import Call
 
@@ -58,26 +63,36 @@ def _delivery(call: Call, view: View) -> Delivery:
 async def get_index(call: Call) -> Reply:
     """GET and HEAD of the index of all charts that the view shows."""
     view = _view(call)
-    rows = await list_charts(call.registry, call.caller, view)
-    return await _reply(call, rows, "application/yaml", "index", lambda: render_index(call, view, rows))
+    catalogue = await read_catalogue(call.registry, call.caller, view)
+    return await _reply(call, catalogue, "application/yaml", "index", lambda: render_index(call, catalogue))
 
 
 async def _reply(
-    call: Call, rows: Sequence[PackageRow], content_type: str, kind: str, render: Callable[[], Awaitable[bytes]]
+    call: Call, catalogue: Catalogue, content_type: str, kind: str, render: Callable[[], Awaitable[bytes]]
 ) -> Reply:
     """A document about several packages, whose key is what they are, so that its revision says nothing more."""
-    etag = tag_of(rows)
+    etag = catalogue.tag
+    remote = catalogue.remote
     headers: HeaderList = [
         (b"content-type", content_type.encode("ascii")),
         (b"etag", etag.encode("ascii")),
         REVALIDATE,
+        *_staleness(None if remote is None else remote.stale),
     ]
+    # What upstreams show changes as time passes.
+    cacheable = remote is None
     if is_unchanged(call.headers, etag):
-        return Reply(304, headers, cacheable=True)
-    newest = max((row.revision for row in rows), default=None)
-    key = (HELM, kind, call.path["view"], etag)
-    content = await render() if newest is None else await call.documents.get(key, newest, render)
-    return Reply(200, headers, content, cacheable=True)
+        return Reply(304, headers, cacheable=cacheable)
+    newest = max((row.revision for row in catalogue.rows.values()), default=START)
+    content = await call.documents.get((HELM, kind, call.path["view"], etag), newest, render)
+    return Reply(200, headers, content, cacheable=cacheable)
+
+
+def _staleness(upstream: str | None) -> HeaderList:
+    """RFC 7234, 5.5.2: for people who wonder what they see."""
+    if upstream is None:
+        return []
+    return [text_header("warning", f'111 - "the upstream {upstream} could not be asked: its last answer"')]
 
 
 async def get_file(call: Call) -> Reply:
@@ -85,14 +100,20 @@ async def get_file(call: Call) -> Reply:
     view = _view(call)
     package = _package(view, call)
     file = parse_file(package.name, call.path["file"])
-    found = await resolve(call.registry, call.caller, view, package, name=file.version)
-    contents = Contents.read(found.content, KIND)
-    stored = None if contents is None else contents.files.get(file.path)
-    if stored is None:
-        raise FileUnknown(file.path)
-    blob = await find_blob(call.registry, call.caller, view, package, stored.digest)
-    content_type = b"application/gzip" if stored.media_type == CHART else b"application/pgp-signature"
-    return blob_reply(call, blob, [(b"content-type", content_type), (b"x-content-type-options", b"nosniff")])
+    content_type = b"application/pgp-signature" if file.is_provenance else b"application/gzip"
+    headers: HeaderList = [(b"content-type", content_type), (b"x-content-type-options", b"nosniff")]
+    try:
+        found = await resolve(call.registry, call.caller, view, package, name=file.version)
+        contents = Contents.read(found.content, KIND)
+        stored = None if contents is None else contents.files.get(file.path)
+        if stored is None:
+            raise FileUnknown(file.path)
+    except NotFound:
+        arrival = await fetch_remote(call.registry, call.caller, view, package, file)
+        if arrival is None:
+            raise
+        return await arrival_reply(call, arrival, headers)
+    return blob_reply(call, await find_blob(call.registry, call.caller, view, package, stored.digest), headers)
 
 
 async def put_file(call: Call) -> Reply:
@@ -164,29 +185,58 @@ def _saved() -> Reply:
 
 async def get_charts(call: Call) -> Reply:
     """The entries of all charts, by name."""
-    view = _view(call)
-    rows = await list_charts(call.registry, call.caller, view)
-    return await _reply(call, rows, _JSON, "charts", lambda: render_entries(call, view, rows))
+    catalogue = await read_catalogue(call.registry, call.caller, _view(call))
+    return await _reply(call, catalogue, _JSON, "charts", lambda: render_entries(call, catalogue))
 
 
 async def get_chart(call: Call) -> Reply:
     """The entries of one chart, newest first."""
     view = _view(call)
-    row = await find_package(call.registry, call.caller, view, _package(view, call))
-    key = (HELM, "chart", str(view), row.id.name)
-    return await index_reply(call, key, row.revision, lambda: render_chart(call, view, row), content_type=_JSON)
+    chart = await _read_chart(call, view)
+    revision = START if chart.row is None else chart.row.revision
+    return await index_reply(
+        call,
+        (HELM, "entries", str(view), chart.package.name),
+        revision,
+        lambda: render_chart(call, view, chart.row, chart.remote),
+        content_type=_JSON,
+        headers=_staleness(chart.stale),
+        mirrored=None if chart.remote is None else chart.remote.shown,
+    )
 
 
 async def get_version(call: Call) -> Reply:
     """The entry of one version."""
     view = _view(call)
     version = print_version(RULES.parse_version(call.path["version"]))
-    row = await find_package(call.registry, call.caller, view, _package(view, call))
-    entries = decode_json(await render_chart(call, view, row), list[dict[str, object]])
+    chart = await _read_chart(call, view)
+    entries = decode_json(await render_chart(call, view, chart.row, chart.remote), list[dict[str, object]])
     for entry in entries:
         if entry["version"] == version:
-            return json_reply(entry, headers=[REVALIDATE], cacheable=True)
+            return json_reply(entry, headers=[REVALIDATE], cacheable=chart.remote is None)
     raise ReferenceUnknown(version)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chart:
+    package: PackageId
+    row: PackageRow | None
+    remote: RemoteChart | None
+    stale: str | None
+
+
+async def _read_chart(call: Call, view: View) -> _Chart:
+    """What is stored here, or else upstream. Raises `PackageUnknown`."""
+    package = _package(view, call)
+    found = await read_remote_chart(call.registry, call.caller, view, package)
+    remote, stale = (None, None) if found is None else found
+    try:
+        row = await find_package(call.registry, call.caller, view, package)
+    except PackageUnknown:
+        if remote is None:
+            raise
+        row = None
+    return _Chart(package, row, remote, None if remote is None or stale is None else remote.upstream.name)
 
 
 async def delete_chart(call: Call) -> Reply:

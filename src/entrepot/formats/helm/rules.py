@@ -121,6 +121,11 @@ def print_file(chart: PackageName, version: ReferenceName, *, is_provenance: boo
     return FilePath(f"{chart}-{print_version(version)}.tgz{'.prov' if is_provenance else ''}")
 
 
+def url_of(chart: PackageName, path: FilePath) -> str:
+    """Where a chart's file is, from the index."""
+    return f"charts/{chart}/{path}"
+
+
 def print_version(version: ReferenceName) -> str:
     """The version as charts write it."""
     return version.replace("_", "+")

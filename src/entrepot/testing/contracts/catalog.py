@@ -406,6 +406,27 @@ class CatalogContract:
 
     # --- what upstreams said ---
 
+    async def test_what_an_upstream_said_of_all_that_it_has_is_of_every_package(
+        self, catalog: Catalog, clock: StoppedClock, fill: Filling
+    ) -> None:
+        upstream = Upstream(NamespaceName("acme"), API.format, UpstreamName("public"), "https://registry.example.com")
+        answer = Mirrored(200, "https://registry.example.com/x", "text/plain", None, b"1.0", clock.now(), clock.now())
+
+        def keep(transaction: Transaction) -> None:
+            transaction.add_upstream(upstream, None)
+            transaction.keep_mirrored(upstream, None, "/all", answer)
+            transaction.append("tester", added())
+
+        await catalog.write(keep)
+
+        assert await catalog.find_mirrored_times(upstream, "/all") == (clock.now(), clock.now())
+        assert await catalog.find_mirrored_times(upstream, "/none") is None
+        assert await catalog.list_mirrored_packages(upstream, after="", limit=MANY) == []
+        assert await catalog.write(lambda transaction: transaction.outdate_mirrored(upstream, API))
+        times = await catalog.find_mirrored_times(upstream, "/all")
+        assert times is not None
+        assert times[0] == clock.now() > times[1]
+
     async def test_what_an_upstream_said_of_a_package_is_asked_for_again_and_nothing_else(
         self, catalog: Catalog, clock: StoppedClock, fill: Filling
     ) -> None:

@@ -63,7 +63,8 @@ ON CONFLICT (upstream_id, target) DO UPDATE
        checked_at = excluded.checked_at
 
 -- outdate_mirrored --
-UPDATE mirrored SET checked_at = :checked_at WHERE upstream_id = :upstream AND package = :package
+-- What it said of all that it has, it said of the package, too.
+UPDATE mirrored SET checked_at = :checked_at WHERE upstream_id = :upstream AND package IN (:package, '')
 
 -- list_mirrored_packages --
 SELECT DISTINCT m.package
