@@ -20,7 +20,7 @@ from entrepot.model.errors import (
     UpstreamUnknown,
 )
 from entrepot.model.events import ACCESS_EVENTS, ArtifactPublished, UpstreamIndexChanged, chain, encode
-from entrepot.model.names import ChannelName
+from entrepot.model.names import ChannelName, NamespaceName
 from entrepot.model.position import Position
 from entrepot.model.upstream import ACTOR
 from entrepot.ports.epochs import ACCESS
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from entrepot.model.access import PrincipalKind
     from entrepot.model.artifact import Artifact
     from entrepot.model.events import Event
-    from entrepot.model.names import NamespaceName, PackageId, PrincipalName, ReferenceName
+    from entrepot.model.names import PackageId, PrincipalName, ReferenceName
     from entrepot.model.namespace import Namespace
     from entrepot.model.reference import Reference
     from entrepot.model.upload import Upload
@@ -194,9 +194,6 @@ class SqliteTransaction:
             content=zlib.compress(content, level=6),
             fetched_at=rows.time_text(answer.fetched_at),
         )
-        if package is None:
-            namespace = self._namespace_id(upstream.namespace)
-            self._run(CHANGE.touch_namespace, namespace=namespace, position=self._position)
         return True
 
     def outdate_mirrored(self, upstream: Upstream, package: PackageId) -> bool:
@@ -497,6 +494,10 @@ class SqliteTransaction:
             if isinstance(event, UpstreamIndexChanged):
                 self._package(package)  # Of what has an index there is a page, though nothing of it is here.
             self._touch(package, hosted=hosts)
+        elif event.namespace is not None and isinstance(event, UpstreamIndexChanged):
+            # It says something else of all that it has.
+            namespace = self._namespace_id(NamespaceName(event.namespace))
+            self._run(CHANGE.touch_namespace, namespace=namespace, position=self._position)
         content = encode(event)
         self.hash = chain(self.hash, self._position, self._now, actor=actor, content=content)
         self._run(
