@@ -23,7 +23,8 @@ class Release:
     """What is known of one version, wherever it comes from."""
 
     version: Version
-    time: datetime
+    time: datetime | None
+    """None when nobody said it, as a proxy need not."""
     yanked: bool
 
 
@@ -45,7 +46,7 @@ def encode_releases(found: Sequence[Release]) -> bytes:
 
 def decode_releases(content: bytes, *, only: Version | None = None) -> list[Release]:
     """The releases that a worker remembers; or the one of a version, which takes less time."""
-    rows = msgspec.json.decode(content, type=list[tuple[str, datetime, bool]])
+    rows = msgspec.json.decode(content, type=list[tuple[str, datetime | None, bool]])
     wanted = None if only is None else str(only)
     return [
         Release(Version.parse(version), time, yanked) for version, time, yanked in rows if wanted in (None, version)
@@ -60,8 +61,11 @@ def render_list(found: Iterable[Release]) -> bytes:
 
 def render_info(release: Release) -> bytes:
     """``@v/<version>.info`` and ``@latest``."""
-    time = release.time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
-    return msgspec.json.encode({"Version": str(release.version), "Time": f"{time}Z"})
+    said = {"Version": str(release.version)}
+    if release.time is not None:
+        time = release.time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
+        said["Time"] = f"{time}Z"
+    return msgspec.json.encode(said)
 
 
 def find_latest(found: Sequence[Release]) -> Release | None:
@@ -75,6 +79,6 @@ def _preference(release: Release) -> tuple[object, ...]:
         not release.yanked,
         not version.is_pseudo,
         not version.is_prerelease,
-        release.time if version.is_pseudo else _ZERO,
+        (release.time if version.is_pseudo else None) or _ZERO,
         version.order,
     )

@@ -11,7 +11,7 @@ import base64
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO, Final
 from unicodedata import category, normalize
 
@@ -22,7 +22,7 @@ from entrepot.formats.go.rules import is_device
 from entrepot.model.errors import InvalidArchive, InvalidMetadata
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from entrepot.archives.entry import Entry
     from entrepot.archives.zip import ZipReader
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 _MEBI: Final = 1024 * 1024
 ZIP_SIZE: Final = 500 * _MEBI
 """Packed, and unpacked."""
-_SINGLE_SIZE: Final = 16 * _MEBI
+GO_MOD_SIZE: Final = 16 * _MEBI
+_SINGLE_SIZE: Final = GO_MOD_SIZE
 """For go.mod, and for LICENSE."""
 LIMITS: Final = ArchiveLimits(
     entries=50_000,
@@ -42,6 +43,7 @@ LIMITS: Final = ArchiveLimits(
     path_size=1_024,
     depth=60,
 )
+_REMOTE_LIMITS: Final = replace(LIMITS, entries=100_000, directory_size=32 * _MEBI, path_size=4_096, depth=100)
 _CHUNK: Final = 256 * 1024
 
 _GO_MOD: Final = "go.mod"
@@ -74,8 +76,41 @@ def examine(file: BinaryIO, module: str, version: Version) -> Module:
     return Module(
         go_mod,
         zip_hash=hash_files((entry.path, _sha256(archive, entry.path)) for entry in archive.entries() if entry.is_file),
-        go_mod_hash=hash_files([(_GO_MOD, hashlib.sha256(go_mod).hexdigest())]),
+        go_mod_hash=hash_go_mod(go_mod),
     )
+
+
+def examine_remote(file: BinaryIO, module: str, version: Version, *, zip_hashes: Collection[str] = ()) -> Module:
+    """The same of a zip that another proxy serves, which may be older than the rules: it is safe, and the module's.
+
+    Vendored packages, names that some file systems cannot have, and the go.mod of whom it was forked from are let in.
+    Where *zip_hashes* are given, it has one of them.
+
+    Raises `InvalidArchive`.
+    """
+    archive = open_zip(file, _REMOTE_LIMITS)
+    prefix = f"{module}@{version}/"
+    if not archive.entries():
+        raise InvalidArchive(prefix, expected="a module of one file at least")
+    hashed = []
+    for entry in archive.entries():
+        path = f"{entry.path}/" if entry.is_folder else entry.path
+        if not path.startswith(prefix):
+            raise InvalidArchive(shown(entry.path), expected=f"a path in {prefix}")
+        if not (entry.is_file or entry.is_folder):
+            raise InvalidArchive(shown(entry.path), expected="a file or a folder, no link or device")
+        hashed.append((path, _sha256(archive, path) if entry.is_file else hashlib.sha256().hexdigest()))
+    zip_hash = hash_files(hashed)
+    if zip_hashes and zip_hash not in zip_hashes:
+        raise InvalidArchive(prefix, expected=" or ".join(sorted(zip_hashes)), actual=zip_hash)
+    path = prefix + _GO_MOD
+    go_mod = archive.read(path) if path in archive else f"module {module}\n".encode()
+    return Module(go_mod, zip_hash, hash_go_mod(go_mod))
+
+
+def hash_go_mod(content: bytes) -> str:
+    """The hash of a go.mod, as go.sum has it behind ``/go.mod``."""
+    return hash_files([(_GO_MOD, hashlib.sha256(content).hexdigest())])
 
 
 def _examine_entry(entry: Entry, prefix: str, folded: dict[bytes, bytes]) -> None:

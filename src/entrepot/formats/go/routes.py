@@ -9,13 +9,24 @@ from typing import TYPE_CHECKING, Final
 
 from entrepot.formats.go.index import decode_releases, encode_releases, find_latest, releases, render_info, render_list
 from entrepot.formats.go.module import ZIP_SIZE, examine
+from entrepot.formats.go.release import KIND, file_path, publish_module
 from entrepot.formats.go.rules import GO, RULES, Version, check_version, parse_module, unescape
-from entrepot.model.contents import Contents, FilePath, Kind
+from entrepot.formats.go.sumdb import SUMDB_ROUTES
+from entrepot.formats.go.upstream import (
+    fetch_remote,
+    parse_query,
+    read_remote_info,
+    read_remote_latest,
+    read_remote_list,
+    read_remote_mod,
+)
+from entrepot.model.contents import Contents
 from entrepot.model.errors import (
     FileUnknown,
     Invalid,
     InvalidName,
     InvalidReference,
+    NotFound,
     PackageUnknown,
     ReferenceUnknown,
     RouteUnknown,
@@ -25,29 +36,26 @@ from entrepot.model.errors import (
 )
 from entrepot.model.names import PackageId, View
 from entrepot.operations import access
-from entrepot.operations.add_files import Addition, NewFile, add_files
 from entrepot.operations.browse import find_package, list_packages
 from entrepot.operations.read_package import read_package
 from entrepot.operations.receive_file import receive_file
 from entrepot.operations.resolve import find_blob, resolve
+from entrepot.wire.arrival import arrival_reply
 from entrepot.wire.blob import blob_reply
 from entrepot.wire.index import index_reply
-from entrepot.wire.reply import REVALIDATE, Reply, json_reply
+from entrepot.wire.reply import PRIVATE_IMMUTABLE, REVALIDATE, Reply, json_reply, text_header
 from entrepot.wire.routes import Route
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-    from typing import BinaryIO
 
     from entrepot.formats.go.index import Release
-    from entrepot.formats.go.module import Module
-    from entrepot.operations.add_files import Metadata
+    from entrepot.formats.go.upstream import RemoteInfo, RemoteList
+    from entrepot.model.position import Position
     from entrepot.wire.call import Call
-
-KIND: Final = Kind.of(GO)
+    from entrepot.wire.reply import HeaderList
 
 _TYPES: Final = {"mod": "text/plain; charset=utf-8", "zip": "application/zip"}
-_STORED_TYPES: Final = {"mod": "text/plain", "zip": "application/zip"}
 
 
 # --- names in the path ---
@@ -66,9 +74,17 @@ def _package(view: View, call: Call) -> PackageId:
 
 
 def _version(call: Call) -> Version:
-    """The version that is asked for. Branches and commits mean nothing here: there is no repository."""
+    """The version that is asked for, which only `get_info` finds for a branch or a commit."""
     try:
         return Version.parse(unescape(call.path["version"]))
+    except (InvalidName, InvalidReference):
+        raise ReferenceUnknown(call.path["version"][:200]) from None
+
+
+def _query(call: Call) -> str:
+    """What a version is asked for by."""
+    try:
+        return parse_query(unescape(call.path["version"]))
     except (InvalidName, InvalidReference):
         raise ReferenceUnknown(call.path["version"][:200]) from None
 
@@ -78,23 +94,64 @@ def _version(call: Call) -> Version:
 
 async def get_list(call: Call) -> Reply:
     """``@v/list``."""
-    return await _index(call, "list", render_list, "text/plain; charset=utf-8")
+    view = _view(call)
+    package = _package(view, call)
+    remote = await read_remote_list(call.registry, call.caller, view, package)
+
+    def render(found: list[Release]) -> bytes:
+        if remote is not None:
+            return render_list(remote.joined(found))
+        if not found:
+            raise PackageUnknown(f"{view}/{package.name}")
+        return render_list(found)
+
+    return await _index(call, "list", render, "text/plain; charset=utf-8", remote=remote)
 
 
 async def get_latest(call: Call) -> Reply:
     """``@latest``: asked for when the list has nothing that suits."""
+    view = _view(call)
+    package = _package(view, call)
+    info = await read_remote_latest(call.registry, call.caller, view, package)
+    if info is None:
+        info = await _latest_listed(call, view, package)
 
     def render(found: list[Release]) -> bytes:
-        latest = find_latest(found)
+        known = {str(release.version) for release in found}
+        others = [info.release] if info is not None and str(info.version) not in known else []
+        latest = find_latest([*found, *others])
         if latest is None:
             raise ReferenceUnknown("latest")
         return render_info(latest)
 
-    return await _index(call, "latest", render, "application/json")
+    if info is None:
+        return await _index(call, "latest", render, "application/json")
+    return _info_reply(render(await _list_stored(call, view, package)))
+
+
+async def _latest_listed(call: Call, view: View, package: PackageId) -> RemoteInfo | None:
+    """The highest that is shown, where an upstream does not say what its latest is, or it is not shown."""
+    remote = await read_remote_list(call.registry, call.caller, view, package)
+    latest = None if remote is None else find_latest(remote.joined([]))
+    if latest is None:
+        return None
+    return await read_remote_info(call.registry, call.caller, view, package, str(latest.version))
 
 
 async def get_info(call: Call) -> Reply:
-    """``@v/<version>.info``."""
+    """``@v/<version>.info``: of a version; or, through an upstream, of what a branch or a commit means."""
+    view, query = _view(call), _query(call)
+    package = _package(view, call)
+    try:
+        return await _stored_info(call)
+    except NotFound:
+        info = await read_remote_info(call.registry, call.caller, view, package, query)
+        if info is None:
+            raise
+        return _info_reply(render_info(info.release))
+
+
+async def _stored_info(call: Call) -> Reply:
     wanted = _version(call)
 
     def render(found: list[Release]) -> bytes:
@@ -105,6 +162,10 @@ async def get_info(call: Call) -> Reply:
     return await _index(call, f"info {wanted}", render, "application/json", only=wanted)
 
 
+def _info_reply(content: bytes) -> Reply:
+    return Reply(200, [(b"content-type", b"application/json"), REVALIDATE], content)
+
+
 async def _index(
     call: Call,
     what: str,
@@ -112,40 +173,80 @@ async def _index(
     content_type: str,
     *,
     only: Version | None = None,
+    remote: RemoteList | None = None,
 ) -> Reply:
     view = _view(call)
     package = _package(view, call)
     row = await find_package(call.registry, call.caller, view, package)
 
+    async def render_known() -> bytes:
+        return render(await _read_stored(call, view, package, row.revision, only=only))
+
+    return await index_reply(
+        call,
+        (GO, what, str(view), package.name),
+        row.revision,
+        render_known,
+        content_type=content_type,
+        headers=_staleness(remote),
+        mirrored=None if remote is None else remote.shown,
+    )
+
+
+async def _list_stored(call: Call, view: View, package: PackageId) -> list[Release]:
+    """What is stored of a module, of which perhaps nothing is."""
+    try:
+        row = await find_package(call.registry, call.caller, view, package)
+    except PackageUnknown:
+        return []
+    return await _read_stored(call, view, package, row.revision)
+
+
+async def _read_stored(
+    call: Call, view: View, package: PackageId, revision: Position, *, only: Version | None = None
+) -> list[Release]:
     async def read() -> bytes:
         stored = await read_package(call.registry, call.caller, view, package, KIND)
         return encode_releases(releases(stored.versions))
 
-    async def render_known() -> bytes:
-        # Read once, however many versions are then asked for one by one.
-        known = await call.documents.get((GO, "releases", str(view), package.name), row.revision, read)
-        return render(decode_releases(known, only=only))
+    # Read once, however many versions are then asked for one by one.
+    known = await call.documents.get((GO, "releases", str(view), package.name), revision, read)
+    return decode_releases(known, only=only)
 
-    key = (GO, what, str(view), package.name)
-    return await index_reply(call, key, row.revision, render_known, content_type=content_type)
+
+def _staleness(remote: RemoteList | None) -> HeaderList:
+    """What a cache says of an answer that it could not renew (RFC 7234, 5.5)."""
+    if remote is None or remote.stale is None:
+        return []
+    return [text_header("warning", f'111 - "the upstream {remote.upstream.name} could not be asked: its last answer"')]
 
 
 async def get_file(call: Call) -> Reply:
     """``@v/<version>.mod`` and ``@v/<version>.zip``: the bytes, for ever."""
     view = _view(call)
     package, version, kind = _package(view, call), _version(call), call.path["kind"]
-    found = await resolve(call.registry, call.caller, view, package, name=RULES.parse_version(str(version)))
+    headers = [(b"content-type", _TYPES[kind].encode("ascii")), (b"x-content-type-options", b"nosniff")]
+    try:
+        found = await resolve(call.registry, call.caller, view, package, name=RULES.parse_version(str(version)))
+    except NotFound:
+        if (reply := await _fetch(call, view, package, version, headers)) is not None:
+            return reply
+        raise
     contents = Contents.read(found.content, KIND)
-    file = None if contents is None else contents.files.get(_file_path(version, kind))
+    file = None if contents is None else contents.files.get(file_path(version, kind))
     if file is None:
         raise FileUnknown(f"{version}.{kind}")
     blob = await find_blob(call.registry, call.caller, view, package, file.digest)
-    headers = [(b"content-type", _TYPES[kind].encode("ascii")), (b"x-content-type-options", b"nosniff")]
     return blob_reply(call, blob, headers)
 
 
-def _file_path(version: Version, kind: str) -> FilePath:
-    return FilePath(f"{version}.{kind}")
+async def _fetch(call: Call, view: View, package: PackageId, version: Version, headers: HeaderList) -> Reply | None:
+    """A file that is not here, from an upstream; None when no upstream shows it."""
+    if call.path["kind"] == "mod":
+        content = await read_remote_mod(call.registry, call.caller, view, package, version)
+        return None if content is None else Reply(200, [*headers, PRIVATE_IMMUTABLE], content)
+    arrival = await fetch_remote(call.registry, call.caller, view, package, version)
+    return None if arrival is None else await arrival_reply(call, arrival, headers)
 
 
 # --- versions in ---
@@ -170,21 +271,8 @@ async def put_zip(call: Call) -> Reply:
         partial(examine, module=module, version=version),
         size=call.body.size,
     )
-    go_mod, _ = await receive_file(
-        call.registry, call.caller, package, _once(found.go_mod), _look_nowhere, size=len(found.go_mod)
-    )
-    metadata = _metadata(module, version, found, time=time)
-    addition = Addition(
-        version=RULES.parse_version(str(version)),
-        files=(
-            NewFile(_file_path(version, "zip"), _STORED_TYPES["zip"], blob),
-            NewFile(_file_path(version, "mod"), _STORED_TYPES["mod"], go_mod),
-        ),
-        describe=lambda _: metadata,
-        sealed=True,
-    )
     try:
-        added = await add_files(call.registry, call.caller, package, KIND, addition)
+        added = await publish_module(call.registry, call.caller, package, version, archive=blob, found=found, time=time)
     except VersionExists as error:
         raise VersionExists(f"{module}@{version}", expected=error.expected, actual=error.actual) from error
     call.facts["digest"] = str(blob.digest)
@@ -208,14 +296,6 @@ async def _limited(call: Call) -> AsyncIterator[bytes]:
         yield piece
 
 
-async def _once(content: bytes) -> AsyncIterator[bytes]:
-    yield content
-
-
-def _look_nowhere(_: BinaryIO) -> None:
-    """It was looked into already, inside the zip."""
-
-
 def _time(call: Call, version: Version) -> datetime | None:
     """When the version was made, if that is said; a pseudo-version says it itself."""
     text = call.query.get("time")
@@ -233,17 +313,6 @@ def _time(call: Call, version: Version) -> datetime | None:
         return time.astimezone(UTC).replace(microsecond=0)
     except OverflowError:
         raise Invalid(f"time={text}", expected="a time that has a year in UTC") from None
-
-
-def _metadata(module: str, version: Version, found: Module, *, time: datetime | None) -> Metadata:
-    metadata = {
-        "format": GO,
-        "module": module,
-        "version": str(version),
-        "zip_hash": found.zip_hash,
-        "go_mod_hash": found.go_mod_hash,
-    }
-    return metadata if time is None else {**metadata, "time": time.isoformat()}
 
 
 # --- where modules that are called like this registry come from ---
@@ -267,6 +336,7 @@ _MODULE: Final = rf"{_VIEW}/(?P<module>(?s:.+))"
 _FILE: Final = rf"{_MODULE}/@v/(?P<version>[^/]+)"
 
 ROUTES: Final = (
+    *SUMDB_ROUTES,
     Route("GET", rf"{_MODULE}/@v/list", get_list, "get_list"),
     Route("GET", rf"{_MODULE}/@latest", get_latest, "get_latest"),
     Route("GET", rf"{_FILE}\.info", get_info, "get_info"),
