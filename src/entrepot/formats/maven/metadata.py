@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from xml.sax.saxutils import escape
 
 from entrepot.formats.maven.plugin import prefix_of
-from entrepot.formats.maven.rules import Build, is_snapshot, parse_file, snapshot_of
+from entrepot.formats.maven.rules import ArtifactPath, Build, is_snapshot, parse_file, snapshot_of
 from entrepot.formats.maven.versions import sort_versions
 
 if TYPE_CHECKING:
@@ -42,6 +42,12 @@ class ListedFile:
     classifier: str
     extension: str
     build: Build
+
+    def path(self, name: PackageName, snapshot: str) -> ArtifactPath:
+        """Where it is. Raises `InvalidName`, `InvalidReference` for what no path can say."""
+        artifact = name.partition("/")[2]
+        classifier = f"-{self.classifier}" if self.classifier else ""
+        return parse_file(name, snapshot, f"{artifact}-{self.build.value}{classifier}.{self.extension}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,19 @@ def list_builds(package: StoredPackage, name: PackageName, snapshot: str) -> Lis
     return ListedBuilds(
         max(build for build, _ in builds), [ListedFile(*kind, build) for kind, build in sorted(newest.items())]
     )
+
+
+def find_newest(listed: ListedBuilds, classifier: str, extension: str) -> Build | None:
+    """The newest build that has a file; of which it is not said what they have, the newest."""
+    if not listed.files:
+        return listed.newest
+    kinds = {(file.classifier, file.extension): file.build for file in listed.files}
+    return kinds.get((classifier, extension))
+
+
+def list_yanked(package: StoredPackage) -> frozenset[str]:
+    """The versions that are here and not listed because somebody has yanked them; builds are yanked by themselves."""
+    return frozenset(version.name for version in package.versions if version.yanked is not None)
 
 
 def find_listed_plugin(package: StoredPackage, name: PackageName) -> ListedPlugin | None:

@@ -22,6 +22,9 @@ _MAX_TEXT: Final = 4_000
 _MAX_DEPENDENCIES: Final = 2_000
 """What is kept of the longer ones: enough to look through, and the file itself is there."""
 
+UNREADABLE: Final[Mapping[str, Any]] = {"packaging": ""}
+"""What is kept of a POM that cannot be read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pom:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from entrepot.formats.maven import checksums
 from entrepot.formats.maven.plugin import Plugin, examine_jar
-from entrepot.formats.maven.pom import Pom, check_pom, read_pom
+from entrepot.formats.maven.pom import UNREADABLE, check_pom, read_pom
 from entrepot.formats.maven.rules import KIND, MAVEN, SNAPSHOT, snapshot_of
 from entrepot.formats.maven.stored import find_stored
 from entrepot.formats.maven.xml import MAX_SIZE
@@ -15,6 +15,7 @@ from entrepot.model.access import Action
 from entrepot.model.errors import (
     Conflict,
     DigestMismatch,
+    InvalidMetadata,
     InvalidReference,
     VersionExists,
 )
@@ -58,11 +59,12 @@ class Incoming:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class Found:
     """What a file was found to be."""
 
     checksums: Mapping[str, str]
-    pom: Pom | None = None
+    pom: Mapping[str, Any] | None = None
+    """What is kept of a POM."""
     plugin: Plugin | None = None
 
 
@@ -93,10 +95,14 @@ async def add_artifact(
         if expected is not None and error.expected == expected:
             raise VersionExists(path.file, expected=expected, actual=error.actual) from error
         raise
-    media_type = _TYPES.get(path.file.rpartition(".")[2], "application/octet-stream")
-    addition = Addition(version, (NewFile(path.file, media_type, blob),), _describe(path, version, found))
+    addition = Addition(version, (NewFile(path.file, media_type(path), blob),), describing(path, version, found))
     added = await add_files(registry, caller, package, KIND, addition)
     return bool(added.files)
+
+
+def media_type(path: ArtifactPath) -> str:
+    """What a file of this name is."""
+    return _TYPES.get(path.file.rpartition(".")[2], "application/octet-stream")
 
 
 def _version(path: ArtifactPath) -> ReferenceName:
@@ -109,25 +115,43 @@ def _version(path: ArtifactPath) -> ReferenceName:
     return path.version
 
 
-def _examine(path: ArtifactPath, claims: Mapping[str, str]) -> Callable[[BinaryIO], _Found]:
-    def examine(file: BinaryIO) -> _Found:
+def _examine(path: ArtifactPath, claims: Mapping[str, str]) -> Callable[[BinaryIO], Found]:
+    def look(file: BinaryIO) -> Found:
         computed = checksums.compute(file, {*checksums.KEPT, *claims})
         checksums.verify(claims, computed)
         kept = {algorithm: computed[algorithm] for algorithm in checksums.KEPT}
         file.seek(0)
         if path.classifier:
-            return _Found(kept)
+            return Found(kept)
         if path.extension == "pom":
             pom = read_pom(file.read(MAX_SIZE + 1))
             check_pom(pom, path)
-            return _Found(kept, pom=pom)
-        return _Found(kept, plugin=examine_jar(file) if path.extension == "jar" else None)
+            return Found(kept, pom=pom.facts)
+        return Found(kept, plugin=examine_jar(file) if path.extension == "jar" else None)
 
-    return examine
+    return look
 
 
-def _describe(path: ArtifactPath, version: ReferenceName, found: _Found) -> Callable[[Metadata | None], Metadata]:
-    """What is known of the version with this file."""
+def examine_remote(path: ArtifactPath) -> Callable[[BinaryIO], Found]:
+    """The same for a file of another registry: old POMs say other things than their paths, and not all can be read."""
+
+    def look(file: BinaryIO) -> Found:
+        kept = checksums.compute(file, checksums.KEPT)
+        file.seek(0)
+        if path.classifier or path.extension not in ("pom", "jar"):
+            return Found(kept)
+        if path.extension == "jar":
+            return Found(kept, plugin=examine_jar(file))
+        try:
+            return Found(kept, pom=read_pom(file.read(MAX_SIZE + 1)).facts)
+        except InvalidMetadata:
+            return Found(kept, pom=UNREADABLE)
+
+    return look
+
+
+def describing(path: ArtifactPath, version: ReferenceName, found: Found) -> Callable[[Metadata | None], Metadata]:
+    """What is known of the version with this file, from what was known before."""
     group, _, artifact = path.package.partition("/")
 
     def describe(before: Metadata | None) -> Metadata:
@@ -136,7 +160,7 @@ def _describe(path: ArtifactPath, version: ReferenceName, found: _Found) -> Call
         if snapshot_of(version) != version:
             metadata["snapshot"] = snapshot_of(version)
         if found.pom is not None:
-            metadata["pom"] = found.pom.facts
+            metadata["pom"] = found.pom
         if found.plugin is not None:
             metadata["plugin"] = {"name": found.plugin.name, "prefix": found.plugin.prefix}
         metadata["files"] = {**metadata.get("files", {}), path.file: dict(found.checksums)}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
@@ -13,11 +14,12 @@ from entrepot.formats.maven.metadata import (
     find_listed_plugin,
     list_builds,
     list_versions,
+    list_yanked,
     render_builds,
     render_plugins,
     render_versions,
 )
-from entrepot.formats.maven.publish import Incoming, add_artifact, check_checksum
+from entrepot.formats.maven.publish import Incoming, add_artifact, check_checksum, media_type
 from entrepot.formats.maven.rules import (
     CHECKSUMS,
     KIND,
@@ -27,37 +29,51 @@ from entrepot.formats.maven.rules import (
     Build,
     MetadataPath,
     is_snapshot,
-    parse_file,
     parse_folder,
+    parse_loose,
     parse_path,
     snapshot_of,
 )
 from entrepot.formats.maven.stored import read_stored
+from entrepot.formats.maven.upstream import (
+    fetch_remote,
+    newest_path,
+    read_remote,
+    read_remote_builds,
+    read_remote_group,
+)
 from entrepot.model.access import Action
 from entrepot.model.errors import (
     Denied,
     FileUnknown,
     InvalidName,
     InvalidReference,
+    NotFound,
     PackageUnknown,
     ReferenceUnknown,
     RouteUnknown,
     TooLarge,
     Unauthenticated,
+    UpstreamInvalid,
+    UpstreamUnavailable,
 )
-from entrepot.model.names import PackageId, PackageName, ReferenceName, View
+from entrepot.model.names import PackageId, PackageName, View
 from entrepot.operations import access
 from entrepot.operations.browse import find_package, list_packages
 from entrepot.operations.delete import delete_version
 from entrepot.operations.read_package import read_package
 from entrepot.operations.resolve import find_blob
+from entrepot.wire.arrival import arrival_reply
 from entrepot.wire.blob import blob_reply
 from entrepot.wire.conditionals import is_unchanged
-from entrepot.wire.reply import REVALIDATE, HeaderList, Reply
+from entrepot.wire.reply import REVALIDATE, HeaderList, Reply, text_header
 from entrepot.wire.routes import Route
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Hashable
+
     from entrepot.formats.maven.stored import StoredFiles
+    from entrepot.formats.maven.upstream import RemoteGroup
     from entrepot.model.contents import File
     from entrepot.operations.read_package import StoredPackage
     from entrepot.ports.catalog import PackageRow
@@ -91,43 +107,73 @@ async def get_path(call: Call) -> Reply:
         path = parse_path(call.path["path"])
     except (InvalidName, InvalidReference) as error:
         # Clients look for files that not every repository has, and must be told that they are not there.
-        raise RouteUnknown(call.path["path"][:200], expected=error.expected) from error
+        unknown = RouteUnknown(call.path["path"][:200], expected=error.expected)
+        unknown.__cause__ = error
+        return await _get_loose(call, view, unknown)
     if isinstance(path, ArtifactPath):
         return await _get_artifact(call, view, path)
     return await _get_metadata(call, view, path)
 
 
-async def _get_artifact(call: Call, view: View, path: ArtifactPath) -> Reply:
-    package = _package(view, path.package)
-    if path.version is None:
-        stored, file = await _find_newest(call, view, package, path)
-    else:
-        stored = await read_stored(call.registry, call.caller, view, package, path.version)
-        found = stored.find(path.file)
-        if found is None:
-            raise FileUnknown(path.file)
-        file = found
+async def _get_loose(call: Call, view: View, unknown: RouteUnknown) -> Reply:
+    """A file that our layout does not have: there may be one that came from an upstream."""
+    try:
+        return await _get_artifact(call, view, parse_loose(call.path["path"]))
+    except (InvalidName, InvalidReference, NotFound):
+        raise unknown from unknown.__cause__
+
+
+async def _get_artifact(call: Call, view: View, asked: ArtifactPath) -> Reply:
+    package = _package(view, asked.package)
+    path = await _newest_path(call, view, package, asked) if asked.version is None else asked
+    try:
+        stored, file = await _find_file(call, view, package, path)
+    except NotFound:
+        arrival = await fetch_remote(call.registry, call.caller, view, package, path)
+        if arrival is None:
+            raise
+        if path.checksum is None and call.method == "GET" and asked.version is not None:
+            return await arrival_reply(call, arrival, [_content_type(media_type(path)), _SAFE])
+        await arrival.blob
+        stored, file = await _find_file(call, view, package, path)
     sums = stored.checksums(file)
     if path.checksum is not None:
         return _text(call, sums[path.checksum], f'"{file.digest}-{path.checksum}"')
     blob = await find_blob(call.registry, call.caller, view, package, file.digest)
-    headers = [(b"content-type", file.media_type.encode("ascii")), *checksums.checksum_headers(sums), _SAFE]
-    if path.version is None:
+    headers = [_content_type(file.media_type), *checksums.checksum_headers(sums), _SAFE]
+    if asked.version is None:
         return blob_reply(call, blob, [*headers, REVALIDATE], immutable=False)
     return blob_reply(call, blob, headers)
 
 
-async def _find_newest(call: Call, view: View, package: PackageId, path: ArtifactPath) -> tuple[StoredFiles, File]:
+def _content_type(media_type: str) -> tuple[bytes, bytes]:
+    return b"content-type", media_type.encode("ascii")
+
+
+async def _find_file(call: Call, view: View, package: PackageId, path: ArtifactPath) -> tuple[StoredFiles, File]:
+    """A file that is here. Raises `FileUnknown`, and like `read_stored`."""
+    if path.version is None:
+        raise FileUnknown(path.file)
+    stored = await read_stored(call.registry, call.caller, view, package, path.version)
+    found = stored.find(path.file)
+    if found is None:
+        raise FileUnknown(path.file)
+    return stored, found
+
+
+async def _newest_path(call: Call, view: View, package: PackageId, path: ArtifactPath) -> ArtifactPath:
     """The file of the newest build of a snapshot, for who asks for no build (``lib-1.0-SNAPSHOT.jar``)."""
-    listed = list_builds(await _read(call, view, package), path.package, path.folder)
-    for known in () if listed is None else listed.files:
-        if (known.classifier, known.extension) == (path.classifier, path.extension):
-            stored = await read_stored(call.registry, call.caller, view, package, ReferenceName(known.build.value))
-            for file in stored.contents.files.values():
-                named = parse_file(path.package, path.folder, file.path)
-                if (named.classifier, named.extension) == (path.classifier, path.extension):
-                    return stored, file
-    raise FileUnknown(path.file)
+    remote = await read_remote_builds(call.registry, call.caller, view, package, path.folder)
+    try:
+        listed = list_builds(await _read(call, view, package), path.package, path.folder)
+    except PackageUnknown:
+        if remote is None:
+            raise
+        listed = None
+    newest = newest_path(listed if remote is None else remote.joined(listed), path)
+    if newest is None:
+        raise FileUnknown(path.file)
+    return newest
 
 
 async def _read(call: Call, view: View, package: PackageId) -> StoredPackage:
@@ -146,51 +192,92 @@ async def _get_metadata(call: Call, view: View, path: MetadataPath) -> Reply:
     if path.snapshot is not None:
         name, snapshot = path.snapshot
         return await _get_builds(call, view, path, name, snapshot)
-    if path.package is not None:
-        package = _package(view, path.package)
-        try:
-            row = await find_package(call.registry, call.caller, view, package)
-        except PackageUnknown:
-            pass  # It may be a group: only one of the two has anything to say, but for very few names.
-        else:
-            return await _get_versions(call, view, path, row)
-    return await _get_plugins(call, view, path)
+    # It may be a group: only one of the two has anything to say, but for very few names.
+    if path.package is None:
+        return await _get_plugins(call, view, path)
+    try:
+        reply = await _get_versions(call, view, path, path.package)
+    except (UpstreamUnavailable, UpstreamInvalid) as failure:
+        return await _get_plugins(call, view, path, failure)
+    return await _get_plugins(call, view, path) if reply is None else reply
 
 
 async def _get_builds(call: Call, view: View, path: MetadataPath, name: PackageName, snapshot: str) -> Reply:
     package = _package(view, name)
+    remote = await read_remote_builds(call.registry, call.caller, view, package, snapshot)
     row = await find_package(call.registry, call.caller, view, package)
 
     async def render() -> bytes:
         listed = list_builds(await _read(call, view, package), name, snapshot)
+        listed = listed if remote is None else remote.joined(listed)
         return _NOTHING if listed is None else render_builds(name, snapshot, listed)
 
-    return await _document(call, path, row, f"builds of {snapshot}", render)
+    content = await _document(call, row, (f"builds of {snapshot}", remote and remote.shown), render)
+    return _metadata_reply(call, path, content, str(row.revision), mirrored=remote)
 
 
-async def _get_versions(call: Call, view: View, path: MetadataPath, row: PackageRow) -> Reply:
+async def _get_versions(call: Call, view: View, path: MetadataPath, name: PackageName) -> Reply | None:
+    """The versions of a package; None when there are none."""
+    package = _package(view, name)
+    try:
+        remote = await read_remote(call.registry, call.caller, view, package)
+        row = await find_package(call.registry, call.caller, view, package)
+    except PackageUnknown:
+        return None
+
     async def render() -> bytes:
-        listed = list_versions(await _read(call, view, row.id))
-        return render_versions(row.id.name, listed) if listed.versions else _NOTHING
+        stored = await _read(call, view, package)
+        listed = list_versions(stored)
+        listed = listed if remote is None else remote.joined(listed, list_yanked(stored))
+        return render_versions(name, listed) if listed.versions else _NOTHING
 
-    return await _document(call, path, row, "versions", render)
-
-
-async def _document(call: Call, path: MetadataPath, row: PackageRow, kind: str, render: Render) -> Reply:
-    """A document about one package: a function of its revision and the view (I11)."""
-    key = (MAVEN, kind, call.path["view"], row.id.name)
-    content = await call.documents.get(key, row.revision, render)
-    return _metadata_reply(call, path, content, str(row.revision))
+    content = await _document(call, row, ("versions", remote and remote.shown), render)
+    return _metadata_reply(call, path, content, str(row.revision), mirrored=remote) if content else None
 
 
-async def _get_plugins(call: Call, view: View, path: MetadataPath) -> Reply:
-    """The plugins of a group: of several packages, so the tag is made of their revisions."""
+async def _document(call: Call, row: PackageRow, kind: Hashable, render: Render) -> bytes:
+    """A document about one package: a function of its revision, the view, and what of upstreams is shown (I11)."""
+    return await call.documents.get((MAVEN, kind, call.path["view"], row.id.name), row.revision, render)
+
+
+async def _get_plugins(
+    call: Call, view: View, path: MetadataPath, failure: UpstreamUnavailable | UpstreamInvalid | None = None
+) -> Reply:
+    """The plugins of a group: of several packages, so the tag is made of their revisions.
+
+    After a *failure* nobody is asked again; ours are there all the same.
+    """
     rows = await _list_group(call, view, path.group)
     plugins = [found for row in rows if (found := await _plugin(call, view, row)) is not None]
+    remote = None
+    if failure is None:
+        try:
+            remote = await read_remote_group(call.registry, call.caller, view, path.group)
+        except (UpstreamUnavailable, UpstreamInvalid) as error:
+            failure = error
+    if failure is not None and not plugins:
+        raise failure
+    if remote is not None:
+        plugins = _join_plugins(plugins, remote, {row.id.name for row in rows if row.hosted}, path.group)
     if not plugins:
         raise FileUnknown(call.path["path"])
     state = "\n".join(f"{row.id.name} {row.revision}" for row in rows)
-    return _metadata_reply(call, path, render_plugins(plugins), hashlib.sha256(state.encode()).hexdigest()[:32])
+    tag = hashlib.sha256(state.encode()).hexdigest()[:32]
+    return _metadata_reply(call, path, render_plugins(plugins), tag, mirrored=remote)
+
+
+def _join_plugins(
+    stored: list[ListedPlugin], remote: RemoteGroup, hosted: Collection[str], group: str
+) -> list[ListedPlugin]:
+    """Ours, and those of upstreams; a prefix of ours is never theirs, nor is an artifact that is published here."""
+    joined = list(stored)
+    prefixes, artifacts = {each.prefix for each in stored}, {each.artifact for each in stored}
+    for each in remote.plugins:
+        if each.prefix in prefixes or each.artifact in artifacts or f"{group}/{each.artifact}" in hosted:
+            continue
+        joined.append(each)
+        prefixes.add(each.prefix)
+    return joined
 
 
 async def _list_group(call: Call, view: View, group: str) -> list[PackageRow]:
@@ -219,17 +306,35 @@ async def _plugin(call: Call, view: View, row: PackageRow) -> ListedPlugin | Non
     return msgspec.json.decode(content, type=ListedPlugin) if content else None
 
 
-def _metadata_reply(call: Call, path: MetadataPath, content: bytes, state: str) -> Reply:
+class _Mirrored(Protocol):
+    """What of upstreams is shown in a document."""
+
+    @property
+    def shown(self) -> str: ...
+
+    @property
+    def stale(self) -> str | None: ...
+
+
+def _metadata_reply(
+    call: Call, path: MetadataPath, content: bytes, state: str, *, mirrored: _Mirrored | None = None
+) -> Reply:
+    """A document, or a checksum of it. One that shows what upstreams say is made anew as time passes."""
     if not content:
         raise FileUnknown(call.path["path"])
+    if mirrored is not None:
+        state = f"{state}-{hashlib.sha256(mirrored.shown.encode()).hexdigest()[:16]}"
     sums = {algorithm: hashlib.new(algorithm, content, usedforsecurity=False).hexdigest() for algorithm in CHECKSUMS}
     if path.checksum is not None:
-        return _text(call, sums[path.checksum], f'"{state}-{path.checksum}"')
+        return replace(_text(call, sums[path.checksum], f'"{state}-{path.checksum}"'), cacheable=mirrored is None)
     etag = f'"{state}-xml"'
     headers: HeaderList = [_XML, (b"etag", etag.encode("ascii")), REVALIDATE, *checksums.checksum_headers(sums)]
+    if mirrored is not None and mirrored.stale is not None:
+        # What a cache says of an answer that it could not renew (RFC 7234, 5.5).
+        headers.append(text_header("warning", '111 - "an upstream could not be asked: its last answer"'))
     if is_unchanged(call.headers, etag):
-        return Reply(304, headers, cacheable=True)
-    return Reply(200, headers, content, cacheable=True)
+        return Reply(304, headers, cacheable=mirrored is None)
+    return Reply(200, headers, content, cacheable=mirrored is None)
 
 
 # --- in ---

@@ -113,6 +113,7 @@ class ArtifactPath:
     file: FilePath
     classifier: str
     extension: str
+    """Nothing for a file that is not called after its version."""
     checksum: str | None
     """The algorithm, when the path is a checksum's."""
 
@@ -190,9 +191,25 @@ def parse_file(package: PackageName, folder: str, file: str, checksum: str | Non
         version = MavenRules().parse_version(folder)
         rest = file.removeprefix(f"{artifact}-{folder}") if file.startswith(f"{artifact}-{folder}") else ""
     classifier, extension = _split_rest(rest)
-    if not extension:
+    if not extension or _FILE.fullmatch(file) is None:
         raise InvalidName(file[:300], expected=f"{artifact}-{folder}[-<classifier>].<extension>")
     return ArtifactPath(package, folder, version, FilePath(file), classifier, extension, checksum)
+
+
+def parse_loose(path: str) -> ArtifactPath:
+    """Read the path of a file that lies in a release's folder whatever its name is: other registries have such files.
+
+    Raises `InvalidName`, `InvalidReference`.
+    """
+    *folders, name = path.split("/")
+    base, _, algorithm = name.rpartition(".")
+    checksum = algorithm if base and algorithm in CHECKSUMS else None
+    file = name if checksum is None else base
+    package = _package(tuple(folders[:-1]))
+    if package is None or _FILE.fullmatch(file) is None or file == METADATA or Build.parse(folders[-1]) is not None:
+        raise InvalidName(path[:300], expected="<group>/<artifact>/<version>/<file>")
+    version = MavenRules().parse_version(folders[-1])
+    return ArtifactPath(package, folders[-1], version, FilePath(file), "", "", checksum)
 
 
 def _split_snapshot(artifact: str, folder: str, file: str) -> tuple[ReferenceName | None, str]:
