@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,8 @@ _OK, _NOT_MODIFIED = 200, 304
 _ABSENT = (404, 410)
 _NEGATIVE = timedelta(minutes=1)
 """How long it is believed that an upstream does not have something, at most."""
+_LONG = 256 * 1024
+"""Bytes of an answer that take longer to read than a thread hop."""
 _UNDATED = ""
 """Stands for the versions that were there at the first look, and of which nobody has said how old they are."""
 
@@ -154,7 +157,9 @@ async def _renew(
             headers=_conditional(question.headers, known),
             limit=question.limit,
         )
-        fresh, versions = _read(registry, question, known, document)
+        # What takes long to read does not keep others waiting.
+        read = partial(_read, registry, question, known, document)
+        fresh, versions = await asyncio.to_thread(read) if len(document.body) > _LONG else read()
         if question.condense is not None and document.status == _OK:
             condensed = await asyncio.to_thread(question.condense, fresh.content, fresh.media_type)
             fresh = replace(fresh, content=condensed)

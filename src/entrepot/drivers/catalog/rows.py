@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -45,7 +44,7 @@ def time_text(time: datetime) -> str:
 
 def parse_time(text: str) -> datetime:
     """Read what `time_text` wrote."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    return datetime.fromisoformat(text)
 
 
 class _Rules(msgspec.Struct, omit_defaults=True):
@@ -118,15 +117,15 @@ def upstream_key(upstream: Upstream) -> dict[str, str]:
     return {"namespace": upstream.namespace, "format": upstream.format, "name": upstream.name}
 
 
-def mirrored(row: Row) -> Mirrored:
-    """``status, url, media_type, etag, content, fetched_at, checked_at``."""
-    status, url, media_type, etag, content, fetched_at, checked_at = row
+def mirrored(row: Row, content: bytes) -> Mirrored:
+    """``status, url, media_type, etag, hash, content, fetched_at, checked_at``, and the content unpacked."""
+    status, url, media_type, etag, _, _, fetched_at, checked_at = row
     return Mirrored(
         status=status,
         url=url,
         media_type=media_type,
         etag=etag,
-        content=zlib.decompress(content),
+        content=content,
         fetched_at=parse_time(fetched_at),
         checked_at=parse_time(checked_at),
     )

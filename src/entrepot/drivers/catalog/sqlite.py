@@ -16,6 +16,7 @@ import fcntl
 import os
 import secrets
 import sqlite3
+import zlib
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import msgspec
 
 from entrepot.drivers.catalog import integrity, rows
+from entrepot.drivers.catalog.answers import Answers, Unpacked
 from entrepot.drivers.catalog.migrate import migrate
 from entrepot.drivers.catalog.statements import load
 from entrepot.drivers.catalog.transaction import ACCESS_SQL, LISTINGS, UPSTREAMS, SqliteTransaction, read_namespace
@@ -76,6 +78,10 @@ _BUSY_MILLISECONDS: Final = 10_000
 _CACHE_KIBIBYTES: Final = 32_768
 """So much of a large catalog's indexes stays in memory."""
 
+_ANSWERS_SIZE: Final = 64 * 1024 * 1024
+"""What is kept unpacked of what upstreams said: their indexes are asked for again and again, and may be large."""
+_LONG: Final = 32 * 1024
+
 _INDEXED_LETTERS: Final = 3
 _TELLING_LETTERS: Final = 6
 _FEW: Final = 1_000
@@ -97,6 +103,7 @@ class SqliteCatalog:
             self._reader = _connect(path, synchronous="OFF")
             self._reader.execute("PRAGMA query_only = ON")
         self._committer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
+        self._answers = Answers(_ANSWERS_SIZE)
         self._pending: deque[_Pending] = deque()
         self._drain: asyncio.Task[None] | None = None
 
@@ -346,8 +353,25 @@ class SqliteCatalog:
 
     async def find_mirrored(self, upstream: Upstream, target: str) -> Mirrored | None:
         """What an upstream answered last."""
-        row = self._one(UPSTREAMS.find_mirrored, **rows.upstream_key(upstream), target=target)
-        return None if row is None else rows.mirrored(row)
+        key = upstream.namespace, upstream.format, upstream.name, target
+        known = self._answers.find(key)
+        row = self._one(
+            UPSTREAMS.find_mirrored,
+            **rows.upstream_key(upstream),
+            target=target,
+            known=b"" if known is None else known.hash,
+        )
+        if row is None:
+            return None
+        hash, packed = row[4:6]
+        if known is None or packed is not None:
+            # What takes longer than a thread hop does not keep the loop from its other work.
+            unpacked = (
+                await asyncio.to_thread(zlib.decompress, packed) if len(packed) > _LONG else zlib.decompress(packed)
+            )
+            known = Unpacked(hash, unpacked)
+            self._answers.keep(key, known)
+        return rows.mirrored(row, known.content)
 
     async def list_mirrored_packages(self, upstream: Upstream, *, after: str, limit: int) -> Sequence[PackageName]:
         """The packages that an upstream was asked for."""

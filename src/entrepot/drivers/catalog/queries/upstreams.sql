@@ -36,7 +36,8 @@ SELECT u.credentials
  WHERE n.name = :namespace AND u.url = :url
 
 -- find_mirrored --
-SELECT m.status, m.url, m.media_type, m.etag, m.content, m.fetched_at, m.checked_at
+SELECT m.status, m.url, m.media_type, m.etag, m.hash, CASE WHEN m.hash = :known THEN NULL ELSE m.content END,
+       m.fetched_at, m.checked_at
   FROM namespace n
   JOIN upstream u ON u.namespace_id = n.id AND u.format = :format AND u.name = :name
   JOIN mirrored m ON m.upstream_id = u.id AND m.target = :target
