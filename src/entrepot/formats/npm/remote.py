@@ -35,6 +35,8 @@ _LONGEST: Final = 2_000
 _README_SIZE: Final = 64 * 1024
 _FIRST_YEAR: Final = 2009
 """When there was no npm yet, nothing was published in it."""
+_LEFT: Final = frozenset({"maintainers", "readme", "readmeFilename", "_id", "_npmOperationalInternal", "_attachments"})
+"""What of a version's manifest nobody here has a use for."""
 _REMEMBERED: Final = 128 * 1024 * 1024
 
 
@@ -182,19 +184,43 @@ class _Known:
 _KNOWN: Final = _Known(_REMEMBERED)
 
 
-def read_remote_packument(content: bytes, package: PackageName) -> RemotePackument:
-    """Read a packument; versions and tags that are none, or whose tarballs nobody could verify, are passed over.
-
-    Raises `UpstreamInvalid`.
-    """
+def remembered_packument(content: bytes, package: PackageName) -> RemotePackument:
+    """What `read_remote_packument` reads, once for each text that is asked for again. Raises `UpstreamInvalid`."""
     found = _KNOWN.find((package, content))
     if found is None:
-        found = _read_packument(content, package)
+        found = read_remote_packument(content, package)
         _KNOWN.keep((package, content), found)
     return found
 
 
-def _read_packument(content: bytes, package: PackageName) -> RemotePackument:
+def condense(content: bytes, package: PackageName) -> bytes:
+    """What is kept of a packument: what is read of it, without what changes all the time, or is said of each version again.
+
+    Raises `UpstreamInvalid`.
+    """
+    said = _decode(content, package)
+    kept = {
+        text: msgspec.Raw(
+            msgspec.json.encode({key: value for key, value in _MANIFESTS.decode(manifest).items() if key not in _LEFT})
+        )
+        for text, manifest in said.versions.items()
+        if _read_release(text, manifest, None) is not None
+    }
+    times = _read(said.time, dict[str, Any]) or {}
+    people = _read(said.maintainers, list[_Person]) or []
+    return msgspec.json.encode(
+        {
+            "name": package,
+            "versions": kept,
+            "time": {text: times[text] for text in kept if text in times},
+            "dist-tags": _read(said.tags, dict[str, Any]) or {},
+            "maintainers": people[:_MOST_PEOPLE],
+            "readme": (_read(said.readme, str) or "")[:_README_SIZE],
+        }
+    )
+
+
+def _decode(content: bytes, package: PackageName) -> _Packument:
     try:
         said = msgspec.json.decode(content, type=_Packument)
     except _UNREADABLE as error:
@@ -206,6 +232,15 @@ def _read_packument(content: bytes, package: PackageName) -> RemotePackument:
         raise UpstreamInvalid(
             f"the packument of {package}", expected=f"at most {_MOST_VERSIONS} versions", actual=len(said.versions)
         )
+    return said
+
+
+def read_remote_packument(content: bytes, package: PackageName) -> RemotePackument:
+    """Read a packument; versions and tags that are none, or whose tarballs nobody could verify, are passed over.
+
+    Raises `UpstreamInvalid`.
+    """
+    said = _decode(content, package)
     times = _read(said.time, dict[str, Any]) or {}
     releases: dict[ReferenceName, RemoteRelease] = {}
     for text, manifest in said.versions.items():

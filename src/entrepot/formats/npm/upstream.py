@@ -16,7 +16,13 @@ from urllib.parse import urljoin, urlsplit
 from entrepot.formats.npm.hosted import read_stored
 from entrepot.formats.npm.metadata import KIND, TARBALL_TYPE, Claim, describe_remote
 from entrepot.formats.npm.packument import Packument, Release, substitute
-from entrepot.formats.npm.remote import check_attestations, read_keys, read_remote_packument
+from entrepot.formats.npm.remote import (
+    check_attestations,
+    condense,
+    read_keys,
+    read_remote_packument,
+    remembered_packument,
+)
 from entrepot.formats.npm.rules import NPM, RULES, tarball_name
 from entrepot.formats.npm.tarball import examine
 from entrepot.model.contents import Contents, FilePath
@@ -136,6 +142,7 @@ async def read_remote(registry: Registry, caller: Caller, view: View, package: P
             {"accept": "application/json"},
             limit=_PACKUMENT_SIZE,
             versions=partial(_versions, package.name),
+            condense=partial(_condense, package.name),
         )
         answer = await ask(registry, upstream, package, question)
         if answer is not None:
@@ -147,15 +154,19 @@ def _versions(package: PackageName, content: bytes, _: str) -> Mapping[str, date
     return _times(read_remote_packument(content, package))
 
 
+def _condense(package: PackageName, content: bytes, _: str) -> bytes:
+    return condense(content, package)
+
+
 def _times(packument: RemotePackument) -> Mapping[str, datetime | None]:
     return {version: release.published_at for version, release in packument.releases.items()}
 
 
 async def _shown(registry: Registry, package: PackageId, answer: Answer) -> RemotePackage:
-    packument = await beside(len(answer.content) > _LONG, partial(read_remote_packument, answer.content, package.name))
+    packument = await beside(len(answer.content) > _LONG, partial(remembered_packument, answer.content, package.name))
     upstream = answer.upstream
     hidden = await hidden_versions(registry, upstream, package, _times(packument))
-    keys = frozenset(key.keyid for key in await _ask_keys(registry, upstream, package)) if packument.is_signed else ()
+    keys = frozenset(key.keyid for key in await _ask_keys(registry, upstream)) if packument.is_signed else ()
     shown = hashlib.sha256(repr((upstream.name, answer.url, sorted(hidden), sorted(keys))).encode()).hexdigest()[:16]
     return RemotePackage(
         upstream,
@@ -294,11 +305,11 @@ async def find_tarball(
 # --- signatures and attestations ---
 
 
-async def _ask_keys(registry: Registry, upstream: Upstream, package: PackageId) -> Sequence[Key]:
+async def _ask_keys(registry: Registry, upstream: Upstream) -> Sequence[Key]:
     """The keys of an upstream's signatures; none where it has none, or does not say: an installation needs none."""
     question = Question(_KEYS, limit=_KEYS_SIZE, versions=_no_versions(read_keys), indexes=False)
     try:
-        answer = await ask(registry, upstream, package, question)
+        answer = await ask(registry, upstream, None, question)
     except (UpstreamUnavailable, UpstreamInvalid):
         return ()
     return () if answer is None else read_keys(answer.content)
