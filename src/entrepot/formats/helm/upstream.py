@@ -13,8 +13,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urljoin, urlsplit
 
-from entrepot.formats.helm.archive import examine_remote_chart
-from entrepot.formats.helm.provenance import Provenance, check_provenance, examine_provenance
+from entrepot.formats.helm.archive import LIMITS, examine_remote_chart
+from entrepot.formats.helm.provenance import MAX_SIZE, Provenance, check_provenance, examine_provenance
 from entrepot.formats.helm.publish import adding_chart, adding_provenance, find_contents
 from entrepot.formats.helm.remote_index import RemoteIndex, RemoteVersion, condense, read_condensed
 from entrepot.formats.helm.rules import HELM, KIND, RULES, ChartFile, print_file, print_version
@@ -190,7 +190,10 @@ async def _fetch_chart(registry: Registry, remote: RemoteChart, version: RemoteV
     landing = Landing(partial(examine_remote_chart, name=name, version=version.reference), publish)
     path = print_file(name, version.reference)
     return await _fetch_first(
-        registry, remote, [Wanted(url, path, hashes=hashes) for url in _urls(remote, version)], landing
+        registry,
+        remote,
+        [Wanted(url, path, hashes=hashes, limit=LIMITS.unpacked_size) for url in _urls(remote, version)],
+        landing,
     )
 
 
@@ -213,7 +216,7 @@ async def _fetch_provenance(registry: Registry, caller: Caller, remote: RemoteCh
             raise FileUnknown(path) from error
 
     path = print_file(remote.package.name, version.reference, is_provenance=True)
-    wanted = [Wanted(_provenance_url(url), path) for url in _urls(remote, version)]
+    wanted = [Wanted(_provenance_url(url), path, limit=MAX_SIZE) for url in _urls(remote, version)]
     return await _fetch_first(registry, remote, wanted, Landing(examine, publish))
 
 
