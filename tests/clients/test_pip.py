@@ -95,6 +95,16 @@ def test_files_come_as_they_were_published(
     assert pip.download(index, tmp_path / "got", project) == {built.filename: built.content}
 
 
+def test_entrepot_pulls_a_release_without_pip(shell: Shell, registry: Registry, project: str, tmp_path: Path) -> None:
+    built = module_wheel(project, "1!2.0+local.1", b"content")
+    publish(registry, built)
+    address = f"{registry.namespace}/pypi/{project}:1_2.0+local.1"
+
+    run_entrepot(shell, registry, registry.reader.password, "pull", address, "--into", str(tmp_path), "--only", "*.whl")
+
+    assert (tmp_path / built.filename).read_bytes() == built.content
+
+
 def test_a_file_is_verified_by_the_hash_that_was_locked(
     pip: Pip, registry: Registry, index: str, project: str, tmp_path: Path
 ) -> None:

@@ -104,6 +104,7 @@ def pull(
     \b
       entrepot pull acme.prod/tool:1.0 --into bin
       entrepot pull acme/api:1.4 --layout api-layout
+      entrepot pull acme/pypi/tool:2.0
 
     What is there already is not fetched again, and a download that broke goes on where it was.
     """  # noqa: D301 - click's mark for text that is not to be filled

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
@@ -162,8 +162,8 @@ class Client:
         """
         target = self.packages.locate(_parse(address, format))
         directory = Path(into)
-        if layout or target.format == "oci" or target.name is None:
-            package = self._oci(target, progress)
+        if layout or target.format != "generic" or target.name is None:
+            package = self._oci(self._by_digest(target), progress)
             digest, files = package.pull_layout(directory) if layout else package.pull(directory, only)
             return Transferred(target, digest, tuple(files))
         opened = self._files(target, progress)
@@ -171,6 +171,12 @@ class Client:
         if target.digest not in (None, version.digest):
             raise WrongContent(f"{target} is {version.digest} now")
         return Transferred(target, version.digest, tuple(opened.pull(version, directory, only)))
+
+    def _by_digest(self, target: Address) -> Address:
+        """The same, by digest where a format's versions may have names that are no tags."""
+        if target.format in ("oci", "generic") or target.digest is not None:
+            return target
+        return replace(target, digest=self.packages.artifact(target).digest)
 
     def read_files(self, address: Address | str) -> FileVersion:
         """What a version of plain files has."""

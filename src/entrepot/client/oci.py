@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -40,6 +39,7 @@ from entrepot.model.artifact import (
 )
 from entrepot.model.digest import Digest
 from entrepot.model.errors import Invalid
+from entrepot.model.oci_name import encode
 
 if TYPE_CHECKING:
     from entrepot.client.address import Address
@@ -53,7 +53,6 @@ UNKNOWN_ARTIFACT: Final = "application/vnd.unknown.artifact.v1"
 """What an artifact is whose type nobody said, by oras's custom."""
 
 _EMPTY_CONFIG: Final = b"{}"
-_PLAIN_NAME: Final = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*(?:/[a-z0-9]+(?:[._-][a-z0-9]+)*)*")
 _MAX_DEPTH: Final = 8
 _CREATED: Final = 201
 
@@ -73,9 +72,7 @@ class OciPackage:
         address = self.address
         if address.format in (None, "oci"):
             return f"/v2/{address.view}/{escape(address.package)}"
-        if _PLAIN_NAME.fullmatch(address.package) is None:
-            raise Misuse(f"{address} cannot be addressed by digest", hint="Name its version instead.")
-        return f"/v2/{address.view}/{address.format}/{address.package}"
+        return f"/v2/{address.view}/{address.format}/{encode(address.package)}"
 
     # --- push ---
 

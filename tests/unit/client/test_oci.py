@@ -405,9 +405,23 @@ def test_plain_files_are_pulled_by_digest_through_the_same_door(connect: Open, t
     assert (tmp_path / "a.txt").read_bytes() == b"a"
 
 
-def test_a_name_that_oci_does_not_have_is_pulled_by_its_version(connect: Open, tmp_path: Path) -> None:
-    with pytest.raises(Misuse, match="cannot be addressed by digest"):
-        connect("http://localhost:1").pull(f"acme/generic/Tool@sha256:{'a' * 64}", tmp_path)
+def test_a_version_of_any_format_is_pulled_under_whatever_name_it_has(connect: Open, tmp_path: Path) -> None:
+    manifest = _manifest(_titled(b"a", "a.whl"))
+    found = {"digest": name(manifest), "media_type": MANIFEST, "size": len(manifest)}
+
+    def script(asked: Asked) -> Say:
+        if asked.path.startswith("/api/"):
+            assert asked.path == "/api/v1/packages/acme/pypi/Tool_v2/-/artifacts/1.0+local"
+            return Say.json(found)
+        if asked.path == f"/v2/acme/pypi/x--54ool_v2/manifests/{name(manifest)}":
+            return Say(200, manifest, {"Content-Type": MANIFEST})
+        assert asked.path == f"/v2/acme/pypi/x--54ool_v2/blobs/{name(b'a')}"
+        return Say(200, b"a")
+
+    with loopback(script) as server:
+        connect(server.url).pull("acme/pypi/Tool_v2:1.0+local", tmp_path)
+
+    assert (tmp_path / "a.whl").read_bytes() == b"a"
 
 
 def test_a_refused_upload_says_why(connect: Open, depot: Depot, tmp_path: Path) -> None:
