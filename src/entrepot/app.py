@@ -25,7 +25,7 @@ from entrepot.formats import discover
 from entrepot.operations.registry import Limits, Registry
 from entrepot.operations.token import create_first_token
 from entrepot.schedules import Runner
-from entrepot.wire.format import read_through_of, rules_of
+from entrepot.wire.format import accept_of, read_through_of, rules_of
 from entrepot.wire.logs import configure_logs, hit_log, request_log
 from entrepot.wire.server import CacheSizes, Epochs, FrontCache, ServeOptions, Service, bind, run
 from entrepot.wire.server import Limits as ServerLimits
@@ -70,6 +70,7 @@ class _Parts:
             clock=self.clock,
             formats=rules_of(self.formats),
             read_through=read_through_of(self.formats),
+            accept=accept_of(self.formats),
             upload_secret=self.catalog.secret("uploads"),
             fetcher=self.fetcher,
             limits=Limits(

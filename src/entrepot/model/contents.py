@@ -11,6 +11,7 @@ It is JSON with sorted keys and no white space, with
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NewType
@@ -22,7 +23,6 @@ from entrepot.model.digest import Digest
 from entrepot.model.errors import NameTaken, VersionExists
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import Self
 
 FilePath = NewType("FilePath", str)
@@ -33,12 +33,18 @@ CREATED: Final = "org.opencontainers.image.created"
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
 
 
+def _nameless(_: str, __: Mapping[str, str]) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """What the manifests of one format's versions are told by."""
 
     artifact_type: str
     config_type: str
+    name_layer: Callable[[str, Mapping[str, str]], str] = _nameless
+    """What a layer without a title is called, by its media type and the manifest's annotations: in what others wrote."""
 
     @classmethod
     def of(cls, format: str) -> Self:
@@ -68,19 +74,22 @@ class Contents:
 
     @classmethod
     def read(cls, manifest: bytes, kind: Kind) -> Self | None:
-        """Read a manifest that `compose` wrote; None for an artifact of another kind. Raises `InvalidManifest`.
+        """Read a manifest that `compose` wrote, or a client of the format; None for an artifact of another kind.
+
+        Raises `InvalidManifest`.
 
         What was checked when it came is not checked again.
         """
         artifact = Artifact.parse(manifest, IMAGE_MANIFEST)
-        if artifact.artifact_type != kind.artifact_type:
+        if artifact.effective_type != kind.artifact_type:
             return None
         files: dict[FilePath, File] = {}
         config: Digest | None = None
         for link in artifact.links:
             target = link.target
             if link.kind is LinkKind.LAYER:
-                path = FilePath(target.annotations.get(TITLE, ""))
+                title = target.annotations.get(TITLE) or kind.name_layer(target.media_type, artifact.annotations)
+                path = FilePath(title)
                 files[path] = File(path, target.media_type, target.digest, target.size)
             elif link.kind is LinkKind.CONFIG:
                 config = target.digest

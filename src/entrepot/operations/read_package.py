@@ -64,7 +64,7 @@ async def read_package(registry: Registry, caller: Caller, view: View, package: 
     versions = [
         version
         for found in await _list_versions(registry, view, package)
-        if (version := _read(found, kind)) is not None
+        if (version := await _read(registry, found, kind)) is not None
     ]
     return StoredPackage(
         row.revision,
@@ -95,15 +95,19 @@ async def _list_tags(registry: Registry, view: View, package: PackageId) -> dict
         after = page[-1].name
 
 
-def _read(row: VersionRow, kind: Kind) -> StoredVersion | None:
+async def _read(registry: Registry, row: VersionRow, kind: Kind) -> StoredVersion | None:
     contents = Contents.read(row.manifest, kind)
-    if contents is None or row.config is None:
+    if contents is None or contents.config is None:
         return None
+    config = row.config
+    if config is None:
+        # One that a client pushed may be no small blob.
+        config = b"".join([piece async for piece in registry.blobs.read(contents.config)])
     return StoredVersion(
         name=row.name,
         digest=row.digest,
         contents=contents,
-        metadata=msgspec.json.decode(row.config, type=dict[str, Any]),
+        metadata=msgspec.json.decode(config, type=dict[str, Any]),
         sealed=row.sealed,
         yanked=row.yanked,
         deprecated=row.deprecated,

@@ -11,6 +11,9 @@ import asyncio
 from io import BytesIO
 from typing import TYPE_CHECKING, TypeVar
 
+from entrepot.model.errors import LinkUnknown, TooLarge
+from entrepot.model.names import View
+from entrepot.model.upload import UploadId
 from entrepot.operations.upload import begin_upload, receive
 
 if TYPE_CHECKING:
@@ -71,6 +74,29 @@ async def receive_upload(
 
     blob = await receive(registry, upload, expected=expected, content=content, size=size, examine=look)
     return blob, found[0]
+
+
+async def look_into_blob(
+    registry: Registry, package: PackageId, digest: Digest, examine: Callable[[BinaryIO], T], *, limit: int
+) -> T:
+    """What *examine* finds, in a thread, in content that is in a package already, of at most *limit* bytes.
+
+    Raises `LinkUnknown` for what is not there, `TooLarge`, or what *examine* raises.
+    """
+    found = await registry.catalog.find_blob(View(package.namespace), package, digest)
+    if found is None:
+        raise LinkUnknown(digest)
+    if found.size > limit:
+        raise TooLarge(digest, expected=f"at most {limit} bytes", actual=found.size)
+    if found.content is not None:
+        return await asyncio.to_thread(examine, BytesIO(found.content))
+    # What is kept is read from its beginning to its end; what is staged can be moved about in.
+    stage = UploadId(registry.clock.new_id())
+    try:
+        await registry.blobs.append(stage, registry.blobs.read(digest), at=0, limit=limit)
+        return await registry.blobs.examine(stage, examine)
+    finally:
+        await registry.blobs.discard(stage)
 
 
 async def look_into(registry: Registry, upload: Upload, small: bytes | None, examine: Callable[[BinaryIO], T]) -> T:

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Mapping, Sequence
 
     from entrepot.model.access import Caller
+    from entrepot.model.artifact import Artifact
     from entrepot.model.digest import Digest
-    from entrepot.model.names import FormatName, View
+    from entrepot.model.names import FormatName, PackageId, ReferenceName, View
     from entrepot.ports.blobs import BlobStore
     from entrepot.ports.catalog import Catalog
     from entrepot.ports.clock import Clock
@@ -91,6 +92,20 @@ class ReadThrough(Protocol):
         """
 
 
+class Accept(Protocol):
+    """How a format takes a version that is pushed to one of its packages through OCI, as its own clients push it."""
+
+    async def __call__(
+        self, registry: Registry, package: PackageId, artifact: Artifact, names: Sequence[ReferenceName]
+    ) -> ReferenceName:
+        """The version that a manifest becomes, which was pushed with *names* as its tags: as it is, and complete.
+
+        Whoever pushes it may publish there.
+        What is not as the format's own publishing would have it is refused.
+        Raises `InvalidManifest`, `LinkUnknown`, or any other `Invalid`.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Registry:
     """The whole registry, as the operations see it."""
@@ -103,6 +118,8 @@ class Registry:
     """Those of the formats that read through to upstreams."""
     upload_secret: bytes
     fetcher: Fetcher
+    accept: Mapping[FormatName, Accept] = field(default_factory=dict)
+    """Of the formats whose versions are pushed through OCI, too."""
     flights: Flights = field(default_factory=Flights)
     surveys: dict[Hashable, Any] = field(default_factory=dict)
     """What upstreams said of all that they have, as far as this process has read it (`entrepot.operations.survey`)."""

@@ -53,7 +53,7 @@ from entrepot.operations.upload import add_blob
 from entrepot.testing.memory import MemoryBlobStore
 from entrepot.testing.transport import InProcess
 from entrepot.wire.asgi import Application, Options
-from entrepot.wire.format import read_through_of, rules_of
+from entrepot.wire.format import accept_of, read_through_of, rules_of
 from entrepot.wire.gate import Gate
 from entrepot.wire.health import health_surfaces
 from entrepot.wire.metrics import Metrics
@@ -281,6 +281,7 @@ async def open_world(
         clock=clock,
         formats=rules_of(formats),
         read_through=read_through_of(formats),
+        accept=accept_of(formats),
         upload_secret=catalog.secret("uploads"),
         fetcher=fetcher,
         limits=limits,

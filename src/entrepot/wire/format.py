@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from entrepot.model.names import FormatName
-    from entrepot.operations.registry import ReadThrough
+    from entrepot.operations.registry import Accept, ReadThrough
     from entrepot.ports.formats import Rules
     from entrepot.wire.routes import Route
 
@@ -51,6 +51,8 @@ class Format:
     """Further surfaces that its clients need, at other places."""
     read_through: ReadThrough | None = None
     """How it reads through to upstreams; None when it does not."""
+    accept: Accept | None = None
+    """How it takes a version that is pushed through OCI; None when versions are published by its own protocol alone."""
 
 
 def rules_of(formats: Sequence[Format]) -> Mapping[FormatName, Rules]:
@@ -61,3 +63,8 @@ def rules_of(formats: Sequence[Format]) -> Mapping[FormatName, Rules]:
 def read_through_of(formats: Sequence[Format]) -> Mapping[FormatName, ReadThrough]:
     """How each reads through, of those that do."""
     return {each.rules.format: each.read_through for each in formats if each.read_through is not None}
+
+
+def accept_of(formats: Sequence[Format]) -> Mapping[FormatName, Accept]:
+    """How each takes what is pushed through OCI, of those that do."""
+    return {each.rules.format: each.accept for each in formats if each.accept is not None}

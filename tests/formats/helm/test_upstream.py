@@ -508,6 +508,26 @@ async def test_a_chart_without_provenance_has_none(world: World, client: httpx.A
     assert (await pull(client, suffix=".prov")).status_code == 404
 
 
+# --- through OCI ---
+
+
+async def test_a_chart_of_another_repository_is_pulled_through_oci_with_its_provenance(
+    world: World, client: httpx.AsyncClient, other: Elsewhere
+) -> None:
+    content = chart(version="1.0.0+b")
+    offer(other, ("web", "1.0.0+b", content))
+    other.says["/charts/files/web-1.0.0+b.tgz.prov"] = Said(provenance(content, version="1.0.0+b"))
+    await read_through(world, other)
+
+    manifest = (await client.get("/v2/acme/helm/web/manifests/1.0.0_b")).json()
+
+    pulled = [(await client.get(f"/v2/acme/helm/web/blobs/{each['digest']}")).content for each in manifest["layers"]]
+    assert pulled == [content, provenance(content, version="1.0.0+b")]
+    assert (await client.get("/v2/acme/helm/web/manifests/2.0.0")).status_code == 404
+    assert (await client.get("/v2/acme/helm/web/manifests/latest")).status_code == 404
+    assert all(path.startswith("/charts/") for path in other.asked)
+
+
 # --- when no client asks ---
 
 

@@ -1,5 +1,6 @@
 """Helm charts: a repository with an index, and the same charts as OCI artifacts in Helm's own form."""
 
+from entrepot.formats.helm.push import accept_chart
 from entrepot.formats.helm.routes import ROUTES
 from entrepot.formats.helm.rules import RULES
 from entrepot.formats.helm.upstream import HelmReadThrough
@@ -10,4 +11,5 @@ FORMAT = Format(
     rules=RULES,
     surface=Surface(name="helm", prefix="helm", routes=ROUTES),
     read_through=HelmReadThrough(),
+    accept=accept_chart,
 )

@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
+
 from entrepot.formats.helm.document import (
     Node,
     as_flag,
@@ -25,6 +27,7 @@ from entrepot.formats.helm.rules import RULES
 from entrepot.model.errors import InvalidMetadata, InvalidName, InvalidReference
 from entrepot.model.names import PackageName, ReferenceName
 
+_CONFIG: Final = "config"
 CHART_FILE: Final = "Chart.yaml"
 REQUIREMENTS: Final = "requirements.yaml"
 """Where charts of the first API version list what they depend on."""
@@ -70,6 +73,23 @@ def read_chart_file(content: bytes, requirements: bytes | None = None) -> ChartM
         )
     _check_dependencies(fields.get("dependencies", ()))
     return read_metadata(fields, CHART_FILE)
+
+
+def read_config(content: bytes) -> ChartMetadata:
+    """Read a chart's config, as Helm makes it of ``Chart.yaml``; it goes into the index as it is.
+
+    Raises `InvalidMetadata`, also for a field that Helm does not know: one that it reads by another spelling could
+    break a whole index for it.
+    """
+    fields = _read_fields(read_document(content, _CONFIG), _CONFIG, _FIELDS)
+    try:
+        said = msgspec.json.decode(content)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidMetadata(_CONFIG, expected="JSON") from error
+    if said != fields:
+        wrong = [key for key in said if said[key] != fields.get(key)] if isinstance(said, dict) else []
+        raise InvalidMetadata(_CONFIG, expected="a chart's metadata as Helm writes it", actual=", ".join(wrong)[:200])
+    return read_metadata(fields, _CONFIG)
 
 
 def read_leniently(node: Node) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from entrepot.model.errors import (
     TooLarge,
     Unauthenticated,
     VersionExists,
+    VersionSealed,
 )
 from entrepot.model.names import PackageId, PackageName, View
 from entrepot.model.upload import Upload, UploadId
@@ -144,7 +145,9 @@ class Delivery:
             _require_named(provenance, NamedChart(chart.name, chart.version))
             check_provenance(provenance, blob.digest)
             addition = replace(addition, files=(*addition.files, _provenance_file(provenance, signed)))
-        await add_files(self.registry, self.caller, self._package(chart.name), KIND, addition)
+        package = self._package(chart.name)
+        if not await self._is_there(package, addition):
+            await add_files(self.registry, self.caller, package, KIND, addition)
 
     async def _publish_provenance(self, signed: StoredBlob, provenance: Provenance) -> None:
         package = self._package(provenance.name)
@@ -152,7 +155,25 @@ class Delivery:
         if present is None:
             raise ReferenceUnknown(provenance.version, expected="the chart to be published first")
         check_provenance(provenance, present.digest)
-        await add_files(self.registry, self.caller, package, KIND, adding_provenance(provenance, signed))
+        addition = adding_provenance(provenance, signed)
+        if not await self._is_there(package, addition):
+            await add_files(self.registry, self.caller, package, KIND, addition)
+
+    async def _is_there(self, package: PackageId, addition: Addition) -> bool:
+        """Whether a version has all of these files: one that was pushed through OCI is another manifest than ours.
+
+        Raises `VersionSealed` for one that has not, and takes no more.
+        """
+        try:
+            found = await resolve(self.registry, self.caller, View(package.namespace), package, name=addition.version)
+        except NotFound:
+            return False
+        contents = Contents.read(found.content, KIND)
+        files = {} if contents is None else contents.files
+        is_there = all(file.path in files and files[file.path].digest == file.blob.digest for file in addition.files)
+        if found.sealed and not is_there:
+            raise VersionSealed(addition.version, expected=found.digest)
+        return is_there
 
     async def _find_chart(self, package: PackageId, version: ReferenceName) -> File | None:
         """The chart's file as it is published already, for whoever may publish it."""

@@ -12,6 +12,7 @@ from entrepot.model.errors import InvalidName, InvalidReference
 from entrepot.model.names import FormatName, PackageName, ReferenceName
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Self
 
 HELM: Final = FormatName("helm")
@@ -21,7 +22,16 @@ CHART: Final = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
 PROVENANCE: Final = "application/vnd.cncf.helm.chart.provenance.v1.prov"
 """Helm's own media types: so that ``helm pull oci://`` finds in our manifests what it finds in its own."""
 
-KIND: Final = Kind(CONFIG, CONFIG)
+
+def _name_layer(media_type: str, annotations: Mapping[str, str]) -> str:
+    """What Helm's own manifests call a file: they have the chart's name and version, and layers by their types."""
+    chart = f"{annotations.get(_NAME_SAID, '')}-{annotations.get(_VERSION_SAID, '')}.tgz"
+    return {CHART: chart, PROVENANCE: f"{chart}.prov"}.get(media_type, "")
+
+
+_NAME_SAID: Final = "org.opencontainers.image.title"
+_VERSION_SAID: Final = "org.opencontainers.image.version"
+KIND: Final = Kind(CONFIG, CONFIG, _name_layer)
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 _IDENTIFIERS: Final = r"[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*"

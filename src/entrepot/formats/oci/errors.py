@@ -36,6 +36,8 @@ ERRORS = ErrorTable(
         e.DigestMismatch: WireError(400, "DIGEST_INVALID"),
         e.SizeMismatch: WireError(400, "SIZE_INVALID"),
         e.InvalidManifest: WireError(400, "MANIFEST_INVALID"),
+        e.InvalidMetadata: WireError(400, "MANIFEST_INVALID"),
+        e.InvalidArchive: WireError(400, "MANIFEST_INVALID"),
         e.InvalidRange: WireError(416, "BLOB_UPLOAD_INVALID"),
         e.TooLarge: WireError(413, "SIZE_INVALID"),
         e.TooMany: WireError(414, "MANIFEST_INVALID"),

@@ -24,6 +24,7 @@ from entrepot.model.errors import (
     Invalid,
     InvalidManifest,
     InvalidName,
+    InvalidReference,
     NotFound,
     Unauthenticated,
 )
@@ -108,6 +109,9 @@ async def get_blob(call: Call) -> Reply:
     try:
         blob = await find_blob(call.registry, call.caller, place.view, place.package, digest)
     except NotFound:
+        # What another format's versions are made of comes with them.
+        if place.package.format != OCI:
+            raise
         arrival = await fetch_remote_blob(call.registry, call.caller, place.view, place.package, digest)
         if arrival is None:
             raise
@@ -143,12 +147,30 @@ async def get_manifest(call: Call) -> Reply:
 
 async def _read_remote(call: Call, place: _Place, name: ReferenceName | None, digest: Digest | None) -> Reply | None:
     """What an upstream has under a tag, which may have moved there, or under a digest that is not here."""
+    if place.package.format != OCI:
+        return await _fetch_version(call, place, name)
     found = await read_remote_manifest(call.registry, call.caller, place.view, place.package, name=name, digest=digest)
     if found is None:
         return None
     stale = [] if found.stale is None else [text_header("warning", f'299 - "stale: {_quoted(found.stale)}"')]
     artifact = found.artifact
     return _manifest(call, artifact.digest, artifact.media_type, artifact.content, stale, cacheable=False)
+
+
+async def _fetch_version(call: Call, place: _Place, name: ReferenceName | None) -> Reply | None:
+    """A version of another format, which comes as its format's upstreams have it; None when it is here already."""
+    reading = call.registry.read_through.get(place.package.format)
+    if reading is None or name is None:
+        return None
+    known = await call.registry.catalog.find_artifact(place.view, place.package, name=name)
+    if known is not None:
+        return None
+    try:
+        await reading.fetch(call.registry, call.caller, place.view, place.package.name, name)
+        found = await resolve(call.registry, call.caller, place.view, place.package, name=name)
+    except (NotFound, InvalidName, InvalidReference):
+        return None
+    return _manifest(call, found.digest, found.media_type, found.content, _warnings(found), cacheable=False)
 
 
 def _manifest(
@@ -181,12 +203,12 @@ async def put_manifest(call: Call) -> Reply:
     content = await call.body.read(call.registry.limits.manifest_size)
     artifact = Artifact.parse(content, _media_type(call, content), digest=digest)
     call.facts["digest"] = str(artifact.digest)
-    _check_foreign(place.package, artifact, tags)
+    version = await _accepted(call, place.package, artifact, tags)
 
     def compose(transaction: Transaction) -> Draft:
         if is_conditional(call.headers):
             require_preconditions(call.headers, _etag(transaction, place.package, name or artifact.digest))
-        return Draft(artifact, tags=tags)
+        return Draft(artifact, tags=tags) if version is None else Draft(artifact, version=version)
 
     await publish_composed(call.registry, call.caller, place.package, compose)
     headers = [
@@ -244,10 +266,19 @@ def _media_type(call: Call, content: bytes) -> str:
         raise InvalidManifest(str(error)) from error
 
 
-def _check_foreign(package: PackageId, artifact: Artifact, tags: tuple[ReferenceName, ...]) -> None:
-    """Packages of other formats are published by their own protocols; here they get signatures and attestations."""
-    if package.format != OCI and (not all(is_fallback(tag) for tag in tags) or not (tags or artifact.subject)):
+async def _accepted(
+    call: Call, package: PackageId, artifact: Artifact, tags: tuple[ReferenceName, ...]
+) -> ReferenceName | None:
+    """The version that a manifest becomes in a package of another format; None when it becomes none.
+
+    Such packages get signatures and attestations here; versions only of formats whose clients push them.
+    """
+    if package.format == OCI or (all(is_fallback(tag) for tag in tags) and (tags or artifact.subject)):
+        return None
+    accept = call.registry.accept.get(package.format)
+    if accept is None or not tags:
         raise Denied(f"{package.format} packages are published by their own protocol; only referrers are pushed here")
+    return await accept(call.registry, package, artifact, tags)
 
 
 def _warnings(found: FoundArtifact) -> HeaderList:
