@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
@@ -229,7 +230,8 @@ async def _get_versions(call: Call, view: View, path: MetadataPath, name: Packag
         stored = await _read(call, view, package)
         listed = list_versions(stored)
         listed = listed if remote is None else remote.joined(listed, list_yanked(stored))
-        return render_versions(name, listed) if listed.versions else _NOTHING
+        # In a thread, because an upstream may list many that are hard to put in order.
+        return await asyncio.to_thread(render_versions, name, listed) if listed.versions else _NOTHING
 
     content = await _document(call, row, ("versions", remote and remote.shown), render)
     return _metadata_reply(call, path, content, str(row.revision), mirrored=remote) if content else None

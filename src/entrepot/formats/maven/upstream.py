@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache, partial
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -75,8 +76,12 @@ if TYPE_CHECKING:
     from entrepot.operations.registry import Registry
     from entrepot.operations.upload import StoredBlob
 
-_METADATA_SIZE: Final = 4 * 1024 * 1024
-_REMEMBERED: Final = 64
+_METADATA_SIZE: Final = 2 * 1024 * 1024
+_MOST: Final = 10_000
+"""Versions of an artifact, or plugins of a group."""
+_MOST_FILES: Final = 1_000
+"""Files of a snapshot."""
+_REMEMBERED: Final = 16
 _OK: Final = 200
 _DATED: Final = 256
 """How many versions of a first answer are asked for their age, at most; of more, the older ones count as new."""
@@ -99,44 +104,39 @@ _MAX_NAME: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What a ``maven-metadata.xml`` of another repository says."""
+    """What a ``maven-metadata.xml`` of another repository says, as far as anybody needs it."""
 
     versions: Sequence[str]
     updated_at: datetime | None
     plugins: Sequence[ListedPlugin]
-    root: Element
+    newest: Sequence[tuple[str, str]]
+    """Time and number of a snapshot's newest build."""
+    files: Sequence[tuple[str, str, str]]
+    """Classifier, extension and version of the files of a snapshot."""
 
     def builds(self, name: PackageName, snapshot: str) -> ListedBuilds | None:
         """The builds of a snapshot; None when there are none that have a time in their names."""
         base = snapshot[: -len(SNAPSHOT)]
-        known = [
-            build
-            for each in self.root.all("versioning", "snapshot")
-            if (build := Build.parse(f"{base}-{each.value('timestamp')}-{each.value('buildNumber')}")) is not None
-            and build.base == base
-        ]
+        known = [build for timestamp, number in self.newest if (build := Build.parse(f"{base}-{timestamp}-{number}"))]
         files: dict[tuple[str, str], Build] = {}
-        for each in self.root.all("versioning", "snapshotVersions", "snapshotVersion"):
-            file = _read_file(name, snapshot, each)
-            if file is not None:
-                kind = file.classifier, file.extension
-                files[kind] = max(file.build, files.get(kind, file.build))
-        known += files.values()
+        for classifier, extension, value in self.files:
+            build = Build.parse(value)
+            if build is not None and _is_file(name, snapshot, ListedFile(classifier, extension, build)):
+                files[classifier, extension] = max(build, files.get((classifier, extension), build))
+        known = [*(build for build in known if build.base == base), *files.values()]
         if not known:
             return None
-        return ListedBuilds(max(known), [ListedFile(*kind, found) for kind, found in sorted(files.items())])
+        return ListedBuilds(max(known), [ListedFile(*kind, build) for kind, build in sorted(files.items())])
 
 
-def _read_file(name: PackageName, snapshot: str, said: Element) -> ListedFile | None:
-    build = Build.parse(said.value("value"))
-    if build is None or snapshot_of(build.value) != snapshot:
-        return None
-    file = ListedFile(said.value("classifier"), said.value("extension"), build)
+def _is_file(name: PackageName, snapshot: str, file: ListedFile) -> bool:
+    if snapshot_of(file.build.value) != snapshot:
+        return False
     try:
         path = file.path(name, snapshot)
     except (InvalidName, InvalidReference):
-        return None
-    return file if (path.classifier, path.extension) == (file.classifier, file.extension) else None
+        return False
+    return (path.classifier, path.extension) == (file.classifier, file.extension)
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -152,11 +152,20 @@ def read_metadata(content: bytes) -> Metadata:
     versioning = root.find("versioning")
     if not said and versioning is not None:
         said = [versioning.value("release")]
+    # Of more than anybody has the last ones: whoever adds a version adds it there.
     return Metadata(
-        tuple(dict.fromkeys(version for version in said if _is_version(version))),
+        tuple(dict.fromkeys(version for version in said if _is_version(version)))[-_MOST:],
         None if versioning is None else _read_time(versioning.value("lastUpdated")),
-        tuple(_plugins(root)),
-        root,
+        tuple(_plugins(root))[:_MOST],
+        tuple(
+            (each.value("timestamp"), each.value("buildNumber"))
+            for each in islice(root.all("versioning", "snapshot"), _MOST_FILES)
+        ),
+        tuple(
+            (each.value("classifier"), each.value("extension"), each.value("value"))
+            for each in islice(root.all("versioning", "snapshotVersions", "snapshotVersion"), _MOST_FILES)
+            if all(len(child.text) <= _MAX_NAME for child in each.children)
+        ),
     )
 
 
@@ -222,12 +231,14 @@ async def read_remote(registry: Registry, caller: Caller, view: View, package: P
     The first that lists it counts, as long as those before it say that they do not.
     Raises `UpstreamUnavailable`, `UpstreamInvalid`, or what `access.require_read` raises.
     """
-    group = package.name.replace("/", ".")
-    namespace = await registry.catalog.find_namespace(view.namespace)
-    if namespace is not None and is_reserved(namespace.reserved, MAVEN, f"{group}/*"):
-        return None  # The same document is that of a group.
-    for upstream in await _whom_to_ask(registry, caller, view, package):
-        if any(pattern.matches(MAVEN, f"{group}/*", None) for pattern in upstream.rules.block):
+    upstreams = await _whom_to_ask(registry, caller, view, package)
+    namespace = await registry.catalog.find_namespace(view.namespace) if upstreams else None
+    # The same document is that of a group, which may be one that nobody is asked for.
+    group = f"{package.name.replace('/', '.')}/*"
+    if namespace is not None and is_reserved(namespace.reserved, MAVEN, group):
+        return None
+    for upstream in upstreams:
+        if any(pattern.matches(MAVEN, group, None) for pattern in upstream.rules.block):
             continue
         answer = await _ask_for_versions(registry, upstream, package)
         found = None if answer is None else read_metadata(answer.content)
@@ -299,7 +310,8 @@ async def _find_dates(registry: Registry, upstream: Upstream, package: PackageId
         at = _read_date(answer.headers.get("last-modified", "")) if answer.status == _OK else None
         return latest if at is None else min(at, latest)
 
-    asked = [version for version in sort_versions(versions) if not is_snapshot(version)][-_DATED:]
+    ordered = await asyncio.to_thread(sort_versions, versions)
+    asked = [version for version in ordered if not is_snapshot(version)][-_DATED:]
     found = await asyncio.gather(*(find(version) for version in asked))
     return dict.fromkeys(versions, latest) | dict(zip(asked, found, strict=True))
 
@@ -634,7 +646,9 @@ class MavenReadThrough:
     async def list_versions(self, registry: Registry, caller: Caller, view: View, name: str) -> Listed | None:
         """As `entrepot.operations.registry.ReadThrough` says."""
         remote = await read_remote(registry, caller, view, _package(view, name))
-        return None if remote is None else Listed(sort_versions(remote.versions), remote.stale)
+        if remote is None:
+            return None
+        return Listed(await asyncio.to_thread(sort_versions, remote.versions), remote.stale)
 
     async def fetch(
         self,
