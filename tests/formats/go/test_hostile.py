@@ -68,11 +68,26 @@ def test_no_go_mod_finds_a_bug(content: bytes) -> None:
 @fuzz
 @given(
     method=st.sampled_from(["GET", "HEAD", "PUT"]),
-    path=st.one_of(st.text(max_size=30), st.sampled_from([MODULE, "a.b/!!", "a.b/!a", "sumdb/x", "a.b/@v/@v"])),
+    path=st.one_of(
+        st.text(max_size=30),
+        st.sampled_from([MODULE, "a.b/!!", "a.b/!a", "sumdb/x", "sumdb/x.y/lookup", "sumdb/x/tile/8", "a.b/@v/@v"]),
+    ),
     rest=st.one_of(
         st.text(max_size=20),
         st.sampled_from(
-            ["@v/list", "@latest", "@v/v1.0.0.info", "@v/v1.0.0.zip", "@v/.zip", "@v/!.mod", "@v/v1.0.0-!a.mod"]
+            [
+                "@v/list",
+                "@latest",
+                "@v/v1.0.0.info",
+                "@v/v1.0.0.zip",
+                "@v/.zip",
+                "@v/!.mod",
+                "@v/v1.0.0-!a.mod",
+                "a.b@v1.0.0",
+                "@",
+                "0/000",
+                "supported",
+            ]
         ),
     ),
 )

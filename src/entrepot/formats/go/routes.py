@@ -142,6 +142,7 @@ async def get_info(call: Call) -> Reply:
     """``@v/<version>.info``: of a version; or, through an upstream, of what a branch or a commit means."""
     view, query = _view(call), _query(call)
     package = _package(view, call)
+    await access.require_read(call.registry, call.caller, view, package)
     try:
         return await _stored_info(call)
     except NotFound:

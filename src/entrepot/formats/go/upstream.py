@@ -58,6 +58,7 @@ _REMEMBERED: Final = 256
 _DATED: Final = 256
 """How many versions of a list are asked for their times at once, the highest first, when new ones are hidden."""
 _AT_ONCE: Final = 8
+_MOD_ALONE: Final = "/go.mod"
 _QUERY: Final = re.compile(r"[^\x00-\x20/\\!\x7f]{1,255}")
 
 
@@ -429,9 +430,10 @@ class GoReadThrough:
     ) -> Sequence[Fetched]:
         """As `entrepot.operations.registry.ReadThrough` says: the version's zip and go.mod.
 
-        Where all of *hashes* are those of its go.mod, as for many lines of go.sum, the zip is left where it is.
+        For most versions in a go.sum only go.mod is wanted: the zip is left where it is when the version is written
+        as it is there, ``v1.0.0/go.mod``, or when all of *hashes* are those of go.mod.
         """
-        package, wanted = _package(view, name), Version.parse(version)
+        package, wanted = _package(view, name), Version.parse(version.removesuffix(_MOD_ALONE))
         check_version(package.name, wanted)
         found = await _find_stored(registry, caller, view, package, wanted)
         if found is None:
@@ -440,18 +442,25 @@ class GoReadThrough:
                 raise ReferenceUnknown(version)
             digest = Digest.of(go_mod)
             others = set(hashes) - {hash_go_mod(go_mod), str(digest)}
-            if hashes and not others:
-                return [Fetched(f"{wanted}.mod", digest, len(go_mod))]
+            if (hashes and not others) or (not hashes and version.endswith(_MOD_ALONE)):
+                return [Fetched(file_path(wanted, "mod"), digest, len(go_mod))]
+            if version.endswith(_MOD_ALONE):
+                raise _other_hashes(name, version, hashes)
             zip_hashes = others if all(each.startswith("h1:") for each in others) else ()
             arrival = await fetch_remote(registry, caller, view, package, wanted, zip_hashes=zip_hashes)
             if arrival is None:
                 raise ReferenceUnknown(version)
             await arrival.blob
             found = await _find_stored(registry, caller, view, package, wanted) or {}
-        chosen = [file for file, known in found.items() if not hashes or known & set(hashes)]
+        paths = [file_path(wanted, "mod")] if version.endswith(_MOD_ALONE) else [file.name for file in found]
+        chosen = [file for file, known in found.items() if file.name in paths and (not hashes or known & set(hashes))]
         if not chosen:
-            raise UpstreamInvalid(f"{name[:200]} {wanted}", expected=" or ".join(sorted(hashes))[:1_000])
+            raise _other_hashes(name, version, hashes)
         return chosen
+
+
+def _other_hashes(name: str, version: str, hashes: Collection[str]) -> UpstreamInvalid:
+    return UpstreamInvalid(f"{name[:200]} {version[:200]}", expected=" or ".join(sorted(hashes))[:1_000])
 
 
 def _package(view: View, name: str) -> PackageId:
