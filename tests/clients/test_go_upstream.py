@@ -175,3 +175,22 @@ def test_another_entrepot_with_credentials_reads_through_to_a_proxy_and_its_chec
     without = repositories.download("greet", "v1.0.0")
     assert Path(got["Zip"]).read_bytes() == Path(again["Zip"]).read_bytes() == Path(without["Zip"]).read_bytes()
     assert SUMDB in database.key
+
+
+def test_what_a_go_sum_names_is_had_before_somebody_wants_it(setting: Setting) -> None:
+    repositories = setting.repositories
+    repositories.commit("lib", "v1.0.0", files={"lib.go": "package lib\n"})
+    repositories.commit("greet", "v1.0.0", files={"greet.go": "package greet\n"})
+    [_, only_mod] = repositories.sums("lib", "v1.0.0").splitlines()
+    lock = setting.folder / "go.sum"
+    lock.write_text(f"{repositories.sums('greet', 'v1.0.0')}{only_mod}\n")
+    setting.read_through(setting.behind.enter_context(goproxy(setting.folder / "goproxy", repositories)))
+
+    said = setting.entrepot(setting.go.registry, setting.folder / "front", "upstream", "warm", "acme", str(lock))
+    setting.behind.close()
+    got = setting.download("v1.0.0")
+    missing = setting.refuse("mod", "download", f"{repositories.module('lib')}@v1.0.0")
+
+    assert said.startswith("3 of 3 versions are in acme")
+    assert Path(got["Zip"]).read_bytes() == Path(repositories.download("greet", "v1.0.0")["Zip"]).read_bytes()
+    assert "502 Bad Gateway" in missing.errors
