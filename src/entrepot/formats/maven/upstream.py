@@ -86,6 +86,8 @@ _OK: Final = 200
 _DATED: Final = 256
 """How many versions of a first answer are asked for their age, at most; of more, the older ones count as new."""
 _AT_ONCE: Final = 8
+_DATING_SECONDS: Final = 60
+"""How long that may take; whatever has not answered by then is as new as the newest."""
 _BESIDE: Final = ("sha1", "sha256", "sha512", "md5")
 """The checksums to look for beside a file: what every client writes first.
 
@@ -312,8 +314,13 @@ async def _find_dates(registry: Registry, upstream: Upstream, package: PackageId
 
     ordered = await asyncio.to_thread(sort_versions, versions)
     asked = [version for version in ordered if not is_snapshot(version)][-_DATED:]
-    found = await asyncio.gather(*(find(version) for version in asked))
-    return dict.fromkeys(versions, latest) | dict(zip(asked, found, strict=True))
+    running = {asyncio.ensure_future(find(version)): version for version in asked}
+    try:
+        done = (await asyncio.wait(running, timeout=_DATING_SECONDS))[0] if running else set()
+    finally:
+        for each in running:
+            each.cancel()
+    return dict.fromkeys(versions, latest) | {running[each]: each.result() for each in done}
 
 
 def _pom_name(name: PackageName, version: str) -> str:
