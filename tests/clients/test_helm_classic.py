@@ -10,6 +10,7 @@ import pytest
 
 from tests.clients.programs import Shell, program
 from tests.clients.server import Account, Registry, serve
+from tests.clients.test_helm_oci import log_in
 
 pytestmark = pytest.mark.clients
 
@@ -150,6 +151,41 @@ def test_the_same_chart_is_pulled_through_oci(
 
     assert (tmp_path / chart.name).read_bytes() == chart.read_bytes()
     assert 'berths: "3"' in rendered.output
+
+
+def test_a_pushed_chart_is_in_the_index(helm: str, shell: Shell, registry: Registry, name: str, tmp_path: Path) -> None:
+    chart, key = signed(helm, shell, name, "1.0.0+build.7")
+    log_in(helm, shell, registry, registry.publisher)
+
+    for _ in range(2):
+        pushed = shell.run(helm, "push", "--plain-http", chart, f"oci://{registry.host}/acme/helm")
+    add(helm, shell, registry, registry.reader)
+    found = shell.run(helm, "search", "repo", f"harbour/{name}")
+    shell.run(helm, "pull", f"harbour/{name}", "--verify", "--keyring", key, "--destination", tmp_path)
+    again = shell.run(
+        *(helm, "pull", f"oci://{registry.host}/acme/helm/{name}", "--plain-http", "--version", "1.0.0+build.7"),
+        *("--verify", "--keyring", key, "--destination", tmp_path),
+    )
+
+    assert re.findall(rf"harbour/{name}\s+(\S+)", found.output) == ["1.0.0+build.7"]
+    for suffix in ("", ".prov"):
+        assert (tmp_path / f"{chart.name}{suffix}").read_bytes() == Path(f"{chart}{suffix}").read_bytes()
+    digests = [set(re.findall(r"Digest: (\S+)", done.said)) for done in (pushed, again)]
+    assert digests[0] == digests[1] != set()
+
+
+def test_a_used_version_is_not_pushed(helm: str, shell: Shell, registry: Registry, name: str) -> None:
+    upload(shell, registry, "--data-binary", f"@{packaged(helm, shell, name, '1.0.0')}")
+    log_in(helm, shell, registry, registry.publisher)
+    (shell.home / name / "values.yaml").write_text("berths: 4\n")
+    shell.run(helm, "package", shell.home / name)
+
+    refused = shell.refuse(
+        helm, "push", "--plain-http", shell.home / f"{name}-1.0.0.tgz", f"oci://{registry.host}/acme/helm"
+    )
+
+    assert "403" in refused.said
+    assert "exists" in refused.said
 
 
 def test_a_dependency_is_locked_and_built_from_the_repository(

@@ -98,8 +98,9 @@ class Accept(Protocol):
     async def __call__(
         self, registry: Registry, package: PackageId, artifact: Artifact, names: Sequence[ReferenceName]
     ) -> ReferenceName:
-        """The version that a manifest becomes, which was pushed with *names* as its tags: as it is, and complete.
+        """The version that a manifest becomes, as it is and complete; *names* are the tags that it was pushed with.
 
+        There may be none: many clients push a manifest by its digest before they tag it.
         Whoever pushes it may publish there.
         What is not as the format's own publishing would have it is refused.
         Raises `InvalidManifest`, `LinkUnknown`, or any other `Invalid`.

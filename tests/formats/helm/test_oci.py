@@ -225,11 +225,22 @@ async def test_a_chart_has_its_version_for_a_tag_and_no_other(client: httpx.Asyn
     assert await index(client) == {}
 
 
-async def test_a_chart_is_not_pushed_by_its_digest_alone_nor_as_an_index(client: httpx.AsyncClient) -> None:
-    push = Push()
+async def test_a_chart_that_is_pushed_by_its_digest_is_its_version(world: World, client: httpx.AsyncClient) -> None:
+    """As Helm does, before it pushes it by its version."""
+    push, other = Push(), Push(chart(values="other: 1"))
+
+    assert (await push.send(client, digest(push.content))).status_code == 201
+    assert [each["version"] for each in (await index(client))["web"]] == ["1.0.0"]
+    before = await world.registry.catalog.head()
+    assert (await push.send(client)).status_code == 201
+    assert await world.registry.catalog.head() == before
+    assert (await other.send(client, digest(other.content))).status_code == 403
+    assert (await client.get(f"/v2/acme/helm/web/manifests/{digest(other.content)}")).status_code == 404
+
+
+async def test_an_index_is_no_chart(client: httpx.AsyncClient) -> None:
     listing = Push(manifest={"mediaType": INDEX, "manifests": []})
 
-    assert (await push.send(client, digest(push.content))).status_code == 403
     assert (await listing.send(client, media_type=INDEX)).status_code == 400
 
 

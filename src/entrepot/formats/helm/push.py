@@ -37,12 +37,15 @@ _ALGORITHM: Final = "sha256"
 async def accept_chart(
     registry: Registry, package: PackageId, artifact: Artifact, names: Sequence[ReferenceName]
 ) -> ReferenceName:
-    """As `entrepot.operations.registry.Accept` says: a manifest as ``helm push`` writes it, under its version alone."""
-    if len(names) != 1:
-        raise InvalidManifest("tags", expected="the chart's version alone", actual=", ".join(names)[:200])
-    version = RULES.parse_version(names[0])
+    """As `entrepot.operations.registry.Accept` says: a manifest as ``helm push`` writes it.
+
+    Helm pushes it by its digest first, and then by its version; it is that version from the first on.
+    """
     config, chart, provenance = _parts(artifact)
     found = await look_into_blob(registry, package, chart.digest, examine_chart, limit=LIMITS.unpacked_size)
+    version = found.version
+    if not {RULES.parse_version(name) for name in names} <= {version}:
+        raise InvalidManifest("tags", expected=version, actual=", ".join(names)[:200])
     _require_same("the chart", found, package, version)
     said = await look_into_blob(registry, package, config.digest, _examine_config, limit=_CONFIG_SIZE)
     _require_same("the config", said, package, version)

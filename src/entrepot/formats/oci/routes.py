@@ -276,7 +276,7 @@ async def _accepted(
     if package.format == OCI or (all(is_fallback(tag) for tag in tags) and (tags or artifact.subject)):
         return None
     accept = call.registry.accept.get(package.format)
-    if accept is None or not tags:
+    if accept is None:
         raise Denied(f"{package.format} packages are published by their own protocol; only referrers are pushed here")
     return await accept(call.registry, package, artifact, tags)
 
