@@ -9,7 +9,7 @@ from urllib.parse import quote
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from entrepot.formats.go.module import examine, module_path
+from entrepot.formats.go.module import examine, examine_remote, module_path
 from entrepot.formats.go.rules import Version
 from entrepot.model.errors import Invalid
 from tests.formats.go.conftest import Go
@@ -43,6 +43,21 @@ def test_no_zip_finds_a_bug(members: dict[str, bytes]) -> None:
         found = examine(BytesIO(content), MODULE, Version.parse("v1.0.0"))
         assert all(name.startswith(_PREFIX) for name in members)
         assert found.zip_hash.startswith("h1:")
+        assert examine_remote(BytesIO(content), MODULE, Version.parse("v1.0.0")) == found
+
+
+@fuzz
+@given(members=_MEMBERS, start=st.integers(0, 500), put=st.binary(max_size=10), cut=st.integers(0, 10))
+def test_no_zip_of_an_upstream_finds_a_bug(members: dict[str, bytes], start: int, put: bytes, cut: int) -> None:
+    try:
+        content = zipped(members)
+    except UnicodeEncodeError:
+        return
+    with suppress(Invalid):
+        examine_remote(BytesIO(content[:start] + put + content[start + cut :]), MODULE, Version.parse("v1.0.0"))
+    with suppress(Invalid):
+        examine_remote(BytesIO(content), MODULE, Version.parse("v1.0.0"))
+        assert all(name.startswith(_PREFIX) for name in members)
 
 
 @fuzz

@@ -12,6 +12,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, replace
+from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO, Final
 from unicodedata import category, normalize
 
@@ -201,7 +202,7 @@ def _read_go_mod(archive: ZipReader, prefix: str, module: str, *, version: Versi
 
 def module_path(content: bytes) -> str | None:
     """The path in the ``module`` directive of a go.mod; None when there is none that can be read."""
-    for line in content.splitlines():
+    for line in BytesIO(content):
         try:
             text = line.partition(b"//")[0].decode().strip()
         except UnicodeDecodeError:

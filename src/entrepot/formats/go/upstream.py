@@ -19,7 +19,7 @@ from urllib.parse import quote
 import msgspec
 
 from entrepot.formats.go.index import Release
-from entrepot.formats.go.module import GO_MOD_SIZE, ZIP_SIZE, examine_remote, hash_go_mod, module_path
+from entrepot.formats.go.module import GO_MOD_SIZE, ZIP_SIZE, examine_remote, hash_go_mod
 from entrepot.formats.go.release import KIND, file_path, publish_module
 from entrepot.formats.go.rules import GO, RULES, Version, check_version, escape, parse_module
 from entrepot.model.contents import Contents
@@ -52,13 +52,16 @@ if TYPE_CHECKING:
     from entrepot.operations.upload import StoredBlob
 
 _OK: Final = 200
-_LIST_SIZE: Final = 8 * 1024 * 1024
+_LIST_SIZE: Final = 1024 * 1024
+_SHORT_SIZE: Final = 16 * 1024
+"""Of a list that is remembered as it was read."""
 _INFO_SIZE: Final = 64 * 1024
-_REMEMBERED: Final = 256
+_REMEMBERED: Final = 128
 _DATED: Final = 256
 """How many versions of a list are asked for their times at once, the highest first, when new ones are hidden."""
 _AT_ONCE: Final = 8
 _MOD_ALONE: Final = "/go.mod"
+_DIRECTIVE: Final = re.compile(rb"^[ \t]*module[ \t(]", re.MULTILINE)
 _QUERY: Final = re.compile(r"[^\x00-\x20/\\!\x7f]{1,255}")
 
 
@@ -204,16 +207,24 @@ def _fits(package: PackageId, version: Version) -> bool:
 
 
 def _listed(content: bytes, _: str) -> Mapping[str, datetime | None]:
-    return {str(version): time for version, time in _read_lines(content)}
+    return {str(version): time for version, time in _read(content)}
 
 
 def read_list(content: bytes) -> Sequence[Version]:
     """Read a list; lines that say no version are passed over, as the go command does. Raises `UpstreamInvalid`."""
-    return [version for version, _ in _read_lines(content)]
+    return [version for version, _ in _read(content)]
+
+
+def _read(content: bytes) -> Sequence[tuple[Version, datetime | None]]:
+    return _read_again(content) if len(content) <= _SHORT_SIZE else _read_lines(content)
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _read_lines(content: bytes) -> tuple[tuple[Version, datetime | None], ...]:
+def _read_again(content: bytes) -> Sequence[tuple[Version, datetime | None]]:
+    return _read_lines(content)
+
+
+def _read_lines(content: bytes) -> Sequence[tuple[Version, datetime | None]]:
     lines = [line.split() for line in content.decode("utf-8", "replace").splitlines() if line.strip()]
     found = []
     for text, *more in lines:
@@ -366,7 +377,7 @@ def _no_page(content: bytes, _: str) -> Mapping[str, datetime | None]:
 
     Whose it is does not matter: that of a fork may have the path of what it was forked from.
     """
-    if module_path(content) is None:
+    if _DIRECTIVE.search(content) is None:
         raise UpstreamInvalid("go.mod", expected="a module directive")
     return {}
 
