@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from entrepot.model.names import PackageName
 
 _HEADER: Final = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9-]{0,99}):[ \t]*(?P<value>.*)", re.DOTALL)
+_METADATA_VERSION: Final = re.compile(r"[12](\.[0-9]{1,3})?")
+"""Readers must fail if the major version is greater than those they know, and cope with a minor version that is."""
 _HEADERS_SIZE: Final = 1024 * 1024
 _MAX_VALUES: Final = 5_000
 """Of one field: classifiers, requirements."""
@@ -93,6 +95,9 @@ def parse_core_metadata(content: bytes) -> CoreMetadata:
     missing = [name for name in ("metadata_version", "name", "version") if not fields.get(name)]
     if missing:
         raise InvalidMetadata("metadata", expected=f"the field {missing[0].replace('_', '-').title()}")
+    said = str(fields["metadata_version"])
+    if _METADATA_VERSION.fullmatch(said) is None:
+        raise InvalidMetadata(f"Metadata-Version: {said[:_SHOWN]}", expected="1.x or 2.x")
     try:
         project = RULES.normalize(str(fields["name"]))
         version = parse_version(str(fields["version"]))

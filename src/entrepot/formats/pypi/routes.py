@@ -364,10 +364,10 @@ ROUTES: Final = [
     Route("POST", rf"{_VIEW}/legacy/?", post_upload, "upload_file"),
     Route("GET", rf"{_VIEW}/json/{_PROJECT}", get_json, "get_json"),
     Route("GET", rf"{_VIEW}/json/{_PROJECT}/{_VERSION}", get_json, "get_json"),
-    # The same where tools look that are given the address of a registry and know the rest.
-    Route("GET", rf"{_VIEW}/pypi/{_PROJECT}/json", get_json, "get_json"),
-    Route("GET", rf"{_VIEW}/pypi/{_PROJECT}/{_VERSION}/json", get_json, "get_json"),
-    Route("GET", rf"{_VIEW}/integrity/{_PROJECT}/{_VERSION}/{_FILE}/provenance", get_provenance, "get_provenance"),
+    # The same where tools look that are given the address of a registry and know the rest, some of them with a slash.
+    Route("GET", rf"{_VIEW}/pypi/{_PROJECT}/json/?", get_json, "get_json"),
+    Route("GET", rf"{_VIEW}/pypi/{_PROJECT}/{_VERSION}/json/?", get_json, "get_json"),
+    Route("GET", rf"{_VIEW}/integrity/{_PROJECT}/{_VERSION}/{_FILE}/provenance/?", get_provenance, "get_provenance"),
     Route("GET", rf"{_VIEW}/status/{_PROJECT}", get_status, "get_status"),
     Route("PUT", rf"{_VIEW}/status/{_PROJECT}", put_status, "put_status"),
 ]
