@@ -132,6 +132,12 @@ async def test_a_zip_without_go_mod_gets_the_one_that_the_reference_says(go: Go)
     assert (await go.get(f"{MODULE}/@v/v1.0.0.mod")).text == f"module {MODULE}\n"
 
 
+async def test_a_module_whose_major_version_is_behind_a_dot_needs_no_go_mod(go: Go) -> None:
+    await go.publish("v4.13.0", path="gopkg.in/patch.v4", go_mod=None)
+
+    assert (await go.get("gopkg.in/patch.v4/@v/v4.13.0.mod")).text == "module gopkg.in/patch.v4\n"
+
+
 async def test_a_time_that_is_said_is_served(go: Go) -> None:
     said = await go.put(f"{MODULE}/@v/v1.0.0.zip?time=2019-05-06T07:08:09%2B02:00", module())
 

@@ -19,7 +19,7 @@ from unicodedata import category, normalize
 from entrepot.archives.entry import shown
 from entrepot.archives.limits import ArchiveLimits
 from entrepot.archives.zip import open_zip
-from entrepot.formats.go.rules import is_device
+from entrepot.formats.go.rules import BY_DOT, is_device
 from entrepot.model.errors import InvalidArchive, InvalidMetadata
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ def hash_files(files: Iterable[tuple[str, str]]) -> str:
 def _read_go_mod(archive: ZipReader, prefix: str, module: str, *, version: Version) -> bytes:
     path = prefix + _GO_MOD
     if path not in archive:
-        if version.major > 1 and not version.is_incompatible:
+        if version.major > 1 and not version.is_incompatible and not module.startswith(BY_DOT):
             raise InvalidArchive(shown(path), expected="a go.mod: without one the version would be +incompatible")
         return f"module {module}\n".encode()
     if version.is_incompatible:

@@ -26,7 +26,7 @@ _DEVICE: Final = re.compile(r"(?:con|prn|aux|nul|com[1-9]|lpt[1-9])(?:\..*)?", r
 _MAJOR_LIKE: Final = re.compile(r".*/v(?P<number>[0-9.]+)", re.DOTALL)
 _MAJOR: Final = re.compile(r"[1-9][0-9]*")
 
-_BY_DOT: Final = "gopkg.in/"
+BY_DOT: Final = "gopkg.in/"
 """The one host whose modules say their major version behind a dot: the reference names it."""
 _DOTTED: Final = re.compile(r".*[^/]\.v(?P<number>0|[1-9][0-9]*)(?:-unstable)?", re.DOTALL)
 
@@ -83,7 +83,7 @@ def parse_module(text: str) -> PackageName:
 
 def _major_of(module: str) -> str | None:
     """The major version that the path says, without leading letters: empty for none, None for one that cannot be."""
-    if module.startswith(_BY_DOT):
+    if module.startswith(BY_DOT):
         dotted = _DOTTED.fullmatch(module)
         return None if dotted is None else dotted["number"]
     like = _MAJOR_LIKE.fullmatch(module)
@@ -151,7 +151,7 @@ def check_version(module: str, version: Version) -> None:
             expected=f"v0, v1 or {module}/v{max(version.major, 2)}; from v2 on +incompatible if there is no go.mod",
         )
     # Once, such modules got pseudo-versions of v0.
-    is_old_bug = module.startswith(_BY_DOT) and said == "1" and str(version).startswith("v0.0.0-")
+    is_old_bug = module.startswith(BY_DOT) and said == "1" and str(version).startswith("v0.0.0-")
     if version.is_incompatible or (str(version.major) != said and not is_old_bug):
         raise InvalidReference(version, expected=f"a version of v{said}, as the path {module} says")
 
