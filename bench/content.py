@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,59 +99,3 @@ def small_image() -> Image:
         "rootfs": {"type": "layers", "diff_ids": []},
     }
     return Image.of(json.dumps(config).encode(), [os.urandom(700), os.urandom(2300)])
-
-
-_BOUNDARY = "bench-7d81c4b0"
-FORM_TYPE = f"multipart/form-data; boundary={_BOUNDARY}"
-_WHEEL_TAG = "py3-none-any"
-
-
-@dataclass(frozen=True, slots=True)
-class Wheel:
-    """A small wheel, and the form that uploads it."""
-
-    filename: str
-    content: bytes
-    form: bytes
-
-    @classmethod
-    def of(cls, project: str, version: str) -> Wheel:
-        """One that holds a module and what every wheel must have."""
-        base = f"{project}-{version}"
-        info = f"{base}.dist-info"
-        members = {
-            f"{project}.py": f"VERSION = {version!r}\n",
-            f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {project}\nVersion: {version}\nSummary: Measured\n\n",
-            f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: bench\nRoot-Is-Purelib: true\nTag: {_WHEEL_TAG}\n",
-        }
-        members[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in [*members, f"{info}/RECORD"])
-        packed = io.BytesIO()
-        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-            for path, text in members.items():
-                archive.writestr(path, text)
-        content, filename = packed.getvalue(), f"{base}-{_WHEEL_TAG}.whl"
-        return cls(filename, content, _form(project, version, filename, content))
-
-
-def _form(project: str, version: str, filename: str, content: bytes) -> bytes:
-    """What twine sends."""
-    fields = {
-        ":action": "file_upload",
-        "protocol_version": "1",
-        "name": project,
-        "version": version,
-        "filetype": "bdist_wheel",
-        "pyversion": "py3",
-        "metadata_version": "2.1",
-        "sha256_digest": hashlib.sha256(content).hexdigest(),
-        "blake2_256_digest": hashlib.blake2b(content, digest_size=32).hexdigest(),
-    }
-    parts = [
-        f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
-        for name, value in fields.items()
-    ]
-    head = (
-        f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="content"; filename="{filename}"\r\n'
-        "Content-Type: application/octet-stream\r\n\r\n"
-    )
-    return b"".join([*parts, head.encode(), content, f"\r\n--{_BOUNDARY}--\r\n".encode()])

@@ -120,6 +120,12 @@ class Requests:
         return cost
 
 
+def read(subject: Subject, asked: Requests) -> bytes:
+    """What *subject* answers, once."""
+    with subject.connect() as connection:
+        return connection.exchange(request_head(asked.method, asked.target, asked.headers), 200).body
+
+
 def download(subject: Subject, target: str, headers: dict[str, str], streams: int) -> Cost:
     """Read *target* on *streams* connections at once; the unit is a gigabyte (10⁹ bytes)."""
     request = request_head("GET", target, headers)

@@ -27,6 +27,9 @@ class Scale:
     images_per_client: int  # in each round
     files_per_client: int
     page_files: tuple[int, ...]  # of a project's page
+    package_sizes: tuple[int, ...]  # of the package files that are downloaded
+    index_versions: int  # of a package whose index is asked for
+    locked_packages: int  # of an installation
     few_artifacts: int
     many_artifacts: int
     probes: int  # requests behind each percentile
@@ -48,6 +51,9 @@ FULL = Scale(
     images_per_client=25,
     files_per_client=100,
     page_files=(10, 1_000),
+    package_sizes=(64 * KIB, MIB),
+    index_versions=300,
+    locked_packages=50,
     few_artifacts=1_000,
     many_artifacts=1_000_000,
     probes=400,
@@ -69,6 +75,9 @@ QUICK = Scale(
     images_per_client=3,
     files_per_client=5,
     page_files=(3,),
+    package_sizes=(16 * KIB,),
+    index_versions=3,
+    locked_packages=3,
     few_artifacts=100,
     many_artifacts=1_000,
     probes=20,

@@ -16,7 +16,20 @@ from bench.content import Payload
 from bench.load import Requests
 from bench.results import Better, Report, Row
 from bench.scale import Scale
-from bench.subjects import Distribution, Entrepot, ImageStore, Nginx, Pypiron, Pypiserver, PythonIndex, Subject, Zot
+from bench.subjects import (
+    Devpi,
+    Distribution,
+    Entrepot,
+    ImageStore,
+    Nginx,
+    NodeRegistry,
+    Pypiron,
+    Pypiserver,
+    PythonIndex,
+    Subject,
+    Verdaccio,
+    Zot,
+)
 from bench.tokens import TokenSigner
 
 S = TypeVar("S", bound=Subject)
@@ -28,6 +41,8 @@ ZOT_DURABLE = "zot (commit)"
 NGINX = "nginx"
 PYPIRON = "pypiron"
 PYPISERVER = "pypiserver"
+DEVPI = "devpi"
+VERDACCIO = "verdaccio"
 
 
 @dataclass
@@ -64,9 +79,29 @@ class Session:
         """The named servers of images, running, each on data of its own that is gone afterwards."""
         return self._running(names, self._image_store)
 
-    def indexes(self, *names: str) -> AbstractContextManager[list[PythonIndex]]:
-        """The named indexes of Python packages, likewise."""
-        return self._running(names, self._python_index)
+    def indexes(self, *names: str, upstream: str | None = None) -> AbstractContextManager[list[PythonIndex]]:
+        """The named indexes of Python packages, likewise; with an *upstream* they read through to that."""
+        return self._running(names, lambda name, home: self._python_index(name, home, upstream))
+
+    def node_registries(self, *names: str, upstream: str | None = None) -> AbstractContextManager[list[NodeRegistry]]:
+        """The named registries of npm's clients, likewise."""
+        return self._running(names, lambda name, home: self._node_registry(name, home, upstream))
+
+    def static(self) -> AbstractContextManager[list[Nginx]]:
+        """nginx, if it is here."""
+        return self._running((NGINX,), lambda _, home: Nginx(home, self.cores))
+
+    def entrepot(self) -> AbstractContextManager[list[Entrepot]]:
+        """Ours alone, for what no peer has."""
+        return self._running((ENTREPOT,), lambda _, home: Entrepot(home, self.workers))
+
+    def program(self, name: str) -> Path | None:
+        """Where a client is; none when it is missing, and the report says so."""
+        try:
+            return tools.path(name)
+        except tools.ToolMissing as missing:
+            self._leave_out(name, missing)
+            return None
 
     @contextmanager
     def _running(self, names: Sequence[str], make: Callable[[str, Path], S]) -> Iterator[list[S]]:
@@ -79,13 +114,16 @@ class Session:
                     subject = make(name, home)
                     self.report.versions[subject.name] = subject.version()
                 except tools.ToolMissing as missing:
-                    if str(missing) not in self.report.missing:
-                        self.report.missing.append(str(missing))
-                        say(f"{name} is left out: {missing}")
+                    self._leave_out(name, missing)
                     continue
                 stack.enter_context(subject)
                 running.append(subject)
             yield running
+
+    def _leave_out(self, name: str, missing: tools.ToolMissing) -> None:
+        if str(missing) not in self.report.missing:
+            self.report.missing.append(str(missing))
+            say(f"{name} is left out: {missing}")
 
     def _image_store(self, name: str, home: Path) -> ImageStore:
         match name:
@@ -101,14 +139,24 @@ class Session:
                 return Nginx(home, self.cores)
         raise LookupError(name)
 
-    def _python_index(self, name: str, home: Path) -> PythonIndex:
+    def _python_index(self, name: str, home: Path, upstream: str | None) -> PythonIndex:
         match name:
             case "entrepot":
-                return Entrepot(home, self.workers)
+                return Entrepot(home, self.workers, upstream=("pypi", upstream) if upstream else None)
             case "pypiron":
                 return Pypiron(home)
             case "pypiserver":
                 return Pypiserver(home)
+            case "devpi":
+                return Devpi(home, upstream)
+        raise LookupError(name)
+
+    def _node_registry(self, name: str, home: Path, upstream: str | None) -> NodeRegistry:
+        match name:
+            case "entrepot":
+                return Entrepot(home, self.workers, upstream=("npm", upstream) if upstream else None)
+            case "verdaccio":
+                return Verdaccio(home, upstream)
         raise LookupError(name)
 
 
@@ -134,6 +182,26 @@ def warm(session: Session, subjects: Iterable[Subject], requests: Mapping[str, R
     if session.scale.warm_seconds:
         for subject in subjects:
             requests[subject.name].run(subject, session.scale.warm_seconds, session.scale.connections)
+
+
+def ask(
+    session: Session,
+    work: str,
+    subjects: Sequence[Subject],
+    requests: Mapping[str, Requests],
+    bars: Mapping[str, float],
+    *,
+    bars_are_of_rate: bool = False,
+) -> None:
+    """Have each subject answer its requests, round by round: what that costs, and how many there are in a second."""
+    per_cpu_bars, rate_bars = ({}, bars) if bars_are_of_rate else (bars, {})
+    per_cpu = session.row(work, "requests/CPU-s", "higher", per_cpu_bars)
+    rate = session.row(work, "requests/s", "higher", rate_bars)
+    warm(session, subjects, requests)
+    for subject in rounds(subjects, session.scale.rounds, work):
+        cost = requests[subject.name].run(subject, session.scale.load_seconds, session.scale.connections)
+        per_cpu.record(subject.name, cost.per_cpu_second)
+        rate.record(subject.name, cost.rate)
 
 
 def say(sentence: str) -> None:

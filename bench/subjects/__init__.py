@@ -3,19 +3,23 @@
 from bench.subjects.distribution import Distribution
 from bench.subjects.entrepot import Entrepot
 from bench.subjects.nginx import Nginx
-from bench.subjects.pypi import Pypiron, Pypiserver, PythonIndex
+from bench.subjects.npm import NodeRegistry, Verdaccio
+from bench.subjects.pypi import Devpi, Pypiron, Pypiserver, PythonIndex
 from bench.subjects.subject import ImageStore, Registry, Subject
 from bench.subjects.zot import Zot
 
 __all__ = [
+    "Devpi",
     "Distribution",
     "Entrepot",
     "ImageStore",
     "Nginx",
+    "NodeRegistry",
     "Pypiron",
     "Pypiserver",
     "PythonIndex",
     "Registry",
     "Subject",
+    "Verdaccio",
     "Zot",
 ]

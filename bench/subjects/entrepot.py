@@ -9,6 +9,9 @@ from pathlib import Path
 
 import entrepot
 from bench import processes
+from bench.connection import request_head
+from bench.packages import Crate, Module
+from bench.subjects.npm import NodeRegistry
 from bench.subjects.pypi import PythonIndex
 from bench.subjects.subject import Registry
 
@@ -18,19 +21,23 @@ _SCRIPT = str(Path(sys.executable).with_name("entrepot"))
 _READY = "ready http://"
 
 
-class Entrepot(Registry, PythonIndex):
+class Entrepot(Registry, PythonIndex, NodeRegistry):
     """The server as ``entrepot serve`` starts it: authentication, authorisation, metrics and its request log on.
 
     A *data* directory that is given is served as it is; its namespace must exist.
+    Through an *upstream* that is given, a format and its address, it reads what it does not have.
     """
 
     name = "entrepot"
 
-    def __init__(self, home: Path, workers: int = 1, data: Path | None = None) -> None:
+    def __init__(
+        self, home: Path, workers: int = 1, data: Path | None = None, upstream: tuple[str, str] | None = None
+    ) -> None:
         super().__init__(home)
         self._workers = workers
         self._filled = data is not None
         self.data = data or self.data
+        self._upstream = upstream
         self._token = ""
 
     def version(self) -> str:
@@ -43,6 +50,10 @@ class Entrepot(Registry, PythonIndex):
         del repository  # one token for the namespace
         return {"Authorization": f"Bearer {self._token}"}
 
+    @property
+    def account(self) -> tuple[str, str]:
+        return "__token__", self._token
+
     def project_page(self, project: str) -> str:
         return f"/pypi/{NAMESPACE}/simple/{project}/"
 
@@ -50,9 +61,35 @@ class Entrepot(Registry, PythonIndex):
     def upload_target(self) -> str:
         return f"/pypi/{NAMESPACE}/legacy/"
 
+    @property
+    def registry_path(self) -> str:
+        return f"/npm/{NAMESPACE}/"
+
+    @property
+    def npm_token(self) -> str:
+        return self._token
+
+    def store_crate(self, crate: Crate) -> str:
+        """Make a crate readable, and return where its index file is."""
+        self._put(f"/cargo/{NAMESPACE}/api/v1/crates/new", crate.body())
+        return f"/cargo/{NAMESPACE}/{crate.name[:2]}/{crate.name[2:4]}/{crate.name}"
+
+    def store_module(self, module: Module) -> str:
+        """Make a module's version readable, and return where its versions are."""
+        place = f"/go/{NAMESPACE}/{module.path}/@v"
+        self._put(f"{place}/{module.version}.zip", module.zip())
+        return place
+
+    def _put(self, target: str, content: bytes) -> None:
+        with self.connect() as connection:
+            connection.exchange(request_head("PUT", target, self.headers(""), len(content)) + content, 200, 201)
+
     def prepare(self) -> None:
         if not self._filled:
             self._administer("namespace", "create", NAMESPACE)
+        if self._upstream is not None:
+            kind, url = self._upstream
+            self._administer("upstream", "add", NAMESPACE, "elsewhere", url, "--format", kind, "--private")
         self._token = self._administer("token", "create", "bench", "--role", "publisher", "--namespace", NAMESPACE)
 
     def _answers(self) -> bool:

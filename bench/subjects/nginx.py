@@ -37,6 +37,7 @@ http {{
         listen 127.0.0.1:{port};
         root {data};
         location /files/ {{ dav_methods PUT; create_full_put_path on; }}
+        location /npm/ {{ default_type application/json; }}
     }}
 }}
 """
@@ -75,8 +76,8 @@ class Nginx(ImageStore):
         for name in (tag, image.digest):
             self._store(f"v2/{repository}/manifests/{name}", Blob.of(image.manifest))
 
-    def store_page(self, path: str, content: bytes) -> None:
-        """Make an index page readable at *path*."""
+    def store_file(self, path: str, content: bytes) -> None:
+        """Make *content* readable at *path*."""
         self._store(path.lstrip("/"), Blob.of(content))
 
     def _store(self, path: str, blob: Blob) -> None:

@@ -1,7 +1,18 @@
 """The works that are measured, group by group; each group starts its own servers on fresh data."""
 
 from bench.session import Group
-from bench.works import catalog_size, downloads, files, manifests, memory, pushes, python_packages, uploads
+from bench.works import (
+    catalog_size,
+    downloads,
+    files,
+    index_files,
+    manifests,
+    memory,
+    node_packages,
+    pushes,
+    python_packages,
+    uploads,
+)
 
 GROUPS: tuple[Group, ...] = (
     manifests.GROUP,
@@ -10,6 +21,8 @@ GROUPS: tuple[Group, ...] = (
     pushes.GROUP,
     files.GROUP,
     python_packages.GROUP,
+    node_packages.GROUP,
+    index_files.GROUP,
     memory.GROUP,
     catalog_size.GROUP,
 )

@@ -1,4 +1,4 @@
-"""Python packages: the pages that every installer asks for first, and small uploads by several clients at once."""
+"""Python packages: the pages that every installer asks for first, their files, and small uploads by several clients."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.connection import Connection, request_head
-from bench.content import Wheel
-from bench.load import Requests, together
-from bench.scale import Scale
-from bench.session import ENTREPOT, NGINX, PYPIRON, PYPISERVER, Group, Session, rounds, warm
+from bench.connection import Connection, UnexpectedAnswer
+from bench.load import Requests, read, together
+from bench.packages import Wheel
+from bench.scale import MIB, Scale, size_text
+from bench.session import DEVPI, ENTREPOT, NGINX, PYPIRON, PYPISERVER, Group, Session, ask, rounds, say
 from bench.subjects import Nginx, PythonIndex, Subject
-from bench.subjects.pypi import SIMPLE_JSON
+from bench.subjects.pypi import PAGE_ACCEPTED
 
-_BARS = {PYPIRON: 1.0, PYPISERVER: 50.0, NGINX: 0.5}
+_PAGE_BARS = {PYPIRON: 1.0, DEVPI: 50.0, PYPISERVER: 50.0, NGINX: 0.5}
+_UPLOAD_BARS = {PYPIRON: 1.0, DEVPI: 20.0}
 _UPLOADERS = 4
 
 
@@ -29,11 +30,16 @@ class Upload:
 
 
 def works(scale: Scale) -> Sequence[str]:
-    return [*(_page(count) for count in scale.page_files), _uploads()]
+    pages = (_page(count) for count in scale.page_files)
+    return [*pages, *(_download(size) for size in scale.package_sizes), _uploads()]
 
 
 def _page(files: int) -> str:
     return f"project page of {files:,} files"
+
+
+def _download(size: int) -> str:
+    return f"download of a wheel of {size_text(size)}"
 
 
 def _uploads() -> str:
@@ -41,45 +47,53 @@ def _uploads() -> str:
 
 
 def run(session: Session, wanted: Sequence[str]) -> None:
-    with session.indexes(ENTREPOT, PYPIRON, PYPISERVER) as indexes, session.subjects(NGINX) as static:
+    with session.indexes(ENTREPOT, PYPIRON, DEVPI, PYPISERVER) as indexes, session.static() as static:
         for count in session.scale.page_files:
             if _page(count) in wanted:
-                _ask(session, indexes, [each for each in static if isinstance(each, Nginx)], count)
+                _ask_pages(session, indexes, static, count)
+        for size in session.scale.package_sizes:
+            if _download(size) in wanted:
+                _ask_files(session, indexes, static, size)
         if _uploads() in wanted:
             _upload(session, [index for index in indexes if index.name != PYPISERVER])
 
 
-def _ask(session: Session, indexes: list[PythonIndex], static: list[Nginx], count: int) -> None:
+def _ask_pages(session: Session, indexes: list[PythonIndex], static: list[Nginx], count: int) -> None:
     """nginx serves the very page that we do, as a file."""
-    scale, work, project = session.scale, _page(count), f"measured{count}"
+    project = f"measured{count}"
     wheels = [Wheel.of(project, f"1.{number}") for number in range(count)]
     requests: dict[str, Requests] = {}
     for index in indexes:
+        say(f"{_page(count)}: filling {index.name}")
         index.store_wheels(wheels)
-        headers = index.headers("") | {"Accept": f"{SIMPLE_JSON}, text/html;q=0.1"}
-        requests[index.name] = Requests(index.project_page(project), headers)
-    page = _read(next(index for index in indexes if index.name == ENTREPOT), requests[ENTREPOT])
+        requests[index.name] = Requests(index.project_page(project), index.headers("") | {"Accept": PAGE_ACCEPTED})
+    page = read(next(index for index in indexes if index.name == ENTREPOT), requests[ENTREPOT])
     for server in static:
-        server.store_page(f"/simple/{project}.json", page)
+        server.store_file(f"/simple/{project}.json", page)
         requests[server.name] = Requests(f"/simple/{project}.json", {})
-    per_cpu = session.row(work, "requests/CPU-s", "higher", _BARS)
-    rate = session.row(work, "requests/s", "higher")
+    ask(session, _page(count), [*indexes, *static], requests, _PAGE_BARS)
+
+
+def _ask_files(session: Session, indexes: list[PythonIndex], static: list[Nginx], size: int) -> None:
+    wheel = Wheel.of(f"weighed{size}", "1.0", size)
+    requests: dict[str, Requests] = {}
+    for index in indexes:
+        index.store_wheels([wheel])
+        requests[index.name] = Requests(index.file_target(wheel), index.headers(""))
+    for server in static:
+        server.store_file(f"/packages/{wheel.filename}", wheel.content)
+        requests[server.name] = Requests(f"/packages/{wheel.filename}", {})
     subjects: list[Subject] = [*indexes, *static]
-    warm(session, subjects, requests)
-    for subject in rounds(subjects, scale.rounds, work):
-        cost = requests[subject.name].run(subject, scale.load_seconds, scale.connections)
-        per_cpu.record(subject.name, cost.per_cpu_second)
-        rate.record(subject.name, cost.rate)
-
-
-def _read(index: PythonIndex, asked: Requests) -> bytes:
-    with index.connect() as connection:
-        return connection.exchange(request_head("GET", asked.target, asked.headers), 200).body
+    for subject in subjects:
+        if read(subject, requests[subject.name]) != wheel.content:
+            raise UnexpectedAnswer(f"{subject.name} returned other bytes than were uploaded")
+    bars = {NGINX: 0.8 if size >= MIB else 0.4}
+    ask(session, _download(size), subjects, requests, bars, bars_are_of_rate=True)
 
 
 def _upload(session: Session, indexes: list[PythonIndex]) -> None:
     scale, work = session.scale, _uploads()
-    rate = session.row(work, "uploads/s", "higher", {PYPIRON: 1.0})
+    rate = session.row(work, "uploads/s", "higher", _UPLOAD_BARS)
     per_cpu = session.row(work, "uploads/CPU-s", "higher")
     for turn, index in enumerate(rounds(indexes, scale.rounds, work)):
         clients = [
