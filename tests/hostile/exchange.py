@@ -101,9 +101,10 @@ def assert_answer_is_sound(request: Request, answer: Answer, *, deliberate: Iter
 
 
 def _assert_refusal_is_in_form(request: Request, answer: Answer, said: str) -> None:
-    oci = request.target.partition(b"?")[0].split(b"/", 2)[1:2] in ([b"v2"], [b"token"])
+    surface = request.target.partition(b"?")[0].split(b"/", 2)[1:2]
+    oci, npm = surface in ([b"v2"], [b"token"]), surface == [b"npm"]
     kind = answer.header(b"content-type")
-    assert kind == (b"application/json" if oci else b"application/problem+json"), said
+    assert kind == (b"application/json" if oci or npm else b"application/problem+json"), said
     if answer.status == 405:
         assert answer.header(b"allow"), said
     if answer.status == 401:
@@ -119,6 +120,9 @@ def _assert_refusal_is_in_form(request: Request, answer: Answer, said: str) -> N
             assert error["code"] in _OCI_CODES, said
             assert error["message"], said
         request_id = document["errors"][0]["detail"]["request_id"]
+    elif npm:
+        assert document["error"], said
+        request_id = document["request_id"]
     else:
         assert document["status"] == answer.status, said
         assert document["title"], said

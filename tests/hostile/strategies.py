@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from entrepot.api.docs import SUBJECTS
 from entrepot.api.endpoint import Endpoint
+from tests.formats.npm.packages import publication
 from tests.hostile import world
 from tests.hostile.exchange import Header, Request
 from tests.hostile.world import CONTENT, LARGE, MANIFEST, PACKAGE, PUBLIC, SMALL, digest_of
@@ -545,6 +546,88 @@ FILES: Final = [
     ),
     _shape("GET", _written("/files/{}/{}", _VIEWS, _TOOLS), query=QUERIES),
     _shape("GET", _written("/files/{}", _VIEWS), query=QUERIES),
+]
+
+_MODULES: Final = _mostly(
+    ["tool", "@acme/tool", "other"],
+    st.sampled_from(
+        ["@acme", "@/tool", "tool/", "-", "node_modules", "T\u00f6\u00f6l", "a" * 215, "@a/@b/c", ".x", "@acme/-"]
+    ),
+    _TEXT,
+)
+_MODULE_VERSIONS: Final = _mostly(
+    ["1.0.0", "latest", "next"],
+    st.sampled_from(
+        ["1.0", "v1.0.0", "1.0.0+a", "1.0.0-rc.1", "9" * 200 + ".0.0", "^1.0.0", "-rev", "sha256-" + "0" * 64]
+    ),
+    _TEXT,
+)
+_TARBALLS: Final = _mostly(
+    ["tool-1.0.0.tgz", "@acme/tool-1.0.0.tgz"], st.sampled_from(["tool-.tgz", ".tgz", "tool-1.0.0.tgz/-rev/1-0"]), _TEXT
+)
+_IDENTITIES: Final = st.sampled_from(
+    [("tool", "1.0.0"), ("@acme/tool", "1.0.0"), ("tool", "1.0.0-rc.1"), ("other", "2.0.0")]
+)
+_PUBLICATION_KEYS: Final = st.sampled_from(["name", "versions", "dist-tags", "_attachments", "_rev", "unknown"])
+
+
+def _publication(identity: tuple[str, str], odd: tuple[str, object] | None) -> tuple[Any, ...]:
+    """What ``npm publish`` sends, perhaps with one thing wrong, where it sends it."""
+    document: dict[str, object] = dict(publication(*identity))
+    if odd is not None:
+        document[odd[0]] = odd[1]
+    body = write_json(document).encode("utf-8", "surrogatepass")
+    return "PUT", b"/npm/acme/" + _strict(identity[0]), b"", (), body
+
+
+_PUBLICATIONS: Final = st.builds(
+    _publication, _IDENTITIES, st.one_of(st.none(), st.tuples(_PUBLICATION_KEYS, st.sampled_from(ODD_VALUES)))
+)
+
+NPM: Final = [
+    _PUBLICATIONS,
+    _PUBLICATIONS,
+    _shape(
+        "GET HEAD",
+        _written("/npm/{}/{}", _VIEWS, _MODULES),
+        query=st.one_of(st.just(b"write=true"), QUERIES),
+        fields=st.sampled_from([(), ((b"accept", b"application/vnd.npm.install-v1+json"),)]),
+    ),
+    _shape("PUT", _written("/npm/{}/{}", _VIEWS, _MODULES), body=BODIES),
+    _shape("GET HEAD", _written("/npm/{}/{}/{}", _VIEWS, _MODULES, _MODULE_VERSIONS)),
+    _shape("GET HEAD", _written("/npm/{}/{}/-/{}", _VIEWS, _MODULES, _TARBALLS)),
+    _shape("PUT DELETE", _written("/npm/{}/{}/-rev/{}", _VIEWS, _MODULES, _TEXT), body=BODIES),
+    _shape("DELETE", _written("/npm/{}/{}/-/{}/-rev/{}", _VIEWS, _MODULES, _TARBALLS, _TEXT)),
+    _shape("GET", _written("/npm/{}/-/package/{}/dist-tags", _VIEWS, _MODULES)),
+    _shape(
+        "PUT POST DELETE",
+        _written("/npm/{}/-/package/{}/dist-tags/{}", _VIEWS, _MODULES, _MODULE_VERSIONS),
+        body=st.one_of(st.just(b'"1.0.0"'), BODIES),
+    ),
+    _shape(
+        "GET POST",
+        _written(
+            "/npm/{}/-/package/{}/{}", _VIEWS, _MODULES, st.sampled_from(["access", "visibility", "collaborators"])
+        ),
+        body=BODIES,
+    ),
+    _shape("GET", _written("/npm/{}/-/v1/search", _VIEWS), query=QUERIES),
+    _shape("GET", _written("/npm/{}/-/npm/v1/attestations/{}@{}", _VIEWS, _MODULES, _MODULE_VERSIONS)),
+    _shape(
+        "POST",
+        _written(
+            "/npm/{}/-/npm/v1/security/{}", _VIEWS, st.sampled_from(["advisories/bulk", "audits", "audits/quick"])
+        ),
+        body=BODIES,
+    ),
+    _shape("PUT", _written("/npm/{}/-/user/org.couchdb.user:{}", _VIEWS, _TEXT), body=BODIES),
+    _shape(
+        "GET POST", _written("/npm/{}/-/npm/v1/{}", _VIEWS, st.sampled_from(["keys", "user", "tokens"])), body=BODIES
+    ),
+    _shape(
+        "DELETE", _written("/npm/{}/-/{}/{}", _VIEWS, st.sampled_from(["user/token", "npm/v1/tokens/token"]), _TEXT)
+    ),
+    _shape("GET POST", _written("/npm/{}/-/{}", _VIEWS, st.sampled_from(["ping", "whoami", "v1/login"])), body=BODIES),
 ]
 
 ELSEWHERE: Final = [

@@ -26,7 +26,13 @@ def test_no_request_for_files_finds_a_bug_or_is_done_by_half(app: Inside, reques
 
 
 @fuzz
-@given(request=strategies.requests([*strategies.OCI, *strategies.FILES, *strategies.API], None))
+@given(request=strategies.requests(strategies.NPM, ADMINISTRATOR))
+def test_no_npm_request_finds_a_bug_or_is_done_by_half(app: Inside, request: Request) -> None:
+    send(app, request)
+
+
+@fuzz
+@given(request=strategies.requests([*strategies.OCI, *strategies.FILES, *strategies.NPM, *strategies.API], None))
 def test_no_request_without_credentials_changes_anything(app: Inside, request: Request) -> None:
     before = app.position()
 

@@ -112,7 +112,7 @@ _SPOILS: Final = st.one_of(
     st.builds(_repeat, _ANYWHERE, st.integers(1, 200)),
     st.builds(_cut, _ANYWHERE),
 )
-_SHAPES: Final = [*strategies.OCI, *strategies.FILES, *strategies.ELSEWHERE]
+_SHAPES: Final = [*strategies.OCI, *strategies.FILES, *strategies.NPM, *strategies.ELSEWHERE]
 
 
 def _answers(server: Server, sent: bytes) -> Iterator[Answer]:

@@ -132,7 +132,9 @@ async def ask(registry: Registry, upstream: Upstream, package: PackageId | None,
 
 
 def _is_final(question: Question, known: Mirrored) -> bool:
-    return known.status == _OK and (question.final or question.sha256 == sha256(known.content).hexdigest())
+    if known.status != _OK or question.final or question.sha256 is None:
+        return known.status == _OK and question.final
+    return question.sha256 == sha256(known.content).hexdigest()
 
 
 def _is_fresh(registry: Registry, upstream: Upstream, known: Mirrored) -> bool:
@@ -282,7 +284,9 @@ async def hidden_versions(
 ) -> frozenset[str]:
     """Which of an upstream's *versions* are not to be shown: blocked ones, and those whose cooldown is not over."""
     rules, now = upstream.rules, registry.clock.now()
-    hidden = {name for name in versions if not rules.lets_in(package.format, package.name, name)}
+    hidden: set[str] = set()
+    if rules.allow or rules.block:
+        hidden = {name for name in versions if not rules.lets_in(package.format, package.name, name)}
     if rules.cooldown:
         seen = await registry.catalog.list_first_seen(upstream, package)
         undated = seen.get(_UNDATED, now)

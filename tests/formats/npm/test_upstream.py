@@ -92,7 +92,7 @@ def offer(
 
 def inside(more: Mapping[str, Any]) -> dict[str, Any]:
     """What of a manifest is in the tarball too."""
-    return {key: value for key, value in more.items() if key not in ("dist", "deprecated", "_npmUser")}
+    return {key: value for key, value in more.items() if key not in ("dist", "deprecated") and key[0] != "_"}
 
 
 def put(other: Elsewhere, packument: object, name: str = "tool") -> None:
@@ -192,6 +192,18 @@ async def test_what_the_client_has_is_not_sent_again_until_it_changes(npm: Npm, 
     assert (unchanged.status, changed.status) == (304, 200)
     assert other.requests[-2]["if-none-match"] == '"one"'
     assert list(changed.json["versions"]) == ["1.0.0", "1.1.0"]
+
+
+async def test_what_nobody_reads_of_a_packument_is_no_news(npm: Npm, other: Elsewhere) -> None:
+    offer(other, "1.0.0")
+    await read_through(npm, other, refresh=timedelta(seconds=1))
+    first = (await npm.read("/tool")).headers["etag"]
+
+    offer(other, "1.0.0", changes={"_rev": "2-0", "users": {"somebody": True}}, _npmOperationalInternal={"host": "s3"})
+    npm.clock.pass_by(timedelta(seconds=2))
+
+    assert (await npm.read("/tool", if_none_match=first)).status == 304
+    assert other.asked["/npm/tool"] == 2
 
 
 async def test_a_packument_of_thousands_of_versions_is_rendered_once(

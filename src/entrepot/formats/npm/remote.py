@@ -1,4 +1,4 @@
-"""What another registry says: its packuments, keys and attestations, read with mistrust. Pure.
+"""What another registry says: its packuments, keys and attestations, read with mistrust.
 
 A packument is read as far as it must be understood; what a version's manifest says beyond that stays text until it is
 rendered, so that thousands of versions cost little more than their text.
@@ -6,10 +6,11 @@ rendered, so that thousands of versions cost little more than their text.
 
 from __future__ import annotations
 
-import threading
+import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
@@ -20,7 +21,7 @@ from entrepot.formats.npm.rules import RULES, parse_tag, tarball_name
 from entrepot.model.errors import InvalidReference, UpstreamInvalid
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from entrepot.model.names import PackageName, ReferenceName
 
@@ -35,6 +36,8 @@ _LONGEST: Final = 2_000
 _README_SIZE: Final = 64 * 1024
 _FIRST_YEAR: Final = 2009
 """When there was no npm yet, nothing was published in it."""
+_LONG: Final = 256 * 1024
+"""Bytes of a packument that are read at once; more of them are read beside what else is to be done."""
 _LEFT: Final = frozenset({"maintainers", "readme", "readmeFilename", "_id", "_npmOperationalInternal", "_attachments"})
 """What of a version's manifest nobody here has a use for."""
 _REMEMBERED: Final = 128 * 1024 * 1024
@@ -93,14 +96,13 @@ class RemotePackument:
     """A package as another registry has it."""
 
     releases: Mapping[ReferenceName, RemoteRelease]
+    times: Mapping[str, datetime | None]
+    """When each version was published, as far as it is said."""
     tags: Mapping[ReferenceName, ReferenceName]
     maintainers: Sequence[str]
     readme: str | None
-
-    @property
-    def is_signed(self) -> bool:
-        """Whether any version has a signature."""
-        return any(release.signatures for release in self.releases.values())
+    signed: bool
+    """Whether any version has a signature."""
 
 
 # --- packuments ---
@@ -160,37 +162,39 @@ class _Known:
     def __init__(self, size: int) -> None:
         self._room = size
         self._known: OrderedDict[tuple[PackageName, bytes], RemotePackument] = OrderedDict()
-        self._lock = threading.Lock()
 
     def find(self, key: tuple[PackageName, bytes]) -> RemotePackument | None:
-        with self._lock:
-            found = self._known.get(key)
-            if found is not None:
-                self._known.move_to_end(key)
-            return found
+        found = self._known.get(key)
+        if found is not None:
+            self._known.move_to_end(key)
+        return found
 
     def keep(self, key: tuple[PackageName, bytes], packument: RemotePackument) -> None:
-        with self._lock:
-            if key in self._known:
-                return
-            self._known[key] = packument
-            self._room -= len(key[1])
-            # The newest stays however large it is: it is about to be asked for again.
-            while self._room < 0 and len(self._known) > 1:
-                (_, content), _ = self._known.popitem(last=False)
-                self._room += len(content)
+        if key in self._known:
+            return
+        self._known[key] = packument
+        self._room -= len(key[1])
+        # The newest stays however large it is: it is about to be asked for again.
+        while self._room < 0 and len(self._known) > 1:
+            (_, content), _ = self._known.popitem(last=False)
+            self._room += len(content)
 
 
 _KNOWN: Final = _Known(_REMEMBERED)
 
 
-def remembered_packument(content: bytes, package: PackageName) -> RemotePackument:
+async def recall_packument(content: bytes, package: PackageName) -> RemotePackument:
     """What `read_remote_packument` reads, once for each text that is asked for again. Raises `UpstreamInvalid`."""
     found = _KNOWN.find((package, content))
     if found is None:
-        found = read_remote_packument(content, package)
+        found = await beside(len(content) > _LONG, partial(read_remote_packument, content, package))
         _KNOWN.keep((package, content), found)
     return found
+
+
+async def beside(long: bool, work: Callable[[], T]) -> T:  # noqa: FBT001
+    """What *work* returns; in a thread if it is *long*, so that others need not wait for it."""
+    return await asyncio.to_thread(work) if long else work()
 
 
 def condense(content: bytes, package: PackageName) -> bytes:
@@ -250,9 +254,11 @@ def read_remote_packument(content: bytes, package: PackageName) -> RemotePackume
     people = _read(said.maintainers, list[_Person]) or []
     return RemotePackument(
         releases,
+        {version: release.published_at for version, release in releases.items()},
         _read_tags(said.tags),
         [person.name[:_LONGEST] for person in people[:_MOST_PEOPLE]],
         (_read(said.readme, str) or "")[:_README_SIZE] or None,
+        signed=any(release.signatures for release in releases.values()),
     )
 
 

@@ -18,12 +18,12 @@ from entrepot.formats.npm.hosted import print_revision, read_stored
 from entrepot.formats.npm.metadata import KIND, bundle_name, read_predicate_type
 from entrepot.formats.npm.packument import ABBREVIATED_TYPE, FULL_TYPE, Renderer
 from entrepot.formats.npm.publish import move_tag, put
+from entrepot.formats.npm.remote import beside
 from entrepot.formats.npm.rules import LATEST, NPM, RULES, parse_tag, parse_tarball_name
 from entrepot.formats.npm.search import get_search
 from entrepot.formats.npm.signatures import signer_of
 from entrepot.formats.npm.unpublish import delete_package, delete_tarball, put_revision
 from entrepot.formats.npm.upstream import (
-    beside,
     fetch_attestations,
     fetch_remote,
     find_tarball,

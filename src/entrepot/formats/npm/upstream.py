@@ -6,11 +6,10 @@ a waiting time of their own look for; and there is one answer to keep, whatever 
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urljoin, urlsplit
 
 from entrepot.formats.npm.hosted import read_stored
@@ -21,7 +20,7 @@ from entrepot.formats.npm.remote import (
     condense,
     read_keys,
     read_remote_packument,
-    remembered_packument,
+    recall_packument,
 )
 from entrepot.formats.npm.rules import NPM, RULES, tarball_name
 from entrepot.formats.npm.tarball import examine
@@ -48,7 +47,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import BinaryIO
 
-    from entrepot.formats.npm.remote import Key, RemotePackument, RemoteRelease
+    from entrepot.formats.npm.remote import Key, RemoteRelease
     from entrepot.model.access import Caller
     from entrepot.model.digest import Digest
     from entrepot.model.names import PackageName, ReferenceName, View
@@ -59,14 +58,10 @@ if TYPE_CHECKING:
     from entrepot.operations.registry import Registry
     from entrepot.operations.upload import StoredBlob
 
-T = TypeVar("T")
-
 _PACKUMENT_SIZE: Final = 128 * 1024 * 1024
 _KEYS: Final = "/-/npm/v1/keys"
 _KEYS_SIZE: Final = 256 * 1024
 _ATTESTATIONS_SIZE: Final = 16 * 1024 * 1024
-_LONG: Final = 256 * 1024
-"""Bytes of a packument that are read at once; more of them are read beside what else is to be done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,28 +146,27 @@ async def read_remote(registry: Registry, caller: Caller, view: View, package: P
 
 
 def _versions(package: PackageName, content: bytes, _: str) -> Mapping[str, datetime | None]:
-    return _times(read_remote_packument(content, package))
+    return read_remote_packument(content, package).times
 
 
 def _condense(package: PackageName, content: bytes, _: str) -> bytes:
     return condense(content, package)
 
 
-def _times(packument: RemotePackument) -> Mapping[str, datetime | None]:
-    return {version: release.published_at for version, release in packument.releases.items()}
-
-
 async def _shown(registry: Registry, package: PackageId, answer: Answer) -> RemotePackage:
-    packument = await beside(len(answer.content) > _LONG, partial(remembered_packument, answer.content, package.name))
+    packument = await recall_packument(answer.content, package.name)
     upstream = answer.upstream
-    hidden = await hidden_versions(registry, upstream, package, _times(packument))
-    keys = frozenset(key.keyid for key in await _ask_keys(registry, upstream)) if packument.is_signed else ()
+    hidden = await hidden_versions(registry, upstream, package, packument.times)
+    releases = packument.releases
+    if hidden:
+        releases = {version: each for version, each in releases.items() if version not in hidden}
+    keys = frozenset(key.keyid for key in await _ask_keys(registry, upstream)) if packument.signed else ()
     shown = hashlib.sha256(repr((upstream.name, answer.url, sorted(hidden), sorted(keys))).encode()).hexdigest()[:16]
     return RemotePackage(
         upstream,
         package,
         answer.url,
-        {version: each for version, each in packument.releases.items() if version not in hidden},
+        releases,
         packument.tags,
         packument.maintainers,
         packument.readme,
@@ -180,11 +174,6 @@ async def _shown(registry: Registry, package: PackageId, answer: Answer) -> Remo
         shown,
         answer.stale,
     )
-
-
-async def beside(long: bool, work: Callable[[], T]) -> T:  # noqa: FBT001
-    """What *work* returns; in a thread if it is *long*, so that others need not wait for it."""
-    return await asyncio.to_thread(work) if long else work()
 
 
 # --- tarballs ---
