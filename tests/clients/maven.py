@@ -98,8 +98,10 @@ def _move(made: Path, place: Path) -> None:
             raise
 
 
-def library(folder: Path, url: str, version: str, *, artifact: str = "lib", says: str = "hello") -> Path:
-    """A project of one class, which is deployed with its sources to *url*."""
+def library(
+    folder: Path, url: str, version: str, *, artifact: str = "lib", says: str = "hello", more: str = ""
+) -> Path:
+    """A project of one class, which is deployed with its sources to *url*; *more* are further elements of its POM."""
     source = folder / "src" / "main" / "java" / "org" / "acme" / "Lib.java"
     source.parent.mkdir(parents=True, exist_ok=True)
     source.write_text(f'package org.acme;\npublic class Lib {{ public static final String SAYS = "{says}"; }}\n')
@@ -108,10 +110,15 @@ def library(folder: Path, url: str, version: str, *, artifact: str = "lib", says
         folder,
         artifact,
         version,
-        f"<distributionManagement>{''.join(_destination(kind, url) for kind in ('repository', 'snapshotRepository'))}"
-        "</distributionManagement>",
+        _destinations(url) + more,
         plugins={"maven-source-plugin": attach},
     )
+
+
+def parent(folder: Path, url: str, version: str) -> Path:
+    """A project that is a POM and nothing else, which is deployed to *url*."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return _project(folder, "parent", version, f"<packaging>pom</packaging>{_destinations(url)}", plugins={})
 
 
 def consumer(folder: Path, url: str, version: str, *, artifact: str = "lib", snapshots: str = "always") -> Path:
@@ -134,8 +141,9 @@ def consumer(folder: Path, url: str, version: str, *, artifact: str = "lib", sna
     )
 
 
-def _destination(kind: str, url: str) -> str:
-    return f"<{kind}><id>acme</id><url>{url}</url></{kind}>"
+def _destinations(url: str) -> str:
+    said = "".join(f"<{kind}><id>acme</id><url>{url}</url></{kind}>" for kind in ("repository", "snapshotRepository"))
+    return f"<distributionManagement>{said}</distributionManagement>"
 
 
 def _project(folder: Path, artifact: str, version: str, more: str, *, plugins: dict[str, str]) -> Path:
@@ -154,6 +162,44 @@ def _project(folder: Path, artifact: str, version: str, more: str, *, plugins: d
     return path
 
 
+_DESCRIPTOR = """<plugin><name>Greets</name><groupId>org.acme</groupId><artifactId>greet-maven-plugin</artifactId>
+<version>1.0</version><goalPrefix>hello</goalPrefix><mojos><mojo><goal>world</goal>
+<implementation>org.acme.Hello</implementation><language>java</language>
+<instantiationStrategy>per-lookup</instantiationStrategy><description>Greets</description><requiresProject>false</requiresProject>
+<parameters/></mojo></mojos></plugin>"""
+_HELLO = """package org.acme;
+public class Hello extends org.apache.maven.plugin.AbstractMojo {
+  public void execute() { getLog().info("hello from " + getClass().getName()); }
+}"""
+
+
+def build_plugin(shell: Shell) -> dict[str, bytes]:
+    """A plugin with the goal ``hello:world``: ``org.acme:greet-maven-plugin:1.0``, by the ends of its files' names."""
+    classes = shell.home / "classes"
+    (classes / "META-INF" / "maven").mkdir(parents=True)
+    (classes / "META-INF" / "maven" / "plugin.xml").write_text(_DESCRIPTOR)
+    (shell.home / "Hello.java").write_text(_HELLO)
+    libraries = os.pathsep.join(str(path) for path in Path(find_maven("3.9")).parents[1].joinpath("lib").glob("*.jar"))
+    shell.run("javac", "-d", classes, "-cp", libraries, "Hello.java")
+    shell.run("jar", "--create", "--date", "2026-01-01T00:00:00Z", "--file", "plugin.jar", "-C", classes, ".")
+    said = (
+        "<project><modelVersion>4.0.0</modelVersion><groupId>org.acme</groupId>"
+        "<artifactId>greet-maven-plugin</artifactId><version>1.0</version><packaging>maven-plugin</packaging></project>"
+    )
+    return {"jar": (shell.home / "plugin.jar").read_bytes(), "pom": said.encode()}
+
+
+def plugin_user(folder: Path, url: str) -> Path:
+    """A project that gets its plugins from *url*."""
+    path = folder / "pom.xml"
+    path.write_text(
+        "<project><modelVersion>4.0.0</modelVersion><groupId>org.acme</groupId><artifactId>app</artifactId>"
+        "<version>1.0</version><packaging>pom</packaging><pluginRepositories><pluginRepository><id>acme</id>"
+        f"<url>{url}</url></pluginRepository></pluginRepositories></project>"
+    )
+    return path
+
+
 @dataclass(frozen=True, slots=True)
 class Maven:
     """Maven with a local repository of its own, and somebody's credentials for the server ``acme``."""
@@ -164,10 +210,16 @@ class Maven:
     settings: Path
 
     @classmethod
-    def start(cls, line: str, shell: Shell, account: Account | None, name: str = "first") -> Maven:
-        """Begin in a clean place; several of one test are told apart by *name*."""
+    def start(
+        cls, line: str, shell: Shell, account: Account | None, name: str = "first", *, mirror: str | None = None
+    ) -> Maven:
+        """Begin in a clean place; several of one test are told apart by *name*.
+
+        With a *mirror* everything comes from there, the plugins too.
+        """
         local = shell.home / f"local-{name}"
-        shutil.copytree(seed(), local)
+        if mirror is None:
+            shutil.copytree(seed(), local)
         settings = shell.home / f"settings-{name}.xml"
         server = (
             ""
@@ -175,6 +227,8 @@ class Maven:
             else f"<servers><server><id>acme</id><username>{account.user}</username>"
             f"<password>{account.password}</password></server></servers>"
         )
+        if mirror is not None:
+            server += f"<mirrors><mirror><id>acme</id><mirrorOf>*</mirrorOf><url>{mirror}</url></mirror></mirrors>"
         settings.write_text(
             f"<settings>{server}<pluginGroups><pluginGroup>org.acme</pluginGroup></pluginGroups></settings>"
         )

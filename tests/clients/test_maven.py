@@ -14,7 +14,7 @@ import pytest
 
 from entrepot.formats.maven.versions import sort_versions
 from tests.clients.content import digest_of, noise
-from tests.clients.maven import Maven, consumer, find_maven, library, repository, seed
+from tests.clients.maven import Maven, build_plugin, consumer, find_maven, library, plugin_user, repository, seed
 from tests.clients.programs import Shell, program
 from tests.clients.server import Registry, serve
 from tests.clients.wire import Wire
@@ -151,41 +151,14 @@ def test_a_channel_s_view_resolves_what_is_cleared(shell: Shell, tmp_path: Path)
         assert not (reader.local / "org" / "acme" / "lib" / "1.1" / "lib-1.1.jar").exists()
 
 
-PLUGIN = """<plugin><name>Greets</name><groupId>org.acme</groupId><artifactId>greet-maven-plugin</artifactId>
-<version>1.0</version><goalPrefix>hello</goalPrefix><mojos><mojo><goal>world</goal>
-<implementation>org.acme.Hello</implementation><language>java</language>
-<instantiationStrategy>per-lookup</instantiationStrategy><description>Greets</description><requiresProject>false</requiresProject>
-<parameters/></mojo></mojos></plugin>"""
-HELLO = """package org.acme;
-public class Hello extends org.apache.maven.plugin.AbstractMojo {
-  public void execute() { getLog().info("hello from " + getClass().getName()); }
-}"""
-
-
 def test_a_plugin_is_found_by_the_prefix_in_its_jar(shell: Shell, registry: Registry) -> None:
     """Nobody writes the group's metadata: not a line of it is in what was sent."""
-    classes = shell.home / "classes"
-    (classes / "META-INF" / "maven").mkdir(parents=True)
-    (classes / "META-INF" / "maven" / "plugin.xml").write_text(PLUGIN)
-    (shell.home / "Hello.java").write_text(HELLO)
-    libraries = os.pathsep.join(str(path) for path in Path(find_maven("3.9")).parents[1].joinpath("lib").glob("*.jar"))
-    shell.run("javac", "-d", classes, "-cp", libraries, "Hello.java")
-    shell.run("jar", "--create", "--date", "2026-01-01T00:00:00Z", "--file", "plugin.jar", "-C", classes, ".")
-    (shell.home / "plugin.xml").write_text(
-        "<project><modelVersion>4.0.0</modelVersion><groupId>org.acme</groupId>"
-        "<artifactId>greet-maven-plugin</artifactId><version>1.0</version><packaging>maven-plugin</packaging></project>"
-    )
     folder = "/maven/acme/org/acme/greet-maven-plugin/1.0/greet-maven-plugin-1.0"
     with Wire(registry) as wire:
-        for extension, name in (("jar", "plugin.jar"), ("pom", "plugin.xml")):
-            sent = wire.http.put(f"{folder}.{extension}", content=(shell.home / name).read_bytes())
+        for extension, content in build_plugin(shell).items():
+            sent = wire.http.put(f"{folder}.{extension}", content=content)
             assert sent.is_success, "the same files again are no conflict"
-    app = shell.home / "pom.xml"
-    app.write_text(
-        "<project><modelVersion>4.0.0</modelVersion><groupId>org.acme</groupId><artifactId>app</artifactId>"
-        "<version>1.0</version><packaging>pom</packaging><pluginRepositories><pluginRepository><id>acme</id>"
-        f"<url>{repository(registry)}</url></pluginRepository></pluginRepositories></project>"
-    )
+    app = plugin_user(shell.home, repository(registry))
 
     said = Maven.start("3.9", shell, registry.reader).run("-f", app, "hello:world").said
 
