@@ -50,6 +50,10 @@ class Wheel:
     def sha256(self) -> str:
         return hashlib.sha256(self.content).hexdigest()
 
+    @property
+    def metadata_sha256(self) -> str:
+        return hashlib.sha256(self.metadata).hexdigest()
+
 
 def _form(project: str, version: str, filename: str, content: bytes) -> bytes:
     """What twine sends."""

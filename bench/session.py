@@ -43,6 +43,7 @@ PYPIRON = "pypiron"
 PYPISERVER = "pypiserver"
 DEVPI = "devpi"
 VERDACCIO = "verdaccio"
+UPSTREAM = "upstream"  # what is read through to, asked directly
 
 
 @dataclass

@@ -6,6 +6,7 @@ from bench.works import (
     downloads,
     files,
     index_files,
+    installs,
     manifests,
     memory,
     node_packages,
@@ -23,6 +24,7 @@ GROUPS: tuple[Group, ...] = (
     python_packages.GROUP,
     node_packages.GROUP,
     index_files.GROUP,
+    installs.GROUP,
     memory.GROUP,
     catalog_size.GROUP,
 )
