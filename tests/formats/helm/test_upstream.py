@@ -523,6 +523,7 @@ async def test_a_chart_of_another_repository_is_pulled_through_oci_with_its_prov
 
     pulled = [(await client.get(f"/v2/acme/helm/web/blobs/{each['digest']}")).content for each in manifest["layers"]]
     assert pulled == [content, provenance(content, version="1.0.0+b")]
+    assert (await client.get("/v2/acme/helm/web/tags/list")).json()["tags"] == ["1.0.0_b"]
     assert (await client.get("/v2/acme/helm/web/manifests/2.0.0")).status_code == 404
     assert (await client.get("/v2/acme/helm/web/manifests/latest")).status_code == 404
     assert all(path.startswith("/charts/") for path in other.asked)

@@ -87,13 +87,13 @@ class NodeBuilder:
         if self._room < 0:
             raise InvalidMetadata(self.name, expected=f"at most {_MAX_NODES} nodes")
         match event:
+            case yaml.ScalarEvent():
+                self._refuse_tag(event.tag)
+                self._add(Text(event.value, is_plain=event.implicit[0]))
             case yaml.AliasEvent() if self._lenient:
                 self._add(Text("", is_plain=True))
             case yaml.AliasEvent():
                 raise InvalidMetadata(self.name, expected="YAML without aliases", actual=f"*{event.anchor}"[:100])
-            case yaml.ScalarEvent():
-                self._refuse_tag(event.tag)
-                self._add(Text(event.value, is_plain=event.implicit[0]))
             case yaml.SequenceStartEvent():
                 self._begin([], event.tag)
             case yaml.MappingStartEvent():

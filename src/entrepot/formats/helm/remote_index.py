@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import chain, islice
 from typing import Any, Final
 
 import msgspec
@@ -131,7 +132,9 @@ def _entries(content: bytes) -> Iterator[tuple[str, Node | None]]:
 
 
 def _entries_of_yaml(content: bytes) -> Iterator[tuple[str, Node | None]]:
-    events = _counted(yaml.parse(content, Loader=yaml.CSafeLoader))
+    # Not by `yaml.parse`, which asks twice for each event.
+    parser = yaml.CSafeLoader(content)
+    events: Iterator[Any] = chain(islice(iter(parser.get_event, None), _MAX_EVENTS), _too_many())
     for start in events:
         if isinstance(start, (yaml.StreamStartEvent, yaml.DocumentStartEvent)):
             continue
@@ -157,11 +160,9 @@ def _entries_of_charts(events: Iterator[Any]) -> Iterator[tuple[str, Node | None
             yield chart, _build(event, events)
 
 
-def _counted(events: Iterator[Any]) -> Iterator[Any]:
-    for count, event in enumerate(events):
-        if count >= _MAX_EVENTS:
-            raise UpstreamInvalid(_WHAT, expected=f"at most {_MAX_EVENTS} nodes")
-        yield event
+def _too_many() -> Iterator[Any]:
+    yield from ()
+    raise UpstreamInvalid(_WHAT, expected=f"at most {_MAX_EVENTS} nodes")
 
 
 def _pairs(events: Iterator[Any]) -> Iterator[tuple[str | None, Any]]:
@@ -176,34 +177,39 @@ def _pairs(events: Iterator[Any]) -> Iterator[tuple[str | None, Any]]:
 
 def _skip(event: Any, events: Iterator[Any]) -> None:
     """Pass over what *event* begins."""
-    for _ in _whole(event, events):
-        pass
+    depth = _step(event)
+    while depth:
+        depth += _step(next(events))
 
 
 def _build(event: Any, events: Iterator[Any]) -> Node | None:
     """What *event* begins; None for what is too deep, or too much."""
-    builder: NodeBuilder | None = NodeBuilder(_WHAT, lenient=True)
-    for each in _whole(event, events):
-        if builder is not None:
-            try:
-                builder.take(each)
-            except InvalidMetadata:
-                builder = None
-    return None if builder is None else builder.root
+    builder = NodeBuilder(_WHAT, lenient=True)
+    depth = _step(event)
+    try:
+        builder.take(event)
+        while depth:
+            event = next(events)
+            depth += _step(event)
+            builder.take(event)
+    except InvalidMetadata:
+        while depth:
+            depth += _step(next(events))
+        return None
+    return builder.root
 
 
-def _whole(event: Any, events: Iterator[Any]) -> Iterator[Any]:
-    """What *event* begins, up to its end."""
-    depth = 0
-    while True:
-        yield event
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth == 0:
-            return
-        event = next(events)
+_STEPS: Final = {
+    yaml.SequenceStartEvent: 1,
+    yaml.MappingStartEvent: 1,
+    yaml.SequenceEndEvent: -1,
+    yaml.MappingEndEvent: -1,
+}
+
+
+def _step(event: Any) -> int:
+    """How much deeper it is behind an event."""
+    return _STEPS.get(type(event), 0)
 
 
 class _Index(msgspec.Struct):

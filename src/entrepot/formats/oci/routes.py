@@ -5,6 +5,7 @@ The numbers are those of the specification's table of end-points.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
@@ -26,7 +27,10 @@ from entrepot.model.errors import (
     InvalidName,
     InvalidReference,
     NotFound,
+    PackageUnknown,
     Unauthenticated,
+    UpstreamInvalid,
+    UpstreamUnavailable,
 )
 from entrepot.model.names import ReferenceName, View
 from entrepot.model.reference import is_fallback
@@ -35,6 +39,7 @@ from entrepot.operations.browse import list_packages, list_references, list_refe
 from entrepot.operations.delete import delete_artifact, delete_blob, delete_reference
 from entrepot.operations.mount import mount
 from entrepot.operations.publish import Draft, publish_composed
+from entrepot.operations.registry import Listed
 from entrepot.operations.resolve import find_blob, resolve
 from entrepot.operations.upload import (
     add_blob,
@@ -54,6 +59,8 @@ from entrepot.wire.reply import REVALIDATE, HeaderList, Reply, json_reply, text_
 from entrepot.wire.routes import Route
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from entrepot.model.names import PackageId
     from entrepot.model.upload import Upload
     from entrepot.ports.catalog import ArtifactSummary, FoundArtifact, Transaction
@@ -400,17 +407,49 @@ def _session(call: Call, place: _Place, upload: Upload, size: int, *, status: in
 
 
 async def get_tags(call: Call) -> Reply:
-    """end-8: the names of a package, in byte order."""
+    """end-8: the names of a package, in byte order, with those that upstreams have."""
     place = _place(call)
     limit, after = _page(call), call.query.get("last") or ""
-    references = await list_references(
-        call.registry, call.caller, place.view, place.package, after=after, limit=limit + 1
-    )
-    names = [reference.name for reference in references[:limit]]
+    try:
+        references = await list_references(
+            call.registry, call.caller, place.view, place.package, after=after, limit=limit + 1
+        )
+        remote = await _list_remote(call, place, known=True)
+    except PackageUnknown:
+        remote, references = await _list_remote(call, place, known=False), []
+        if remote is None:
+            raise
+    found = {str(reference.name) for reference in references}
+    if remote is not None:
+        found |= {tag for tag in _tags(call, place, remote.versions) if tag > after}
+    names = sorted(found)
     headers = [REVALIDATE]
-    if len(references) > limit > 0:
-        headers.append(_next(f"/v2/{place.name}/tags/list", limit, names[-1]))
-    return json_reply({"name": place.name, "tags": names}, headers=headers, cacheable=True)
+    if remote is not None and remote.stale is not None:
+        headers.append(text_header("warning", f'299 - "stale: {_quoted(remote.stale)}"'))
+    if len(names) > limit > 0:
+        headers.append(_next(f"/v2/{place.name}/tags/list", limit, names[limit - 1]))
+    return json_reply({"name": place.name, "tags": names[:limit]}, headers=headers, cacheable=remote is None)
+
+
+async def _list_remote(call: Call, place: _Place, *, known: bool) -> Listed | None:
+    """What upstreams show of a package; where it is *known* here, one that fails takes nothing away."""
+    reading = call.registry.read_through.get(place.package.format)
+    if reading is None:
+        return None
+    try:
+        return await reading.list_versions(call.registry, call.caller, place.view, place.package.name)
+    except (UpstreamUnavailable, UpstreamInvalid) as error:
+        if not known:
+            raise
+        return Listed((), str(error))
+
+
+def _tags(call: Call, place: _Place, versions: Sequence[str]) -> Iterator[ReferenceName]:
+    """What versions are called here."""
+    rules = call.registry.formats[place.package.format]
+    for version in versions:
+        with suppress(InvalidReference):
+            yield rules.parse_version(version)
 
 
 async def get_referrers(call: Call) -> Reply:

@@ -29,6 +29,7 @@ from entrepot.model.errors import (
     FileUnknown,
     Invalid,
     InvalidManifest,
+    InvalidReference,
     NamespaceUnknown,
     ReferenceUnknown,
     UpstreamInvalid,
@@ -61,6 +62,9 @@ _ACCEPT: Final = {"accept": f"{IMAGE_INDEX}, {IMAGE_MANIFEST}, {DOCKER_MANIFEST_
 _CHALLENGE: Final = re.compile(r'([a-z_]+)="([^"]*)"')
 _UNAUTHORIZED: Final = 401
 _OK: Final = 200
+_MOST_PAGES: Final = 200
+_LEAST_PAGE: Final = 50
+"""Tags of a page behind which there may be others: nobody is known to send smaller ones."""
 _TOKEN_SIZE: Final = 64 * 1024
 _TOKEN_SECONDS: Final = 60
 """How long a token lasts when nobody says (Docker's token specification)."""
@@ -161,11 +165,9 @@ class OciReadThrough:
         if upstreams:
             await access.require_read(registry, caller, view, package)
         for upstream in upstreams:
-            where = _Repository(upstream, package)
-            question = Question(where.target("tags/list"), origin=where.find_origin)
-            answer = await ask(registry, upstream, package, question)
-            if answer is not None:
-                return Listed(_read_tags(answer.content), answer.stale)
+            listed = await _ask_for_tags(registry, _Repository(upstream, package))
+            if listed is not None:
+                return listed
         return None
 
     async def fetch(
@@ -195,6 +197,40 @@ class OciReadThrough:
                 fetched.append(Fetched("", link.target.digest, link.target.size))
         await _completed(registry, _Repository(remote.upstream, package), artifact, () if tag is None else (tag,))
         return fetched
+
+
+async def _ask_for_tags(registry: Registry, where: _Repository) -> Listed | None:
+    """All tags that may come from there, page by page.
+
+    Some registries send all at once, some of these also when they are asked for what comes behind them.
+    """
+    rules, package = where.upstream.rules, where.package
+    found: dict[str, None] = {}
+    stale: str | None = None
+    target = where.target("tags/list")
+    for _ in range(_MOST_PAGES):
+        answer = await ask(registry, where.upstream, package, Question(target, origin=where.find_origin))
+        if answer is None:
+            break
+        stale = stale or answer.stale
+        page, known = _read_tags(answer.content), len(found)
+        found |= dict.fromkeys(page)
+        if len(page) < _LEAST_PAGE or len(found) == known:
+            break
+        target = f"{where.target('tags/list')}?{urlencode({'last': page[-1]})}"
+    else:
+        stale = stale or "it has more tags than are read"
+    if answer is None and not found:
+        return None
+    return Listed([tag for tag in found if _is_tag(tag) and rules.lets_in(package.format, package.name, tag)], stale)
+
+
+def _is_tag(text: str) -> bool:
+    try:
+        RULES.parse_version(text)
+    except InvalidReference:
+        return False
+    return True
 
 
 class _Tags(msgspec.Struct):
