@@ -234,11 +234,15 @@ def _cargo(path: Path) -> Iterator[Locked | str]:
 
 
 def _go(path: Path) -> Iterator[Locked | str]:
-    """Modules, and the ``go.mod`` files of others, whose version here is ``v1.0.0/go.mod`` as it is in ``go.sum``."""
+    """Modules, with the hashes of their zips and of their ``go.mod``; of most only the latter is wanted."""
+    found: dict[tuple[str, str], tuple[LockedFile, ...]] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         if line.strip():
             module, version, hash_ = line.split()
-            yield Locked("go", module, version, (LockedFile(hash_),))
+            key = module, version.removesuffix("/go.mod")
+            found[key] = (*found.get(key, ()), LockedFile(hash_))
+    for (module, version), files in found.items():
+        yield Locked("go", module, version, files)
 
 
 _READERS: Final[Mapping[str, Read]] = {

@@ -170,12 +170,16 @@ def test_cargo_s_checksums_stand_with_the_package_or_at_the_end(tmp_path: Path) 
     assert read_lockfile(newer).skipped == ("g: it comes from no registry",)
 
 
-def test_go_names_modules_and_the_go_mod_of_others(tmp_path: Path) -> None:
-    path = write(tmp_path, "go.sum", "example.com/M v1.0.0 h1:abc=\nexample.com/M v1.0.0/go.mod h1:def=\n")
+def test_go_names_modules_and_go_mod_of_others(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        "go.sum",
+        "example.com/M v1.0.0 h1:abc=\nexample.com/M v1.0.0/go.mod h1:def=\nexample.com/N v2.0.0/go.mod h1:ghi=\n",
+    )
 
     assert read_lockfile(path).locked == (
-        Locked("go", "example.com/M", "v1.0.0", (LockedFile("h1:abc="),)),
-        Locked("go", "example.com/M", "v1.0.0/go.mod", (LockedFile("h1:def="),)),
+        Locked("go", "example.com/M", "v1.0.0", (LockedFile("h1:abc="), LockedFile("h1:def="))),
+        Locked("go", "example.com/N", "v2.0.0", (LockedFile("h1:ghi="),)),
     )
 
 

@@ -60,7 +60,6 @@ _REMEMBERED: Final = 128
 _DATED: Final = 256
 """How many versions of a list are asked for their times at once, the highest first, when new ones are hidden."""
 _AT_ONCE: Final = 8
-_MOD_ALONE: Final = "/go.mod"
 _DIRECTIVE: Final = re.compile(rb"^[ \t]*module[ \t(]", re.MULTILINE)
 _QUERY: Final = re.compile(r"[^\x00-\x20/\\!\x7f]{1,255}")
 
@@ -441,10 +440,10 @@ class GoReadThrough:
     ) -> Sequence[Fetched]:
         """As `entrepot.operations.registry.ReadThrough` says: the version's zip and go.mod.
 
-        For most versions in a go.sum only go.mod is wanted: the zip is left where it is when the version is written
-        as it is there, ``v1.0.0/go.mod``, or when all of *hashes* are those of go.mod.
+        For most versions in a go.sum only go.mod is wanted: when all of *hashes* are its own, the zip is left where it
+        is.
         """
-        package, wanted = _package(view, name), Version.parse(version.removesuffix(_MOD_ALONE))
+        package, wanted = _package(view, name), Version.parse(version)
         check_version(package.name, wanted)
         found = await _find_stored(registry, caller, view, package, wanted)
         if found is None:
@@ -453,25 +452,18 @@ class GoReadThrough:
                 raise ReferenceUnknown(version)
             digest = Digest.of(go_mod)
             others = set(hashes) - {hash_go_mod(go_mod), str(digest)}
-            if (hashes and not others) or (not hashes and version.endswith(_MOD_ALONE)):
+            if hashes and not others:
                 return [Fetched(file_path(wanted, "mod"), digest, len(go_mod))]
-            if version.endswith(_MOD_ALONE):
-                raise _other_hashes(name, version, hashes)
             zip_hashes = others if all(each.startswith("h1:") for each in others) else ()
             arrival = await fetch_remote(registry, caller, view, package, wanted, zip_hashes=zip_hashes)
             if arrival is None:
                 raise ReferenceUnknown(version)
             await arrival.blob
             found = await _find_stored(registry, caller, view, package, wanted) or {}
-        paths = [file_path(wanted, "mod")] if version.endswith(_MOD_ALONE) else [file.name for file in found]
-        chosen = [file for file, known in found.items() if file.name in paths and (not hashes or known & set(hashes))]
+        chosen = [file for file, known in found.items() if not hashes or known & set(hashes)]
         if not chosen:
-            raise _other_hashes(name, version, hashes)
+            raise UpstreamInvalid(f"{name[:200]} {version[:200]}", expected=" or ".join(sorted(hashes))[:1_000])
         return chosen
-
-
-def _other_hashes(name: str, version: str, hashes: Collection[str]) -> UpstreamInvalid:
-    return UpstreamInvalid(f"{name[:200]} {version[:200]}", expected=" or ".join(sorted(hashes))[:1_000])
 
 
 def _package(view: View, name: str) -> PackageId:
