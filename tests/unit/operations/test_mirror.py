@@ -32,8 +32,8 @@ from entrepot.testing.elsewhere import Elsewhere, Said, elsewhere
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 
-ACME, GENERIC = parse_namespace("acme"), FormatName("generic")
-LIB, ALL, KIND = package("acme/lib", format="generic"), View.parse("acme"), Kind.of("lib")
+ACME, PYPI = parse_namespace("acme"), FormatName("pypi")
+LIB, ALL, KIND = package("acme/lib", format="pypi"), View.parse("acme"), Kind.of("lib")
 PUBLISHER, READER, MAINTAINER = caller("publisher"), caller("reader"), caller("maintainer")
 LARGE = random.Random(1).randbytes(3_000_000)
 
@@ -58,7 +58,7 @@ async def other() -> AsyncIterator[Elsewhere]:
 async def reading(world: World, other: Elsewhere, **rules: object) -> Upstream:
     upstream = Upstream(
         ACME,
-        GENERIC,
+        PYPI,
         UpstreamName("public"),
         other.url,
         private=True,
@@ -213,12 +213,12 @@ async def test_nobody_is_asked_for_reserved_blocked_or_cleared_names(world: Worl
     assert await asked(world) == ["public"]
     assert await asked(world, View.parse("acme.prod")) == []
 
-    await set_namespace(world.registry, MAINTAINER, ACME, reserved=[PurlPattern.parse("pkg:generic/l*")])
+    await set_namespace(world.registry, MAINTAINER, ACME, reserved=[PurlPattern.parse("pkg:pypi/l*")])
     assert await asked(world) == []
     await set_namespace(world.registry, MAINTAINER, ACME, reserved=[])
     assert await asked(world) == ["public"]
     await set_upstream(
-        world.registry, MAINTAINER, upstream, rules=UpstreamRules(block=(PurlPattern.parse("pkg:generic/lib"),))
+        world.registry, MAINTAINER, upstream, rules=UpstreamRules(block=(PurlPattern.parse("pkg:pypi/lib"),))
     )
     assert await asked(world) == []
 
