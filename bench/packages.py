@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 _BOUNDARY = "bench-7d81c4b0"
 FORM_TYPE = f"multipart/form-data; boundary={_BOUNDARY}"
+_WHEEL = "Wheel-Version: 1.0\nGenerator: bench\nRoot-Is-Purelib: true\n"
 _WHEEL_TAG = "py3-none-any"
 
 
@@ -30,20 +31,24 @@ class Wheel:
     form: bytes
 
     @classmethod
-    def of(cls, project: str, version: str, size: int = 0) -> Wheel:
-        """One that holds a module, what every wheel must have, and *size* bytes that cannot be compressed."""
+    def of(cls, project: str, version: str, size: int = 0, build: int = 0) -> Wheel:
+        """One that holds a module, what every wheel must have, and *size* bytes that cannot be compressed.
+
+        A version may have several, whose *build* is another.
+        """
         base = f"{project}-{version}"
         info = f"{base}.dist-info"
         metadata = f"Metadata-Version: 2.1\nName: {project}\nVersion: {version}\nSummary: Measured\n\n".encode()
         members = {
             f"{project}.py": f"VERSION = {version!r}\n".encode(),
             f"{info}/METADATA": metadata,
-            f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: bench\nRoot-Is-Purelib: true\nTag: {_WHEEL_TAG}\n".encode(),
+            f"{info}/WHEEL": (_WHEEL + f"Tag: {_WHEEL_TAG}\n" + (f"Build: {build}\n" if build else "")).encode(),
         }
         if size:
             members[f"{project}.bin"] = os.urandom(size)
         members[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in [*members, f"{info}/RECORD"]).encode()
-        content, filename = _zipped(members), f"{base}-{_WHEEL_TAG}.whl"
+        content = _zipped(members)
+        filename = f"{base}-{build}-{_WHEEL_TAG}.whl" if build else f"{base}-{_WHEEL_TAG}.whl"
         return cls(project, version, filename, content, metadata, _form(project, version, filename, content))
 
     @property

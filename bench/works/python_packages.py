@@ -17,6 +17,7 @@ from bench.subjects.pypi import PAGE_ACCEPTED
 _PAGE_BARS = {PYPIRON: 1.0, DEVPI: 50.0, PYPISERVER: 50.0, NGINX: 0.5}
 _UPLOAD_BARS = {PYPIRON: 1.0, DEVPI: 20.0}
 _UPLOADERS = 4
+_FILES_PER_VERSION = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,10 @@ def run(session: Session, wanted: Sequence[str]) -> None:
 def _ask_pages(session: Session, indexes: list[PythonIndex], static: list[Nginx], count: int) -> None:
     """nginx serves the very page that we do, as a file."""
     project = f"measured{count}"
-    wheels = [Wheel.of(project, f"1.{number}") for number in range(count)]
+    wheels = [
+        Wheel.of(project, f"1.{number // _FILES_PER_VERSION}", build=number % _FILES_PER_VERSION)
+        for number in range(count)
+    ]
     requests: dict[str, Requests] = {}
     for index in indexes:
         say(f"{_page(count)}: filling {index.name}")

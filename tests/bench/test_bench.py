@@ -9,11 +9,25 @@ from pathlib import Path
 
 import pytest
 
+from tests.clients.programs import program
+
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("work", ["manifest GET by tag", "push of small images", "project page"])
-def test_a_quick_benchmark_measures_us_and_says_where(work: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("work", "tool"),
+    [
+        ("manifest GET by tag", "wrk"),
+        ("push of small images", "wrk"),
+        ("project page|download of a wheel", "wrk"),
+        ("packument", "wrk"),
+        ("Cargo index|Go list|Go info", "wrk"),
+        ("uv installs", "uv"),
+        ("npm installs", "npm10"),
+    ],
+)
+def test_a_quick_benchmark_measures_us_and_says_where(work: str, tool: str, tmp_path: Path) -> None:
+    program(tool)
     results = tmp_path / "results.json"
 
     subprocess.run(
