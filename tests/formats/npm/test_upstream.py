@@ -417,7 +417,7 @@ async def test_a_tarball_that_is_not_what_was_promised_is_not_let_in(
     other.says["/npm/tool/-/tool-1.0.0.tgz"] = Said(change(content))
 
     assert not await is_served(npm, TARBALL, content)
-    assert (await oci(npm, "1.0.0")).status == 404
+    assert (await npm.read("/tool?write=true")).status == 404, "nothing is here"
     assert await npm.staged() == []
     offer(other, "1.0.0")
     assert await is_served(npm, TARBALL, content)
@@ -443,7 +443,7 @@ async def test_a_tarball_that_says_it_is_something_else_is_not_let_in(
     await read_through(npm, other)
 
     assert not await is_served(npm, TARBALL, content)
-    assert (await oci(npm, "1.0.0")).status == 404
+    assert (await npm.read("/tool?write=true")).status == 404, "nothing is here"
     assert await npm.staged() == []
 
 
