@@ -45,6 +45,9 @@ CHANGE: Final = load("change")
 LISTINGS: Final = load("listings")
 UPSTREAMS: Final = load("upstreams")
 
+_LEVEL: Final = 1
+"""Of compression: everybody else waits while an answer is packed, and higher ones save little."""
+
 
 class SqliteTransaction:
     """What one change does, inside a savepoint of the writer's transaction."""
@@ -191,7 +194,7 @@ class SqliteTransaction:
             **parameters,
             status=answer.status,
             media_type=answer.media_type,
-            content=zlib.compress(content, level=6),
+            content=zlib.compress(content, level=_LEVEL),
             fetched_at=rows.time_text(answer.fetched_at),
         )
         return True
@@ -207,14 +210,14 @@ class SqliteTransaction:
     def see_versions(self, upstream: Upstream, package: PackageId, seen: Mapping[str, datetime]) -> None:
         """Remember when versions were first seen."""
         upstream_id = self._upstream_id(upstream)
-        for version, at in seen.items():
-            self._run(
-                UPSTREAMS.see_version,
-                upstream=upstream_id,
-                package=package.name,
-                version=version,
-                at=rows.time_text(at),
-            )
+        # A package may have thousands.
+        self._connection.executemany(
+            UPSTREAMS.see_version,
+            (
+                {"upstream": upstream_id, "package": package.name, "version": version, "at": rows.time_text(at)}
+                for version, at in seen.items()
+            ),
+        )
 
     def _upstream_id(self, upstream: Upstream) -> int:
         row = self._one(UPSTREAMS.upstream_id, **rows.upstream_key(upstream))
