@@ -240,7 +240,7 @@ async def test_a_file_that_is_not_what_was_promised_is_not_let_in(index: Index, 
     other.says[f"/simple/files/{WHEEL.filename}"] = Said(change(WHEEL.content))
 
     assert not await _is_served(index, WHEEL)
-    assert (await index.ask("GET", "/v2/acme/pypi/tool/manifests/1.0")).status_code == 404
+    assert (await index.ask("GET", "/v2/acme/pypi/tool/manifests/1.0")).status_code == 502
     assert await index.violations() == []
 
 
@@ -258,7 +258,7 @@ async def test_a_file_that_says_it_is_something_else_is_not_let_in(index: Index,
     await read_through(index, other)
 
     assert not await _is_served(index, lying)
-    assert (await index.ask("GET", "/v2/acme/pypi/tool/manifests/1.0")).status_code == 404
+    assert (await index.ask("GET", "/v2/acme/pypi/tool/manifests/1.0")).status_code == 502
 
 
 async def test_of_many_who_want_a_file_one_fetches_it(index: Index, other: Elsewhere) -> None:
