@@ -182,7 +182,7 @@ def warm(session: Session, subjects: Iterable[Subject], requests: Mapping[str, R
     """Ask every subject its requests for a while before they are counted."""
     if session.scale.warm_seconds:
         for subject in subjects:
-            requests[subject.name].run(subject, session.scale.warm_seconds, session.scale.connections)
+            requests[subject.name].warm(subject, session.scale.warm_seconds, session.scale.connections)
 
 
 def ask(
