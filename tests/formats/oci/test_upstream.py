@@ -1,4 +1,4 @@
-"""Tags of a registry that reads through to another one, which is on a real socket."""
+"""Tags and referrers of a registry that reads through to another one, which is on a real socket."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from typing import Any
 import httpx
 import pytest
 
+from entrepot.model.artifact import IMAGE_INDEX, IMAGE_MANIFEST
+from entrepot.model.digest import Digest
 from entrepot.model.names import FormatName, parse_namespace
 from entrepot.model.upstream import PurlPattern, Upstream, UpstreamName, UpstreamRules
+from entrepot.operations.check import check
 from entrepot.operations.upstreams import add_upstream
-from entrepot.testing.builders import ADMINISTRATOR, World, image, open_world
+from entrepot.testing.builders import ADMINISTRATOR, Image, World, image, open_world, referrer
 from entrepot.testing.elsewhere import Elsewhere, Said, elsewhere
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
@@ -155,3 +158,78 @@ async def test_a_package_that_nobody_has_is_unknown_and_a_stranger_makes_nobody_
         assert (await nobody.get("/v2/acme/api/tags/list")).status_code == 401
     assert not other.asked
     assert (await client.get("/v2/acme/api/tags/list")).status_code == 404
+
+
+# --- referrers ---
+
+SUBJECT = image(b"subject")
+SIGNATURE, SBOM = referrer(SUBJECT), referrer(SUBJECT, "application/vnd.example.sbom")
+REFERRERS = f"/v2/api/referrers/{SUBJECT.digest}"
+FALLBACK = f"/v2/api/manifests/{str(SUBJECT.digest).replace(':', '-')}"
+
+
+def refer(*found: Image) -> Said:
+    """What another registry says when it is asked for these referrers."""
+    manifests = [
+        {
+            "mediaType": IMAGE_MANIFEST,
+            "digest": str(each.digest),
+            "size": len(each.content),
+            "artifactType": each.artifact.artifact_type,
+        }
+        for each in found
+    ]
+    content = {"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": manifests}
+    return Said(json.dumps(content).encode(), headers={"content-type": IMAGE_INDEX})
+
+
+async def referrers(client: httpx.AsyncClient, query: str = "") -> list[str]:
+    answer = await client.get(f"/v2/acme/api/referrers/{SUBJECT.digest}{query}")
+    assert answer.status_code == 200, answer.text
+    return [each["digest"] for each in answer.json()["manifests"]]
+
+
+@pytest.mark.parametrize("place", [REFERRERS, FALLBACK], ids=["referrers", "fallback tag"])
+async def test_what_refers_to_a_digest_elsewhere_is_listed_and_comes_when_it_is_wanted(
+    world: World, client: httpx.AsyncClient, other: Elsewhere, place: str
+) -> None:
+    other.says[place] = refer(SIGNATURE, SBOM)
+    for each in (SIGNATURE, SBOM):
+        other.says[f"/v2/api/manifests/{each.digest}"] = Said(each.content, headers={"content-type": IMAGE_MANIFEST})
+        for blob in each.blobs:
+            other.says[f"/v2/api/blobs/{Digest.of(blob)}"] = Said(blob)
+    await read_through(world, other)
+    both = sorted(str(each.digest) for each in (SIGNATURE, SBOM))
+
+    assert await referrers(client) == both
+    assert await referrers(client, "?artifactType=application/vnd.example.sbom") == [str(SBOM.digest)]
+    assert await referrers(client, "?n=1") == both[:1]
+    assert await referrers(client, f"?n=1&last={both[0]}") == both[1:]
+    for each in (SIGNATURE, SBOM):
+        assert (await client.get(f"/v2/acme/api/manifests/{each.digest}")).content == each.content
+    await world.registry.flights.landed()
+    other.says.clear()
+    world.clock.advance(hours=1)
+    assert await referrers(client) == both, "they are here now"
+    assert await check(world.registry) == []
+
+
+@pytest.mark.parametrize("answer", [Said(status=500), Said(b"{"), Said(b'{"manifests": 1}'), Said(status=404)])
+async def test_an_upstream_that_fails_takes_no_referrer_away(
+    world: World, client: httpx.AsyncClient, other: Elsewhere, answer: Said
+) -> None:
+    other.says[REFERRERS] = answer
+    await read_through(world, other)
+
+    assert await referrers(client) == []
+
+
+async def test_a_stranger_makes_nobody_ask_for_referrers(world: World, other: Elsewhere) -> None:
+    other.says[REFERRERS] = refer(SBOM)
+    await read_through(world, other)
+
+    async with world.client(None) as stranger:
+        answer = await stranger.get(f"/v2/acme/api/referrers/{SUBJECT.digest}")
+
+    assert answer.status_code == 401
+    assert not other.asked

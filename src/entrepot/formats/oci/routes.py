@@ -15,7 +15,7 @@ import msgspec
 from entrepot.formats.oci.errors import API_VERSION
 from entrepot.formats.oci.names import namespace_of, parse_name, print_name
 from entrepot.formats.oci.rules import OCI, RULES
-from entrepot.formats.oci.upstream import fetch_remote_blob, read_remote_manifest
+from entrepot.formats.oci.upstream import fetch_remote_blob, list_remote_referrers, read_remote_manifest
 from entrepot.model.access import Action
 from entrepot.model.artifact import IMAGE_INDEX, Artifact
 from entrepot.model.digest import Digest, parse_algorithm
@@ -59,8 +59,9 @@ from entrepot.wire.reply import REVALIDATE, HeaderList, Reply, json_reply, text_
 from entrepot.wire.routes import Route
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from entrepot.formats.oci.upstream import RemoteReferrers
     from entrepot.model.names import PackageId
     from entrepot.model.upload import Upload
     from entrepot.ports.catalog import ArtifactSummary, FoundArtifact, Transaction
@@ -453,10 +454,13 @@ def _tags(call: Call, place: _Place, versions: Sequence[str]) -> Iterator[Refere
 
 
 async def get_referrers(call: Call) -> Reply:
-    """end-12a, 12b: what refers to a digest; an empty index when nothing does."""
+    """end-12a, 12b: what refers to a digest, here and in upstreams; an empty index when nothing does."""
     place, subject = _place(call), Digest.parse(call.path["digest"])
     artifact_type = call.query.get("artifactType") or None
     limit, after = _page(call) or _PAGE, call.query.get("last") or ""
+    remote = None
+    if place.package.format == OCI:
+        remote = await list_remote_referrers(call.registry, call.caller, place.view, place.package, subject)
     found = await list_referrers(
         call.registry,
         call.caller,
@@ -467,31 +471,55 @@ async def get_referrers(call: Call) -> Reply:
         after=after,
         limit=limit + 1,
     )
+    listed = {str(summary.digest): _descriptor(summary) for summary in found}
     headers = [(b"content-type", IMAGE_INDEX.encode("ascii")), REVALIDATE]
+    if remote is not None:
+        last = str(found[-1].digest) if ends_early(found) else None
+        listed = _joined(remote, artifact_type, after=after, last=last) | listed
+        if remote.stale is not None:
+            headers.append(text_header("warning", f'299 - "stale: {_quoted(remote.stale)}"'))
     if artifact_type is not None:
         headers.append((b"oci-filters-applied", b"artifactType"))
-    if len(found) > limit or ends_early(found):
+    shown = sorted(listed)[:limit]
+    if len(listed) > limit or ends_early(found):
         path = f"/v2/{place.name}/referrers/{subject}"
         filtered = "" if artifact_type is None else f"&artifactType={quote(artifact_type, safe='')}"
-        headers.append(_next(path, limit, str(found[:limit][-1].digest), filtered))
+        headers.append(_next(path, limit, shown[-1], filtered))
     index = {
         "schemaVersion": 2,
         "mediaType": IMAGE_INDEX,
-        "manifests": [_descriptor(summary) for summary in found[:limit]],
+        "manifests": [listed[digest] for digest in shown],
     }
-    return Reply(200, headers, msgspec.json.encode(index), cacheable=True)
+    return Reply(200, headers, msgspec.json.encode(index), cacheable=remote is None)
+
+
+def _joined(
+    remote: RemoteReferrers, artifact_type: str | None, *, after: str, last: str | None
+) -> dict[str, dict[str, object]]:
+    """What upstreams have of a page that begins after one digest and may end with another, each by its digest."""
+    return {
+        str(each.digest): _described(each.media_type, each.digest, each.size, each.artifact_type, each.annotations)
+        for each in remote.found
+        if str(each.digest) > after
+        and (last is None or str(each.digest) <= last)
+        and artifact_type in (None, each.artifact_type)
+    }
 
 
 def _descriptor(summary: ArtifactSummary) -> dict[str, object]:
-    descriptor: dict[str, object] = {
-        "mediaType": summary.media_type,
-        "digest": str(summary.digest),
-        "size": summary.size,
-    }
-    if summary.artifact_type is not None:
-        descriptor["artifactType"] = summary.artifact_type
-    if summary.annotations:
-        descriptor["annotations"] = summary.annotations
+    return _described(
+        summary.media_type, summary.digest, summary.size, summary.artifact_type, annotations=summary.annotations
+    )
+
+
+def _described(
+    media_type: str, digest: Digest, size: int, artifact_type: str | None, annotations: Mapping[str, str]
+) -> dict[str, object]:
+    descriptor: dict[str, object] = {"mediaType": media_type, "digest": str(digest), "size": size}
+    if artifact_type is not None:
+        descriptor["artifactType"] = artifact_type
+    if annotations:
+        descriptor["annotations"] = annotations
     return descriptor
 
 

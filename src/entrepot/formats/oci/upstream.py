@@ -21,6 +21,7 @@ from entrepot.model.artifact import (
     DOCKER_MANIFEST_LIST,
     IMAGE_INDEX,
     IMAGE_MANIFEST,
+    MANIFEST_TYPES,
     Artifact,
     LinkKind,
 )
@@ -36,7 +37,7 @@ from entrepot.model.errors import (
     UpstreamUnavailable,
 )
 from entrepot.model.names import PackageId, View
-from entrepot.model.reference import ReferenceKind
+from entrepot.model.reference import ReferenceKind, fallback_of
 from entrepot.operations import access
 from entrepot.operations.fetch_file import Landing, Wanted, caller_of, fetch_file
 from entrepot.operations.mirror import Question, ask, upstreams_for
@@ -51,14 +52,17 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from entrepot.model.access import Caller
+    from entrepot.model.artifact import Descriptor
     from entrepot.model.names import ReferenceName
     from entrepot.model.upstream import Upstream
     from entrepot.operations.fetch_file import Arrival
+    from entrepot.operations.mirror import Answer
     from entrepot.operations.registry import Registry
     from entrepot.operations.upload import StoredBlob
     from entrepot.ports.catalog import Transaction
 
 _ACCEPT: Final = {"accept": f"{IMAGE_INDEX}, {IMAGE_MANIFEST}, {DOCKER_MANIFEST_LIST}, {DOCKER_MANIFEST}"}
+_ACCEPT_INDEX: Final = {"accept": IMAGE_INDEX}
 _CHALLENGE: Final = re.compile(r'([a-z_]+)="([^"]*)"')
 _UNAUTHORIZED: Final = 401
 _OK: Final = 200
@@ -242,6 +246,51 @@ def _read_tags(content: bytes) -> Sequence[str]:
         return msgspec.json.decode(content, type=_Tags).tags or ()
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UpstreamInvalid("the list of tags", expected="JSON with tags") from error
+
+
+# --- referrers ---
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteReferrers:
+    """What refers to a digest, as another registry has it."""
+
+    found: Sequence[Descriptor] = ()
+    stale: str | None = None
+    """Why it is not today's; None when it is."""
+
+
+async def list_remote_referrers(
+    registry: Registry, caller: Caller, view: View, package: PackageId, subject: Digest
+) -> RemoteReferrers | None:
+    """What upstreams have that refers to *subject*, by the referrers API or under the fallback tag; None for nothing.
+
+    An upstream that fails takes nothing away of what is here. Raises what `access.require_read` raises.
+    """
+    upstreams = await upstreams_for(registry, view, package)
+    if upstreams:
+        await access.require_read(registry, caller, view, package)
+    for upstream in upstreams:
+        where = _Repository(upstream, package)
+        try:
+            for rest in (f"referrers/{subject}", f"manifests/{fallback_of(subject)}"):
+                question = Question(
+                    where.target(rest), _ACCEPT_INDEX, limit=registry.limits.manifest_size, origin=where.find_origin
+                )
+                answer = await ask(registry, upstream, package, question)
+                if answer is not None:
+                    return RemoteReferrers(_read_index(answer), answer.stale)
+        except (UpstreamUnavailable, UpstreamInvalid) as error:
+            return RemoteReferrers(stale=str(error))
+    return None
+
+
+def _read_index(answer: Answer) -> Sequence[Descriptor]:
+    try:
+        index = Artifact.parse(answer.content, IMAGE_INDEX)
+    except InvalidManifest as error:
+        raise UpstreamInvalid("the list of referrers", expected=str(error)) from error
+    return [link.target for link in index.links if link.target.media_type in MANIFEST_TYPES]
 
 
 # --- publishing what came ---
