@@ -111,6 +111,20 @@ async def test_a_blob_is_pushed_in_chunks(registry: Registry, name: str) -> None
 
 
 @NAMES
+async def test_a_client_that_keeps_the_first_location_gets_on_too(registry: Registry, name: str) -> None:
+    """Gitea, "UploadBlob/Chunked": the beginning without a range, the rest with one, both to where it began."""
+    client, content = registry.client(), some_bytes(32)
+    location = await client.begin(name)
+
+    beginning = await client.patch(location, content[:1])
+    rest = await client.patch(location, content[1:], {"content-range": f"1-{len(content) - 1}"})
+
+    assert is_session(beginning, held=1, name=name)
+    assert is_session(rest, held=len(content), name=name)
+    assert await client.put(with_digest(location, digest_of(content))) == blob_created(digest_of(content), name)
+
+
+@NAMES
 async def test_an_upload_is_cancelled(registry: Registry, name: str) -> None:
     """Gitea, "UploadBlob/Chunked/Cancel"."""
     client = registry.client()
@@ -250,6 +264,17 @@ async def test_blobs_that_begin_a_package_at_the_same_time_are_all_there(registr
 
 
 # --- pulp_container ---
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_an_upload_says_where_it_stands(registry: Registry, method: str) -> None:
+    """Pulp, "blob upload status", asks both ways before anything has come."""
+    client = registry.client()
+    location = await client.begin()
+
+    answer = await client.ask(method, location)
+
+    assert is_session(answer, held=0, status=204)
 
 
 async def test_an_upload_is_cancelled_by_who_may_push(registry: Registry) -> None:

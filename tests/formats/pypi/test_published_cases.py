@@ -44,6 +44,32 @@ async def test_a_release_has_its_wheel_and_its_source_and_both_come_back(index: 
         assert (await index.get(f"/pypi/acme/{path}")).content == built.content
 
 
+@pytest.mark.parametrize(
+    ("more", "urls", "home"),
+    [
+        (
+            ["Project-URL: DOCUMENTATION , https://docs.example.com", "Project-URL: Home-page, https://example.com"],
+            {"DOCUMENTATION": "https://docs.example.com", "Home-page": "https://example.com"},
+            None,
+        ),
+        (["Home-page: https://example.com"], None, "https://example.com"),
+        ([], None, None),
+    ],
+    ids=["addresses", "only the old field", "none"],
+)
+async def test_a_project_has_addresses_in_new_fields_or_old_or_none(
+    index: Index, more: list[str], urls: dict[str, str] | None, home: str | None
+) -> None:
+    """Gitea, "Upload", "UploadUsingDeprecatedHomepageMetadata" and "UploadWithoutAnyHomepageURLMetadata".
+
+    There the form says them; its version has an epoch and is a local one.
+    """
+    await index.upload(wheel("test-package", "1!1.0.1+r1234", *more))
+
+    info = (await index.json("/pypi/acme/json/test-package"))["info"]
+    assert (info["version"], info["project_urls"], info["home_page"]) == ("1!1.0.1+r1234", urls, home)
+
+
 async def test_a_file_is_taken_only_if_it_is_one(index: Index) -> None:
     """Gitea, "Upload", takes four letters for ``test.whl`` and ``test.tar.gz``; no installer could do so."""
     for name in ("test.whl", "test.tar.gz"):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from entrepot.model.names import PackageName
 
 _HEADER: Final = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9-]{0,99}):[ \t]*(?P<value>.*)", re.DOTALL)
-_METADATA_VERSION: Final = re.compile(r"[12](\.[0-9]{1,3})?")
+_METADATA_VERSION: Final = re.compile(r"[12](?:\.[0-9]{1,3}){0,3}")
 """Readers must fail if the major version is greater than those they know, and cope with a minor version that is."""
 _HEADERS_SIZE: Final = 1024 * 1024
 _MAX_VALUES: Final = 5_000
