@@ -271,6 +271,11 @@ def refresh(namespace: str, name: str, packages: tuple[str, ...], format_: str |
     with Client() as registry:
         format_ = _find_format(registry, namespace, name, format_)
         chosen = packages or tuple(registry.upstreams.packages(namespace, format_, name))
+        if not chosen:
+            raise Misuse(
+                f"{name} was not asked for any package yet, or has one index for all",
+                hint="Name a package; where there is one index, all of it is asked for again.",
+            )
         found: list[RefreshedPackage] = []
         with counter(len(chosen)) as done:
             for package in chosen:

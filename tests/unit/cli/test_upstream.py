@@ -181,3 +181,66 @@ def test_forgetting_credentials_and_giving_some_exclude_each_other(run: Run, hom
     done = run(*SET, "--token-file", "token", "--forget-credentials", url="http://localhost:1")
 
     assert done.exit_code == 2
+
+
+# --- ahead of clients ---
+
+
+def _warming(asked: Asked) -> Say:
+    """A registry that can fetch whatever is not called ``gone``."""
+    if asked.path.endswith("/refresh"):
+        stale = "it does not answer" if asked.document == {"package": "b"} else None
+        return Say.json({"package": asked.document["package"], "versions": 2, "stale": stale})
+    if asked.path.endswith("/packages"):
+        return Say.json({"items": [{"name": "a"}, {"name": "b"}], "next": None})
+    if "/gone/" in asked.path:
+        return Say.json({"status": 404, "title": "There is none.", "detail": "nobody has it", "code": "x"}, 404)
+    found = {"name": "a.whl", "digest": f"sha256:{'a' * 64}", "size": 1_000}
+    return Say.json({"version": asked.document["version"], "files": [found]})
+
+
+def test_all_that_an_upstream_was_asked_for_is_asked_for_again(run: Run) -> None:
+    with loopback(_warming) as server:
+        done = run("upstream", "refresh", "acme", "public", "--format", "pypi", url=server.url)
+        one = run("upstream", "refresh", "acme", "public", "a", "--format", "pypi", "-o", "json", url=server.url)
+
+    assert done.exit_code == 1, "one of them is not today's"
+    assert [line.split() for line in done.stdout.splitlines()] == [
+        ["PACKAGE", "VERSIONS", "STALE"],
+        ["a", "2", "-"],
+        ["b", "2", "it", "does", "not", "answer"],
+    ]
+    assert one.exit_code == 0
+    assert json.loads(one.stdout) == [{"package": "a", "versions": 2, "stale": None}]
+
+
+def test_a_lockfile_is_fetched_and_what_is_not_to_be_had_is_named(run: Run, home: Path) -> None:
+    (home / "requirements.txt").write_text(f"a==1.0 --hash=sha256:{'a' * 64}\ngone==2.0\nloose>=1\n")
+    words = ("upstream", "warm", "acme", "requirements.txt")
+    with loopback(_warming) as server:
+        done = run(*words, url=server.url)
+        document = json.loads(run(*words, "-o", "json", url=server.url).stdout)
+
+    assert done.exit_code == 1
+    assert done.stdout == "1 of 2 versions are in acme, 1,000 bytes of files\n"
+    assert "skipped loose: it is pinned to no version" in done.stderr
+    assert "missing pypi gone 2.0: " in done.stderr
+    assert {each["name"]: each["problem"] is None for each in document["versions"]} == {"a": True, "gone": False}
+    sent = [asked.document for asked in server.asked if "/a/" in asked.path]
+    assert sent[0] == {"version": "1.0", "hashes": [f"sha256:{'a' * 64}"]}
+
+
+def test_files_of_other_platforms_are_left_out(run: Run, home: Path) -> None:
+    wheels = "".join(
+        f'{{url = "https://registry.example.com/a-1.0-{tag}.whl", hash = "sha256:{digit * 64}"}},'
+        for digit, tag in (("a", "py3-none-any"), ("b", "cp312-cp312-win_amd64"))
+    )
+    source = '{ registry = "https://registry.example.com/simple" }'
+    (home / "uv.lock").write_text(f'[[package]]\nname="a"\nversion="1.0"\nsource={source}\nwheels=[{wheels}]\n')
+    words = ("upstream", "warm", "acme", "uv.lock")
+    with loopback(_warming) as server:
+        run(*words, "--file", "*-none-any.whl", url=server.url)
+        none = run(*words, "--file", "*.tar.gz", url=server.url)
+
+    assert [asked.document["hashes"] for asked in server.asked] == [[f"sha256:{'a' * 64}"]]
+    assert none.exit_code == 0
