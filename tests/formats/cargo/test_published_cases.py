@@ -116,7 +116,7 @@ async def test_success_has_the_warnings_that_cargo_prints(cargo: Cargo) -> None:
 
 
 async def test_dependencies_keep_the_registry_that_they_are_from(cargo: Cargo) -> None:
-    """Case "publish_with_registry_dependency", "depends_on_same_registry" and "publish_with_crates_io_dep": none is ours."""
+    """Cases "publish_with_registry_dependency" and "depends_on_same_registry": without one it is from here."""
     other = "sparse+https://index.example.com/"
     needs = [Needs("here"), Needs("there", registry=other), Needs("git", registry="https://git.example.com/index")]
 
