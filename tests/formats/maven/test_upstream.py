@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entrepot.formats.maven import FORMAT
+from entrepot.formats.maven.remote import read_metadata
 from entrepot.formats.maven.rules import KIND
-from entrepot.formats.maven.upstream import read_metadata
 from entrepot.model.errors import ReferenceUnknown, UpstreamInvalid
 from entrepot.model.names import FormatName, PackageId, PackageName, View, parse_namespace
 from entrepot.model.upstream import PurlPattern, Upstream, UpstreamName, UpstreamRules

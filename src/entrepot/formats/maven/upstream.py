@@ -12,21 +12,20 @@ import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import lru_cache, partial
-from itertools import islice
+from functools import partial
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from entrepot.formats.maven import checksums
 from entrepot.formats.maven.metadata import ListedBuilds, ListedFile, ListedPlugin, ListedVersions, find_newest
 from entrepot.formats.maven.publish import describing, examine_remote, media_type
+from entrepot.formats.maven.remote import is_version, read_metadata
 from entrepot.formats.maven.rules import (
     CHECKSUMS,
     KIND,
     MAVEN,
     METADATA,
     RULES,
-    SNAPSHOT,
     ArtifactPath,
     Build,
     is_snapshot,
@@ -35,14 +34,10 @@ from entrepot.formats.maven.rules import (
 )
 from entrepot.formats.maven.stored import find_stored
 from entrepot.formats.maven.versions import sort_versions
-from entrepot.formats.maven.xml import Element, read_tree
 from entrepot.model.errors import (
     Conflict,
     FileUnknown,
     InvalidDigest,
-    InvalidMetadata,
-    InvalidName,
-    InvalidReference,
     ReferenceUnknown,
     TooLarge,
     UpstreamInvalid,
@@ -66,7 +61,7 @@ from entrepot.operations.registry import Fetched, Listed
 from entrepot.operations.upstreams import origin_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from entrepot.formats.maven.publish import Found
     from entrepot.model.access import Caller
@@ -77,11 +72,6 @@ if TYPE_CHECKING:
     from entrepot.operations.upload import StoredBlob
 
 _METADATA_SIZE: Final = 2 * 1024 * 1024
-_MOST: Final = 10_000
-"""Versions of an artifact, or plugins of a group."""
-_MOST_FILES: Final = 1_000
-"""Files of a snapshot."""
-_REMEMBERED: Final = 16
 _OK: Final = 200
 _DATED: Final = 256
 """How many versions of a first answer are asked for their age, at most; of more, the older ones count as new."""
@@ -95,117 +85,16 @@ Which is the strongest does not matter: who can change the file can change its c
 """
 _HEADERS: Final = ("x-checksum-", "x-goog-meta-checksum-", "x-amz-meta-checksum-")
 """Where servers say checksums of what they send, as maven-resolver reads them."""
-_STAMP: Final = re.compile(r"[0-9]{14}")
-_PREFIX: Final = re.compile(r"[A-Za-z0-9_.-]{1,200}")
 _EXTENSION: Final = re.compile(r"[a-z0-9]{1,20}")
-_MAX_NAME: Final = 200
 
 
-# --- what is said ---
-
-
-@dataclass(frozen=True, slots=True)
-class Metadata:
-    """What a ``maven-metadata.xml`` of another repository says, as far as anybody needs it."""
-
-    versions: Sequence[str]
-    updated_at: datetime | None
-    plugins: Sequence[ListedPlugin]
-    newest: Sequence[tuple[str, str]]
-    """Time and number of a snapshot's newest build."""
-    files: Sequence[tuple[str, str, str]]
-    """Classifier, extension and version of the files of a snapshot."""
-
-    def builds(self, name: PackageName, snapshot: str) -> ListedBuilds | None:
-        """The builds of a snapshot; None when there are none that have a time in their names."""
-        base = snapshot[: -len(SNAPSHOT)]
-        known = [build for timestamp, number in self.newest if (build := Build.parse(f"{base}-{timestamp}-{number}"))]
-        files: dict[tuple[str, str], Build] = {}
-        for classifier, extension, value in self.files:
-            build = Build.parse(value)
-            if build is not None and _is_file(name, snapshot, ListedFile(classifier, extension, build)):
-                files[classifier, extension] = max(build, files.get((classifier, extension), build))
-        known = [*(build for build in known if build.base == base), *files.values()]
-        if not known:
-            return None
-        return ListedBuilds(max(known), [ListedFile(*kind, build) for kind, build in sorted(files.items())])
-
-
-def _is_file(name: PackageName, snapshot: str, file: ListedFile) -> bool:
-    if snapshot_of(file.build.value) != snapshot:
-        return False
-    try:
-        path = file.path(name, snapshot)
-    except (InvalidName, InvalidReference):
-        return False
-    return (path.classifier, path.extension) == (file.classifier, file.extension)
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def read_metadata(content: bytes) -> Metadata:
-    """Read another repository's metadata; versions that no path can have are passed over. Raises `UpstreamInvalid`."""
-    try:
-        root = read_tree(content, METADATA)
-    except InvalidMetadata as error:
-        raise UpstreamInvalid(METADATA, expected=str(error)) from error
-    if root.name != "metadata":
-        raise UpstreamInvalid(METADATA, expected="<metadata>", actual=f"<{root.name[:100]}>")
-    said = [each.text.strip() for each in root.all("versioning", "versions", "version")]
-    versioning = root.find("versioning")
-    if not said and versioning is not None:
-        said = [versioning.value("release")]
-    # Of more than anybody has the last ones: whoever adds a version adds it there.
-    return Metadata(
-        tuple(dict.fromkeys(version for version in said if _is_version(version)))[-_MOST:],
-        None if versioning is None else _read_time(versioning.value("lastUpdated")),
-        tuple(_plugins(root))[:_MOST],
-        tuple(
-            (each.value("timestamp"), each.value("buildNumber"))
-            for each in islice(root.all("versioning", "snapshot"), _MOST_FILES)
-        ),
-        tuple(
-            (each.value("classifier"), each.value("extension"), each.value("value"))
-            for each in islice(root.all("versioning", "snapshotVersions", "snapshotVersion"), _MOST_FILES)
-            if all(len(child.text) <= _MAX_NAME for child in each.children)
-        ),
-    )
-
-
-def _is_version(text: str) -> bool:
-    try:
-        if is_snapshot(text):
-            RULES.parse_version(f"{text[: -len(SNAPSHOT)]}-20260131.120000-1")
-            return text.endswith(SNAPSHOT) and text != SNAPSHOT
-        RULES.parse_version(text)
-    except InvalidReference:
-        return False
-    return Build.parse(text) is None
-
-
-def _read_time(text: str) -> datetime | None:
-    digits = text.replace(".", "")
-    if _STAMP.fullmatch(digits) is None:
-        return None
-    try:
-        return datetime.strptime(digits, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
-    except ValueError:
-        return None
-
-
-def _plugins(root: Element) -> Iterator[ListedPlugin]:
-    for each in root.all("plugins", "plugin"):
-        prefix, artifact = each.value("prefix"), each.value("artifactId")
-        if _PREFIX.fullmatch(prefix) is not None and _PREFIX.fullmatch(artifact) is not None:
-            yield ListedPlugin(each.value("name")[:_MAX_NAME] or artifact, prefix, artifact)
+# --- artifacts ---
 
 
 def _versions(content: bytes, _: str) -> Versions:
     """Each version with when the last of them came, at the latest: metadata says no more."""
     found = read_metadata(content)
     return dict.fromkeys(found.versions, found.updated_at)
-
-
-# --- artifacts ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -707,7 +596,7 @@ async def _resolve_version(
     if not is_snapshot(version):
         release = RULES.parse_version(version)
         return snapshot_of(release), release
-    remote = await read_remote_builds(registry, caller, view, package, version) if _is_version(version) else None
+    remote = await read_remote_builds(registry, caller, view, package, version) if is_version(version) else None
     if remote is None or remote.listed is None:
         raise ReferenceUnknown(version[:200])
     return version, ReferenceName(remote.listed.newest.value)
