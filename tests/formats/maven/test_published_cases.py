@@ -43,7 +43,10 @@ async def test_a_file_is_taken_once_and_again_if_it_is_the_same(client: httpx.As
     assert [answer.status_code for answer in (first, same, other)] == [201, 200, 409]
 
 
-@pytest.mark.parametrize("file", ["org.acme-lib-1.0.jar", "org.acme-lib-1.0.jar.pom"])
+@pytest.mark.parametrize(
+    "file",
+    ["org.acme-lib-1.0.jar", "org.acme-lib-1.0.jar.pom", "lib-1.0.1.jar", "lib-1.0.1.pom", "lib-1.0.2.3.jar"],
+)
 async def test_a_file_is_called_like_its_artifact_and_version(client: httpx.AsyncClient, file: str) -> None:
     """Gitea, "Upload", calls its file after the group too; by the layout nobody would look for it there."""
     assert (await put(client, f"{FOLDER}/{file}", b"test")).status_code == 400

@@ -33,6 +33,7 @@ _NAME_LENGTH: Final = 255
 _FILE: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._+~@=,!-]{0,254}")
 _BUILD: Final = re.compile(r"(?P<base>.+)-(?P<timestamp>[0-9]{8}\.[0-9]{6})-(?P<number>[1-9][0-9]{0,8})")
 _STAMP: Final = re.compile(r"-(?P<timestamp>[0-9]{8}\.[0-9]{6})-(?P<number>[1-9][0-9]{0,8})(?=[.-])")
+_EXTENSIONS: Final = re.compile(r"(?:[A-Za-z][A-Za-z0-9_+~-]*\.)*[A-Za-z0-9_+~-]+")
 _EXTENSION: Final = re.compile(r"(?:tar\.)?[A-Za-z0-9_+~-]+(?:\.(?:asc|sig|sigstore(?:\.json)?))?")
 
 
@@ -226,7 +227,8 @@ def _split_snapshot(artifact: str, folder: str, file: str) -> tuple[ReferenceNam
 def _split_rest(rest: str) -> tuple[str, str]:
     """Classifier and extension of what follows the version: ``-sources.jar``, ``.tar.gz``, ``-jdk1.5.jar.asc``."""
     if rest.startswith("."):
-        return "", rest[1:]
+        # ``.1.jar`` behind ``1.0`` is the file of another version.
+        return "", rest[1:] if _EXTENSIONS.fullmatch(rest, 1) is not None else ""
     for dot in (at for at, character in enumerate(rest) if character == "."):
         if rest.startswith("-") and dot > 1 and _EXTENSION.fullmatch(rest, dot + 1) is not None:
             return rest[1:dot], rest[dot + 1 :]
