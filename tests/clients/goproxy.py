@@ -6,8 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,13 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.clients.peer import listening, running
 from tests.clients.programs import Shell, program
 
 SUMDB = "sum.example.com"
-_START_SECONDS = 60
-_STOP_SECONDS = 20
-_LISTENS = "0A"  # proc_pid_net(5): the state of a socket
-_POLL_SECONDS = 0.01
 
 # The go command's own checksum database, with a key that is made when it starts.
 _DATABASE = """
@@ -191,7 +186,7 @@ def checksum_database(home: Path, sums: str) -> Iterator[Database]:
     )
     assert built.returncode == 0, built.stderr
     command = [str(home / "database"), SUMDB, str(home / "sums")]
-    with _running(command, home / "database.log", cwd=home, environment={}) as process:
+    with running(command, home / "database.log", cwd=home, environment={}) as process:
         assert process.stdout is not None
         address, key = process.stdout.readline().split()
         yield Database(f"http://{address}", key, home / "database.log")
@@ -207,58 +202,5 @@ def goproxy(home: Path, repositories: Repositories, database: Database | None = 
         *("--cacher-dir", str(home / "cache"), "--temp-dir", str(home), *sums),
     ]
     environment = {**repositories.environment(), "GOPATH": str(home / "gopath")}
-    with _running(command, home / "goproxy.log", cwd=home, environment=environment) as process:
-        yield f"http://127.0.0.1:{_port(process, home / 'goproxy.log')}"
-
-
-@contextmanager
-def _running(
-    command: list[str], log: Path, *, cwd: Path, environment: Mapping[str, str]
-) -> Iterator[subprocess.Popen[str]]:
-    with (
-        log.open("wb") as errors,
-        subprocess.Popen(
-            command,
-            cwd=cwd,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-        ) as process,
-    ):
-        watchdog = threading.Timer(_START_SECONDS * 10, process.kill)
-        watchdog.start()
-        try:
-            yield process
-        finally:
-            watchdog.cancel()
-            process.terminate()
-            try:
-                process.wait(_STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-
-
-def _port(process: subprocess.Popen[str], log: Path) -> int:
-    """Where it listens, which it says nowhere: Linux knows."""
-    deadline = time.monotonic() + _START_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        sockets = {
-            link.removeprefix("socket:[").removesuffix("]")
-            for file in Path(f"/proc/{process.pid}/fd").iterdir()
-            if (link := _target(file)).startswith("socket:[")
-        }
-        for line in Path(f"/proc/{process.pid}/net/tcp").read_text().splitlines()[1:]:
-            fields = line.split()
-            if fields[3] == _LISTENS and fields[9] in sockets:
-                return int(fields[1].rpartition(":")[2], 16)
-        time.sleep(_POLL_SECONDS)
-    raise AssertionError(f"goproxy does not listen:\n{log.read_text(errors='replace')[-4000:]}")
-
-
-def _target(file: Path) -> str:
-    try:
-        return str(file.readlink())
-    except OSError:
-        return ""
+    with listening(command, home / "goproxy.log", cwd=home, environment=environment) as address:
+        yield address
