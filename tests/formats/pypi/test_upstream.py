@@ -67,7 +67,7 @@ async def read_through(index: Index, other: Elsewhere, **rules: Any) -> Upstream
 
 
 def address(file: Built, more: str = "") -> str:
-    version = file.filename.split("-")[1]
+    version = file.filename.split("-")[1].removesuffix(".tar.gz")
     return f"/pypi/acme/files/tool/{version}/{file.filename}{more}"
 
 
@@ -259,6 +259,33 @@ async def test_a_file_that_says_it_is_something_else_is_not_let_in(index: Index,
 
     assert not await _is_served(index, lying)
     assert (await index.ask("GET", "/v2/acme/pypi/tool/manifests/1.0")).status_code == 502
+
+
+UNTIDY = {
+    "a file that RECORD does not know": wheel("tool", "1.0", inside={"{info}/RECORD": b"nothing,,\n"}),
+    "a requirement that nobody can read": wheel("tool", "1.0", "Requires-Dist: other (>dev)"),
+    "metadata that is not UTF-8": wheel(
+        "tool", "1.0", described=b"Metadata-Version: 2.0\nName: tool\nVersion: 1.0\nAuthor: J\xf6rg\n\n"
+    ),
+    "a source without metadata": sdist("tool", "1.0", inside={"{top}/PKG-INFO": None}),
+    "a source of two folders": sdist("tool", "1.0", inside={"other/file": b""}),
+}
+
+
+@pytest.mark.parametrize("file", UNTIDY.values(), ids=UNTIDY.keys())
+async def test_what_another_index_has_served_for_years_need_not_be_tidy(
+    index: Index, other: Elsewhere, file: Built
+) -> None:
+    offer(other, file)
+    await read_through(index, other)
+
+    assert await _is_served(index, file)
+    other.says.clear()
+    index.world.clock.advance(hours=1)
+    assert await _is_served(index, file)
+    assert await names(index) == [file.filename]
+    assert (await index.json("/pypi/acme/pypi/tool/json"))["info"]["version"] == "1.0"
+    assert await index.violations() == []
 
 
 async def test_of_many_who_want_a_file_one_fetches_it(index: Index, other: Elsewhere) -> None:

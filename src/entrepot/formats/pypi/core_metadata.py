@@ -89,9 +89,12 @@ class CoreMetadata:
         return value if isinstance(value, str) else None
 
 
-def parse_core_metadata(content: bytes) -> CoreMetadata:
-    """Read ``METADATA`` or ``PKG-INFO``. Raises `InvalidMetadata`."""
-    fields, description = read_fields(content)
+def parse_core_metadata(content: bytes, *, tidy: bool = True) -> CoreMetadata:
+    """Read ``METADATA`` or ``PKG-INFO``. Raises `InvalidMetadata`.
+
+    Unless it has to be *tidy*, other encodings and requirements that nobody can read are left to its users.
+    """
+    fields, description = read_fields(content, tidy=tidy)
     missing = [name for name in ("metadata_version", "name", "version") if not fields.get(name)]
     if missing:
         raise InvalidMetadata("metadata", expected=f"the field {missing[0].replace('_', '-').title()}")
@@ -103,13 +106,17 @@ def parse_core_metadata(content: bytes) -> CoreMetadata:
         version = parse_version(str(fields["version"]))
     except (InvalidName, InvalidReference) as error:
         raise InvalidMetadata(error.subject, expected=error.expected) from None
-    _check_requirements(fields)
+    if tidy:
+        _check_requirements(fields)
     return CoreMetadata(str(fields["name"]), project, version, fields, description)
 
 
-def read_fields(content: bytes) -> tuple[dict[str, str | list[str]], str]:
-    """The fields by PEP 566's names, and the description; what they say is not checked. Raises `InvalidMetadata`."""
-    headers, body = _split(content)
+def read_fields(content: bytes, *, tidy: bool = False) -> tuple[dict[str, str | list[str]], str]:
+    """The fields by PEP 566's names, and the description; what they say is not checked. Raises `InvalidMetadata`.
+
+    What is not UTF-8 is an error only where it has to be *tidy*.
+    """
+    headers, body = _split(content, "strict" if tidy else "replace")
     once: dict[str, str] = {}
     often: dict[str, list[str]] = {}
     for header, value in headers:
@@ -126,9 +133,9 @@ def read_fields(content: bytes) -> tuple[dict[str, str | list[str]], str]:
     return {**once, **often}, body or _unindented(described)
 
 
-def _split(content: bytes) -> tuple[list[tuple[str, str]], str]:
+def _split(content: bytes, errors: str) -> tuple[list[tuple[str, str]], str]:
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode("utf-8-sig", errors)
     except UnicodeDecodeError as error:
         raise InvalidMetadata("metadata", expected=f"UTF-8: {error.reason} at byte {error.start}") from None
     headers: list[tuple[str, list[str]]] = []

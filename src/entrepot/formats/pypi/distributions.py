@@ -7,7 +7,7 @@ So an index never promises what an installer will not find.
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import StringIO
 from typing import TYPE_CHECKING, Final
 
@@ -34,7 +34,6 @@ _SDIST_LIMITS: Final = ArchiveLimits(unpacked_size=4 * 1024**3)
 """A tar is unpacked from front to back to find one member."""
 _UNRECORDED: Final = frozenset({"RECORD", "RECORD.jws", "RECORD.p7s"})
 """Members of ``.dist-info`` that RECORD need not list (binary distribution format, "The .dist-info directory")."""
-_FOLDER_AND_FILE: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +45,18 @@ class Distribution:
     """METADATA or PKG-INFO, byte for byte."""
 
 
-def read_distribution(file: BinaryIO, filename: Filename) -> Distribution:
-    """Look into a file, which must be what its name says. Raises `InvalidArchive`, `InvalidMetadata`."""
+def read_distribution(file: BinaryIO, filename: Filename, *, tidy: bool = True) -> Distribution:
+    """Look into a file, which must be what its name says. Raises `InvalidArchive`, `InvalidMetadata`.
+
+    What is published here has to be *tidy*: RECORD complete, requirements readable, sources in one folder with their
+    metadata. What another index has served for years need not be, as long as it is safe and what its name says.
+    """
     if filename.kind is FileType.WHEEL:
-        content = _read_wheel(file, filename)
-    elif filename.text.endswith(".zip"):
-        content = _read_zipped_source(file)
+        content = _read_wheel(file, filename, tidy=tidy)
     else:
-        content = _read_source(file)
-    metadata = parse_core_metadata(content)
+        source = _read_zipped_source(file) if filename.text.endswith(".zip") else _read_source(file)
+        content = source.required() if tidy else source.content or _said_by(filename)
+    metadata = parse_core_metadata(content, tidy=tidy)
     for what, expected, actual in (
         ("Name", filename.project, metadata.project),
         ("Version", str(filename.version), str(metadata.version)),
@@ -71,14 +73,15 @@ def read_distribution(file: BinaryIO, filename: Filename) -> Distribution:
 # --- wheels ---
 
 
-def _read_wheel(file: BinaryIO, filename: Filename) -> bytes:
+def _read_wheel(file: BinaryIO, filename: Filename, *, tidy: bool) -> bytes:
     archive = open_zip(file)
     folder = _find_dist_info(archive, filename)
     for name in ("METADATA", "WHEEL", "RECORD"):
         if f"{folder}/{name}" not in archive:
             raise InvalidArchive(filename.text, expected=f"the file {folder}/{name}")
     _check_wheel_version(archive.read(f"{folder}/WHEEL", _WHEEL_SIZE), folder)
-    _check_record(archive, folder)
+    if tidy:
+        _check_record(archive, folder)
     return archive.read(f"{folder}/METADATA", METADATA_SIZE)
 
 
@@ -140,41 +143,48 @@ def _first(paths: set[str]) -> str:
 # --- source distributions ---
 
 
-def _read_source(file: BinaryIO) -> bytes:
+@dataclass(slots=True)
+class _Source:
+    """What is found in a source distribution, from front to back."""
+
     content: bytes | None = None
-    top: str | None = None
+    """Of PKG-INFO in the first folder that has one."""
+    tops: dict[str, str] = field(default_factory=dict)
+    """What lies on top, each with the path that says so."""
+
+    def is_pkg_info(self, path: str) -> bool:
+        """Whether this member is looked for; called for each of them in turn."""
+        top, *below = path.split("/")
+        self.tops.setdefault(top, path)
+        return below == ["PKG-INFO"] and self.content is None
+
+    def required(self) -> bytes:
+        """What is there, when everything is in one folder with PKG-INFO (PEP 625). Raises `InvalidArchive`."""
+        first, *others = self.tops or {"name-version": ""}
+        if others:
+            raise InvalidArchive(shown(self.tops[others[0]]), expected=f"everything in one folder, {shown(first)}")
+        if self.content is None:
+            raise InvalidArchive("archive", expected=f"the file {shown(first)}/PKG-INFO")
+        return self.content
+
+
+def _read_source(file: BinaryIO) -> _Source:
+    source = _Source()
     for entry, member in open_tar(file, _SDIST_LIMITS).walk():
-        top = _same_top(entry.path, top)
-        if _is_pkg_info(entry.path) and entry.is_file:
-            content = member.read(METADATA_SIZE)
-    return _required(content, top)
+        if source.is_pkg_info(entry.path) and entry.is_file:
+            source.content = member.read(METADATA_SIZE)
+    return source
 
 
-def _read_zipped_source(file: BinaryIO) -> bytes:
+def _read_zipped_source(file: BinaryIO) -> _Source:
     archive = open_zip(file)
-    content: bytes | None = None
-    top: str | None = None
+    source = _Source()
     for entry in archive.entries():
-        top = _same_top(entry.path, top)
-        if _is_pkg_info(entry.path) and entry.is_file:
-            content = archive.read(entry.path, METADATA_SIZE)
-    return _required(content, top)
+        if source.is_pkg_info(entry.path) and entry.is_file:
+            source.content = archive.read(entry.path, METADATA_SIZE)
+    return source
 
 
-def _same_top(path: str, top: str | None) -> str:
-    """PEP 625: everything is in one folder."""
-    first = path.partition("/")[0]
-    if top is not None and first != top:
-        raise InvalidArchive(shown(path), expected=f"everything in one folder, {shown(top)}")
-    return first
-
-
-def _is_pkg_info(path: str) -> bool:
-    parts = path.split("/")
-    return len(parts) == _FOLDER_AND_FILE and parts[1] == "PKG-INFO"
-
-
-def _required(content: bytes | None, top: str | None) -> bytes:
-    if content is None:
-        raise InvalidArchive("archive", expected=f"the file {shown(top or 'name-version')}/PKG-INFO")
-    return content
+def _said_by(filename: Filename) -> bytes:
+    """The metadata of a source that has none: what its name says."""
+    return f"Metadata-Version: 1.0\nName: {filename.project}\nVersion: {filename.version}\n".encode()

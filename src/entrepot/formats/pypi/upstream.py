@@ -176,7 +176,7 @@ def _landing(
 
 
 def _look_into(file: BinaryIO, filename: Filename) -> tuple[Distribution, Mapping[str, bytes]]:
-    distribution = read_distribution(file, filename)
+    distribution = read_distribution(file, filename, tidy=False)
     hashing = Hashing()
     file.seek(0)
     while piece := file.read(_PIECE):
