@@ -46,13 +46,14 @@ from entrepot.wire.arrival import arrival_reply
 from entrepot.wire.blob import blob_reply
 from entrepot.wire.conditionals import is_unchanged
 from entrepot.wire.index import index_reply
-from entrepot.wire.reply import REVALIDATE, Reply, json_reply
+from entrepot.wire.reply import REVALIDATE, HeaderList, Reply, json_reply, text_header
 from entrepot.wire.routes import Route
 
 if TYPE_CHECKING:
     from entrepot.formats.cargo.framing import Frame
     from entrepot.formats.cargo.index import Release
     from entrepot.formats.cargo.rules import CrateName
+    from entrepot.formats.cargo.upstream import RemoteCrate
     from entrepot.model.names import PrincipalName
     from entrepot.ports.catalog import PackageRow
     from entrepot.wire.call import Call
@@ -128,8 +129,16 @@ async def get_index(call: Call) -> Reply:
         row.revision,
         render,
         content_type="text/plain; charset=utf-8",
+        headers=_staleness(remote),
         mirrored=None if remote is None else remote.shown,
     )
+
+
+def _staleness(remote: RemoteCrate | None) -> HeaderList:
+    """What a cache says of an answer that it could not renew (RFC 7234, 5.5)."""
+    if remote is None or remote.stale is None:
+        return []
+    return [text_header("warning", f'111 - "the upstream {remote.upstream.name} could not be asked: its last answer"')]
 
 
 async def _releases(call: Call, view: View, package: PackageId) -> list[Release]:
