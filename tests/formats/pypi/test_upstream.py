@@ -436,6 +436,12 @@ def test_a_page_of_html_is_read() -> None:
     assert (file.requires_python, file.metadata_sha256, file.yanked) == (">=3.9", "a" * 64, "bad")
 
 
+def test_a_page_of_html_without_a_file_says_that_it_is_one() -> None:
+    page = b'<html><head><meta name="pypi:repository-version" content="1.0"></head></html>'
+
+    assert read_page(page, "text/html", "https://registry.example.com/").files == {}
+
+
 def test_files_that_nobody_could_check_are_not_shown() -> None:
     page = {"files": [{**listed(WHEEL), "hashes": {"md5": "1"}}, {**listed(sdist()), "hashes": {}}, listed(NEWER)]}
 
@@ -450,6 +456,7 @@ def test_files_that_nobody_could_check_are_not_shown() -> None:
         (b"[" * 100_000, JSON),
         (b"\xff", "text/html"),
         (b"{}", "application/json"),
+        (b"<html>Please log in</html>", "text/html"),
     ],
 )
 def test_what_is_no_page_is_an_invalid_upstream(content: bytes, kind: str) -> None:

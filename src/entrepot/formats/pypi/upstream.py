@@ -346,6 +346,8 @@ class _Anchors(HTMLParser):
         self._base = url
         self.files: list[RemoteFile | None] = []
         self.status = _JsonStatus()
+        self.is_index = False
+        """Whether it says that it is one (PEP 629)."""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         said = dict(attrs)
@@ -353,6 +355,8 @@ class _Anchors(HTMLParser):
             self._base = urljoin(self._base, said["href"] or "")
         elif tag == "a" and said.get("href"):
             self._link(said)
+        elif tag == "meta" and said.get("name") == "pypi:repository-version":
+            self.is_index = True
         elif tag == "meta" and said.get("name") == "pypi:project-status":
             self.status.status = said.get("content") or "active"
         elif tag == "meta" and said.get("name") == "pypi:project-status-reason":
@@ -385,4 +389,7 @@ def _read_html(content: bytes, url: str) -> RemotePage:
         anchors.close()
     except (ValueError, AssertionError) as error:
         raise UpstreamInvalid("the project's page", expected="HTML in UTF-8 as in PEP 503") from error
+    if not anchors.files and not anchors.is_index:
+        # Somebody asks us to log in, or says that he is busy: nothing that the last good page should make way for.
+        raise UpstreamInvalid("the project's page", expected="HTML with links, as in PEP 503")
     return _page(anchors.files, anchors.status)
