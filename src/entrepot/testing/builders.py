@@ -63,6 +63,7 @@ from entrepot.wire.throttle import Throttle
 if TYPE_CHECKING:
     from entrepot.model.namespace import Namespace
     from entrepot.ports.blobs import BlobStore
+    from entrepot.ports.fetch import Fetcher
 
 TIGHT: Final = Limits(inline_size=64)
 """So that a few bytes go both ways: into the catalog, and into the blob store."""
@@ -265,13 +266,14 @@ async def open_world(
     blobs: BlobStore | None = None,
     limits: Limits = TIGHT,
     options: Options | None = None,
+    fetcher: Fetcher | None = None,
 ) -> AsyncIterator[World]:
     """The registry of *folder*, made when it is new; opened again it is what it was, if *blobs* are the same.
 
-    Without *blobs* they are kept in memory.
+    Without *blobs* they are kept in memory. Upstreams are asked by *fetcher*, or else as they are in life.
     """
     clock = clock or StoppedClock()
-    fetcher = HttpFetcher(proxies=Proxies.read({}))
+    asking = HttpFetcher(proxies=Proxies.read({}))
     epochs = Epochs(folder / "epochs", count=64)
     catalog = SqliteCatalog(folder / _CATALOG, clock=clock, epochs=epochs, durable=False)
     formats = discover()
@@ -283,7 +285,7 @@ async def open_world(
         read_through=read_through_of(formats),
         accept=accept_of(formats),
         upload_secret=catalog.secret("uploads"),
-        fetcher=fetcher,
+        fetcher=fetcher or asking,
         limits=limits,
     )
     throttle = Throttle(folder / "throttle", lambda: clock.now().timestamp())
@@ -301,6 +303,6 @@ async def open_world(
         yield World(folder, registry, catalog, clock, epochs, app)
     finally:
         await registry.flights.close()
-        await fetcher.aclose()
+        await asking.aclose()
         await catalog.close()
         epochs.close()
