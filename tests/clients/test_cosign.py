@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.content import Descriptor, Layout, small_image
+from tests.clients.content import Descriptor, Layout, digest_of, noise, small_image
+from tests.clients.node import Client
+from tests.clients.node import log_in as npm_log_in
 from tests.clients.programs import Shell, program
+from tests.clients.python_packages import Environment, Place, module_wheel, project_name, publish
 from tests.clients.server import Account, Registry
+from tests.clients.test_pip import Pip
 from tests.clients.wire import Wire
 
 pytestmark = pytest.mark.clients
@@ -141,3 +145,65 @@ def test_without_credentials_nothing_is_signed(
 
     assert "unauthorized" in refused.said.lower()
     assert wire.referrers(package, image["digest"]) == []
+
+
+# --- versions of other formats ---
+
+
+def sign_version(cosign: str, shell: Shell, registry: Registry, wire: Wire, package: str) -> None:
+    """Sign version 1.0.0 of a package, whatever its format, and verify that; another key must not verify."""
+    reference = f"{registry.host}/{package}@{digest_of(wire.manifest(package, '1.0.0'))}"
+    private, public = key_pair(cosign, shell, "release")
+    _, other = key_pair(cosign, shell, "other")
+    log_in(cosign, shell, registry, registry.publisher)
+
+    shell.run(
+        *(cosign, "sign", "--key", private, "--registry-referrers-mode", "oci-1-1", *_OFFLINE, reference),
+        environment={**_UNATTENDED, "COSIGN_EXPERIMENTAL": "1"},
+    )
+    verified = shell.run(cosign, "verify", "--key", public, *_VERIFY, reference)
+    refused = shell.refuse(cosign, "verify", "--key", other, *_VERIFY, reference)
+
+    assert reference.rpartition("@")[2] in verified.said
+    assert "failed to verify signature" in refused.said
+
+
+def test_a_wheel_s_version_is_signed_and_verified_and_pip_does_not_notice(
+    cosign: str, shell: Shell, registry: Registry, wire: Wire, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    project = project_name(request)
+    publish(registry, module_wheel(project, "1.0.0", noise(project, 1 << 20)))
+    page = f"/pypi/acme/simple/{project}/"
+    before = wire.http.get(page)
+    pip = Pip(shell, Environment.make(tmp_path / "environment"))
+
+    sign_version(cosign, shell, registry, wire, f"acme/pypi/{project}")
+    index = Place(registry, "acme").simple_as(registry.reader)
+    pip.install(index, project)
+
+    assert pip.environment.module(project) == noise(project, 1 << 20)
+    assert "Available versions: 1.0.0\n" in pip.versions(index, project)
+    assert wire.http.get(page).content == before.content
+
+
+def test_a_tarball_s_version_is_signed_and_verified_and_npm_does_not_notice(
+    cosign: str, shell: Shell, registry: Registry, wire: Wire, package: str
+) -> None:
+    name = package.rpartition("/")[2]
+    npm_log_in(shell, registry, registry.maintainer)
+    npm = Client(shell, "npm11")
+    folder = npm.project(name, files={"data.bin": noise(name, 1 << 20).hex()})
+    npm.run("publish", folder=folder)
+    before = wire.http.get(f"/npm/acme/{name}").json()
+
+    sign_version(cosign, shell, registry, wire, f"acme/npm/{name}")
+    consumer = npm.consumer(**{name: "^1.0.0"})
+    npm.run("install", folder=consumer)
+
+    installed = consumer / "node_modules" / name / "data.bin"
+    assert installed.read_text() == noise(name, 1 << 20).hex()
+    assert json.loads(npm.run("view", name, "versions", "dist-tags", "--json")) == {
+        "versions": ["1.0.0"],
+        "dist-tags": {"latest": "1.0.0"},
+    }
+    assert wire.http.get(f"/npm/acme/{name}").json() | {"_rev": before["_rev"]} == before
