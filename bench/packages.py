@@ -32,7 +32,7 @@ class Wheel:
 
     @classmethod
     def of(cls, project: str, version: str, size: int = 0, build: int = 0) -> Wheel:
-        """One that holds a module, what every wheel must have, and *size* bytes that cannot be compressed.
+        """One that holds a module and what every wheel must have, filled up with noise to *size* if that is given.
 
         A version may have several, whose *build* is another.
         """
@@ -44,10 +44,13 @@ class Wheel:
             f"{info}/METADATA": metadata,
             f"{info}/WHEEL": (_WHEEL + f"Tag: {_WHEEL_TAG}\n" + (f"Build: {build}\n" if build else "")).encode(),
         }
-        if size:
-            members[f"{project}.bin"] = os.urandom(size)
-        members[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in [*members, f"{info}/RECORD"]).encode()
+        noise = f"{project}.bin"
+        paths = [*members, f"{info}/RECORD", *([noise] if size else [])]
+        members[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in paths).encode()
         content = _zipped(members)
+        if size:
+            framing = len(_zipped({**members, noise: b""}, stored=noise))
+            content = _zipped({**members, noise: os.urandom(size - framing)}, stored=noise)
         filename = f"{base}-{build}-{_WHEEL_TAG}.whl" if build else f"{base}-{_WHEEL_TAG}.whl"
         return cls(project, version, filename, content, metadata, _form(project, version, filename, content))
 
@@ -195,11 +198,12 @@ class Module:
         )
 
 
-def _zipped(members: Mapping[str, bytes]) -> bytes:
+def _zipped(members: Mapping[str, bytes], stored: str = "") -> bytes:
+    """An archive, with the member *stored* as it is."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for path, content in members.items():
-            archive.writestr(path, content)
+            archive.writestr(path, content, zipfile.ZIP_STORED if path == stored else None)
     return packed.getvalue()
 
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from bench.connection import Connection, UnexpectedAnswer
 from bench.load import Requests, read, together
 from bench.packages import Wheel
-from bench.scale import MIB, Scale, size_text
+from bench.scale import KIB, MIB, Scale, size_text
 from bench.session import DEVPI, ENTREPOT, NGINX, PYPIRON, PYPISERVER, Group, Session, ask, rounds, say
 from bench.subjects import Nginx, PythonIndex, Subject
 from bench.subjects.pypi import PAGE_ACCEPTED
 
 _PAGE_BARS = {PYPIRON: 1.0, DEVPI: 50.0, PYPISERVER: 50.0, NGINX: 0.5}
+_FILE_BARS = {64 * KIB: {NGINX: 0.4}, MIB: {NGINX: 0.8}}  # in between is what no cache or table holds
 _UPLOAD_BARS = {PYPIRON: 1.0, DEVPI: 20.0}
 _UPLOADERS = 4
 _FILES_PER_VERSION = 10
@@ -91,8 +92,7 @@ def _ask_files(session: Session, indexes: list[PythonIndex], static: list[Nginx]
     for subject in subjects:
         if read(subject, requests[subject.name]) != wheel.content:
             raise UnexpectedAnswer(f"{subject.name} returned other bytes than were uploaded")
-    bars = {NGINX: 0.8 if size >= MIB else 0.4}
-    ask(session, _download(size), subjects, requests, bars, bars_are_of_rate=True)
+    ask(session, _download(size), subjects, requests, _FILE_BARS.get(size, {}), bars_are_of_rate=True)
 
 
 def _upload(session: Session, indexes: list[PythonIndex]) -> None:
