@@ -140,7 +140,7 @@ PEERS = (
         lambda version: f"/m2/org/acme/lib/{version}/lib-{version}.jar",
         lambda version: f"/maven/acme/org/acme/lib/{version}/lib-{version}.jar",
         lambda version: jar({"says": version}),
-        lambda version: jar({"says": "loot"}),
+        lambda _: jar({"says": "loot"}),
         before=lambda version: f"/maven/acme/org/acme/lib/{version}/lib-{version}.pom",
     ),
     Peer(

@@ -60,7 +60,6 @@ ANYWHERE: Mapping[str, Fault] = {
     "redirect to itself": _status(302, location=""),
     "429": _status(429, **{"retry-after": "3600"}),
     "500": _status(500),
-    "503": _status(503),
     "401": _status(401),
     "a page": _page,
 }
