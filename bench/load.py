@@ -5,9 +5,11 @@ Each is bounded in count or time, checks what is answered, and says how long it 
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import re
 import select
+import signal
 import socket
 import subprocess
 import threading
@@ -76,7 +78,7 @@ class Requests:
     headers: dict[str, str]
     method: str = "GET"
 
-    def run(self, subject: Subject, seconds: int, connections: int) -> Cost:
+    def run(self, subject: Subject, seconds: float, connections: int) -> Cost:
         """Ask for *seconds*, or longer until there are enough answers to count.
 
         Raises `UnexpectedAnswer` unless every answer is a 200.
@@ -91,23 +93,25 @@ class Requests:
                 return cost
             seconds *= 4
 
-    def warm(self, subject: Subject, seconds: int, connections: int) -> None:
+    def warm(self, subject: Subject, seconds: float, connections: int) -> None:
         """Ask for *seconds*, and count nothing."""
         self._run_once(subject, seconds, connections)
 
-    def _run_once(self, subject: Subject, seconds: int, connections: int) -> Cost:
+    def _run_once(self, subject: Subject, seconds: float, connections: int) -> Cost:
         if self.method == "HEAD":
             return self._run_heads(subject, seconds, connections)
-        command = [str(tools.path("wrk")), "--threads=1", f"--connections={connections}", f"--duration={seconds}s"]
+        command = [
+            str(tools.path("wrk")),
+            "--threads=1",
+            f"--connections={connections}",
+            f"--duration={math.ceil(seconds)}s",
+        ]
         command.append(f"--timeout={_SPARE_SECONDS}s")  # an answer that takes its time is no error
         for name, value in self.headers.items():
             command += ["--header", f"{name}: {value}"]
         command.append(subject.url + self.target)
         with costing(subject) as cost:
-            done = subprocess.run(
-                command, capture_output=True, text=True, timeout=seconds + _SPARE_SECONDS, check=False
-            )
-        output = done.stdout + done.stderr
+            output = _output_of(command, seconds)
         report = re.search(r"(\d+) requests in ([\d.]+)(us|ms|s|m)", output)
         if report is None or re.search(r"Non-2xx|Socket errors", output):
             raise UnexpectedAnswer(f"{subject.name}: {self.target}:\n{output}")
@@ -116,7 +120,7 @@ class Requests:
         _let_rest(subject)
         return cost
 
-    def _run_heads(self, subject: Subject, seconds: int, connections: int) -> Cost:
+    def _run_heads(self, subject: Subject, seconds: float, connections: int) -> Cost:
         """As `run`; wrk waits for the body that the answer to a HEAD announces and does not have."""
         request = request_head(self.method, self.target, self.headers)
         sockets = [socket.create_connection(subject.address, _SPARE_SECONDS) for _ in range(connections)]
@@ -143,6 +147,16 @@ class Requests:
         for each in sockets:
             each.close()
         return cost
+
+
+def _output_of(command: list[str], seconds: float) -> str:
+    """What wrk prints, which counts whole seconds, and ends earlier when it is interrupted."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        try:
+            return process.communicate(timeout=seconds if seconds % 1 else seconds + _SPARE_SECONDS)[0]
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGINT)
+            return process.communicate()[0]
 
 
 def _let_rest(subject: Subject) -> None:

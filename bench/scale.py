@@ -15,7 +15,7 @@ class Scale:
 
     rounds: int
     transfer_rounds: int  # of the works that move a large blob
-    load_seconds: int  # of each request load
+    load_seconds: float  # of each request load
     warm_seconds: int  # of the load before the first round
     connections: int
     large_size: int
@@ -63,7 +63,7 @@ FULL = Scale(
 QUICK = Scale(
     rounds=1,
     transfer_rounds=1,
-    load_seconds=1,
+    load_seconds=0.3,
     warm_seconds=0,
     connections=4,
     large_size=4 * MIB,
