@@ -267,3 +267,17 @@ def test_everything_listed_is_a_table_too(installation: Installation, namespace:
     assert "bin/tool" in links
     assert "large.img" in shown
     assert f"{namespace}/generic/tool" in found
+
+
+def test_a_channel_lists_what_it_shows_and_a_namespace_that_nobody_knows_is_an_error(
+    installation: Installation, namespace: str, dist: Path
+) -> None:
+    for name in ("cleared", "waiting"):
+        installation.must("push", dist, f"{namespace}/{name}:1.0")
+    installation.must("clearance", "open", f"{namespace}/cleared:1.0", "prod")
+
+    through = installation.must("ls", f"{namespace}.prod", "-o", "json").json
+    wrong = [installation.run("ls", f"{namespace}.nowhere"), installation.run("ls", "nobody-has-this")]
+
+    assert [each["name"] for each in through] == ["cleared"]
+    assert [done.code for done in wrong] == [1, 1]

@@ -9,7 +9,6 @@ import click
 
 from entrepot.cli.output import Output, output_option, show_list, show_one
 from entrepot.client import Address, Client
-from entrepot.model.names import View
 
 if TYPE_CHECKING:
     from entrepot.client.answers import Artifact
@@ -48,13 +47,13 @@ def _list_namespaces(registry: Client, output: Output) -> None:
     show_list(registry.namespaces.iter(), {"NAMESPACE": lambda it: it.name, "PUBLIC": lambda it: it.public}, output)
 
 
-def _list_packages(registry: Client, namespace: str, format_: str | None, output: Output) -> None:
+def _list_packages(registry: Client, view: str, format_: str | None, output: Output) -> None:
     columns = {
         "PACKAGE": lambda it: f"{it.namespace}/{it.name}",
         "FORMAT": lambda it: it.format,
         "REVISION": lambda it: it.revision,
     }
-    show_list(registry.packages.iter(View.parse(namespace).namespace, format=format_), columns, output)
+    show_list(registry.packages.iter(view, format=format_), columns, output)
 
 
 def _list_names(found: Any, output: Output, *, past: bool) -> None:

@@ -316,7 +316,13 @@ def warm(namespace: str, lockfiles: tuple[Path, ...], patterns: tuple[str, ...],
     wanted = read_lockfiles(lockfiles)
     for reason in wanted.skipped:
         click.echo(f"skipped {reason}", err=True)
+    if not wanted.locked:
+        raise Misuse(
+            f"{' and '.join(map(str, lockfiles))} names no version that could be fetched",
+            hint="Versions have to be pinned, and to come from a registry.",
+        )
     with Client(parallel=parallel) as registry, counter(len(wanted.locked)) as done:
+        registry.namespaces.read(namespace)
 
         def fetch(locked: Locked) -> Warmed:
             warmed = _warm(registry, namespace, locked, patterns)

@@ -122,6 +122,8 @@ _KINDS: Final[Mapping[int, type[Refused]]] = {
 _SERVER_FAILED: Final = 500
 _PASSING: Final = frozenset({(409, "upload-busy"), (409, "BLOB_UPLOAD_INVALID")})
 """A request that broke is still being ended; soon the upload can go on."""
+_LASTING: Final = frozenset({"upstream-unavailable", "upstream-invalid"})
+"""The registry has tried again itself, and will not for a while."""
 
 _LOG_IN: Final = "Log in with `entrepot login URL`, or set ENTREPOT_TOKEN."
 _BY_CODE: Final[Mapping[str, str]] = {
@@ -176,6 +178,6 @@ def refusal(
         request_id=request_id,
         fields=fields,
         hint=hint,
-        transient=kind is Busy or (status, code) in _PASSING,
+        transient=(kind is Busy and code not in _LASTING) or (status, code) in _PASSING,
         after=after,
     )

@@ -68,8 +68,14 @@ def read_lockfile(path: Path) -> Lockfile:
                 found.append(each)
             else:
                 skipped.append(each)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise Misuse(f"{path} is no lockfile of its kind: {error!r:.200}") from error
+    except UnicodeDecodeError as error:
+        raise Misuse(f"{path} is no lockfile: it is not text in UTF-8") from error
+    except RecursionError as error:
+        raise Misuse(f"{path} is no lockfile of its kind: it is nested too deeply") from error
+    except ValueError as error:
+        raise Misuse(f"{path} is no lockfile of its kind: {str(error)[:200]}") from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise Misuse(f"{path} is no lockfile of its kind: its parts are not what they should be") from error
     return Lockfile(tuple(dict.fromkeys(found)), tuple(dict.fromkeys(skipped)))
 
 
@@ -104,6 +110,8 @@ def _requirements(path: Path, seen: frozenset[Path] = frozenset()) -> Iterator[L
     for line in path.read_text(encoding="utf-8").replace("\\\n", " ").splitlines():
         text = _COMMENT.sub("", line).strip()
         if (other := _OTHER.fullmatch(text)) is not None:
+            if not (path.parent / other["path"]).is_file():
+                raise ValueError(f"it names {other['path'][:200]}, which is not there")
             yield from _requirements(path.parent / other["path"], seen | {path.resolve()})
         elif text and not text.startswith("-"):
             yield _requirement(text)

@@ -27,9 +27,9 @@ class Packages:
 
     _connection: Connection
 
-    def iter(self, namespace: str | None = None, *, format: str | None = None) -> Iterator[Package]:
-        """Those that the caller may read."""
-        given = {"namespace": namespace, "format": format}
+    def iter(self, view: str | None = None, *, format: str | None = None) -> Iterator[Package]:
+        """Those that the caller may read; of a namespace or a channel's *view*, those that it shows."""
+        given = {"view": view, "format": format}
         query = {field: value for field, value in given.items() if value is not None}
         return self._connection.pages("/api/v1/packages", Package, query=query)
 

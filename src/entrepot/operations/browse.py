@@ -262,8 +262,8 @@ async def search(registry: Registry, caller: Caller, query: str, *, limit: int) 
     word, colon, text = query.partition(":")
     key = _KEYS.get(word) if colon else None
     text = query if key is None else text
-    if not text.strip():
-        return []
+    if not text.strip() or not text.isprintable():
+        return []  # Nothing is called so.
     readable = await list_namespaces(registry, caller, limit=100_000)
     if not readable and caller.principal is None:
         raise Unauthenticated

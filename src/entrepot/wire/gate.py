@@ -71,10 +71,11 @@ class Gate:
         known = self._known.get(authorization)
         if known is not None and known.epoch == epoch and epoch % 2 == 0 and not self._expired(known.caller):
             return known.caller
-        self._throttle.check(address)
         try:
             caller = await self._read(authorization)
         except Unauthenticated:
+            # Who has good credentials is not stopped by a neighbour behind the same address who has not.
+            self._throttle.check(address)
             self._throttle.record_failure(address)
             raise
         self._remember(authorization, _Remembered(epoch, caller))

@@ -21,8 +21,8 @@ _SLOTS: Final = 4096
 class Throttle:
     """Counts in a small file that the workers map; addresses that share a slot share its patience.
 
-    A credential that was good moments ago is not asked here, so one bad neighbour behind the same address does not
-    stop who is already at work.
+    Only failures are counted and refused: secrets are too long to be guessed, and who shares an address with a job
+    whose token is wrong goes on working.
     """
 
     def __init__(self, path: Path, now: Callable[[], float], *, failures: int = 30, window_seconds: int = 60) -> None:

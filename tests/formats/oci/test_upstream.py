@@ -233,3 +233,21 @@ async def test_a_stranger_makes_nobody_ask_for_referrers(world: World, other: El
 
     assert answer.status_code == 401
     assert not other.asked
+
+
+# --- pushing beside an upstream that fails ---
+
+
+@pytest.mark.parametrize("path", ["manifests/1.0", f"manifests/{SUBJECT.digest}", f"blobs/{Digest.of(b'{}')}"])
+async def test_an_upstream_that_fails_keeps_nobody_from_pushing(world: World, other: Elsewhere, path: str) -> None:
+    other.says[f"/v2/api/{path}"] = Said(status=500)
+    await read_through(world, other)
+    target = f"/v2/acme/api/{path}"
+
+    async with world.client(await world.token("publisher", "acme")) as publisher:
+        looked, asked = await publisher.head(target), await publisher.get(target)
+    async with world.client(await world.token("reader", "acme")) as reader:
+        pulled = await reader.head(target)
+    await world.push("acme/api", SUBJECT, "1.0")
+
+    assert (looked.status_code, asked.status_code, pulled.status_code) == (404, 502, 502)

@@ -68,7 +68,7 @@ async def test_looking_for_nothing_finds_nothing(world: World) -> None:
     await world.namespace()
     await world.image("1.0")
 
-    for nothing in ("q=", "q=%20", "q=commit:", "q=ghost", "q=%00", "q=%25", "q=*"):
+    for nothing in ("q=", "q=%20", "q=commit:", "q=ghost", "q=%00", "q=1.0%00", "q=api%00b", "q=%25", "q=*"):
         assert (await world.ask("GET", f"/api/v1/search?{nothing}")).items == []
 
 

@@ -193,6 +193,8 @@ def _warming(asked: Asked) -> Say:
         return Say.json({"package": asked.document["package"], "versions": 2, "stale": stale})
     if asked.path.endswith("/packages"):
         return Say.json({"items": [{"name": "a"}, {"name": "b"}], "next": None})
+    if asked.path == "/api/v1/namespaces/acme":
+        return Say.json({"name": "acme", "public": False, "movable": [], "channels": [], "revision": 1})
     if "/gone/" in asked.path:
         return Say.json({"status": 404, "title": "There is none.", "detail": "nobody has it", "code": "x"}, 404)
     found = {"name": "a.whl", "digest": f"sha256:{'a' * 64}", "size": 1_000}
@@ -242,5 +244,16 @@ def test_files_of_other_platforms_are_left_out(run: Run, home: Path) -> None:
         run(*words, "--file", "*-none-any.whl", url=server.url)
         none = run(*words, "--file", "*.tar.gz", url=server.url)
 
-    assert [asked.document["hashes"] for asked in server.asked] == [[f"sha256:{'a' * 64}"]]
+    sent = [asked.document["hashes"] for asked in server.asked if asked.path.endswith("/fetch")]
+    assert sent == [[f"sha256:{'a' * 64}"]]
     assert none.exit_code == 0
+
+
+@pytest.mark.parametrize("content", ["", "loose>=1\n"])
+def test_a_lockfile_that_names_nothing_is_misuse(run: Run, home: Path, content: str) -> None:
+    (home / "requirements.txt").write_text(content)
+
+    done = run("upstream", "warm", "acme", "requirements.txt", url="http://localhost:1")
+
+    assert done.exit_code == 2
+    assert "names no version" in done.stderr

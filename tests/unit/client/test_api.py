@@ -138,7 +138,7 @@ UPSTREAMS = "/api/v1/namespaces/acme/upstreams"
         ),
         (lambda c: list(c.packages.history("acme/oci/team/api:1.0")), f"GET {PACKAGE}/-/references/1.0/history", None),
         (lambda c: list(c.packages.artifacts("acme/oci/team/api")), f"GET {PACKAGE}/-/artifacts", None),
-        (lambda c: list(c.packages.iter("acme", format="oci")), "GET /api/v1/packages?namespace=acme&format=oci", None),
+        (lambda c: list(c.packages.iter("acme", format="oci")), "GET /api/v1/packages?view=acme&format=oci", None),
         (lambda c: c.search("commit:abc", limit=5), "GET /api/v1/search?q=commit:abc&limit=5", None),
         (lambda c: list(c.journal(namespace="acme", after=5)), "GET /api/v1/journal?after=5&namespace=acme", None),
         (lambda c: c.delete_files("acme/tool:1.0"), "DELETE /files/acme/tool/1.0/", None),

@@ -203,6 +203,8 @@ def test_several_are_read_as_one(tmp_path: Path) -> None:
         ("pnpm-lock.yaml", "{"),
         ("go.sum", "one two"),
         ("requirements.txt", "\udcff"),
+        ("requirements.txt", "-r absent.txt"),
+        ("pnpm-lock.yaml", ""),
     ],
 )
 def test_what_is_no_lockfile_is_misuse(tmp_path: Path, name: str, content: str) -> None:

@@ -5,7 +5,8 @@ The numbers are those of the specification's table of end-points.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
@@ -59,7 +60,7 @@ from entrepot.wire.reply import REVALIDATE, HeaderList, Reply, json_reply, text_
 from entrepot.wire.routes import Route
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from entrepot.formats.oci.upstream import RemoteReferrers
     from entrepot.model.names import PackageId
@@ -120,7 +121,9 @@ async def get_blob(call: Call) -> Reply:
         # What another format's versions are made of comes with them.
         if place.package.format != OCI:
             raise
-        arrival = await fetch_remote_blob(call.registry, call.caller, place.view, place.package, digest)
+        arrival = None
+        with _as_nothing_to_who_pushes(call, place):
+            arrival = await fetch_remote_blob(call.registry, call.caller, place.view, place.package, digest)
         if arrival is None:
             raise
         return await arrival_reply(call, arrival, headers)
@@ -144,13 +147,31 @@ async def get_manifest(call: Call) -> Reply:
     try:
         found = await resolve(call.registry, call.caller, place.view, place.package, name=name, digest=digest)
     except NotFound:
-        remote = await _read_remote(call, place, name, digest)
+        remote = None
+        with _as_nothing_to_who_pushes(call, place):
+            remote = await _read_remote(call, place, name, digest)
         if remote is None:
             raise
         return remote
-    if digest is None and not found.sealed and (remote := await _read_remote(call, place, name, None)) is not None:
-        return remote
+    if digest is None and not found.sealed:
+        # What is here does not get lost with the upstream.
+        with suppress(UpstreamUnavailable, UpstreamInvalid):
+            if (remote := await _read_remote(call, place, name, None)) is not None:
+                return remote
     return _manifest(call, found.digest, found.media_type, found.content, _warnings(found), cacheable=True)
+
+
+@contextmanager
+def _as_nothing_to_who_pushes(call: Call, place: _Place) -> Iterator[None]:
+    """Clients look whether something is there before they push it: an upstream that fails does not keep them from it.
+
+    Who only pulls is told of the failure.
+    """
+    try:
+        yield
+    except (UpstreamUnavailable, UpstreamInvalid):
+        if call.method != "HEAD" or not call.caller.rights.allows(Action.PUBLISH, place.view, place.package.name):
+            raise
 
 
 async def _read_remote(call: Call, place: _Place, name: ReferenceName | None, digest: Digest | None) -> Reply | None:

@@ -437,6 +437,8 @@ class CatalogContract:
             transaction.add_upstream(upstream, None)
             for place, target in ((API, "/api"), (API, "/api/1.0"), (OTHER, "/other")):
                 transaction.keep_mirrored(upstream, place, target, answer)
+            absent = replace(answer, status=404, content=b"")
+            transaction.keep_mirrored(upstream, package("acme/absent"), "/absent", absent)
             transaction.append("tester", added())
 
         await catalog.write(keep)

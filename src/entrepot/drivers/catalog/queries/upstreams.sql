@@ -71,7 +71,7 @@ UPDATE mirrored SET checked_at = :checked_at WHERE upstream_id = :upstream AND p
 SELECT DISTINCT m.package
   FROM namespace n
   JOIN upstream u ON u.namespace_id = n.id AND u.format = :format AND u.name = :name
-  JOIN mirrored m ON m.upstream_id = u.id AND m.package > :after
+  JOIN mirrored m ON m.upstream_id = u.id AND m.package > :after AND m.status = 200
  WHERE n.name = :namespace
  ORDER BY m.package
  LIMIT :limit
