@@ -29,7 +29,7 @@ from entrepot.model.names import PackagePattern, PrincipalName, View
 from entrepot.model.upload import Upload, UploadId
 from entrepot.operations.receive_file import look_into
 from entrepot.operations.upload import receive
-from entrepot.operations.upstreams import FindOrigin, origin_of
+from entrepot.operations.upstreams import FindOrigin, origin_of, refusal
 
 if TYPE_CHECKING:
     from entrepot.model.names import PackageId
@@ -185,7 +185,7 @@ async def _fetch(registry: Registry, upstream: Upstream, wanted: Wanted, arrival
             if stream.status in _ABSENT:
                 raise FileUnknown(wanted.name)
             if stream.status != _OK:
-                raise UpstreamInvalid(wanted.name, expected="200 or 404", actual=stream.status)
+                raise refusal(wanted.name, stream.status)
             if wanted.claims is not None:
                 wanted = replace(wanted, hashes={**wanted.claims(stream.headers), **wanted.hashes})
             if None not in (wanted.size, stream.size) and wanted.size != stream.size:

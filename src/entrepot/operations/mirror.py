@@ -18,7 +18,7 @@ from entrepot.model.errors import UpstreamInvalid, UpstreamUnavailable
 from entrepot.model.events import UpstreamIndexChanged
 from entrepot.model.names import PackageId, View
 from entrepot.model.upstream import is_reserved
-from entrepot.operations.upstreams import FindOrigin, origin_of
+from entrepot.operations.upstreams import FindOrigin, origin_of, refusal
 from entrepot.ports.catalog import Mirrored
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ def _read(
     if document.status in _ABSENT:
         return Mirrored(404, document.url, "", None, b"", now, now), {}
     if document.status != _OK:
-        raise UpstreamInvalid(question.target, expected="200, 304, 404 or 410", actual=document.status)
+        raise refusal(question.target, document.status)
     if question.sha256 is not None and sha256(document.body).hexdigest() != question.sha256:
         raise UpstreamInvalid(question.target, expected=f"sha256:{question.sha256}")
     media_type = document.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -227,6 +227,13 @@ FindOrigin = Callable[["Registry", Upstream], Awaitable[Origin]]
 """Says where an upstream is, and what it is asked with."""
 
 
+def refusal(what: str, status: int) -> UpstreamInvalid:
+    """Why an upstream's answer is of no use, when its status says so."""
+    if status in _CREDENTIALS_REFUSED:
+        return UpstreamInvalid(what, expected="what may be read with the credentials that it has of us", actual=status)
+    return UpstreamInvalid(what, expected="200 or 404", actual=status)
+
+
 async def origin_of(registry: Registry, upstream: Upstream) -> Origin:
     """Where an upstream is, with what it is asked with: for the fetcher alone."""
     secret = await registry.catalog.find_upstream_secret(upstream)

@@ -14,7 +14,7 @@ from typing import Final
 class Reach(Enum):
     """How far from the public internet a question may go."""
 
-    PUBLIC = "public addresses"
+    PUBLIC = "public addresses, unless the upstream may be at private ones"
     NEAR = "public and private addresses"
     """What a private origin leads to: its neighbours, but not this machine."""
     OWN = "any host's address"
