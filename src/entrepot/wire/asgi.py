@@ -34,6 +34,7 @@ from entrepot.model.errors import (
     Unavailable,
     UpstreamUnavailable,
 )
+from entrepot.wire.asked import AskedFiles
 from entrepot.wire.call import Body, Call, Headers, Load, Query
 from entrepot.wire.documents import Documents
 from entrepot.wire.errors import WireError
@@ -130,6 +131,7 @@ class Application:
         self._lifespan = lifespan
         self._surfaces = {surface.prefix: (surface, Router(surface.routes)) for surface in surfaces}
         self._documents = Documents(options.documents_size)
+        self._asked = AskedFiles()
         self._load = Load(concurrency=options.concurrency, held_size=options.held_size)
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
@@ -242,7 +244,10 @@ class Application:
         )
         reply = await route.handler(call)
         if reply.cacheable and seen is not None and not self._pretends(scope, headers):
-            exchange.ticket = self._ticket(exchange, seen)
+            if exchange.method == "GET" and isinstance(reply.body, FileSlice):
+                reply.body = await self._asked.read_again(reply.body)
+            if exchange.method == "HEAD" or isinstance(reply.body, bytes):
+                exchange.ticket = self._ticket(exchange, seen)
         return reply
 
     def _require_own_origin(self, method: str, scope: Scope, headers: Headers) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from entrepot.ports.blobs import Locates
 from entrepot.wire.conditionals import is_unchanged
@@ -12,6 +12,9 @@ from entrepot.wire.reply import IMMUTABLE, PRIVATE_IMMUTABLE, FileSlice, HeaderL
 if TYPE_CHECKING:
     from entrepot.ports.catalog import FoundBlob
     from entrepot.wire.call import Call
+
+_READY_SIZE: Final = 1024 * 1024
+"""Bytes up to which a file that is asked for again and again may be sent from memory."""
 
 
 def blob_reply(call: Call, blob: FoundBlob, headers: HeaderList, *, immutable: bool = True) -> Reply:
@@ -33,5 +36,6 @@ def blob_reply(call: Call, blob: FoundBlob, headers: HeaderList, *, immutable: b
         return Reply(status, headers, blob.content[start:stop], cacheable=part is None)
     store = call.registry.blobs
     if isinstance(store, Locates):
-        return Reply(status, headers, FileSlice(store.locate(blob.digest), start, stop - start))
+        content = FileSlice(store.locate(blob.digest), start, stop - start)
+        return Reply(status, headers, content, cacheable=part is None and blob.size <= _READY_SIZE)
     return Reply(status, headers, store.read(blob.digest, start, stop), size=stop - start)

@@ -67,7 +67,6 @@ async def test_a_project_in_json(index: Index) -> None:
                 "size": len(built.content),
                 "upload-time": "2026-01-31T12:00:00.000000Z",
                 "core-metadata": metadata,
-                "data-dist-info-metadata": metadata,
                 "yanked": False,
             }
         ],

@@ -9,6 +9,7 @@ import pytest
 from entrepot.model.digest import Digest
 from entrepot.model.errors import MethodNotAllowed, PreconditionFailed, RateLimited, RouteUnknown
 from entrepot.testing.builders import World
+from entrepot.wire.asked import AskedFiles
 from entrepot.wire.call import Call, Headers
 from entrepot.wire.conditionals import require_preconditions
 from entrepot.wire.metrics import Metrics, outcome
@@ -213,3 +214,36 @@ def test_a_change_is_made_only_to_what_the_client_has_seen(
 
 def test_a_reader_who_has_it_already_is_not_refused() -> None:
     require_preconditions(Headers([(b"if-none-match", b"*")]), ETAG, reading=True)
+
+
+# --- files that are asked for again ---
+
+
+async def test_a_file_is_read_when_it_is_asked_for_again(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"0123456789")
+    asked, content = AskedFiles(), FileSlice(str(path), 2, 5)
+
+    assert await asked.read_again(content) is content
+    assert await asked.read_again(content) == b"23456"
+
+
+async def test_a_file_that_is_not_all_there_is_left_to_who_sends_it(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"01")
+    asked, short, absent = AskedFiles(), FileSlice(str(path), 0, 5), FileSlice(str(tmp_path / "absent"), 0, 1)
+
+    for content in (short, absent):
+        assert await asked.read_again(content) is content
+        assert await asked.read_again(content) is content
+
+
+async def test_what_was_asked_for_long_ago_counts_as_new(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"0")
+    asked, content = AskedFiles(), FileSlice(str(path), 0, 1)
+    await asked.read_again(content)
+    for number in range(5_000):
+        await asked.read_again(FileSlice(f"{path}-{number}", 0, 1))
+
+    assert await asked.read_again(content) is content

@@ -77,7 +77,6 @@ def _file_json(file: ProjectFile, project: PackageName, root: str) -> dict[str, 
         "url": f"../../{file_address(file, project)}",
         "hashes": {"sha256": file.sha256},
         "core-metadata": metadata,
-        "data-dist-info-metadata": metadata,
         "yanked": False if file.yanked is None else file.yanked or True,
     }
     # What is not there need not be said of each of a thousand files.
