@@ -2,7 +2,7 @@
 
 Each format has its page, ``formats/<format>/setup.md``. What stands there between ``<!-- when A or B; C -->`` and
 ``<!-- end -->`` is printed when A or B, and C too, are facts: the client's name; ``http`` or ``https``; ``public`` or
-``private``; ``publish``, when the token may; ``whole`` or ``channel``, as the view is a namespace or a channel's.
+``private``; ``publish`` or ``read``, as the token may; ``whole`` or ``channel``, as the view is a namespace or a channel's.
 ``{http? --plain-http}`` is the same within a line. `_values` has what else is filled in.
 """
 
@@ -50,7 +50,21 @@ _CLIENTS: Final = {
 }
 """Each client that people ask for, and the format whose page tells how to set it up."""
 
-_WHEN: Final = re.compile(r"^<!-- when (?P<facts>.+) -->\n(?P<text>.*?)^<!-- end -->\n", re.MULTILINE | re.DOTALL)
+_END: Final = """
+<!-- when read; whole -->
+To publish as well: `entrepot setup {client} {view} --publish`.
+
+<!-- end -->
+<!-- when whole -->
+A channel's view, such as `{namespace}.{channel}`, is set up in the same way and cannot be written.
+<!-- end -->
+<!-- when channel -->
+This is the view of a channel: it shows what was cleared for it, and cannot be written.
+<!-- end -->
+"""
+"""How every page ends."""
+
+_WHEN: Final = re.compile(r"^<!-- when (?P<facts>[^\n]+) -->\n(?P<text>.*?)^<!-- end -->\n", re.MULTILINE | re.DOTALL)
 _INLINE: Final = re.compile(r"\{(?P<fact>[a-z]+)\?(?P<text>[^{}]*)\}")
 _GAP: Final = re.compile(r"\n{3,}")
 
@@ -81,10 +95,10 @@ def setup(*, client: str, view: str, package: str, publish: bool, ttl: timedelta
         urlsplit(url).scheme,
         "public" if namespace.public else "private",
         "whole" if seen.writable else "channel",
-        *(("publish",) if publish else ()),
+        "publish" if publish else "read",
     }
-    page = files("entrepot.formats").joinpath(_CLIENTS[client], "setup.md").read_text(encoding="utf-8")
-    text = _render(page, facts, {"{client}": client, "{package}": package} | _values(url, seen, namespace, made.token))
+    values = _values(url, seen, namespace, made.token)
+    text = _page(client, facts, {"{client}": client, "{package}": package} | values)
     if output == "json":
         show_json({"client": client, "format": _CLIENTS[client], "token": made, "text": text})
     else:
@@ -109,7 +123,7 @@ def _require_channel(view: View, namespace: Namespace) -> None:
         raise Failure(f"{namespace.name} has no channel {view.channel}", f"Its channels: {known}.")
 
 
-def _values(url: str, view: View, namespace: Namespace, token: str) -> Mapping[str, str]:
+def _values(url: str, view: View, namespace: Namespace, token: str) -> dict[str, str]:
     """What stands for what on a page."""
     address = urlsplit(url)
     return {
@@ -125,13 +139,14 @@ def _values(url: str, view: View, namespace: Namespace, token: str) -> Mapping[s
     }
 
 
-def _render(page: str, facts: set[str], values: Mapping[str, str]) -> str:
-    """The page as it is for these facts, with everything filled in."""
+def _page(client: str, facts: set[str], values: Mapping[str, str]) -> str:
+    """The client's page as it is for these facts, with everything filled in."""
+    page = files("entrepot.formats").joinpath(_CLIENTS[client], "setup.md").read_text(encoding="utf-8")
 
     def holds(condition: str) -> bool:
         return all(facts & set(either.split(" or ")) for either in condition.split("; "))
 
-    text = _WHEN.sub(lambda block: block["text"] if holds(block["facts"]) else "", page)
+    text = _WHEN.sub(lambda block: block["text"] if holds(block["facts"]) else "", page + _END)
     for name, value in values.items():
         text = text.replace(name, value)
     text = _INLINE.sub(lambda part: part["text"] if part["fact"] in facts else "", text)
