@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,6 +157,50 @@ def test_uv_publishes_and_installs(reader: Reader) -> None:
     reader.type(publish, install_.replace("pip install", "pip install --target site"))
 
     assert (reader.shell.home / "site" / "tool.py").exists()
+
+
+def test_yarn_1_adds(reader: Reader) -> None:
+    reader.has("yarn1", "yarn")
+    reader.has("npm11", "npm")
+    npm, _, publish = reader.page("npm", "@acme/tool", "--publish")
+    _, _, npmrc, add = reader.page("yarn", "@acme/tool")
+    reader.file("tool/package.json", '{"name": "@acme/tool", "version": "1.0.0"}')
+    reader.file("app/package.json", '{"name": "app", "license": "MIT"}')
+
+    reader.type(npm, publish, "rm ~/.npmrc", folder="tool")
+    reader.type(npmrc, add, folder="app")
+
+    assert (reader.shell.home / "app" / "node_modules" / "@acme" / "tool" / "package.json").exists()
+
+
+def test_poetry_publishes_and_adds(reader: Reader) -> None:
+    reader.has("poetry")
+    add, publish = reader.page("poetry", "tool", "--publish")
+    built = wheel()
+    reader.file(f"tool/dist/{built.filename}", built.content)
+    reader.file("tool/pyproject.toml", '[project]\nname = "tool"\nversion = "1.0"\n')
+    project = '[project]\nname = "app"\nversion = "1.0"\nrequires-python = ">=3.11,<4"\n'
+    reader.file("app/pyproject.toml", f"{project}[tool.poetry]\npackage-mode = false\n")
+
+    reader.type(add.splitlines()[0], publish, folder="tool")
+    reader.type(add, folder="app", POETRY_VIRTUALENVS_IN_PROJECT="true")
+
+    assert "tool" in (reader.shell.home / "app" / "poetry.lock").read_text()
+
+
+def test_go_gets_what_anybody_may_read(reader: Reader) -> None:
+    reader.has("go")
+    reader.installation.must("namespace", "set", reader.namespace, "--public")
+    configuration, get, publish = reader.page("go", "example.com/greet", "--publish")
+    with zipfile.ZipFile(reader.file("v1.0.0.zip", b""), "w") as archive:
+        archive.writestr("example.com/greet@v1.0.0/go.mod", "module example.com/greet\n\ngo 1.20\n")
+        archive.writestr("example.com/greet@v1.0.0/greet.go", "package greet\n")
+    reader.file("app/go.mod", "module example.com/app\n\ngo 1.20\n")
+
+    reader.type(configuration, publish)
+    said = reader.type(get, folder="app", GOFLAGS="-modcacherw")
+
+    assert "added example.com/greet v1.0.0" in said
 
 
 @pytest.mark.parametrize("client", ["skopeo", "crane", "oras", "podman"])
