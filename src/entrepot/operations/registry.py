@@ -57,15 +57,22 @@ class Listed:
     """Why it is not today's; None when it is."""
 
 
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Something to ask a registry of a format for."""
+
+    target: str = ""
+    """Below its address."""
+    is_everywhere: bool = True
+    """Whether every registry of the format has it; else one that has nothing there may still be one."""
+
+
 class ReadThrough(Protocol):
     """How a format reads through to upstreams: what is asked of it when no client of its own is asking."""
 
     @property
-    def probe(self) -> str:
-        """What every upstream of this format has, below its address: asked to see whether it is one.
-
-        Nothing when there is no such thing.
-        """
+    def probe(self) -> Probe:
+        """What an upstream is asked for to see whether it is one."""
 
     async def list_versions(self, registry: Registry, caller: Caller, view: View, name: str) -> Listed | None:
         """The versions that upstreams show of a package; None when there is nothing, or nobody to ask.

@@ -46,6 +46,7 @@ _MOST = 20
 """Upstreams of one format in one namespace: each is asked for what the ones before it do not have."""
 
 _OK = 200
+_ABSENT = (404, 410)
 _CREDENTIALS_REFUSED = (401, 403, 407)
 
 
@@ -203,7 +204,7 @@ async def remove_upstream(registry: Registry, caller: Caller, upstream: Upstream
 async def test_upstream(registry: Registry, caller: Caller, upstream: Upstream) -> Trial:
     """Ask an upstream for what every registry of its format has, and say what came of it; nothing is kept.
 
-    Where a format has no such thing its own address is asked for, and may well have nothing: 404 is no problem there.
+    Where a format has no such thing, 404 is no problem: then only its refusal of the credentials tells something.
 
     Raises `NamespaceUnknown`, `Unauthenticated`, `Denied`.
     """
@@ -212,14 +213,16 @@ async def test_upstream(registry: Registry, caller: Caller, upstream: Upstream) 
     status, problem = None, None
     probe = require_read_through(registry, upstream.format).probe
     try:
-        async with registry.fetcher.stream(await origin_of(registry, upstream), probe, headers={}) as stream:
+        async with registry.fetcher.stream(await origin_of(registry, upstream), probe.target, headers={}) as stream:
             status = stream.status
     except (UpstreamUnavailable, UpstreamInvalid) as error:
         problem = str(error)
     if status in _CREDENTIALS_REFUSED:
         problem = "it refuses the credentials" if upstream.has_credentials else "it wants credentials"
-    elif probe and status is not None and status != _OK:
-        problem = f"it is no such registry: there is no {probe} below its address"
+    elif status in _ABSENT:
+        problem = f"it is no such registry: it has no {probe.target}" if probe.is_everywhere else None
+    elif status is not None and status != _OK:
+        problem = f"it answers {status}"
     return Trial(status, registry.clock.now() - began, problem)
 
 

@@ -276,7 +276,8 @@ async def test_credentials_that_no_header_can_say_are_refused_and_not_repeated(
     ("status", "credentials", "problem"),
     [
         (200, None, None),
-        (404, None, "it is no such registry: there is no / below its address"),
+        (404, None, "it is no such registry: it has no /"),
+        (405, None, "it answers 405"),
         (401, None, "it wants credentials"),
         (403, Bearer("secret"), "it refuses the credentials"),
     ],

@@ -23,7 +23,7 @@ from entrepot.operations import access
 from entrepot.operations.add_files import add_files
 from entrepot.operations.fetch_file import Landing, Wanted, fetch_file
 from entrepot.operations.mirror import Question, ask, hidden_versions, upstreams_for
-from entrepot.operations.registry import Fetched, Listed
+from entrepot.operations.registry import Fetched, Listed, Probe
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -138,7 +138,7 @@ async def fetch_remote(registry: Registry, remote: RemoteCrate, version: str) ->
 class CargoReadThrough:
     """What is asked of this format when no client of its own is asking."""
 
-    probe = "/config.json"
+    probe = Probe("/config.json")
 
     async def list_versions(self, registry: Registry, caller: Caller, view: View, name: str) -> Listed | None:
         """As `entrepot.operations.registry.ReadThrough` says."""

@@ -36,7 +36,7 @@ from entrepot.model.names import PackageId
 from entrepot.operations import access
 from entrepot.operations.fetch_file import Landing, Wanted, fetch_file
 from entrepot.operations.mirror import Question, ask, hidden_versions, upstreams_for
-from entrepot.operations.registry import Fetched, Listed
+from entrepot.operations.registry import Fetched, Listed, Probe
 from entrepot.operations.resolve import find_blob, resolve
 
 if TYPE_CHECKING:
@@ -420,7 +420,7 @@ async def fetch_remote(
 class GoReadThrough:
     """What is asked of this format when no client of its own is asking."""
 
-    probe = ""
+    probe = Probe("/example.com/module/@v/list", is_everywhere=False)
     """A proxy has nothing that each has."""
 
     async def list_versions(self, registry: Registry, caller: Caller, view: View, name: str) -> Listed | None:

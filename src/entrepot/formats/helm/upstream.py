@@ -31,7 +31,7 @@ from entrepot.operations import access
 from entrepot.operations.add_files import add_files
 from entrepot.operations.fetch_file import Landing, Wanted, fetch_file
 from entrepot.operations.mirror import own_names, upstreams_of
-from entrepot.operations.registry import Fetched, Listed
+from entrepot.operations.registry import Fetched, Listed, Probe
 from entrepot.operations.survey import Subject, hidden_of, survey
 
 if TYPE_CHECKING:
@@ -266,7 +266,7 @@ def _provenance_url(url: str) -> str:
 class HelmReadThrough:
     """What is asked of this format when no client of its own is asking."""
 
-    probe = "/index.yaml"
+    probe = Probe("/index.yaml")
 
     async def list_versions(self, registry: Registry, caller: Caller, view: View, name: str) -> Listed | None:
         """As `entrepot.operations.registry.ReadThrough` says."""

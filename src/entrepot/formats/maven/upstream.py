@@ -57,7 +57,7 @@ from entrepot.operations.mirror import (
     upstreams_for,
     was_absent,
 )
-from entrepot.operations.registry import Fetched, Listed
+from entrepot.operations.registry import Fetched, Listed, Probe
 from entrepot.operations.upstreams import origin_of
 
 if TYPE_CHECKING:
@@ -536,7 +536,7 @@ def newest_path(listed: ListedBuilds | None, path: ArtifactPath) -> ArtifactPath
 class MavenReadThrough:
     """What is asked of this format when no client of its own is asking."""
 
-    probe = ""
+    probe = Probe("/archetype-catalog.xml", is_everywhere=False)
     """A repository is a folder; there is nothing that every one has."""
 
     async def list_versions(self, registry: Registry, caller: Caller, view: View, name: str) -> Listed | None:

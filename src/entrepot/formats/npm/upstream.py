@@ -38,7 +38,7 @@ from entrepot.operations import access
 from entrepot.operations.add_files import Addition, NewFile, add_files
 from entrepot.operations.fetch_file import Landing, Wanted, fetch_file
 from entrepot.operations.mirror import Question, ask, hidden_versions, upstreams_for
-from entrepot.operations.registry import Fetched, Listed
+from entrepot.operations.registry import Fetched, Listed, Probe
 from entrepot.operations.resolve import find_blob, resolve
 from entrepot.operations.upstreams import list_upstreams
 
@@ -222,7 +222,7 @@ def _absolute(url: str, reference: str) -> str:
 class NpmReadThrough:
     """What is asked of this format when no client of its own is asking."""
 
-    probe = "/-/ping"
+    probe = Probe("/-/ping")
 
     async def list_versions(self, registry: Registry, caller: Caller, view: View, name: str) -> Listed | None:
         """As `entrepot.operations.registry.ReadThrough` says."""

@@ -42,7 +42,7 @@ from entrepot.operations import access
 from entrepot.operations.fetch_file import Landing, Wanted, caller_of, fetch_file
 from entrepot.operations.mirror import Question, ask, upstreams_for
 from entrepot.operations.publish import Draft, publish_composed
-from entrepot.operations.registry import Fetched, Listed
+from entrepot.operations.registry import Fetched, Listed, Probe
 from entrepot.operations.upload import announce_blob
 from entrepot.operations.upstreams import origin_of
 from entrepot.ports.fetch import Basic, Bearer, Origin
@@ -159,7 +159,7 @@ def _take(_: BinaryIO) -> None:
 class OciReadThrough:
     """What is asked of this format when no client of its own is asking."""
 
-    probe = ""
+    probe = Probe(is_everywhere=False)
     """The address of a registry need not have anything, and below it everything is some repository's."""
 
     async def list_versions(self, registry: Registry, caller: Caller, view: View, name: str) -> Listed | None:

@@ -28,7 +28,7 @@ from entrepot.model.names import PackageId
 from entrepot.operations import access
 from entrepot.operations.fetch_file import Arrival, Landing, Wanted, fetch_file
 from entrepot.operations.mirror import Answer, Question, ask, hidden_versions, upstreams_for
-from entrepot.operations.registry import Fetched, Listed
+from entrepot.operations.registry import Fetched, Listed, Probe
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -187,7 +187,7 @@ def _look_into(file: BinaryIO, filename: Filename) -> tuple[Distribution, Mappin
 class PypiReadThrough:
     """What is asked of this format when no client of its own is asking."""
 
-    probe = "/"
+    probe = Probe("/")
     """The list of all projects (PEP 503)."""
 
     async def list_versions(self, registry: Registry, caller: Caller, view: View, name: str) -> Listed | None:
