@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -37,13 +38,18 @@ if TYPE_CHECKING:
 Row = tuple[Any, ...]
 
 
+_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
+
+
 def time_text(time: datetime) -> str:
     """A time as it is stored: UTC, to the microsecond, sorting as it passes."""
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def parse_time(text: str) -> datetime:
-    """Read what `time_text` wrote."""
+    """Read what `time_text` wrote. Raises `ValueError` for any other spelling of a time."""
+    if _TIME.fullmatch(text) is None:
+        raise ValueError(text)
     return datetime.fromisoformat(text)
 
 
