@@ -99,7 +99,7 @@ def files(folder: Path, *ends: str) -> dict[str, bytes]:
     return {end: (folder / f"{folder.parent.name}-{folder.name}{end}").read_bytes() for end in ends}
 
 
-@pytest.mark.parametrize(("line", "sums"), [("3.9", "sha1 and md5"), ("3.8", "sha1"), ("3.9", "none")])
+@pytest.mark.parametrize(("line", "sums"), [("3.9", "sha1 and md5"), ("3.8", "none")])
 def test_mvn_resolves_from_a_folder_of_files_and_again_when_that_is_gone(
     line: str, sums: str, shell: Shell, setting: Setting, deployed: Path
 ) -> None:

@@ -169,7 +169,7 @@ def test_verdaccio_with_credentials_is_asked_with_them(tmp_path: Path, filled: P
         npm = place.client("npm11", "home")
         folder = npm.consumer(through="1.0.0")
 
-        refused = npm.refuse("install", folder=folder).said
+        refused = npm.refuse("install", "--fetch-retries=0", folder=folder).said
         place.entrepot("upstream", "set", "acme", "other", "--token-file", str(token))
         npm.run("install", "--prefer-online", folder=folder)
 
