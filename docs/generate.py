@@ -87,9 +87,11 @@ def _row(table: object, cls: type[errors.RegistryError]) -> object:
 
 
 def _descendants(cls: type[errors.RegistryError]) -> Iterator[type[errors.RegistryError]]:
+    """Those of the model: whoever runs this may have others."""
     for child in cls.__subclasses__():
-        yield child
-        yield from _descendants(child)
+        if child.__module__ == errors.__name__:
+            yield child
+            yield from _descendants(child)
 
 
 def event_list() -> str:
