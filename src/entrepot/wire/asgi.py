@@ -105,6 +105,8 @@ class _Exchange:
     status: int = 0
     sent: int = 0
     ticket: CacheTicket | None = None
+    borrowed: int = 0
+    """Bytes of a file that are in memory for it."""
     code: str | None = None
 
 
@@ -194,6 +196,7 @@ class Application:
             if not exchange.sent:
                 await self._send(exchange, self._refuse(exchange, RegistryError(), headers, scope), send)
         finally:
+            self._asked.give_back(exchange.borrowed)
             self._metrics.running.dec()
             self._finish(exchange, perf_counter() - started)
 
@@ -245,7 +248,8 @@ class Application:
         reply = await route.handler(call)
         if reply.cacheable and seen is not None and not self._pretends(scope, headers):
             if exchange.method == "GET" and isinstance(reply.body, FileSlice):
-                reply.body = await self._asked.read_again(reply.body)
+                reply.body = await self._asked.borrow(reply.body)
+                exchange.borrowed = len(reply.body) if isinstance(reply.body, bytes) else 0
             if exchange.method == "HEAD" or isinstance(reply.body, bytes):
                 exchange.ticket = self._ticket(exchange, seen)
         return reply

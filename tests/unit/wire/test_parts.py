@@ -224,8 +224,8 @@ async def test_a_file_is_read_when_it_is_asked_for_again(tmp_path: Path) -> None
     path.write_bytes(b"0123456789")
     asked, content = AskedFiles(), FileSlice(str(path), 2, 5)
 
-    assert await asked.read_again(content) is content
-    assert await asked.read_again(content) == b"23456"
+    assert await asked.borrow(content) is content
+    assert await asked.borrow(content) == b"23456"
 
 
 async def test_a_file_that_is_not_all_there_is_left_to_who_sends_it(tmp_path: Path) -> None:
@@ -234,16 +234,44 @@ async def test_a_file_that_is_not_all_there_is_left_to_who_sends_it(tmp_path: Pa
     asked, short, absent = AskedFiles(), FileSlice(str(path), 0, 5), FileSlice(str(tmp_path / "absent"), 0, 1)
 
     for content in (short, absent):
-        assert await asked.read_again(content) is content
-        assert await asked.read_again(content) is content
+        assert await asked.borrow(content) is content
+        assert await asked.borrow(content) is content
 
 
 async def test_what_was_asked_for_long_ago_counts_as_new(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"0")
     asked, content = AskedFiles(), FileSlice(str(path), 0, 1)
-    await asked.read_again(content)
+    await asked.borrow(content)
     for number in range(5_000):
-        await asked.read_again(FileSlice(f"{path}-{number}", 0, 1))
+        await asked.borrow(FileSlice(f"{path}-{number}", 0, 1))
 
-    assert await asked.read_again(content) is content
+    assert await asked.borrow(content) is content
+
+
+async def test_who_asks_for_the_same_file_shares_it_and_too_much_on_its_way_goes_as_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"0123456789")
+    asked, content = AskedFiles(size=20), FileSlice(str(path), 0, 10)
+    await asked.borrow(content)
+
+    first, second, third = [await asked.borrow(content) for _ in range(3)]
+    asked.give_back(10)
+    fourth = await asked.borrow(content)
+
+    assert first is second is fourth
+    assert third is content
+
+
+async def test_what_is_kept_of_files_has_an_end(tmp_path: Path) -> None:
+    asked, contents = AskedFiles(size=20), []
+    for number in range(5):
+        (tmp_path / str(number)).write_bytes(b"0123456789")
+        contents.append(FileSlice(str(tmp_path / str(number)), 0, 10))
+    for content in contents:
+        await asked.borrow(content)
+        assert await asked.borrow(content) == b"0123456789"
+        asked.give_back(10)
+
+    assert await asked.borrow(contents[0]) is contents[0], "it was forgotten"
+    assert await asked.borrow(contents[4]) == b"0123456789"
