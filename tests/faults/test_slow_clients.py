@@ -123,7 +123,7 @@ def test_manifests_that_do_not_end_are_not_kept_in_memory_without_bound(tmp_path
 
         slow = [dial(server, timeout=60).send(head, body) for _ in range(200)]  # 780 MB in all
 
-        answered = eventually(lambda: select.select([raw.socket for raw in slow], [], [], 0)[0])
+        answered = eventually(lambda: select.select([raw.socket for raw in slow], [], [], 0)[0] or None)
         refused = next(raw for raw in slow if raw.socket is answered[0])
         with Line(server.address, server.token) as line:
             line.must(200, "GET", "/livez")
