@@ -1,0 +1,38 @@
+"""What is inside an artifact: the packages that an SBOM lists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from entrepot.model.purl import Purl
+
+
+class Relation(StrEnum):
+    """How a component belongs to what the SBOM is about."""
+
+    SUBJECT = "subject"
+    """It is what the SBOM describes."""
+    CONTAINED = "contained"
+    """Its files are in it."""
+    DEPENDENCY = "dependency"
+    """It needs it, and may not have its files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One package in an artifact."""
+
+    name: str
+    version: str | None
+    purl: Purl | None
+    """None when the SBOM does not say, or not validly."""
+    licence: str | None = None
+    """An SPDX expression, or as it was written where it is none."""
+    hashes: tuple[str, ...] = ()
+    """``sha256:…`` and the like, of its own archive or file."""
+    relation: Relation = Relation.CONTAINED
+    found_in: tuple[str, ...] = ()
+    """The paths it was found at, where that is known."""
