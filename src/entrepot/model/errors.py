@@ -70,6 +70,14 @@ class InvalidArchive(Invalid):
     """The archive is not valid."""
 
 
+class InvalidEvidence(Invalid):
+    """The signature or attestation is not valid."""
+
+
+class InvalidKey(Invalid):
+    """The key or certificate is not valid, or too weak."""
+
+
 class InvalidRange(Invalid):
     """The range does not fit the content."""
 
