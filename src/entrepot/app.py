@@ -15,16 +15,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
-from entrepot import __version__
+from entrepot import __version__, followers, schedules
 from entrepot.api import SURFACE as API
 from entrepot.drivers.blobs.files import FileBlobStore
 from entrepot.drivers.catalog.sqlite import SqliteCatalog
 from entrepot.drivers.clock import SystemClock
 from entrepot.drivers.fetch.http import HttpFetcher
+from entrepot.drivers.turn import FileTurn
 from entrepot.formats import discover
 from entrepot.operations.registry import Limits, Registry
 from entrepot.operations.token import create_first_token
-from entrepot.schedules import Runner
 from entrepot.wire.format import accept_of, read_through_of, rules_of
 from entrepot.wire.logs import configure_logs, hit_log, request_log
 from entrepot.wire.server import CacheSizes, Epochs, FrontCache, ServeOptions, Service, bind, run
@@ -40,6 +40,7 @@ CATALOG_FILE: Final = "catalog.sqlite"
 ADMIN_TOKEN_FILE: Final = "admin-token"  # noqa: S105 (a file's name)
 _EPOCHS_FILE: Final = "epochs"
 _THROTTLE_FILE: Final = "throttle"
+_TURN_FILE: Final = "followers.lock"
 
 
 @asynccontextmanager
@@ -109,6 +110,7 @@ def serve(settings: Settings) -> None:
         graceful_seconds=settings.graceful_seconds,
         certificate=Path(settings.tls_certificate) if settings.tls_certificate else None,
         private_key=Path(settings.tls_private_key) if settings.tls_private_key else None,
+        beside="entrepot.app:run_beside" if settings.followers else None,
     )
 
     def announce(urls: list[str]) -> None:
@@ -178,13 +180,9 @@ def create_service(settings: Settings) -> Service:
         on_hits=count_hits,
         log_hit=hit_log(*log_settings) if settings.access_log else None,
     )
-    runner = Runner(parts.registry)
 
-    async def background(starting: bool) -> None:  # noqa: FBT001 (the lifespan's one word)
-        if starting:
-            runner.start()
-        else:
-            await runner.stop()
+    async def lifespan(starting: bool) -> None:  # noqa: FBT001 (the lifespan's one word)
+        if not starting:
             await parts.close()
 
     surfaces = [surface for format_ in parts.formats for surface in (format_.surface, *format_.aliases)]
@@ -200,6 +198,23 @@ def create_service(settings: Settings) -> Service:
             concurrency=settings.concurrency,
             log_request=request_log(*log_settings) if settings.access_log else None,
         ),
-        lifespan=[background],
+        lifespan=[lifespan],
     )
     return Service(app, render_error=app.render_refusal, cache=cache if settings.front_cache_size else None)
+
+
+async def run_beside(settings: Settings) -> None:
+    """Run the followers of the journal and the schedules, while it is this process's turn."""
+    configure_logs(settings.log_format, settings.log_level)
+    turn = FileTurn(settings.data_path / _TURN_FILE)
+    await turn.take()
+    async with open_registry(settings) as registry:
+        runners = (followers.Runner(registry), schedules.Runner(registry))
+        for runner in runners:
+            runner.start()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for runner in runners:
+                await runner.stop()
+            turn.close()

@@ -40,6 +40,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ] = ""
     blobs: Annotated[str, msgspec.Meta(description="where blobs are; empty means files in the data directory")] = ""
     workers: Annotated[_Count, msgspec.Meta(description="processes that answer requests")] = 1
+    followers: Annotated[
+        bool, msgspec.Meta(description="whether this server also does what follows from changes, beside its workers")
+    ] = True
     public_url: Annotated[
         str, msgspec.Meta(description="how clients call this registry, such as https://registry.example.com")
     ] = ""

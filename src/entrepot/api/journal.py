@@ -13,7 +13,7 @@ from entrepot.api.requests import read_query
 from entrepot.model.errors import Denied, NamespaceUnknown
 from entrepot.model.names import parse_namespace
 from entrepot.model.position import Position
-from entrepot.operations import browse
+from entrepot.operations import browse, follow
 from entrepot.wire.reply import json_reply
 
 if TYPE_CHECKING:
@@ -37,6 +37,12 @@ async def list_entries(call: Call) -> Reply:
     return json_reply(page(found, query.limit, show=shapes.Entry.of, cursor=lambda last: str(last.position)))
 
 
+async def list_followers(call: Call) -> Reply:
+    """List what reads the journal, and how far each is."""
+    found = await follow.list_progress(call.registry, call.caller)
+    return json_reply([shapes.Follower(each.follower, each.position, each.behind) for each in found])
+
+
 JOURNAL = Subject(
     "Journal",
     "Every accepted change is one event in the journal. Nobody can rewrite it: each entry's hash covers all before it.",
@@ -48,6 +54,13 @@ JOURNAL = Subject(
             query=shapes.JournalQuery,
             answers={200: Answer("A page of the journal.", shapes.Page[shapes.Entry])},
             errors=(Denied, NamespaceUnknown),
+        ),
+        Endpoint(
+            method="GET",
+            path="/api/v1/journal/followers",
+            handler=list_followers,
+            answers={200: Answer("All of them.", list[shapes.Follower])},
+            errors=(Denied,),
         ),
     ),
 )

@@ -805,6 +805,14 @@ class Entry(Struct, frozen=True):
         return Entry(found.position, found.at, found.actor, data.pop("type"), data, found.hash.hex())
 
 
+class Follower(Struct, frozen=True):
+    """A reader of the journal, and how far it is."""
+
+    name: Annotated[str, Meta(examples=["transparency"])]
+    position: Position
+    behind: Annotated[int, Meta(ge=0, description="Entries that it has not dealt with.", examples=[0])]
+
+
 class Status(Struct, frozen=True):
     """What this registry is, and how much it holds."""
 

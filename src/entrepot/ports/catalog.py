@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from entrepot.model.reference import Reference, ReferenceKind
     from entrepot.model.upload import Upload, UploadId
     from entrepot.model.upstream import Upstream
+    from entrepot.ports.cursors import CursorChanges, Cursors
 
 T = TypeVar("T")
 
@@ -238,6 +239,11 @@ class Transaction(Reader, Protocol):
     def now(self) -> datetime:
         """When this change happens."""
 
+    # areas
+    @property
+    def cursors(self) -> CursorChanges:
+        """How far the followers have read."""
+
     # namespaces
     def add_namespace(self, namespace: Namespace) -> bool:
         """Create it with its channels; False when it is there already."""
@@ -384,6 +390,11 @@ class Transaction(Reader, Protocol):
 
 class Catalog(Protocol):
     """What the registry knows. Every driver passes ``entrepot.testing.contracts.catalog``."""
+
+    # areas
+    @property
+    def cursors(self) -> Cursors:
+        """How far the followers have read."""
 
     async def write(self, change: Callable[[Transaction], T]) -> T:
         """Run *change*, and return what it returned once it is durable.

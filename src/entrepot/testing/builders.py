@@ -24,6 +24,7 @@ from uuid import UUID
 import httpx
 import msgspec
 
+from entrepot import followers
 from entrepot.api import SURFACE as API
 from entrepot.drivers.catalog.sqlite import SqliteCatalog
 from entrepot.drivers.fetch.http import HttpFetcher
@@ -238,6 +239,10 @@ class World:
     async def clear(self, place: str, digest: Digest, channel: str = "prod") -> None:
         """Let an artifact be seen through a channel's view."""
         await open_clearance(self.registry, ADMINISTRATOR, package(place), parse_channel(channel), digest)
+
+    async def settle(self) -> None:
+        """Let all that follows from what happened happen."""
+        await followers.catch_up(self.registry)
 
     async def token(
         self, role: Role | str, view: str | None = "acme", *, pattern: str = "*", name: str | None = None

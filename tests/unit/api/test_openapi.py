@@ -223,6 +223,7 @@ async def test_every_operation_answers_as_it_is_described(world: World) -> None:
     await world.ask("DELETE", f"{api}/artifacts/{second.digest}")
     await world.ask("GET", "/api/v1/search?q=api")
     await world.ask("GET", "/api/v1/journal")
+    await world.ask("GET", "/api/v1/journal/followers")
     await world.ask("GET", "/api/v1/openapi.json")
     await world.ask("GET", "/api/docs")
 

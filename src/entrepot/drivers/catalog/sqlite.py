@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import fcntl
 import os
 import secrets
@@ -26,12 +25,15 @@ import msgspec
 
 from entrepot.drivers.catalog import integrity, rows
 from entrepot.drivers.catalog.answers import Answers, Unpacked
+from entrepot.drivers.catalog.cursors import SqliteCursors
+from entrepot.drivers.catalog.failures import translated
 from entrepot.drivers.catalog.migrate import migrate
+from entrepot.drivers.catalog.questions import Questions
+from entrepot.drivers.catalog.session import LISTINGS
 from entrepot.drivers.catalog.statements import load
-from entrepot.drivers.catalog.transaction import ACCESS_SQL, LISTINGS, UPSTREAMS, SqliteTransaction, read_namespace
+from entrepot.drivers.catalog.transaction import ACCESS_SQL, UPSTREAMS, SqliteTransaction, read_namespace
 from entrepot.drivers.threads import finished
 from entrepot.model.digest import Digest
-from entrepot.model.errors import Corrupt, StorageFull, StorageReadOnly, Unavailable
 from entrepot.model.events import GENESIS
 from entrepot.model.names import NamespaceName, PackageId, PackageName, PrincipalName, ReferenceName, View
 from entrepot.model.position import START, Position
@@ -95,13 +97,15 @@ class SqliteCatalog:
         self._clock = clock
         self._epochs = epochs
         self._lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        with _translated():
+        with translated():
             self._writer = _connect(path, synchronous="FULL" if durable else "OFF")
             with self._exclusively():
                 migrate(self._writer)
                 epochs.recover()
             self._reader = _connect(path, synchronous="OFF")
             self._reader.execute("PRAGMA query_only = ON")
+        self._questions = Questions(self._reader)
+        self.cursors = SqliteCursors(self._questions)
         self._committer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
         self._answers = Answers(_ANSWERS_SIZE)
         self._pending: deque[_Pending] = deque()
@@ -109,7 +113,7 @@ class SqliteCatalog:
 
     def secret(self, name: str) -> bytes:
         """A random secret of this installation, made when first asked for; to be asked before serving begins."""
-        with _translated(), self._exclusively():
+        with translated(), self._exclusively():
             self._writer.execute(ACCESS_SQL.add_secret, {"name": name, "value": secrets.token_bytes(32)})
             return bytes(self._writer.execute(ACCESS_SQL.find_secret, {"name": name}).fetchone()[0])
 
@@ -155,7 +159,7 @@ class SqliteCatalog:
         except BlockingIOError:
             await finished(loop.run_in_executor(self._committer, fcntl.flock, self._lock, fcntl.LOCK_EX))
         try:
-            with _translated():
+            with translated():
                 self._writer.execute("BEGIN IMMEDIATE")
                 outcomes, slots = self._run(batch)
                 try:
@@ -222,13 +226,13 @@ class SqliteCatalog:
         return self._credential(secret_hash=None, id=token_id)
 
     def _credential(self, **key: object) -> Credential | None:
-        chain = self._all(ACCESS_SQL.find_token_chain, **key)
+        chain = self._questions.all(ACCESS_SQL.find_token_chain, **key)
         if not chain or any(revoked or disabled for *_, revoked, _, _, _, disabled in chain):
             return None
         token_id, _, _, _, principal_id, name, kind, _ = chain[0]
         ends = [rows.parse_time(row[2]) for row in chain if row[2] is not None]
         scopes = (rows.parse_scope(row[1]) for row in chain)
-        grants = self._all(ACCESS_SQL.list_allowances, principal=principal_id)
+        grants = self._questions.all(ACCESS_SQL.list_allowances, principal=principal_id)
         return Credential(
             token_id=token_id,
             principal=rows.principal(name, kind),
@@ -239,16 +243,16 @@ class SqliteCatalog:
 
     async def list_principals(self) -> Sequence[tuple[Principal, bool]]:
         """Everybody who is known, and whether they are disabled."""
-        found = self._all(ACCESS_SQL.list_principals)
+        found = self._questions.all(ACCESS_SQL.list_principals)
         return [(rows.principal(name, kind), bool(disabled)) for name, kind, disabled in found]
 
     async def list_grants(self, principal: PrincipalName | None = None) -> Sequence[Grant]:
         """Who may do what."""
-        return [rows.grant(row) for row in self._all(ACCESS_SQL.list_grants, principal=principal)]
+        return [rows.grant(row) for row in self._questions.all(ACCESS_SQL.list_grants, principal=principal)]
 
     async def list_tokens(self, principal: PrincipalName | None = None) -> Sequence[TokenRow]:
         """All tokens, without their secrets."""
-        return [rows.token(row) for row in self._all(ACCESS_SQL.list_tokens, principal=principal)]
+        return [rows.token(row) for row in self._questions.all(ACCESS_SQL.list_tokens, principal=principal)]
 
     # --- the hot path ---
 
@@ -257,9 +261,9 @@ class SqliteCatalog:
     ) -> FoundArtifact | None:
         """What a name or a digest means through a view (I7)."""
         if name is not None:
-            row = self._one(PULL.find_artifact_by_name, **_through(view, package), name=name)
+            row = self._questions.one(PULL.find_artifact_by_name, **_through(view, package), name=name)
         else:
-            row = self._one(PULL.find_artifact_by_digest, **_through(view, package), digest=str(digest))
+            row = self._questions.one(PULL.find_artifact_by_digest, **_through(view, package), digest=str(digest))
         if row is None:
             return None
         found, media_type, content, public, sealed, yanked, deprecated = row
@@ -275,7 +279,7 @@ class SqliteCatalog:
 
     async def find_blob(self, view: View, package: PackageId, digest: Digest) -> FoundBlob | None:
         """A blob, or an artifact's bytes, through a view (I7)."""
-        row = self._one(PULL.find_blob, **_through(view, package), digest=str(digest))
+        row = self._questions.one(PULL.find_blob, **_through(view, package), digest=str(digest))
         if row is None:
             return None
         _, size, content, public = row
@@ -285,17 +289,17 @@ class SqliteCatalog:
 
     async def find_namespace(self, name: NamespaceName) -> Namespace | None:
         """The namespace, or None."""
-        with _translated():
+        with translated():
             return read_namespace(self._reader, name)
 
     async def list_namespaces(self, *, after: str, limit: int) -> Sequence[Namespace]:
         """A page of namespaces by name."""
-        found = self._all(LISTINGS.list_namespaces, after=after, limit=limit)
+        found = self._questions.all(LISTINGS.list_namespaces, after=after, limit=limit)
         return [rows.namespace(row) for row in found]
 
     async def find_package(self, view: View, package: PackageId) -> PackageRow | None:
         """The package, if the view shows anything of it."""
-        row = self._one(LISTINGS.find_package, **_through(view, package))
+        row = self._questions.one(LISTINGS.find_package, **_through(view, package))
         return None if row is None else rows.package(row)
 
     async def list_packages(
@@ -309,7 +313,7 @@ class SqliteCatalog:
         found = []
         if namespace in (None, begin[0]):
             after_format, after_package = max(begin[1:], (format or "", ""))
-            found = self._all(
+            found = self._questions.all(
                 LISTINGS.list_packages_of,
                 **formats,
                 namespace=begin[0],
@@ -318,44 +322,51 @@ class SqliteCatalog:
                 limit=limit,
             )
         if namespace is None and len(found) < limit:
-            found += self._all(LISTINGS.list_packages_after, **formats, namespace=begin[0], limit=limit - len(found))
+            found += self._questions.all(
+                LISTINGS.list_packages_after, **formats, namespace=begin[0], limit=limit - len(found)
+            )
         return [rows.package(row) for row in found]
 
     async def list_references(
         self, view: View, package: PackageId, *, kind: ReferenceKind | None = None, after: str = "", limit: int
     ) -> Sequence[Reference]:
         """A page of what the view shows of a package's names, in byte order."""
-        found = self._all(LISTINGS.list_references, **_through(view, package), kind=kind, after=after, limit=limit)
+        found = self._questions.all(
+            LISTINGS.list_references, **_through(view, package), kind=kind, after=after, limit=limit
+        )
         return [rows.reference(row) for row in found]
 
     async def list_versions(
         self, view: View, package: PackageId, *, after: str = "", limit: int
     ) -> Sequence[VersionRow]:
         """A page of versions with what they are made of."""
-        found = self._all(LISTINGS.list_versions, **_through(view, package), after=after, limit=limit)
+        found = self._questions.all(LISTINGS.list_versions, **_through(view, package), after=after, limit=limit)
         return [rows.version(row) for row in found]
 
     async def list_times(self, package: PackageId) -> Mapping[Digest, datetime]:
         """When each blob came into the package."""
-        found = self._all(LISTINGS.list_times, **_through(View(package.namespace), package))
+        found = self._questions.all(LISTINGS.list_times, **_through(View(package.namespace), package))
         return {Digest.parse(digest): rows.parse_time(at) for digest, at in found}
 
     async def list_upstreams(
         self, namespace: NamespaceName | None = None, *, format: FormatName | None = None
     ) -> Sequence[Upstream]:
         """The upstreams, by namespace, format and name."""
-        return [rows.upstream(row) for row in self._all(UPSTREAMS.list_upstreams, namespace=namespace, format=format)]
+        return [
+            rows.upstream(row)
+            for row in self._questions.all(UPSTREAMS.list_upstreams, namespace=namespace, format=format)
+        ]
 
     async def find_upstream_secret(self, upstream: Upstream) -> str | None:
         """What an upstream is asked with."""
-        row = self._one(UPSTREAMS.find_secret, **rows.upstream_key(upstream), url=upstream.url)
+        row = self._questions.one(UPSTREAMS.find_secret, **rows.upstream_key(upstream), url=upstream.url)
         return None if row is None else row[0]
 
     async def find_mirrored(self, upstream: Upstream, target: str) -> Mirrored | None:
         """What an upstream answered last."""
         key = upstream.namespace, upstream.format, upstream.name, target
         known = self._answers.find(key)
-        row = self._one(
+        row = self._questions.one(
             UPSTREAMS.find_mirrored,
             **rows.upstream_key(upstream),
             target=target,
@@ -375,29 +386,33 @@ class SqliteCatalog:
 
     async def list_mirrored_packages(self, upstream: Upstream, *, after: str, limit: int) -> Sequence[PackageName]:
         """The packages that an upstream was asked for."""
-        found = self._all(UPSTREAMS.list_mirrored_packages, **rows.upstream_key(upstream), after=after, limit=limit)
+        found = self._questions.all(
+            UPSTREAMS.list_mirrored_packages, **rows.upstream_key(upstream), after=after, limit=limit
+        )
         return [PackageName(name) for (name,) in found]
 
     async def find_mirrored_times(self, upstream: Upstream, target: str) -> tuple[datetime, datetime] | None:
         """When an answer became what it is, and when the upstream said so last."""
-        row = self._one(UPSTREAMS.find_mirrored_times, **rows.upstream_key(upstream), target=target)
+        row = self._questions.one(UPSTREAMS.find_mirrored_times, **rows.upstream_key(upstream), target=target)
         return None if row is None else (rows.parse_time(row[0]), rows.parse_time(row[1]))
 
     async def list_first_seen(self, upstream: Upstream, package: PackageId) -> Mapping[str, datetime]:
         """When each version of a package was first seen there."""
-        found = self._all(UPSTREAMS.list_first_seen, **rows.upstream_key(upstream), package=package.name)
+        found = self._questions.all(UPSTREAMS.list_first_seen, **rows.upstream_key(upstream), package=package.name)
         return {version: rows.parse_time(at) for version, at in found}
 
     async def list_history(self, package: PackageId, name: ReferenceName) -> Sequence[Reference]:
         """All that *name* ever meant in *package*, oldest first."""
-        found = self._all(LISTINGS.list_history, **_through(View(package.namespace), package), name=name)
+        found = self._questions.all(LISTINGS.list_history, **_through(View(package.namespace), package), name=name)
         return [rows.reference(row) for row in found]
 
     async def list_artifacts(
         self, view: View, package: PackageId, *, after: Position, limit: int
     ) -> Sequence[ArtifactSummary]:
         """A page of a package's artifacts, in the order they came; it may end early."""
-        return self._summaries(self._all(LISTINGS.list_artifacts, **_through(view, package), after=after, limit=limit))
+        return self._summaries(
+            self._questions.all(LISTINGS.list_artifacts, **_through(view, package), after=after, limit=limit)
+        )
 
     def _summaries(self, found: Sequence[tuple[Any, ...]]) -> list[ArtifactSummary]:
         """What rows with a manifest's identity stand for; the manifests are looked up until they fill a page."""
@@ -413,17 +428,17 @@ class SqliteCatalog:
         return page
 
     def _content(self, blob: int) -> bytes | None:
-        row = self._one(LISTINGS.content_of, blob=blob)
+        row = self._questions.one(LISTINGS.content_of, blob=blob)
         return None if row is None else row[0]
 
     async def find_details(self, view: View, package: PackageId, digest: Digest) -> ArtifactDetails | None:
         """An artifact with its names and clearances, if the view shows it."""
-        row = self._one(LISTINGS.find_summary, **_through(view, package), digest=str(digest))
+        row = self._questions.one(LISTINGS.find_summary, **_through(view, package), digest=str(digest))
         if row is None:
             return None
         *summary, blob = row
-        names = self._all(LISTINGS.names_in_package, **_through(view, package), blob=blob)
-        clearances = self._all(LISTINGS.clearances_of, **_through(view, package), blob=blob)
+        names = self._questions.all(LISTINGS.names_in_package, **_through(view, package), blob=blob)
+        clearances = self._questions.all(LISTINGS.clearances_of, **_through(view, package), blob=blob)
         return ArtifactDetails(
             summary=rows.summary(tuple(summary)),
             references=tuple(ReferenceName(name) for (name,) in names),
@@ -434,7 +449,7 @@ class SqliteCatalog:
         self, view: View, package: PackageId, subject: Digest, *, artifact_type: str | None, after: str, limit: int
     ) -> Sequence[ArtifactSummary]:
         """A page of the artifacts with this subject, by digest; it may end early."""
-        found = self._all(
+        found = self._questions.all(
             LISTINGS.list_referrers,
             **_through(view, package),
             subject=str(subject),
@@ -446,28 +461,32 @@ class SqliteCatalog:
 
     async def list_sources(self, digest: Digest, *, limit: int) -> Sequence[tuple[PackageId, bool]]:
         """Packages that hold a blob, with whether their namespace is public: where it might be mounted from."""
-        found = self._all(LISTINGS.list_sources, digest=str(digest), limit=limit)
+        found = self._questions.all(LISTINGS.list_sources, digest=str(digest), limit=limit)
         return [(rows.package_id(owner, format_, name), bool(public)) for owner, format_, name, public in found]
 
     async def list_clearances(self, package: PackageId, *, history: bool = False) -> Sequence[Clearance]:
         """A package's clearances: what was cleared as such, not what that covers."""
-        found = self._all(LISTINGS.list_clearances, **_through(View(package.namespace), package), history=history)
+        found = self._questions.all(
+            LISTINGS.list_clearances, **_through(View(package.namespace), package), history=history
+        )
         return [rows.clearance(row) for row in found]
 
     async def upload_has_ended(self, upload: UploadId) -> bool:
         """Whether an upload was finished or cancelled."""
-        return self._one(LISTINGS.upload_has_ended, id=upload) is not None
+        return self._questions.one(LISTINGS.upload_has_ended, id=upload) is not None
 
     async def list_entries(
         self, *, after: Position, limit: int, namespace: NamespaceName | None = None
     ) -> Sequence[Entry]:
         """A page of the journal."""
         statement = LISTINGS.list_entries if namespace is None else LISTINGS.list_entries_of
-        return [rows.entry(row) for row in self._all(statement, after=after, limit=limit, namespace=namespace)]
+        return [
+            rows.entry(row) for row in self._questions.all(statement, after=after, limit=limit, namespace=namespace)
+        ]
 
     async def head(self) -> tuple[Position, bytes]:
         """The journal's last position and hash."""
-        with _translated():
+        with translated():
             return self._head(self._reader)
 
     async def search(
@@ -478,7 +497,7 @@ class SqliteCatalog:
         if key is None:
             found = self._search_plain(text, namespaces=allowed, limit=limit, offset=offset)
         else:
-            found = self._all(
+            found = self._questions.all(
                 LISTINGS.search_annotations,
                 key=key,
                 text=text,
@@ -491,7 +510,9 @@ class SqliteCatalog:
         size = 0
         for owner, format_, name, blob, digest, _ in found:
             package = rows.package_id(owner, format_, name)
-            names = self._all(LISTINGS.names_in_package, **_through(View(package.namespace), package), blob=blob)
+            names = self._questions.all(
+                LISTINGS.names_in_package, **_through(View(package.namespace), package), blob=blob
+            )
             references = tuple(reference for (reference,) in names)
             content = b"{}"
             if size < PAGE_SIZE:
@@ -503,13 +524,13 @@ class SqliteCatalog:
     def _search_plain(self, text: str, **page: object) -> list[tuple[Any, ...]]:
         """A digest, or a part of a package's name, or a tag or version; the newest first."""
         if ":" in text:
-            return self._all(LISTINGS.search_digest, text=text, **page)
+            return self._questions.all(LISTINGS.search_digest, text=text, **page)
         packages = self._packages_named(text)
         if packages is None:
-            found = self._all(LISTINGS.search_names, text=text, **page)
+            found = self._questions.all(LISTINGS.search_names, text=text, **page)
         else:
-            found = self._all(LISTINGS.search_few_names, text=text, packages=packages, **page)
-        found += self._all(LISTINGS.search_references, text=text, **page)
+            found = self._questions.all(LISTINGS.search_few_names, text=text, packages=packages, **page)
+        found += self._questions.all(LISTINGS.search_references, text=text, **page)
         return sorted(dict.fromkeys(found), key=lambda row: row[-1], reverse=True)
 
     def _packages_named(self, text: str) -> str | None:
@@ -518,26 +539,26 @@ class SqliteCatalog:
             return None
         # The end of a name tells it from others, while its beginning is often that of all: `team/service-`.
         phrase = '"' + text[-_TELLING_LETTERS:].replace('"', '""') + '"'
-        found = self._all(LISTINGS.packages_named, phrase=phrase, limit=_FEW + 1)
+        found = self._questions.all(LISTINGS.packages_named, phrase=phrase, limit=_FEW + 1)
         return None if len(found) > _FEW else msgspec.json.encode([package for (package,) in found]).decode()
 
     async def storage(self) -> dict[str, int]:
         """Totals for the metrics."""
         names = ("blobs", "bytes", "damaged", "artifacts", "packages", "namespaces")
-        return dict(zip(names, self._one(LISTINGS.storage) or (), strict=True))
+        return dict(zip(names, self._questions.one(LISTINGS.storage) or (), strict=True))
 
     # --- checking ---
 
     async def violations(self) -> Sequence[tuple[str, str]]:
         """What the catalog itself can see broken: pairs of invariant and what is wrong."""
-        with _translated():
+        with translated():
             return list(integrity.violations(self._reader))
 
     async def iter_blobs(self, *, after: str, limit: int) -> Sequence[tuple[Digest, int, bytes | None]]:
         """A page of the present blobs, with their content when it lives here."""
         page: list[tuple[Digest, int, bytes | None]] = []
         held = 0
-        for digest, size, blob in self._all(LISTINGS.iter_blobs, after=after, limit=limit):
+        for digest, size, blob in self._questions.all(LISTINGS.iter_blobs, after=after, limit=limit):
             content = None if blob is None else self._content(blob)
             page.append((Digest.parse(digest), size, content))
             held += len(content or b"")
@@ -547,15 +568,6 @@ class SqliteCatalog:
 
     # --- asking ---
 
-    def _one(self, statement: str, **parameters: object) -> tuple[Any, ...] | None:
-        with _translated():
-            row: tuple[Any, ...] | None = self._reader.execute(statement, parameters).fetchone()
-        return row
-
-    def _all(self, statement: str, **parameters: object) -> list[tuple[Any, ...]]:
-        with _translated():
-            return self._reader.execute(statement, parameters).fetchall()
-
     @staticmethod
     def _head(connection: sqlite3.Connection) -> tuple[Position, bytes]:
         row = connection.execute(LISTINGS.head).fetchone()
@@ -563,7 +575,7 @@ class SqliteCatalog:
 
 
 def _connect(path: Path, *, synchronous: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=1024)
     connection.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA synchronous = {synchronous}")
@@ -580,31 +592,3 @@ def _through(view: View, package: PackageId) -> dict[str, str | None]:
         "package": package.name,
         "channel": view.channel,
     }
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Say a failure of the database in our words: the one line that meets the foreign library."""
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-        if code == sqlite3.SQLITE_IOERR_SHMSIZE:
-            raise StorageFull("catalog") from error  # so it says that there is no room for its index of the log
-        match code & 0xFF:
-            case sqlite3.SQLITE_FULL:
-                raise StorageFull("catalog") from error
-            case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN:
-                raise StorageReadOnly("catalog") from error
-            case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED | sqlite3.SQLITE_IOERR:
-                raise Unavailable("catalog") from error
-            case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
-                raise Corrupt("catalog") from error
-        raise
-    except OSError as error:
-        match error.errno:
-            case errno.ENOSPC | errno.EDQUOT:
-                raise StorageFull("epochs") from error
-            case errno.EROFS:
-                raise StorageReadOnly("epochs") from error
-        raise Unavailable("epochs") from error

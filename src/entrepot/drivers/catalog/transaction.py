@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import zlib
 from datetime import UTC, datetime
+from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from entrepot.drivers.catalog import rows
+from entrepot.drivers.catalog.cursors import SqliteCursorChanges
+from entrepot.drivers.catalog.session import CHANGE, LISTINGS, Session, identity
 from entrepot.drivers.catalog.statements import load
 from entrepot.model.digest import Digest
 from entrepot.model.errors import (
     ArtifactUnknown,
-    ChannelUnknown,
-    NamespaceUnknown,
     PrincipalUnknown,
     Protected,
     TokenUnknown,
@@ -41,69 +42,60 @@ if TYPE_CHECKING:
     from entrepot.ports.epochs import Epochs
 
 ACCESS_SQL: Final = load("access")
-CHANGE: Final = load("change")
-LISTINGS: Final = load("listings")
 UPSTREAMS: Final = load("upstreams")
 
 _LEVEL: Final = 1
 """Of compression: everybody else waits while an answer is packed, and higher ones save little."""
 
 
-class SqliteTransaction:
+class SqliteTransaction(Session):
     """What one change does, inside a savepoint of the writer's transaction."""
 
     def __init__(
         self, connection: sqlite3.Connection, epochs: Epochs, *, position: Position, hash_before: bytes, now: datetime
     ) -> None:
-        self._connection = connection
+        super().__init__(connection, position=position, now=now)
         self._epochs = epochs
-        self._position = position
-        self._now = now
-        self._packages: dict[PackageId, int] = {}
-        self._blobs: dict[Digest, int] = {}
         self.hash = hash_before
         """The journal's last hash, as this change sees it."""
         self.appended = False
         self.slots: set[int] = set()
         """Whose caches end with this change."""
 
-    @property
-    def position(self) -> Position:
-        """The position that this change's event will have."""
-        return self._position
+    # --- areas, each with statements of its own ---
 
-    @property
-    def now(self) -> datetime:
-        """When this change happens."""
-        return self._now
+    @cached_property
+    def cursors(self) -> SqliteCursorChanges:
+        """How far the followers have read."""
+        return SqliteCursorChanges(self)
 
     # --- reading ---
 
     def find_namespace(self, name: NamespaceName) -> Namespace | None:
         """The namespace, or None."""
-        return read_namespace(self._connection, name)
+        return read_namespace(self.connection, name)
 
     def find_reference(self, package: PackageId, name: ReferenceName) -> Reference | None:
         """What *name* means in *package* now, or None."""
-        row = self._one(LISTINGS.find_reference, **_identity(package), name=name)
+        row = self.one(LISTINGS.find_reference, **identity(package), name=name)
         return None if row is None else rows.reference(row)
 
     def find_meaning(self, package: PackageId, name: ReferenceName) -> Reference | None:
         """What *name* means in *package*, or else the version that it meant last."""
-        package_id = self._find_package(package)
-        row = None if package_id is None else self._one(LISTINGS.find_meaning, package=package_id, name=name)
+        package_id = self.find_package_id(package)
+        row = None if package_id is None else self.one(LISTINGS.find_meaning, package=package_id, name=name)
         return None if row is None else rows.reference(row)
 
     # --- namespaces ---
 
     def add_namespace(self, namespace: Namespace) -> bool:
         """Create it with its channels; False when it is there already."""
-        row = self._one(
+        row = self.one(
             CHANGE.add_namespace,
             name=namespace.name,
             public=namespace.public,
             rules=rows.rules_text(namespace),
-            position=self._position,
+            position=self.position,
         )
         if row is None:
             return False
@@ -112,28 +104,28 @@ class SqliteTransaction:
 
     def set_namespace(self, namespace: Namespace) -> None:
         """Replace its visibility and rules."""
-        self._run(
+        self.run(
             CHANGE.set_namespace,
             name=namespace.name,
             public=namespace.public,
             rules=rows.rules_text(namespace),
-            position=self._position,
+            position=self.position,
         )
 
     def set_channels(self, name: NamespaceName, channels: Sequence[ChannelName]) -> None:
         """Replace its channels; those that go must have no open clearance. Raises `Protected`."""
-        namespace = self._namespace_id(name)
-        for channel, old, in_use in self._all(CHANGE.channels_in_use, namespace=namespace):
+        namespace = self.namespace_id(name)
+        for channel, old, in_use in self.all(CHANGE.channels_in_use, namespace=namespace):
             if old not in channels:
                 if in_use:
                     raise Protected(f"channel {old} still clears something")
-                self._run(CHANGE.retire_channel, channel=channel)
+                self.run(CHANGE.retire_channel, channel=channel)
         self._add_channels(namespace, channels)
-        self._run(CHANGE.touch_namespace, namespace=namespace, position=self._position)
+        self.run(CHANGE.touch_namespace, namespace=namespace, position=self.position)
 
     def _add_channels(self, namespace: int, channels: Sequence[ChannelName]) -> None:
         for rank, channel in enumerate(channels):
-            self._run(CHANGE.add_channel, namespace=namespace, name=channel, rank=rank)
+            self.run(CHANGE.add_channel, namespace=namespace, name=channel, rank=rank)
 
     # --- upstreams ---
 
@@ -143,7 +135,7 @@ class SqliteTransaction:
 
     def find_upstream(self, upstream: Upstream) -> Upstream | None:
         """What is known of the upstream that has this one's name now."""
-        row = self._one(UPSTREAMS.find_upstream, **rows.upstream_key(upstream))
+        row = self.one(UPSTREAMS.find_upstream, **rows.upstream_key(upstream))
         return None if row is None else rows.upstream(row)
 
     def set_upstream(self, upstream: Upstream) -> bool:
@@ -159,8 +151,8 @@ class SqliteTransaction:
         return self._change_upstream(UPSTREAMS.remove_upstream, upstream)
 
     def _change_upstream(self, statement: str, upstream: Upstream, **more: object) -> bool:
-        namespace = self._namespace_id(upstream.namespace)
-        changed = self._run(
+        namespace = self.namespace_id(upstream.namespace)
+        changed = self.run(
             statement,
             namespace=namespace,
             format=upstream.format,
@@ -171,7 +163,7 @@ class SqliteTransaction:
             **more,
         )
         if changed:
-            self._run(CHANGE.touch_namespace, namespace=namespace, position=self._position)
+            self.run(CHANGE.touch_namespace, namespace=namespace, position=self.position)
         return changed > 0
 
     def keep_mirrored(self, upstream: Upstream, package: PackageId | None, target: str, answer: Mirrored) -> bool:
@@ -187,9 +179,9 @@ class SqliteTransaction:
             "hash": sha256(b"%d\0%s\0%s" % (answer.status, answer.media_type.encode(), content)).digest(),
             "checked_at": rows.time_text(answer.checked_at),
         }
-        if self._run(UPSTREAMS.renew_mirrored, **parameters):
+        if self.run(UPSTREAMS.renew_mirrored, **parameters):
             return False
-        self._run(
+        self.run(
             UPSTREAMS.keep_mirrored,
             **parameters,
             status=answer.status,
@@ -204,14 +196,14 @@ class SqliteTransaction:
         checked_at = rows.time_text(datetime.fromtimestamp(0, UTC))
         upstream_id = self._upstream_id(upstream)
         return (
-            self._run(UPSTREAMS.outdate_mirrored, upstream=upstream_id, package=package.name, checked_at=checked_at) > 0
+            self.run(UPSTREAMS.outdate_mirrored, upstream=upstream_id, package=package.name, checked_at=checked_at) > 0
         )
 
     def see_versions(self, upstream: Upstream, package: PackageId, seen: Mapping[str, datetime]) -> None:
         """Remember when versions were first seen."""
         upstream_id = self._upstream_id(upstream)
         # A package may have thousands.
-        self._connection.executemany(
+        self.run_each(
             UPSTREAMS.see_version,
             (
                 {"upstream": upstream_id, "package": package.name, "version": version, "at": rows.time_text(at)}
@@ -220,7 +212,7 @@ class SqliteTransaction:
         )
 
     def _upstream_id(self, upstream: Upstream) -> int:
-        row = self._one(UPSTREAMS.upstream_id, **rows.upstream_key(upstream))
+        row = self.one(UPSTREAMS.upstream_id, **rows.upstream_key(upstream))
         if row is None:
             raise UpstreamUnknown(upstream.name)
         return int(row[0])
@@ -229,29 +221,29 @@ class SqliteTransaction:
 
     def add_principal(self, name: PrincipalName, kind: PrincipalKind) -> bool:
         """Make somebody known; False when they are already."""
-        return self._run(ACCESS_SQL.add_principal, name=name, kind=kind) > 0
+        return self.run(ACCESS_SQL.add_principal, name=name, kind=kind) > 0
 
     def is_robot(self, name: PrincipalName) -> bool:
         """Whether somebody who is known is a program."""
-        return self._one(ACCESS_SQL.is_robot, name=name) is not None
+        return self.one(ACCESS_SQL.is_robot, name=name) is not None
 
     def disable_principal(self, name: PrincipalName) -> bool:
         """Let them do nothing any more; False when that is so already."""
         self._principal_id(name)
-        return self._run(ACCESS_SQL.set_disabled, name=name, disabled=True) > 0
+        return self.run(ACCESS_SQL.set_disabled, name=name, disabled=True) > 0
 
     def enable_principal(self, name: PrincipalName) -> bool:
         """Let them do again what they may; False when they can."""
         self._principal_id(name)
-        return self._run(ACCESS_SQL.set_disabled, name=name, disabled=False) > 0
+        return self.run(ACCESS_SQL.set_disabled, name=name, disabled=False) > 0
 
     def add_grant(self, grant: Grant) -> bool:
         """Give a role; False when they have it already."""
-        return self._run(ACCESS_SQL.add_grant, **self._grant(grant)) > 0
+        return self.run(ACCESS_SQL.add_grant, **self._grant(grant)) > 0
 
     def remove_grant(self, grant: Grant) -> bool:
         """Take a role; False when they do not have it."""
-        return self._run(ACCESS_SQL.remove_grant, **self._grant(grant)) > 0
+        return self.run(ACCESS_SQL.remove_grant, **self._grant(grant)) > 0
 
     def _grant(self, grant: Grant) -> dict[str, Any]:
         return {
@@ -259,12 +251,12 @@ class SqliteTransaction:
             "role": grant.allowance.role,
             "view": rows.view_text(grant.allowance.view),
             "pattern": str(grant.allowance.pattern),
-            "position": self._position,
+            "position": self.position,
         }
 
     def add_token(self, token: TokenRow, secret_hash: bytes) -> None:
         """Store a token."""
-        self._run(
+        self.run(
             ACCESS_SQL.add_token,
             id=token.id,
             principal=self._principal_id(token.principal),
@@ -278,14 +270,14 @@ class SqliteTransaction:
 
     def revoke_token(self, token_id: str) -> bool:
         """Stop a token and what was minted from it; False when it is stopped already."""
-        row = self._one(ACCESS_SQL.token_is_revoked, id=token_id)
+        row = self.one(ACCESS_SQL.token_is_revoked, id=token_id)
         if row is None:
             raise TokenUnknown(token_id)
-        self._run(ACCESS_SQL.revoke_token, id=token_id)
+        self.run(ACCESS_SQL.revoke_token, id=token_id)
         return not row[0]
 
     def _principal_id(self, name: PrincipalName) -> int:
-        row = self._one(ACCESS_SQL.principal_id, name=name)
+        row = self.one(ACCESS_SQL.principal_id, name=name)
         if row is None:
             raise PrincipalUnknown(name)
         return int(row[0])
@@ -294,29 +286,29 @@ class SqliteTransaction:
 
     def keep_blob(self, digest: Digest, size: int, content: bytes | None) -> None:
         """Know some bytes as present: in the catalog with *content*, else durable in the blob store already (I1)."""
-        blob, state, is_here = self._one(CHANGE.find_home, digest=str(digest)) or (None, "absent", 0)
+        blob, state, is_here = self.one(CHANGE.find_home, digest=str(digest)) or (None, "absent", 0)
         if blob is None:
-            (blob,) = self._returned(CHANGE.add_blob, digest=str(digest), size=size)
+            (blob,) = self.returned(CHANGE.add_blob, digest=str(digest), size=size)
         elif state != "present":
-            self._run(CHANGE.revive_blob, blob=blob, size=size)
+            self.run(CHANGE.revive_blob, blob=blob, size=size)
         self._blobs[digest] = blob
         if content is not None and (is_here or state != "present"):
-            self._run(CHANGE.keep_content, blob=blob, bytes=content)
+            self.run(CHANGE.keep_content, blob=blob, bytes=content)
         elif content is None and is_here and state == "damaged":
             # Sound bytes are in the blob store now; those that are here are not to be served again.
-            self._run(CHANGE.forget_content, blob=blob)
+            self.run(CHANGE.forget_content, blob=blob)
 
     def damage_blob(self, digest: Digest) -> bool:
         """Know some bytes as damaged; False when that is known already."""
-        return self._run(CHANGE.damage_blob, digest=str(digest)) > 0
+        return self.run(CHANGE.damage_blob, digest=str(digest)) > 0
 
     def keep_artifact(self, artifact: Artifact) -> None:
         """Know an artifact, its bytes and its links."""
         digest, content = artifact.digest, artifact.content
         self.keep_blob(digest, len(content), content)
-        blob = self._blob_id(digest)
-        subject = None if artifact.subject is None else self._name_blob(artifact.subject.digest, artifact.subject.size)
-        known = not self._run(
+        blob = self.blob_id(digest)
+        subject = None if artifact.subject is None else self.name_blob(artifact.subject.digest, artifact.subject.size)
+        known = not self.run(
             CHANGE.keep_artifact,
             blob=blob,
             media_type=artifact.media_type,
@@ -326,16 +318,16 @@ class SqliteTransaction:
         if known:
             return
         # A manifest's bytes are here in any case, also if somebody pushed them as an ordinary large blob before.
-        self._run(CHANGE.keep_content_if_elsewhere, blob=blob, bytes=content)
+        self.run(CHANGE.keep_content_if_elsewhere, blob=blob, bytes=content)
         links = rows.links_text(artifact)
-        self._run(CHANGE.name_blobs, links=links)
-        self._run(CHANGE.keep_links, artifact=blob, links=links)
+        self.run(CHANGE.name_blobs, links=links)
+        self.run(CHANGE.keep_links, artifact=blob, links=links)
         for key, value in rows.searchable_annotations(artifact):
-            self._run(CHANGE.keep_annotation, blob=blob, key=key, value=value)
+            self.run(CHANGE.keep_annotation, blob=blob, key=key, value=value)
 
     def find_content(self, digest: Digest) -> bytes | None:
         """The bytes of a manifest, or of a small blob."""
-        row = self._one(CHANGE.find_content, digest=str(digest))
+        row = self.one(CHANGE.find_content, digest=str(digest))
         return None if row is None else bytes(row[0])
 
     def has_member(self, package: PackageId, digest: Digest) -> bool:
@@ -348,88 +340,88 @@ class SqliteTransaction:
 
     def missing_members(self, package: PackageId, artifact: Artifact) -> Sequence[Digest]:
         """Which required targets of the artifact's links are not present members of *package* (I2)."""
-        package_id = self._find_package(package)
-        found = self._all(CHANGE.missing_members, package=package_id, links=rows.links_text(artifact))
+        package_id = self.find_package_id(package)
+        found = self.all(CHANGE.missing_members, package=package_id, links=rows.links_text(artifact))
         return [Digest.parse(digest) for (digest,) in found]
 
     def _is_member(self, package: PackageId, digest: Digest, *, role: str | None) -> bool:
-        package_id = self._find_package(package)
+        package_id = self.find_package_id(package)
         if package_id is None:
             return False
-        return self._one(CHANGE.has_member, package=package_id, digest=str(digest), role=role) is not None
+        return self.one(CHANGE.has_member, package=package_id, digest=str(digest), role=role) is not None
 
     def add_blob_member(self, package: PackageId, digest: Digest) -> bool:
         """Put a blob into a package; False when it is there already. The package is made when it is new."""
-        return self._add_member(self._package(package), self._blob_id(digest), "blob")
+        return self._add_member(self.package_id(package), self.blob_id(digest), "blob")
 
     def add_artifact_member(self, package: PackageId, digest: Digest) -> bool:
         """Put an artifact into a package, cleared wherever its subject or an index that contains it is."""
-        package_id, blob = self._package(package), self._blob_id(digest)
+        package_id, blob = self.package_id(package), self.blob_id(digest)
         if not self._add_member(package_id, blob, "artifact"):
             return False
-        for channel, root in self._all(CHANGE.clearances_around, package=package_id, blob=blob):
+        for channel, root in self.all(CHANGE.clearances_around, package=package_id, blob=blob):
             self._cover(package_id, channel, start=blob, root=root)
         return True
 
     def _add_member(self, package: int, blob: int, role: str) -> bool:
-        return self._run(CHANGE.add_member, package=package, blob=blob, role=role, position=self._position) > 0
+        return self.run(CHANGE.add_member, package=package, blob=blob, role=role, position=self.position) > 0
 
     def remove_member(self, package: PackageId, digest: Digest, *, artifact: bool) -> bool:
         """Take a blob or an artifact out of a package; False when it is not there."""
-        package_id, blob = self._find_package(package), self._find_blob(digest)
+        package_id, blob = self.find_package_id(package), self.find_blob_id(digest)
         if package_id is None or blob is None:
             return False
         role = "artifact" if artifact else "blob"
-        removed = self._run(CHANGE.remove_member, package=package_id, blob=blob, role=role, position=self._position)
+        removed = self.run(CHANGE.remove_member, package=package_id, blob=blob, role=role, position=self.position)
         return removed > 0
 
     def linked_by(self, package: PackageId, digest: Digest, *, artifact: bool) -> str | None:
         """The digest of an artifact of the package that needs *digest*, if there is one (I2)."""
-        row = self._one(
+        row = self.one(
             CHANGE.linked_by,
-            package=self._package(package),
-            blob=self._blob_id(digest),
+            package=self.package_id(package),
+            blob=self.blob_id(digest),
             role="artifact" if artifact else "blob",
         )
         return None if row is None else str(row[0])
 
     def cleared_for(self, package: PackageId, digest: Digest) -> ChannelName | None:
         """A channel in which the artifact is cleared, if there is one (I9)."""
-        row = self._one(CHANGE.cleared_for, package=self._package(package), blob=self._blob_id(digest))
+        row = self.one(CHANGE.cleared_for, package=self.package_id(package), blob=self.blob_id(digest))
         return None if row is None else ChannelName(row[0])
 
     # --- names ---
 
     def set_reference(self, package: PackageId, reference: Reference) -> None:
         """Give *reference* its meaning from this position on, ending what the name meant before."""
-        package_id = self._package(package)
+        package_id = self.package_id(package)
         self.end_reference(package, reference.name)
-        self._run(
+        self.run(
             CHANGE.add_reference,
             package=package_id,
             kind=reference.kind,
             name=reference.name,
-            blob=self._blob_id(reference.digest),
+            blob=self.blob_id(reference.digest),
             sealed=reference.sealed,
             yanked=reference.yanked,
             deprecated=reference.deprecated,
-            position=self._position,
+            position=self.position,
         )
 
     def end_reference(self, package: PackageId, name: ReferenceName) -> None:
         """Let the name mean nothing from this position on."""
-        self._run(CHANGE.end_reference, package=self._package(package), name=name, position=self._position)
+        self.run(CHANGE.end_reference, package=self.package_id(package), name=name, position=self.position)
 
     def names_of(self, package: PackageId, digest: Digest) -> Sequence[Reference]:
         """The open references to an artifact."""
-        found = self._all(CHANGE.names_of, package=self._package(package), blob=self._blob_id(digest))
+        found = self.all(CHANGE.names_of, package=self.package_id(package), blob=self.blob_id(digest))
         return [rows.reference(row) for row in found]
 
     def mark_version(self, package: PackageId, reference: Reference) -> None:
         """Store the marks (sealed, yanked, deprecated) of an open version."""
-        self._run(
+        self.run(
             CHANGE.mark_version,
-            package=self._package(package),
+            package=self.package_id(package),
             name=reference.name,
             sealed=reference.sealed,
             yanked=reference.yanked,
@@ -440,48 +432,42 @@ class SqliteTransaction:
 
     def open_clearance(self, package: PackageId, channel: ChannelName, digest: Digest) -> bool:
         """Clear an artifact and all that it covers; False when it is already."""
-        package_id, blob = self._package(package), self._find_blob(digest)
+        package_id, blob = self.package_id(package), self.find_blob_id(digest)
         if blob is None or not self.has_artifact(package, digest):
             raise ArtifactUnknown(digest)
-        channel_id = self._channel_id(package.namespace, channel)
-        if self._one(CHANGE.is_cleared, package=package_id, channel=channel_id, blob=blob) is not None:
+        channel_id = self.channel_id(package.namespace, channel)
+        if self.one(CHANGE.is_cleared, package=package_id, channel=channel_id, blob=blob) is not None:
             return False
         self._cover(package_id, channel_id, start=blob, root=blob)
         return True
 
     def close_clearance(self, package: PackageId, channel: ChannelName, digest: Digest) -> bool:
         """Close what `open_clearance` opened; False when it is not open."""
-        channel_id = self._channel_id(package.namespace, channel)
-        package_id, blob = self._find_package(package), self._find_blob(digest)
+        channel_id = self.channel_id(package.namespace, channel)
+        package_id, blob = self.find_package_id(package), self.find_blob_id(digest)
         if package_id is None or blob is None:
             return False
-        closed = self._run(
+        closed = self.run(
             CHANGE.close_clearance,
             package=package_id,
             channel=channel_id,
             blob=blob,
-            position=self._position,
+            position=self.position,
         )
         return closed > 0
 
     def _cover(self, package: int, channel: int, *, start: int, root: int) -> None:
-        self._run(CHANGE.cover, package=package, channel=channel, start=start, root=root, position=self._position)
-
-    def _channel_id(self, namespace: NamespaceName, channel: ChannelName) -> int:
-        row = self._one(CHANGE.channel_id, namespace=self._namespace_id(namespace), name=channel)
-        if row is None:
-            raise ChannelUnknown(f"{namespace}.{channel}")
-        return int(row[0])
+        self.run(CHANGE.cover, package=package, channel=channel, start=start, root=root, position=self.position)
 
     # --- uploads ---
 
     def end_upload(self, upload: Upload) -> None:
         """Let an upload that was finished or cancelled be unknown."""
-        self._run(CHANGE.end_upload, id=upload.id, expires_at=rows.time_text(upload.expires_at))
+        self.run(CHANGE.end_upload, id=upload.id, expires_at=rows.time_text(upload.expires_at))
 
     def forget_uploads(self) -> None:
         """Forget the ended uploads whose names nobody can hold any more."""
-        self._run(CHANGE.forget_uploads, now=rows.time_text(self._now))
+        self.run(CHANGE.forget_uploads, now=rows.time_text(self.now))
 
     # --- the journal ---
 
@@ -495,18 +481,18 @@ class SqliteTransaction:
             # To sign what came from elsewhere, or to clear it, is not to publish it.
             hosts = isinstance(event, ArtifactPublished) and bool(event.references) and not actor.startswith(ACTOR)
             if isinstance(event, UpstreamIndexChanged):
-                self._package(package)  # Of what has an index there is a page, though nothing of it is here.
+                self.package_id(package)  # Of what has an index there is a page, though nothing of it is here.
             self._touch(package, hosted=hosts)
         elif event.namespace is not None and isinstance(event, UpstreamIndexChanged):
             # It says something else of all that it has.
-            namespace = self._namespace_id(NamespaceName(event.namespace))
-            self._run(CHANGE.touch_namespace, namespace=namespace, position=self._position)
+            namespace = self.namespace_id(NamespaceName(event.namespace))
+            self.run(CHANGE.touch_namespace, namespace=namespace, position=self.position)
         content = encode(event)
-        self.hash = chain(self.hash, self._position, self._now, actor=actor, content=content)
-        self._run(
+        self.hash = chain(self.hash, self.position, self.now, actor=actor, content=content)
+        self.run(
             CHANGE.append,
-            position=self._position,
-            at=rows.time_text(self._now),
+            position=self.position,
+            at=rows.time_text(self.now),
             actor=actor,
             namespace=event.namespace,
             package=event.package,
@@ -519,85 +505,16 @@ class SqliteTransaction:
         if event.namespace is None or isinstance(event, ACCESS_EVENTS):
             # What is of no namespace, such as damage, may concern any answer; every cached one has seen this slot.
             self.slots.add(ACCESS)
-        return self._position
-
-    # --- identities of rows ---
-
-    def _namespace_id(self, name: NamespaceName) -> int:
-        row = self._one(LISTINGS.find_namespace, name=name)
-        if row is None:
-            raise NamespaceUnknown(name)
-        return int(row[0])
-
-    def _find_package(self, package: PackageId) -> int | None:
-        known = self._packages.get(package)
-        if known is None:
-            row = self._one(CHANGE.package_id, **_identity(package))
-            if row is None:
-                return None
-            known = self._packages[package] = int(row[0])
-        return known
-
-    def _package(self, package: PackageId) -> int:
-        """The package's row, made when it is new."""
-        known = self._find_package(package)
-        if known is None:
-            row = self._one(CHANGE.add_package, **_identity(package), position=self._position)
-            if row is None:
-                raise NamespaceUnknown(package.namespace)
-            known = self._packages[package] = int(row[0])
-        return known
+        return self.position
 
     def _touch(self, package: PackageId, *, hosted: bool) -> None:
         """Let the package be of this change's revision, and perhaps of here."""
-        package_id = self._find_package(package)
+        package_id = self.find_package_id(package)
         if package_id is not None:
-            self._run(CHANGE.touch_package, package=package_id, position=self._position, hosted=hosted)
-
-    def _find_blob(self, digest: Digest) -> int | None:
-        known = self._blobs.get(digest)
-        if known is None:
-            row = self._one(CHANGE.blob_id, digest=str(digest))
-            if row is None:
-                return None
-            known = self._blobs[digest] = int(row[0])
-        return known
-
-    def _blob_id(self, digest: Digest) -> int:
-        blob = self._find_blob(digest)
-        if blob is None:
-            message = f"{digest} was never kept"
-            raise RuntimeError(message)
-        return blob
-
-    def _name_blob(self, digest: Digest, size: int) -> int:
-        blob = self._find_blob(digest)
-        return self._returned(CHANGE.name_blob, digest=str(digest), size=size)[0] if blob is None else blob
-
-    def _run(self, statement: str, **parameters: object) -> int:
-        """Execute, and say how many rows changed."""
-        return self._connection.execute(statement, parameters).rowcount
-
-    def _one(self, statement: str, **parameters: object) -> tuple[Any, ...] | None:
-        row: tuple[Any, ...] | None = self._connection.execute(statement, parameters).fetchone()
-        return row
-
-    def _returned(self, statement: str, **parameters: object) -> tuple[Any, ...]:
-        row = self._one(statement, **parameters)
-        if row is None:
-            message = "the statement returned no row"
-            raise RuntimeError(message)
-        return row
-
-    def _all(self, statement: str, **parameters: object) -> list[tuple[Any, ...]]:
-        return self._connection.execute(statement, parameters).fetchall()
+            self.run(CHANGE.touch_package, package=package_id, position=self.position, hosted=hosted)
 
 
 def read_namespace(connection: sqlite3.Connection, name: NamespaceName) -> Namespace | None:
     """A namespace with its channels, from either of the driver's connections."""
     row = connection.execute(LISTINGS.find_namespace, {"name": name}).fetchone()
     return None if row is None else rows.namespace(row)
-
-
-def _identity(package: PackageId) -> dict[str, str]:
-    return {"namespace": package.namespace, "format": package.format, "package": package.name}

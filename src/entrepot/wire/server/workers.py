@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import uvicorn
 import uvloop
 
+from entrepot.wire.server.beside import Beside
 from entrepot.wire.server.limits import Limits
 from entrepot.wire.server.listen import BACKLOG, urls
 from entrepot.wire.server.protocol import ProtocolFactory
@@ -72,6 +73,8 @@ class ServeOptions:
     """A PEM file with the chain; with it the server speaks TLS."""
 
     private_key: Path | None = None
+    beside: str | None = None
+    """``package.module:function`` of a `Work` that runs in a process of its own, with the same arguments."""
 
     @property
     def scheme(self) -> str:
@@ -105,6 +108,9 @@ def run(
         if on_ready is not None:
             on_ready(at)
 
+    beside = None if options.beside is None else Beside(options.beside, arguments)
+    if beside is not None:
+        beside.start()
     try:
         if options.workers == 1:
             _serve(factory, arguments, options, sockets, ready)
@@ -113,6 +119,8 @@ def run(
     finally:
         for listening in sockets:
             listening.close()
+        if beside is not None:
+            beside.stop()
 
 
 def _within_descriptors(options: ServeOptions) -> ServeOptions:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from entrepot.drivers.catalog.sqlite import SqliteCatalog, _translated
+from entrepot.drivers.catalog.failures import translated
+from entrepot.drivers.catalog.sqlite import SqliteCatalog
 from entrepot.model.digest import Digest
 from entrepot.model.errors import Corrupt, StorageFull, StorageReadOnly, Unavailable
 from entrepot.model.events import NamespaceCreated
@@ -298,9 +299,9 @@ def test_a_disk_that_takes_no_writes_is_said_so(tmp_path: Path) -> None:
     sqlite3.connect(tmp_path / "file").execute("CREATE TABLE t (x)").connection.close()
     connection = sqlite3.connect(f"file:{tmp_path / 'file'}?mode=ro", uri=True)
 
-    with pytest.raises(StorageReadOnly), _translated():
+    with pytest.raises(StorageReadOnly), translated():
         connection.execute("INSERT INTO t VALUES (1)")
-    with pytest.raises(StorageReadOnly), _translated():
+    with pytest.raises(StorageReadOnly), translated():
         sqlite3.connect(tmp_path / "no" / "such" / "folder").execute("CREATE TABLE t (x)")
 
     connection.close()
@@ -310,7 +311,7 @@ def test_a_file_that_is_no_database_is_corrupt(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"not a database" * 1_000)
     connection = sqlite3.connect(tmp_path / "file")
 
-    with pytest.raises(Corrupt), _translated():
+    with pytest.raises(Corrupt), translated():
         connection.execute("SELECT * FROM t")
 
     connection.close()
@@ -319,7 +320,7 @@ def test_a_file_that_is_no_database_is_corrupt(tmp_path: Path) -> None:
 def test_a_statement_that_is_wrong_stays_a_bug() -> None:
     connection = sqlite3.connect(":memory:")
 
-    with pytest.raises(sqlite3.OperationalError, match="no such table"), _translated():
+    with pytest.raises(sqlite3.OperationalError, match="no such table"), translated():
         connection.execute("SELECT * FROM t")
 
     connection.close()
@@ -364,7 +365,7 @@ async def test_damage_to_the_file_is_told_apart_from_a_bug(world: World) -> None
     path.write_bytes(content)
     other = sqlite3.connect(path)
 
-    with pytest.raises(Corrupt), _translated():
+    with pytest.raises(Corrupt), translated():
         other.execute("SELECT count(*) FROM blob").fetchall()
 
     other.close()

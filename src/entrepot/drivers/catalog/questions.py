@@ -1,0 +1,28 @@
+"""Questions to the catalog outside of any change, each answered from one consistent state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from entrepot.drivers.catalog.failures import translated
+
+if TYPE_CHECKING:
+    import sqlite3
+
+
+class Questions:
+    """The connection that only reads. What each area of the catalog is asked goes through it."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def one(self, statement: str, **parameters: object) -> tuple[Any, ...] | None:
+        """The first row, or None."""
+        with translated():
+            row: tuple[Any, ...] | None = self._connection.execute(statement, parameters).fetchone()
+        return row
+
+    def all(self, statement: str, **parameters: object) -> list[tuple[Any, ...]]:
+        """All rows: the statement has a limit, or its rows are few."""
+        with translated():
+            return self._connection.execute(statement, parameters).fetchall()

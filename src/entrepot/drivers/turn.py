@@ -1,0 +1,38 @@
+"""Turns among the processes of one machine: a lock on a file, which the kernel takes back from a process that died."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_LOOK_SECONDS: Final = 0.25
+
+
+class FileTurn:
+    """Implements `entrepot.ports.turn.Turn`."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    async def take(self) -> None:
+        """Return once it is ours."""
+        while True:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                await asyncio.sleep(_LOOK_SECONDS)
+            else:
+                return
+
+    def give_back(self) -> None:
+        """Let another process have it."""
+        fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Give it back, and let go of the file."""
+        os.close(self._file)

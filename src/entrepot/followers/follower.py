@@ -1,0 +1,42 @@
+"""What a follower is: a named reader of the journal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol
+
+from entrepot.model.access import Allowance, Caller, Principal, PrincipalKind, Rights, Role
+from entrepot.model.names import EVERY_PACKAGE, PrincipalName
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from entrepot.model.events import Entry
+    from entrepot.operations.registry import Registry
+
+ACTOR: Final = "follower:"
+"""What the journal calls a follower: ``follower:<name>``. No principal is called so."""
+
+
+class Follower(Protocol):
+    """Reads every entry of the journal, in order, and does what follows from it.
+
+    It changes the registry only by calling operations (I10), and every one of its steps may be taken again: after a
+    crash it sees the last entries a second time.
+    """
+
+    @property
+    def name(self) -> str:
+        """Under which its cursor is kept: never another follower's, never changed."""
+
+    async def handle(self, registry: Registry, entries: Sequence[Entry]) -> None:
+        """Deal with the next entries; when it returns, none of them has to be seen again.
+
+        Whatever it raises has the same entries given again, later.
+        What is wrong with an artifact is no reason to raise: that is a result.
+        """
+
+
+def caller_of(follower: Follower) -> Caller:
+    """The caller that a follower's operations are asked by: the registry itself."""
+    principal = Principal(PrincipalName(f"{ACTOR}{follower.name}"), PrincipalKind.ROBOT)
+    return Caller(principal, Rights(((Allowance(Role.ADMINISTRATOR, None, EVERY_PACKAGE),),)))
