@@ -105,8 +105,27 @@ class InsufficientScope(Unauthenticated):
     """The access token does not cover this request; ask for one that does."""
 
 
+class IdentityTokenInvalid(Unauthenticated):
+    """The identity token is not one that this registry accepts."""
+
+    def __init__(
+        self, subject: object = None, *, reason: str = "invalid-token", expected: object = None, actual: object = None
+    ) -> None:
+        super().__init__(subject, expected=expected, actual=actual)
+        self.reason = reason
+        """A code for what is wrong with it."""
+
+
 class Denied(RegistryError):
     """You are known, and may not do this."""
+
+
+class NoTrustedPublisher(Denied):
+    """No trusted publisher matches the identity token."""
+
+
+class SeveralPublishers(Denied):
+    """Several trusted publishers match the identity token; name the namespace, or the publisher."""
 
 
 class PolicyDenied(Denied):
@@ -182,6 +201,14 @@ class TokenUnknown(NotFound):
 
 class GrantUnknown(NotFound):
     """There is no such grant."""
+
+
+class IssuerUnknown(NotFound):
+    """There is no such issuer of identity tokens."""
+
+
+class PublisherUnknown(NotFound):
+    """The namespace has no such trusted publisher, or it is not for you to know."""
 
 
 class ClearanceUnknown(NotFound):

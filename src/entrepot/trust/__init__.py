@@ -7,4 +7,5 @@ asks anybody on the network.
 - `entrepot.trust.signers` is whom a caller trusts.
 - `entrepot.trust.verify` has the two functions: `read` believes nothing, `verify` fails closed.
 - `entrepot.trust.signing` makes statements and bundles in our own name.
+- `entrepot.trust.oidc` is another matter: the identity tokens of CI jobs, which are traded for tokens of the registry.
 """
