@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from entrepot.formats.maven.versions import sort_versions
+from entrepot.scanning.versions.maven import sort_versions
 from tests.clients.content import digest_of, noise
 from tests.clients.maven import Maven, build_plugin, consumer, find_maven, library, plugin_user, repository, seed
 from tests.clients.programs import Shell, program

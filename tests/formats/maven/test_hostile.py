@@ -16,10 +16,10 @@ from entrepot.formats.maven.checksums import parse_checksum
 from entrepot.formats.maven.plugin import examine_jar, prefix_of
 from entrepot.formats.maven.pom import read_pom
 from entrepot.formats.maven.rules import ArtifactPath, MavenRules, parse_path
-from entrepot.formats.maven.versions import sort_versions
 from entrepot.formats.maven.xml import read_tree
 from entrepot.model.errors import InvalidMetadata, InvalidName, InvalidReference, RegistryError
 from entrepot.operations.check import check
+from entrepot.scanning.versions.maven import sort_versions
 from entrepot.testing.builders import open_world
 from tests.formats.maven.artifacts import jar, plugin, pom
 from tests.hostile.effort import fuzz

@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape
 
 from entrepot.formats.maven.plugin import prefix_of
 from entrepot.formats.maven.rules import ArtifactPath, Build, is_snapshot, parse_file, snapshot_of
-from entrepot.formats.maven.versions import sort_versions
+from entrepot.scanning.versions.maven import sort_versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -33,7 +33,6 @@ from entrepot.formats.maven.rules import (
     snapshot_of,
 )
 from entrepot.formats.maven.stored import find_stored
-from entrepot.formats.maven.versions import sort_versions
 from entrepot.model.errors import (
     Conflict,
     FileUnknown,
@@ -59,6 +58,7 @@ from entrepot.operations.mirror import (
 )
 from entrepot.operations.registry import Fetched, Listed, Probe
 from entrepot.operations.upstreams import origin_of
+from entrepot.scanning.versions.maven import sort_versions
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

@@ -11,8 +11,12 @@ import re
 from functools import cmp_to_key
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from entrepot.scanning.versions.text import checked
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from _typeshed import SupportsRichComparison
 
 _QUALIFIERS: Final = ("alpha", "beta", "milestone", "rc", "snapshot", "", "sp")
 _ALIASES: Final = {"ga": "", "final": "", "release": "", "cr": "rc"}
@@ -29,6 +33,11 @@ class _Word(NamedTuple):
 
 _Item = int | _Word | list["_Item"]
 _RELEASE: Final = _Word(_QUALIFIERS.index(""), "")
+
+
+def order(version: str) -> SupportsRichComparison:
+    """The key of a version: every short text is one. Raises `InvalidReference`."""
+    return _order(_parse(checked(version)))
 
 
 def sort_versions(versions: Iterable[str]) -> list[str]:
