@@ -24,6 +24,7 @@ from entrepot.ports.catalog import PAGE_SIZE, ArtifactSummary, ends_early
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from entrepot.model.access import Caller
     from entrepot.model.events import Entry
@@ -225,6 +226,14 @@ async def list_clearances(
     """What of a package is cleared, and for which channel. Raises like `find_package`."""
     await find_package(registry, caller, View(package.namespace), package)
     return await registry.catalog.list_clearances(package, history=history)
+
+
+async def find_time(
+    registry: Registry, caller: Caller, view: View, package: PackageId, digest: Digest
+) -> datetime | None:
+    """When a file came into a package; None when it is not there. Raises like `find_package`."""
+    await find_package(registry, caller, view, package)
+    return await registry.catalog.find_time(package, digest)
 
 
 async def list_entries(

@@ -449,6 +449,9 @@ class Catalog(Protocol):
     async def list_times(self, package: PackageId) -> Mapping[Digest, datetime]:
         """When each blob that is in a package came into it."""
 
+    async def find_time(self, package: PackageId, digest: Digest) -> datetime | None:
+        """When a blob that is in a package came into it; None when it is not there."""
+
     async def list_upstreams(
         self, namespace: NamespaceName | None = None, *, format: FormatName | None = None
     ) -> Sequence[Upstream]:

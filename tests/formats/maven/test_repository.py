@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from email.utils import format_datetime
 
 import httpx
 import pytest
@@ -43,6 +44,17 @@ async def test_what_was_deployed_comes_back_as_it_was(client: httpx.AsyncClient)
     assert pulled.headers["content-type"] == "application/java-archive"
     assert described.headers["content-type"] == "application/xml"
     assert await versions(client) == ["1.0"]
+
+
+async def test_a_file_says_when_it_came(client: httpx.AsyncClient, world: World) -> None:
+    """What a registry that reads through to this one takes for a version's age."""
+    came_at = format_datetime(world.clock.now(), usegmt=True)
+    await deploy(client)
+    world.clock.advance(days=3)
+
+    got, headed = await client.get(f"{ROOT}/{JAR}"), await client.head(f"{ROOT}/{FOLDER}/lib-1.0.pom")
+
+    assert (got.headers["last-modified"], headed.headers["last-modified"]) == (came_at, came_at)
 
 
 @pytest.mark.parametrize("algorithm", ["md5", "sha1", "sha256", "sha512"])

@@ -348,6 +348,11 @@ class SqliteCatalog:
         found = self._questions.all(LISTINGS.list_times, **_through(View(package.namespace), package))
         return {Digest.parse(digest): rows.parse_time(at) for digest, at in found}
 
+    async def find_time(self, package: PackageId, digest: Digest) -> datetime | None:
+        """When a blob came into the package."""
+        row = self._questions.one(LISTINGS.find_time, **_through(View(package.namespace), package), digest=str(digest))
+        return None if row is None else rows.parse_time(row[0])
+
     async def list_upstreams(
         self, namespace: NamespaceName | None = None, *, format: FormatName | None = None
     ) -> Sequence[Upstream]:

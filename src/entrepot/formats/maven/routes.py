@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from dataclasses import replace
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
@@ -60,7 +61,7 @@ from entrepot.model.errors import (
 )
 from entrepot.model.names import PackageId, PackageName, View
 from entrepot.operations import access
-from entrepot.operations.browse import find_package, list_packages
+from entrepot.operations.browse import find_package, find_time, list_packages
 from entrepot.operations.delete import delete_version
 from entrepot.operations.read_package import read_package
 from entrepot.operations.resolve import find_blob
@@ -142,6 +143,10 @@ async def _get_artifact(call: Call, view: View, asked: ArtifactPath) -> Reply:
         return _text(call, sums[path.checksum], f'"{file.digest}-{path.checksum}"')
     blob = await find_blob(call.registry, call.caller, view, package, file.digest)
     headers = [_content_type(file.media_type), *checksums.checksum_headers(sums), _SAFE]
+    came_at = await find_time(call.registry, call.caller, view, package, file.digest)
+    if came_at is not None:
+        # What another registry, reading through to this one, takes for the version's age.
+        headers.append((b"last-modified", format_datetime(came_at, usegmt=True).encode("ascii")))
     if asked.version is None:
         return blob_reply(call, blob, [*headers, REVALIDATE], immutable=False)
     return blob_reply(call, blob, headers)

@@ -1328,6 +1328,18 @@ class CatalogContract:
             assert await pages(limit, ReferenceKind.TAG) == sorted(tags)
             assert await pages(limit, ReferenceKind.VERSION) == sorted(versions)
 
+    async def test_a_blob_came_into_each_package_at_a_time_of_its_own(
+        self, catalog: Catalog, clock: StoppedClock, fill: Filling
+    ) -> None:
+        first = clock.now()
+        digest = await fill.blob(API)
+        clock.advance(hours=1)
+        await fill.blob(OTHER)
+
+        assert await catalog.list_times(API) == {digest: first}
+        assert [await catalog.find_time(where, digest) for where in (API, OTHER)] == [first, clock.now()]
+        assert await catalog.find_time(API, Digest.of(b"nowhere")) is None
+
     async def test_artifacts_are_listed_in_the_order_they_came(
         self, catalog: Catalog, clock: StoppedClock, fill: Filling
     ) -> None:

@@ -55,6 +55,14 @@ APPLICATION = """
             await send({"type": "http.response.body", "body": body})
 
         return Service(app, cache=FrontCache(epochs))
+
+    async def work(fails=None):
+        mark = Path(__file__).with_name(f"beside-{os.getpid()}")
+        mark.touch()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            mark.rename(mark.with_name(f"tidied-{os.getpid()}"))
 """
 
 MAIN = """
@@ -63,7 +71,12 @@ MAIN = """
 
     def main():
         logging.basicConfig(level="INFO")
-        options = ServeOptions(workers=int(sys.argv[1]), graceful_seconds=float(sys.argv[2]), server_header="tested")
+        options = ServeOptions(
+            workers=int(sys.argv[1]),
+            graceful_seconds=float(sys.argv[2]),
+            server_header="tested",
+            beside=sys.argv[4] or None,
+        )
         fails = sys.argv[3] or None
         try:
             run("application:make", bind("127.0.0.1:0"), options, arguments=(fails,), on_ready=ready)
@@ -133,14 +146,16 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(folder: Path, *, workers: int = 1, graceful_seconds: float = 10, fails: str = "") -> Iterator[Running]:
+def running(
+    folder: Path, *, workers: int = 1, graceful_seconds: float = 10, fails: str = "", beside: str = ""
+) -> Iterator[Running]:
     (folder / "application.py").write_text(textwrap.dedent(APPLICATION))
     (folder / "main.py").write_text(textwrap.dedent(MAIN))
     with (folder / "big").open("wb") as big:
         big.truncate(64 << 20)
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, str(folder / "main.py"), str(workers), str(graceful_seconds), fails],
+            [sys.executable, str(folder / "main.py"), str(workers), str(graceful_seconds), fails, beside],
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
@@ -251,6 +266,39 @@ def test_a_server_that_cannot_start_says_so_and_ends(tmp_path: Path, workers: in
         assert not line.startswith("ready")
         assert server.process.wait(PATIENCE) == 1
         assert f"the {fails} fails" in server.errors()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_process_beside_the_workers_is_followed_by_another_and_ends_with_the_server(
+    tmp_path: Path, workers: int
+) -> None:
+    with running(tmp_path, workers=workers, beside="application:work") as server:
+        server.wait_until_ready()
+        eventually(lambda: len(beside(tmp_path)) == 1)
+        [victim] = beside(tmp_path)
+        os.kill(victim, signal.SIGKILL)
+
+        eventually(lambda: len(beside(tmp_path)) == 2)
+        [fresh] = beside(tmp_path) - {victim}
+        assert "application:work ended with status -9" in server.errors()
+        server.process.terminate()
+        assert server.line() == "ended"
+        assert (tmp_path / f"tidied-{fresh}").exists()
+
+
+def test_a_process_beside_the_workers_does_not_outlive_a_server_that_was_killed(tmp_path: Path) -> None:
+    with running(tmp_path, beside="application:work") as server:
+        server.wait_until_ready()
+        eventually(lambda: len(beside(tmp_path)) == 1)
+        [process] = beside(tmp_path)
+        server.process.kill()
+
+        eventually(lambda: not Path(f"/proc/{process}").exists())
+
+
+def beside(folder: Path) -> set[int]:
+    """The processes that began to work beside the workers and have not tidied up."""
+    return {int(path.name.partition("-")[2]) for path in folder.glob("beside-*")}
 
 
 def test_workers_do_not_outlive_their_supervisor(tmp_path: Path) -> None:

@@ -98,6 +98,16 @@ SELECT b.digest, e.at
   JOIN event e ON e.position = m.from_position
  WHERE n.name = :namespace
 
+-- find_time --
+-- When a blob came into a package. Uses membership_open_idx.
+SELECT e.at
+  FROM namespace n
+  JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
+  JOIN blob b ON b.digest = :digest
+  JOIN membership m ON m.package_id = p.id AND m.blob_id = b.id AND m.until_position IS NULL AND m.role = 'blob'
+  JOIN event e ON e.position = m.from_position
+ WHERE n.name = :namespace
+
 -- find_reference --
 SELECT r.kind, r.name, b.digest, r.from_position, r.until_position, r.sealed, r.yanked, r.deprecated
   FROM namespace n
