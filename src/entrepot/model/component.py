@@ -36,3 +36,7 @@ class Component:
     relation: Relation = Relation.CONTAINED
     found_in: tuple[str, ...] = ()
     """The paths it was found at, where that is known."""
+    kind: str = "library"
+    """What it is, in the words of CycloneDX: ``library``, ``application``, ``container``, ``operating-system`` …"""
+    constraint: str | None = None
+    """Which versions will do, as its ecosystem writes it, where none is fixed: ``>=2,<3``."""

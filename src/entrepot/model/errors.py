@@ -66,6 +66,10 @@ class InvalidMetadata(Invalid):
     """The metadata is not valid."""
 
 
+class InvalidInventory(Invalid):
+    """The SBOM is not valid."""
+
+
 class InvalidArchive(Invalid):
     """The archive is not valid."""
 
