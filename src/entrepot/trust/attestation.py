@@ -1,11 +1,13 @@
-"""Plain DSSE envelopes with an in-toto statement, signed with a key."""
+"""DSSE envelopes with an in-toto statement: plain ones, and the layers of cosign's ``.att`` manifests."""
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
+from entrepot.trust import keyless
 from entrepot.trust.dsse import Envelope
-from entrepot.trust.evidence import Acceptance, Claims, Verdict
+from entrepot.trust.evidence import Claims, Verdict
 from entrepot.trust.question import Unproven
 
 if TYPE_CHECKING:
@@ -17,8 +19,8 @@ def read(evidence: Evidence) -> Claims:
     """What the envelope says of itself. Raises `InvalidEvidence`."""
     envelope = Envelope.parse(evidence.content)
     statement = envelope.statement
-    hints = tuple(each.key_hint for each in envelope.signatures if each.key_hint is not None)
-    return Claims(evidence.kind, statement, statement.subjects, hints)
+    identity = keyless.claimed_identity(evidence.annotations)
+    return Claims(evidence.kind, statement, statement.subjects, envelope.key_hints, identity)
 
 
 def verify(evidence: Evidence, question: Question) -> Verdict:
@@ -26,9 +28,16 @@ def verify(evidence: Evidence, question: Question) -> Verdict:
     envelope = Envelope.parse(evidence.content)
     statement = envelope.statement
     question.require_subject(statement)
-    accepted = tuple(
-        Acceptance(signer.id, signer.key.fingerprint) for signer in question.keys if envelope.is_signed_by(signer.key)
-    )
-    if not accepted:
-        raise Unproven("none of the keys that are trusted here made its signatures")
+    if evidence.annotations.get(keyless.CERTIFICATE):
+        if len(envelope.signatures) != 1:
+            raise Unproven("an envelope with a certificate has one signature")
+        accepted = keyless.accept_identities(
+            evidence.annotations,
+            question,
+            signature=envelope.signatures[0].signature,
+            signed_bytes=envelope.signed_bytes,
+            logged_sha256=hashlib.sha256(envelope.payload).hexdigest(),
+        )
+    else:
+        accepted = question.accept_keys(envelope.is_signed_by)
     return Verdict(accepted, statement)

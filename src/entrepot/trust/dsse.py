@@ -7,12 +7,11 @@ A key's hint in an envelope is for looking the key up; it proves nothing, and a 
 from __future__ import annotations
 
 import base64
-import binascii
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from entrepot.model.errors import InvalidEvidence
-from entrepot.trust.statement import PAYLOAD_TYPE, Statement, parse_json
+from entrepot.trust.statement import PAYLOAD_TYPE, Statement, decode_base64, parse_json
 
 if TYPE_CHECKING:
     from typing import Self
@@ -70,6 +69,11 @@ class Envelope:
         return Statement.parse(self.payload)
 
     @property
+    def key_hints(self) -> tuple[str, ...]:
+        """How the signatures name their keys."""
+        return tuple(each.key_hint for each in self.signatures if each.key_hint is not None)
+
+    @property
     def signed_bytes(self) -> bytes:
         """What each signature is over."""
         return pre_authentication_encoding(self.payload_type, self.payload)
@@ -96,18 +100,6 @@ def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
     """PAE, so that no type can be taken for a part of a payload (protocol.md, "Signature Definition")."""
     kind = payload_type.encode()
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
-
-
-def decode_base64(value: object, what: str) -> bytes:
-    """Read base64 in either alphabet (envelope.md: readers accept both). Raises `InvalidEvidence`."""
-    if not isinstance(value, str):
-        raise InvalidEvidence(what, expected="base64")
-    try:
-        if "-" in value or "_" in value:
-            return base64.b64decode(value, b"-_", validate=True)
-        return base64.b64decode(value, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise InvalidEvidence(what, expected="base64", actual=value[:100]) from error
 
 
 def _signature(found: object) -> EnvelopeSignature:

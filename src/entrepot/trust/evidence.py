@@ -20,7 +20,7 @@ class EvidenceKind(StrEnum):
     """The forms in which people sign."""
 
     COSIGN_SIMPLE = "cosign-simple"
-    """A layer of cosign's ``.sig`` manifest: the layer's bytes as payload, the signature in its annotations."""
+    """A layer of cosign's ``.sig`` manifest: its bytes are what is signed, the signature is in its annotations."""
     DSSE = "dsse"
     """A DSSE envelope with an in-toto statement; also a layer of cosign's ``.att`` manifest, with its annotations."""
     SIGSTORE_BUNDLE = "sigstore-bundle"
@@ -53,7 +53,8 @@ class Evidence:
     content: bytes
     """The envelope, bundle, signature or clear-signed document, as it is stored."""
     payload: bytes | None = None
-    """What is signed, where that is not in *content*: the file of a detached signature, cosign's layer."""
+    """The file that a detached signature is beside. OpenPGP needs it; a Sigstore bundle over a file only where the
+    key is an Ed25519 one, for others the digest is enough."""
     annotations: Mapping[str, str] = field(default_factory=dict)
     """Those of the layer or manifest that holds it."""
     media_type: str | None = None

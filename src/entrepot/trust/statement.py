@@ -7,6 +7,8 @@ document.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -123,6 +125,18 @@ def parse_json(content: bytes, what: str, *, size: int = _SIZE) -> Any:
         raise InvalidEvidence(what, expected="JSON", actual=str(error)[:200]) from error
     _check_depth(document, what)
     return document
+
+
+def decode_base64(value: object, what: str) -> bytes:
+    """Read base64 in either alphabet (DSSE, envelope.md: readers accept both). Raises `InvalidEvidence`."""
+    if not isinstance(value, str):
+        raise InvalidEvidence(what, expected="base64")
+    try:
+        if "-" in value or "_" in value:
+            return base64.b64decode(value, b"-_", validate=True)
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidEvidence(what, expected="base64", actual=value[:100]) from error
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from entrepot.model.errors import InvalidEvidence
-from entrepot.trust import attestation
+from entrepot.trust import attestation, bundle, cosign
 from entrepot.trust.evidence import Claims, Evidence, EvidenceKind, Subject, Verdict
 from entrepot.trust.question import Question, Unproven
 
@@ -25,10 +25,14 @@ Reader = Callable[[Evidence], Claims]
 Verifier = Callable[[Evidence, Question], Verdict]
 
 _READERS: Final[dict[EvidenceKind, Reader]] = {
+    EvidenceKind.COSIGN_SIMPLE: cosign.read,
     EvidenceKind.DSSE: attestation.read,
+    EvidenceKind.SIGSTORE_BUNDLE: bundle.read,
 }
 _VERIFIERS: Final[dict[EvidenceKind, Verifier]] = {
+    EvidenceKind.COSIGN_SIMPLE: cosign.verify,
     EvidenceKind.DSSE: attestation.verify,
+    EvidenceKind.SIGSTORE_BUNDLE: bundle.verify,
 }
 _REASON: Final = 500
 

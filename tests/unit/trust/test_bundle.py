@@ -1,0 +1,192 @@
+"""Bundles with certificates and with keys, against a Sigstore instance of our own."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from entrepot.model.digest import Digest
+from entrepot.model.errors import InvalidKey
+from entrepot.testing.sigstore import NOON, Person, Sigstore
+from entrepot.trust.evidence import Evidence, EvidenceKind, Subject, Verdict
+from entrepot.trust.keys import PublicKey
+from entrepot.trust.roots import TrustedRoot
+from entrepot.trust.signers import IdentityPattern, IdentitySigner, KeySigner
+from entrepot.trust.verify import read, verify
+from tests.unit.trust.test_statement import OTHER, WHEEL, document
+
+SIGSTORE = Sigstore()
+ROOT = TrustedRoot.parse("ours", SIGSTORE.trusted_root)
+ISSUER = "https://issuer.example.com"
+WORKFLOW = "https://git.example.com/acme/app/.ci/release.yml@refs/tags/v1"
+ROBOT = Person(WORKFLOW, ISSUER, {"source_repository_uri": "https://git.example.com/acme/app", "build_trigger": "push"})
+PRIVATE = ec.generate_private_key(ec.SECP256R1())
+KEY = PublicKey.of(PRIVATE.public_key())
+
+
+def identity(subject: str = WORKFLOW, issuer: str = ISSUER, root: TrustedRoot = ROOT, **claims: str) -> IdentitySigner:
+    patterns = {name: IdentityPattern(text) for name, text in claims.items()}
+    return IdentitySigner("robot", root, IdentityPattern(issuer), IdentityPattern(subject), patterns)
+
+
+def check(
+    bundle: dict[str, Any], *signers: Any, subject: Subject | None = None, payload: bytes | None = None
+) -> Verdict:
+    evidence = Evidence(EvidenceKind.SIGSTORE_BUNDLE, json.dumps(bundle).encode(), payload)
+    return verify(evidence, subject or Subject(WHEEL), signers, now=NOON, roots=[ROOT])
+
+
+def test_a_statement_with_a_certificate_is_verified() -> None:
+    bundle = SIGSTORE.sign_statement(document(), ROBOT)
+
+    verdict = check(
+        bundle, identity("https://git.example.com/acme/*/.ci/release.yml@refs/tags/*", build_trigger="push")
+    )
+
+    assert verdict.reason is None
+    (accepted,) = verdict.accepted
+    assert accepted.signer == "robot"
+    assert accepted.identity is not None
+    assert (accepted.identity.subject, accepted.identity.issuer, accepted.identity.root) == (WORKFLOW, ISSUER, "ours")
+    assert accepted.identity.claims == ROBOT.claims
+    assert accepted.signed_at == NOON + timedelta(seconds=1)
+    assert verdict.statement is not None
+
+
+def test_a_file_with_a_certificate_is_verified() -> None:
+    bundle = SIGSTORE.sign_file(b"a wheel", Person("robot@example.com", ISSUER))
+
+    assert check(bundle, identity("robot@example.com")).reason is None
+    assert not check(bundle, identity("robot@example.com"), subject=Subject(OTHER)).verified
+
+
+@pytest.mark.parametrize(
+    ("signer", "reason"),
+    [
+        (identity("https://git.example.com/evil/**"), WORKFLOW),
+        (identity(issuer="https://other.example.com"), ISSUER),
+        (identity(build_trigger="pull_request"), WORKFLOW),
+        (identity(run_invocation_uri="**"), WORKFLOW),
+        (identity(root=TrustedRoot.parse("theirs", Sigstore().trusted_root)), "under the root theirs"),
+        (KeySigner("k", KEY), "no identity is trusted"),
+    ],
+)
+def test_another_identity_is_not_verified_and_the_reason_names_it(signer: Any, reason: str) -> None:
+    verdict = check(SIGSTORE.sign_statement(document(), ROBOT), signer)
+
+    assert not verdict.verified
+    assert reason in (verdict.reason or "")
+
+
+def test_a_bundle_is_read_without_believing_it() -> None:
+    bundle = Sigstore().sign_statement(document(), ROBOT)
+
+    claims = read(Evidence(EvidenceKind.SIGSTORE_BUNDLE, json.dumps(bundle).encode()))
+
+    assert claims.identity is not None
+    assert claims.identity.subject == WORKFLOW
+    assert claims.identity.root is None
+    assert claims.predicate_type == "https://example.com/tested/v1"
+
+
+def test_wrong_certificates_are_not_verified() -> None:
+    later = SIGSTORE.issue(ROBOT, lifetime=timedelta(seconds=0))
+    unlogged = SIGSTORE.issue(ROBOT, logged=False)
+    for_servers = SIGSTORE.issue(ROBOT, code_signing=False)
+    for issued in (later, unlogged, for_servers):
+        verdict = check(SIGSTORE.sign_statement(document(), issued), identity("**"))
+
+        assert not verdict.verified
+        assert verdict.reason
+
+
+def test_two_names_in_a_certificate_are_none() -> None:
+    def with_issuer(builder: x509.CertificateBuilder) -> x509.CertificateBuilder:
+        other = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.1"), b"https://other.example.com")
+        return builder.add_extension(other, critical=False)
+
+    bundle = SIGSTORE.sign_statement(document(), SIGSTORE.issue(ROBOT, change=with_issuer))
+
+    assert not check(bundle, identity("**", "**")).verified
+
+
+def key_bundle(**signed: Any) -> dict[str, Any]:
+    material = {"publicKey": {"hint": KEY.cosign_hint}, "tlogEntries": []}
+    return {"mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json", "verificationMaterial": material, **signed}
+
+
+def signed_statement() -> dict[str, Any]:
+    bundle = copy.deepcopy(SIGSTORE.sign_statement(document(), ROBOT))
+    envelope = bundle["dsseEnvelope"]
+    payload = base64.b64decode(envelope["payload"])
+    kind = envelope["payloadType"].encode()
+    signed = PRIVATE.sign(b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload), ec.ECDSA(hashes.SHA256()))
+    envelope["signatures"][0]["sig"] = base64.b64encode(signed).decode()
+    return key_bundle(dsseEnvelope=envelope)
+
+
+def test_a_statement_with_a_key_is_verified() -> None:
+    verdict = check(signed_statement(), KeySigner("k", KEY))
+
+    assert verdict.accepted[0].key == KEY.fingerprint
+    assert verdict.accepted[0].signed_at is None
+
+
+def test_the_log_of_a_root_proves_when_a_key_signed() -> None:
+    bundle = signed_statement()
+    envelope = bundle["dsseEnvelope"]
+    payload, signature = (base64.b64decode(each) for each in (envelope["payload"], envelope["signatures"][0]["sig"]))
+    entry = SIGSTORE.log_statement(payload, signature, KEY.pem.encode())
+    another = SIGSTORE.log_statement(payload, signature + b"\x00", KEY.pem.encode())
+    unknown = Sigstore().log_statement(payload, signature, KEY.pem.encode())
+
+    def when(entry: dict[str, Any]) -> object:
+        bundle["verificationMaterial"]["tlogEntries"] = [entry]
+        return check(bundle, KeySigner("k", KEY)).accepted[0].signed_at
+
+    assert when(entry) == NOON + timedelta(seconds=1)
+    assert when(another) is None
+    assert when(unknown) is None
+    assert when({**entry, "integratedTime": "1"}) is None
+
+
+def test_a_file_with_a_key_is_verified_by_its_digest_alone() -> None:
+    signature = base64.b64encode(PRIVATE.sign(b"a wheel", ec.ECDSA(hashes.SHA256()))).decode()
+    bundle = key_bundle(messageSignature={"signature": signature})
+
+    assert check(bundle, KeySigner("k", KEY)).verified
+    assert check(bundle, KeySigner("k", KEY), payload=b"a wheel").verified
+    assert not check(bundle, KeySigner("k", KEY), payload=b"another").verified
+    assert not check(bundle, KeySigner("k", KEY), subject=Subject(OTHER)).verified
+
+
+def test_a_digest_that_is_written_down_must_be_the_subject_s() -> None:
+    signature = base64.b64encode(PRIVATE.sign(b"a wheel", ec.ECDSA(hashes.SHA256()))).decode()
+    digest = base64.b64encode(bytes.fromhex(OTHER.hex)).decode()
+    message = {"signature": signature, "messageDigest": {"algorithm": "SHA2_256", "digest": digest}}
+
+    assert not check(key_bundle(messageSignature=message), KeySigner("k", KEY)).verified
+
+
+def test_sha512_of_the_subject_is_no_sha256() -> None:
+    bundle = SIGSTORE.sign_file(b"a wheel", ROBOT)
+
+    verdict = check(bundle, identity(), subject=Subject(Digest.of(b"a wheel", "sha512")))
+
+    assert not verdict.verified
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b'{"mediaType": "text/plain"}', b"[]", ROOT.content.replace(b"keyId", b"k")]
+)
+def test_what_is_no_trusted_root_is_refused(content: bytes) -> None:
+    with pytest.raises(InvalidKey):
+        TrustedRoot.parse("ours", content)
