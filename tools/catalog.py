@@ -20,6 +20,8 @@ class GoProgram:
     name: str
     package: str
     folder: str
+    around: str = ""
+    """The module that it stands for, where the few lines in the folder are our own and do no more than call it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ PROGRAMS: tuple[Program, ...] = (
     GoProgram("containerd", "github.com/containerd/containerd/v2/cmd/containerd", "containerd"),
     GoProgram("goproxy", "github.com/goproxy/goproxy/cmd/goproxy", "goproxy"),
     GoProgram("helm3", "helm.sh/helm/v3/cmd/helm", "helm3"),
+    GoProgram("logverifier", "entrepot.tools/logverifier", "logverifier", around="golang.org/x/mod"),
     PythonProgram("pip", "pip", "pip", "pip"),
     PythonProgram("uv", "uv", "uv", "uv"),
     PythonProgram("twine", "twine", "twine", "twine"),

@@ -1,6 +1,6 @@
 """Builds pinned Go programs into a cache, once.
 
-The cache key covers everything that decides the result: the module's two files, the package, the flags and the
+The cache key covers everything that decides the result: the module's two files, the sources that are our own, the package, the flags and the
 machine's architecture. A build that is interrupted leaves nothing under its final name.
 """
 
@@ -47,7 +47,7 @@ def version(program: GoProgram) -> str:
     """The pinned version of the module that holds *program*."""
     pins = (_HERE / program.folder / "go.mod").read_text()
     required: dict[str, str] = dict(re.findall(r"^(?:require )?\t?(\S+) (v\S+)", pins, re.MULTILINE))
-    return required[max((module for module in required if f"{program.package}/".startswith(f"{module}/")), key=len)]
+    return required[max((module for module in required if f"{program.around or program.package}/".startswith(f"{module}/")), key=len)]
 
 
 def build(program: GoProgram) -> None:
@@ -79,8 +79,9 @@ def build(program: GoProgram) -> None:
 
 def _key(program: GoProgram) -> str:
     digest = hashlib.sha256()
-    for name in ("go.mod", "go.sum"):
-        digest.update((_HERE / program.folder / name).read_bytes())
+    folder = _HERE / program.folder
+    for path in (folder / "go.mod", folder / "go.sum", *sorted(folder.glob("*.go"))):
+        digest.update(path.read_bytes())
     digest.update(repr((program.package, _FLAGS, sorted(_ENVIRONMENT.items()), platform.machine())).encode())
     return digest.hexdigest()[:16]
 

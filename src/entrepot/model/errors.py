@@ -82,6 +82,14 @@ class InvalidKey(Invalid):
     """The key or certificate is not valid, or too weak."""
 
 
+class InvalidProof(Invalid):
+    """The proof, or what it is made of, is not valid: nothing is shown by it."""
+
+
+class LogInconsistent(InvalidProof):
+    """The proof does not lead from the tree that was seen to this one."""
+
+
 class InvalidRange(Invalid):
     """The range does not fit the content."""
 
@@ -142,6 +150,10 @@ class Quarantined(Denied):
 
 class ReadOnly(Denied):
     """This view is read-only."""
+
+
+class LogUnsigned(Denied):
+    """No known key of the log has signed this checkpoint."""
 
 
 class Protected(Denied):
@@ -219,6 +231,10 @@ class ClearanceUnknown(NotFound):
     """The artifact is not cleared for that channel."""
 
 
+class LogUnknown(NotFound):
+    """The witness does not know this log."""
+
+
 class RouteUnknown(NotFound):
     """There is nothing at this address."""
 
@@ -260,6 +276,19 @@ class StaleRevision(Conflict):
 
 class PreconditionFailed(Conflict):
     """The content is not in the state that the request demands."""
+
+
+class LogForked(Conflict):
+    """The witness has seen another tree of this log."""
+
+
+class LogMoved(Conflict):
+    """The witness has seen another size of this log than the proof begins with."""
+
+    def __init__(self, subject: object = None, *, size: int) -> None:
+        super().__init__(subject, expected=f"old {size}")
+        self.size = size
+        """Where a proof must begin."""
 
 
 class QuotaExceeded(Conflict):
