@@ -64,15 +64,13 @@ GEM = st.builds(
     st.lists(st.sampled_from([".a", ".rc", ".0", ".1", ".b2"]), max_size=4).map("".join),
 )
 NUGET = st.builds(lambda core, pre: f"{core}-{pre}" if pre else core, DOTTED, PRE.map(str.title))
+# What means nothing stands at the end alone: before a number, Maven's own comparison goes in circles
+# (1.Final.1 < 1-alpha-1 < 1.Final < 1.Final.1).
 MAVEN = st.builds(
-    lambda core, more: core + more,
+    lambda core, more, end: core + more + end,
     DOTTED,
-    st.lists(
-        st.sampled_from(
-            ["-alpha-1", "-beta", ".Final", ".RELEASE", "-rc1", "-SNAPSHOT", "-sp1", "-jre", ".1", "-1", "-b2"]
-        ),
-        max_size=2,
-    ).map("".join),
+    st.sampled_from(["", "-alpha-1", "-beta", "-rc1", "-SNAPSHOT", "-sp1", "-jre", ".1", "-1", "-b2"]),
+    st.sampled_from(["", "", ".Final", ".RELEASE"]),
 )
 COMPOSER = st.builds(
     lambda core, pre: f"{core}{pre}", CORE, st.sampled_from(["", "-alpha1", "-alpha2", "-beta1", "-rc1", "-rc2"])
@@ -103,12 +101,17 @@ STRATEGIES = {
     "semver": SEMVER,
 }
 AGREEING: dict[str, tuple[st.SearchStrategy[str], Callable[[str], Any]]] = {
-    "apk": (ALPINE, oracle.AlpineLinuxVersion),
+    # The other has Gentoo's order, to which -r0 is nothing, and .01 the same as .010.
+    "apk": (
+        ALPINE.filter(lambda text: not re.search(r"-r0$|\.0[0-9]*0(?![0-9])", text)),
+        oracle.AlpineLinuxVersion,
+    ),
     "composer": (COMPOSER, oracle.ComposerVersion),
     "dpkg": (DEBIAN, oracle.DebianVersion),
     "gem": (GEM, oracle.RubygemsVersion),
     "golang": (GO, oracle.GolangVersion),
-    "maven": (MAVEN, oracle.MavenVersion),
+    # The other has not heard that RELEASE means nothing.
+    "maven": (MAVEN.filter(lambda text: "RELEASE" not in text), oracle.MavenVersion),
     "nuget": (NUGET, oracle.NugetVersion),
     "pep440": (PEP440, oracle.PypiVersion),
     "rpm": (RPM, oracle.RpmVersion),
