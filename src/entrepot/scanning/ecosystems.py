@@ -11,24 +11,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from entrepot.model.advisory import Subject
 from entrepot.model.errors import InvalidName
 
 if TYPE_CHECKING:
     from entrepot.model.purl import Purl
 
 _LONGEST: Final = 512
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Subject:
-    """What an advisory is about: a package of an ecosystem, perhaps of one release of a distribution."""
-
-    ecosystem: str
-    """A purl's type, such as ``pypi``; of distributions their name, such as ``debian``."""
-    name: str
-    """As package URLs have it, with the namespace before a slash: ``org.acme/lib``, ``@acme/lib``."""
-    release: str = ""
-    """Of a distribution: ``12``, ``3.20``; nothing when it is not said, or there are none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
+from entrepot.model.advisory import Notice, Severity, State, Subject
 from entrepot.model.errors import InvalidMetadata, InvalidName, InvalidReference, TooLarge
-from entrepot.scanning.ecosystems import Subject, order_of, parse_subject
+from entrepot.scanning.ecosystems import order_of, parse_subject
 from entrepot.scanning.rules import Interval, Rule
-from entrepot.scanning.severity import Severity, judge_severity
+from entrepot.scanning.severity import judge_severity
 from entrepot.scanning.versions import ORDERS
 
 if TYPE_CHECKING:
@@ -93,23 +94,9 @@ _DECODER: Final = msgspec.json.Decoder(_Record)
 class Advisory:
     """What one record says."""
 
-    id: str
-    modified: datetime
-    published: datetime | None
-    withdrawn: datetime | None
-    aliases: tuple[str, ...]
-    """Other names of the same flaw."""
-    upstream: tuple[str, ...]
-    """The flaws that a distribution's notice is about."""
-    summary: str
-    severity: Severity
+    notice: Notice
     rules: Mapping[Subject, Rule]
     """What is affected; nothing of an advisory that was withdrawn."""
-
-    @property
-    def names(self) -> frozenset[str]:
-        """All that this one flaw is called; a notice about several is none of them."""
-        return frozenset((self.id, *self.aliases, *(self.upstream if len(self.upstream) == 1 else ())))
 
 
 def parse_advisory(content: bytes) -> Advisory:
@@ -121,19 +108,17 @@ def parse_advisory(content: bytes) -> Advisory:
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         # Nesting ends where Python's own does.
         raise InvalidMetadata("the advisory", expected="a record of the OSV schema", actual=str(error)[:200]) from error
-    affected = record.affected or []
-    withdrawn = _aware(record.withdrawn)
-    return Advisory(
+    notice = Notice(
         id=record.id,
         modified=_aware(record.modified) or _EPOCH,
         published=_aware(record.published),
-        withdrawn=withdrawn,
+        withdrawn=_aware(record.withdrawn),
         aliases=tuple(sorted(set(record.aliases or ()) - {record.id})),
         upstream=tuple(sorted(set(record.upstream or ()) - {record.id})),
         summary=_summary(record),
         severity=_severity(record),
-        rules={} if withdrawn is not None else _rules(affected),
     )
+    return Advisory(notice, {} if notice.withdrawn is not None else _rules(record.affected or []))
 
 
 def _aware(time: datetime | None) -> datetime | None:
@@ -226,7 +211,7 @@ def _without_what_is_covered(rule: Rule) -> Rule:
     if not rule.intervals or not rule.versions:
         return rule
     ranges = Rule(rule.order, rule.intervals)
-    rest = tuple(version for version in rule.versions if ranges.judge(version).state != "affected")
+    rest = tuple(version for version in rule.versions if ranges.judge(version).state is not State.AFFECTED)
     return Rule(rule.order, rule.intervals, rest, rule.unclear)
 
 

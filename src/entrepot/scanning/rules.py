@@ -9,35 +9,17 @@ without an order, an advisory that says no versions at all. Only what was compar
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
-from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from entrepot.model.advisory import State, Verdict
 from entrepot.model.errors import Corrupt, InvalidReference
 from entrepot.scanning.versions import ORDERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-
-
-class State(StrEnum):
-    """What is known of a version and an advisory."""
-
-    AFFECTED = "affected"
-    UNKNOWN = "unknown"
-    UNAFFECTED = "unaffected"
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What is known, and where it is repaired."""
-
-    state: State
-    fixed: str | None = None
-    """The first version after this one that is not affected, if the advisory says one."""
 
 
 class Interval(msgspec.Struct, frozen=True, array_like=True):

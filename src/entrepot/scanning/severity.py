@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from cvss import CVSS2, CVSS3, CVSS4  # type: ignore[import-untyped]  # it has no types
 from cvss.exceptions import CVSSError  # type: ignore[import-untyped]  # likewise
+
+from entrepot.model.advisory import Level, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,30 +16,6 @@ if TYPE_CHECKING:
 _LONGEST: Final = 512
 
 
-class Level(StrEnum):
-    """The qualitative severity ratings (CVSS v4.0 specification, 6), and `unknown` where nobody rated."""
-
-    CRITICAL = "critical"
-    HIGH = "high"
-    MEDIUM = "medium"
-    LOW = "low"
-    NONE = "none"
-    UNKNOWN = "unknown"
-
-    @property
-    def rank(self) -> int:
-        """0 is the worst: what lists are sorted by. What nobody rated may be bad, and comes before what is low."""
-        return _RANKS[self]
-
-
-_RANKS: Final = {
-    Level.CRITICAL: 0,
-    Level.HIGH: 1,
-    Level.MEDIUM: 2,
-    Level.UNKNOWN: 3,
-    Level.LOW: 4,
-    Level.NONE: 5,
-}
 _WORDS: Final = {
     "critical": Level.CRITICAL,
     "high": Level.HIGH,
@@ -52,15 +28,6 @@ _WORDS: Final = {
     "none": Level.NONE,
 }
 _CALCULATORS: Final = {"CVSS_V4": CVSS4, "CVSS_V3": CVSS3, "CVSS_V2": CVSS2}
-
-
-@dataclass(frozen=True, slots=True)
-class Severity:
-    """A level, with the score and vector that it comes from."""
-
-    level: Level = Level.UNKNOWN
-    score: float | None = None
-    vector: str | None = None
 
 
 UNKNOWN: Final = Severity()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from entrepot.model.advisory import Subject
 from entrepot.model.errors import InvalidName
 from entrepot.model.purl import Purl
-from entrepot.scanning.ecosystems import Subject, parse_subject, subject_of, version_of
+from entrepot.scanning.ecosystems import parse_subject, subject_of, version_of
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,9 @@ from typing import Any
 
 import pytest
 
+from entrepot.model.advisory import Level, Severity, State, Subject, Verdict
 from entrepot.model.errors import InvalidMetadata, TooLarge
-from entrepot.scanning.ecosystems import Subject
 from entrepot.scanning.osv import LONGEST, Advisory, parse_advisory
-from entrepot.scanning.rules import State, Verdict
-from entrepot.scanning.severity import Level, Severity
 
 PACKAGE = {"ecosystem": "PyPI", "name": "acme"}
 SUBJECT = Subject("pypi", "acme")
@@ -171,15 +169,15 @@ def test_a_withdrawn_advisory_affects_nothing() -> None:
     read = advisory(affecting(events(("introduced", "0"))), withdrawn="2026-02-01T00:00:00Z")
 
     assert read.rules == {}
-    assert read.withdrawn is not None
+    assert read.notice.withdrawn is not None
 
 
 def test_aliases_are_names_and_so_is_the_only_flaw_of_a_notice() -> None:
     one = advisory(aliases=["CVE-2026-1", "TEST-1"], upstream=["CVE-2026-2"])
     several = advisory(upstream=["CVE-2026-1", "CVE-2026-2"])
 
-    assert one.names == {"TEST-1", "CVE-2026-1", "CVE-2026-2"}
-    assert several.names == {"TEST-1"}
+    assert one.notice.names == {"TEST-1", "CVE-2026-1", "CVE-2026-2"}
+    assert several.notice.names == {"TEST-1"}
 
 
 @pytest.mark.parametrize(
@@ -214,11 +212,11 @@ def test_aliases_are_names_and_so_is_the_only_flaw_of_a_notice() -> None:
 def test_the_severity_is_that_of_the_newest_vector_or_what_the_database_says(
     fields: dict[str, Any], severity: Severity
 ) -> None:
-    assert advisory(**fields).severity == severity
+    assert advisory(**fields).notice.severity == severity
 
 
 def test_the_summary_is_one_line() -> None:
-    assert advisory(summary="", details="\nFirst.\nSecond.").summary == "First."
+    assert advisory(summary="", details="\nFirst.\nSecond.").notice.summary == "First."
 
 
 @pytest.mark.parametrize(
