@@ -90,6 +90,10 @@ class LogInconsistent(InvalidProof):
     """The proof does not lead from the tree that was seen to this one."""
 
 
+class InvalidPolicy(Invalid):
+    """The policy is not valid."""
+
+
 class InvalidRange(Invalid):
     """The range does not fit the content."""
 
