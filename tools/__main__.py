@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -67,6 +68,8 @@ def _install(program: Program, *, asked: bool) -> Outcome:
         return Outcome(program.name, "-", f"absent ({str(missing).partition(': ')[2]})", failed=asked)
     except (golang.BuildFailed, debian.InstallFailed, nodejs.InstallFailed, python.InstallFailed) as error:
         return Outcome(program.name, "-", f"FAILED ({error})", failed=True)
+    except subprocess.TimeoutExpired as error:
+        return Outcome(program.name, "-", f"FAILED (took more than {error.timeout:.0f} s)", failed=True)
     return Outcome(program.name, version, "ready" if present else f"installed in {time.monotonic() - started:.0f} s")
 
 

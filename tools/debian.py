@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from tools.catalog import DebianProgram
+from tools.golang import PATIENCE_SECONDS
 
 # Servers live in the administrator's directories, which a user's PATH often lacks.
 _ALSO = ("/usr/local/sbin", "/usr/sbin", "/sbin")
@@ -72,6 +73,7 @@ def _apt_get(*arguments: str) -> None:
         capture_output=True,
         text=True,
         check=False,
+        timeout=PATIENCE_SECONDS,
     )
     if result.returncode:
         raise InstallFailed((result.stderr.strip() or result.stdout.strip() or "apt-get failed").splitlines()[-1])

@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from tools.catalog import GoProgram
 
@@ -25,6 +26,10 @@ _HERE = Path(__file__).parent
 _FLAGS = ("-p", "2", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w")
 # GOFLAGS replaces whatever the machine has configured; readonly makes go.sum binding.
 _ENVIRONMENT = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOWORK": "off"}
+
+
+PATIENCE_SECONDS: Final = 2_400
+"""How long the installation of one tool may take, whatever it waits for: what hangs is said, and the rest goes on."""
 
 
 class BuildFailed(Exception):
@@ -71,6 +76,7 @@ def build(program: GoProgram) -> None:
                 capture_output=True,
                 text=True,
                 check=False,
+                timeout=PATIENCE_SECONDS,
             )
             if result.returncode:
                 raise BuildFailed((result.stderr.strip() or "go build failed").splitlines()[-1])

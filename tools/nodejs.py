@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 from tools.catalog import NpmProgram
-from tools.golang import cache, locked
+from tools.golang import PATIENCE_SECONDS, cache, locked
 
 _HERE = Path(__file__).parent
 _PINS = ("package.json", "package-lock.json")
@@ -57,7 +57,13 @@ def install(program: NpmProgram) -> None:
             for name in _PINS:
                 shutil.copy(_HERE / program.folder / name, made)
             result = subprocess.run(
-                ["nice", "npm", "ci", *_FLAGS], cwd=made, env=os.environ, capture_output=True, text=True, check=False
+                ["nice", "npm", "ci", *_FLAGS],
+                cwd=made,
+                env=os.environ,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=PATIENCE_SECONDS,
             )
             if result.returncode:
                 raise InstallFailed((result.stderr.strip() or "npm ci failed").splitlines()[-1])

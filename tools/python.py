@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 
 from tools.catalog import PythonProgram
-from tools.golang import cache, locked
+from tools.golang import PATIENCE_SECONDS, cache, locked
 
 _HERE = Path(__file__).parent
 _FLAGS = ("--require-hashes", "--only-binary=:all:", "--no-deps", "--disable-pip-version-check", "--quiet")
@@ -61,7 +61,14 @@ def install(program: PythonProgram) -> None:
 
 
 def _run(*arguments: str | Path) -> None:
-    result = subprocess.run(["nice", *arguments], env=os.environ, capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        ["nice", *arguments],
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_SECONDS,
+    )
     if result.returncode:
         raise InstallFailed((result.stderr.strip() or result.stdout.strip() or "pip failed").splitlines()[-1])
 

@@ -111,6 +111,7 @@ def test_a_killed_server_has_all_that_it_acknowledged(tmp_path: Path, workers: i
 
 
 @pytest.mark.long
+@pytest.mark.timeout(0)
 @pytest.mark.skipif(not LONG, reason="minutes: ENTREPOT_TEST_LONG=1")
 def test_a_server_that_was_killed_three_hundred_times_has_all_that_it_acknowledged(
     tmp_path: Path, record_testsuite_property: Callable[[str, object], None]
