@@ -7,12 +7,13 @@ import pytest
 
 from entrepot.drivers.catalog.sqlite import SqliteCatalog
 from entrepot.testing.builders import StoppedClock
+from entrepot.testing.contracts.attestations import AttestationsContract
 from entrepot.testing.contracts.catalog import CatalogContract
 from entrepot.testing.contracts.cursors import CursorsContract
 from entrepot.wire.server import Epochs
 
 
-class TestSqliteCatalog(CatalogContract, CursorsContract):
+class TestSqliteCatalog(CatalogContract, CursorsContract, AttestationsContract):
     @pytest.fixture
     def epochs(self, tmp_path: Path) -> Iterator[Epochs]:
         epochs = Epochs(tmp_path / "epochs", count=64)

@@ -239,6 +239,14 @@ class LogUnknown(NotFound):
     """The witness does not know this log."""
 
 
+class SignerUnknown(NotFound):
+    """There is no such signer."""
+
+
+class TrustedRootUnknown(NotFound):
+    """There is no such trusted root."""
+
+
 class RouteUnknown(NotFound):
     """There is nothing at this address."""
 

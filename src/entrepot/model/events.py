@@ -247,6 +247,46 @@ class ClearanceClosed(Event, frozen=True, tag="dev.entrepot.clearance.closed.v1"
     reason: str = ""
 
 
+# --- whom to believe ---
+
+
+class SignerAdded(Event, frozen=True, tag="dev.entrepot.signer.added.v1"):
+    """A namespace, or the registry, knows a signer. All of the material is public."""
+
+    signer: str
+    kind: str
+    material: dict[str, str | dict[str, str]]
+    packages: tuple[str, ...] = ("*",)
+    predicate_types: tuple[str, ...] = ("*",)
+    builders: dict[str, int] = {}
+    state: str = "active"
+
+
+class SignerChanged(Event, frozen=True, tag="dev.entrepot.signer.changed.v1"):
+    """Whether a signer is believed, or what it may vouch for, changed; the new values."""
+
+    signer: str
+    state: str
+    until: datetime | None = None
+    reason: str = ""
+    packages: tuple[str, ...] = ("*",)
+    predicate_types: tuple[str, ...] = ("*",)
+    builders: dict[str, int] = {}
+
+
+class TrustedRootSet(Event, frozen=True, tag="dev.entrepot.trusted-root.set.v1"):
+    """Certificates of a Sigstore instance are believed; the digest is that of its ``trusted_root.json``."""
+
+    root: str
+    digest: str
+
+
+class TrustedRootRemoved(Event, frozen=True, tag="dev.entrepot.trusted-root.removed.v1"):
+    """Certificates of a Sigstore instance are believed no more."""
+
+    root: str
+
+
 AnyEvent = (
     NamespaceCreated
     | NamespaceChanged
@@ -274,6 +314,10 @@ AnyEvent = (
     | VersionUndeprecated
     | ClearanceOpened
     | ClearanceClosed
+    | SignerAdded
+    | SignerChanged
+    | TrustedRootSet
+    | TrustedRootRemoved
 )
 """All of them; `decode` tells them apart by their type."""
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from entrepot.model.reference import Reference, ReferenceKind
     from entrepot.model.upload import Upload, UploadId
     from entrepot.model.upstream import Upstream
+    from entrepot.ports.attestations import AttestationChanges, Attestations
     from entrepot.ports.cursors import CursorChanges, Cursors
 
 T = TypeVar("T")
@@ -244,6 +245,10 @@ class Transaction(Reader, Protocol):
     def cursors(self) -> CursorChanges:
         """How far the followers have read."""
 
+    @property
+    def attestations(self) -> AttestationChanges:
+        """Who is believed, and what was found."""
+
     # namespaces
     def add_namespace(self, namespace: Namespace) -> bool:
         """Create it with its channels; False when it is there already."""
@@ -395,6 +400,10 @@ class Catalog(Protocol):
     @property
     def cursors(self) -> Cursors:
         """How far the followers have read."""
+
+    @property
+    def attestations(self) -> Attestations:
+        """Who is believed, and who is proven to have signed what."""
 
     async def write(self, change: Callable[[Transaction], T]) -> T:
         """Run *change*, and return what it returned once it is durable.

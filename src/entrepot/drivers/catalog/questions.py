@@ -8,6 +8,7 @@ from entrepot.drivers.catalog.failures import translated
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Callable
 
 
 class Questions:
@@ -26,3 +27,8 @@ class Questions:
         """All rows: the statement has a limit, or its rows are few."""
         with translated():
             return self._connection.execute(statement, parameters).fetchall()
+
+    def define(self, name: str, arguments: int, function: Callable[..., str | int | float | None]) -> None:
+        """Let the statements that follow call *function*, until it is defined anew."""
+        with translated():
+            self._connection.create_function(name, arguments, function)

@@ -25,6 +25,7 @@ import msgspec
 
 from entrepot.drivers.catalog import integrity, rows
 from entrepot.drivers.catalog.answers import Answers, Unpacked
+from entrepot.drivers.catalog.attestations import SqliteAttestations
 from entrepot.drivers.catalog.cursors import SqliteCursors
 from entrepot.drivers.catalog.failures import translated
 from entrepot.drivers.catalog.migrate import migrate
@@ -106,6 +107,7 @@ class SqliteCatalog:
             self._reader.execute("PRAGMA query_only = ON")
         self._questions = Questions(self._reader)
         self.cursors = SqliteCursors(self._questions)
+        self.attestations = SqliteAttestations(self._questions)
         self._committer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
         self._answers = Answers(_ANSWERS_SIZE)
         self._pending: deque[_Pending] = deque()

@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from entrepot.drivers.catalog import rows
+from entrepot.drivers.catalog.attestations import SqliteAttestationChanges
 from entrepot.drivers.catalog.cursors import SqliteCursorChanges
 from entrepot.drivers.catalog.session import CHANGE, LISTINGS, Session, identity
 from entrepot.drivers.catalog.statements import load
@@ -68,6 +69,11 @@ class SqliteTransaction(Session):
     def cursors(self) -> SqliteCursorChanges:
         """How far the followers have read."""
         return SqliteCursorChanges(self)
+
+    @cached_property
+    def attestations(self) -> SqliteAttestationChanges:
+        """Who is believed, and what was found."""
+        return SqliteAttestationChanges(self)
 
     # --- reading ---
 
