@@ -6,12 +6,11 @@ A key's hint in an envelope is for looking the key up; it proves nothing, and a 
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from entrepot.model.errors import InvalidEvidence
-from entrepot.trust.statement import PAYLOAD_TYPE, Statement, decode_base64, parse_json
+from entrepot.trust.statement import PAYLOAD_TYPE, Statement, decode_base64, encode_base64, parse_json
 
 if TYPE_CHECKING:
     from typing import Self
@@ -86,11 +85,10 @@ class Envelope:
     def to_document(self) -> dict[str, Any]:
         """The envelope as others read it."""
         return {
-            "payload": base64.b64encode(self.payload).decode(),
+            "payload": encode_base64(self.payload),
             "payloadType": self.payload_type,
             "signatures": [
-                {"sig": base64.b64encode(each.signature).decode()}
-                | ({} if each.key_hint is None else {"keyid": each.key_hint})
+                {"sig": encode_base64(each.signature)} | ({} if each.key_hint is None else {"keyid": each.key_hint})
                 for each in self.signatures
             ],
         }

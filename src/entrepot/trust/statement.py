@@ -139,6 +139,11 @@ def decode_base64(value: object, what: str) -> bytes:
         raise InvalidEvidence(what, expected="base64", actual=value[:100]) from error
 
 
+def encode_base64(content: bytes) -> str:
+    """Standard base64, as text."""
+    return base64.b64encode(content).decode()
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from entrepot.model.errors import InvalidEvidence
-from entrepot.trust import attestation, bundle, cosign
+from entrepot.trust import attestation, bundle, cosign, model_signing, npm, pep740
 from entrepot.trust.evidence import Claims, Evidence, EvidenceKind, Subject, Verdict
 from entrepot.trust.question import Question, Unproven
 
@@ -28,11 +28,19 @@ _READERS: Final[dict[EvidenceKind, Reader]] = {
     EvidenceKind.COSIGN_SIMPLE: cosign.read,
     EvidenceKind.DSSE: attestation.read,
     EvidenceKind.SIGSTORE_BUNDLE: bundle.read,
+    EvidenceKind.PEP740: pep740.read,
+    EvidenceKind.NPM_SIGNATURE: npm.read_signature,
+    EvidenceKind.NPM_PROVENANCE: npm.read_provenance,
+    EvidenceKind.MODEL_SIGNING: model_signing.read,
 }
 _VERIFIERS: Final[dict[EvidenceKind, Verifier]] = {
     EvidenceKind.COSIGN_SIMPLE: cosign.verify,
     EvidenceKind.DSSE: attestation.verify,
     EvidenceKind.SIGSTORE_BUNDLE: bundle.verify,
+    EvidenceKind.PEP740: pep740.verify,
+    EvidenceKind.NPM_SIGNATURE: npm.verify_signature,
+    EvidenceKind.NPM_PROVENANCE: npm.verify_provenance,
+    EvidenceKind.MODEL_SIGNING: model_signing.verify,
 }
 _REASON: Final = 500
 

@@ -1,0 +1,181 @@
+"""Signing in our own name: a key in a file or behind a key store's address, envelopes and bundles.
+
+What is signed here can be checked by any Sigstore client that is given the public key: a statement in a DSSE envelope,
+in a bundle of version 0.3 with the key's hint.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from entrepot.model.digest import Digest
+from entrepot.model.errors import InvalidKey
+from entrepot.trust.bundle import MEDIA_TYPE
+from entrepot.trust.dsse import Envelope, EnvelopeSignature, pre_authentication_encoding
+from entrepot.trust.keys import PublicKey
+from entrepot.trust.statement import PAYLOAD_TYPE, STATEMENT_V1, encode_base64
+
+if TYPE_CHECKING:
+    from typing import Self
+
+_SIZE: Final = 64 * 1024
+
+PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
+
+
+class Signing(Protocol):
+    """Something that can sign."""
+
+    @property
+    def public_key(self) -> PublicKey:
+        """What its signatures are checked with."""
+
+    def sign(self, message: bytes) -> bytes:
+        """The signature of *message*, which `PublicKey.verify` accepts."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalKey:
+    """A private key in memory, from a file of the operator's."""
+
+    public_key: PublicKey
+    _key: PrivateKey = field(repr=False, compare=False)
+
+    @classmethod
+    def generate(cls) -> Self:
+        """A new P-256 key, which every client knows."""
+        return cls._of(ec.generate_private_key(ec.SECP256R1()))
+
+    @classmethod
+    def parse(cls, content: bytes, password: bytes | None = None) -> Self:
+        """Read a key in PEM (PKCS #8). Raises `InvalidKey`."""
+        if len(content) > _SIZE:
+            raise InvalidKey("private key", expected=f"at most {_SIZE} bytes", actual=len(content))
+        try:
+            return cls._of(load_pem_private_key(content, password))
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            # Neither the key nor the library's words about it are repeated.
+            expected = "a key in PEM, with the password that it is encrypted with"
+            raise InvalidKey("private key", expected=expected) from None
+
+    @classmethod
+    def _of(cls, key: object) -> Self:
+        if not isinstance(key, PrivateKey):
+            raise InvalidKey("private key", expected="ECDSA, Ed25519 or RSA", actual=type(key).__name__)
+        return cls(PublicKey.of(key.public_key()), key)
+
+    def to_pem(self, password: bytes | None = None) -> bytes:
+        """The private key in PEM (PKCS #8), encrypted where there is a password."""
+        encryption = BestAvailableEncryption(password) if password else NoEncryption()
+        return self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
+
+    def sign(self, message: bytes) -> bytes:
+        """The signature, in the form that everybody expects of the kind of key."""
+        if isinstance(self._key, ed25519.Ed25519PrivateKey):
+            return self._key.sign(message)
+        if isinstance(self._key, rsa.RSAPrivateKey):
+            return self._key.sign(message, padding.PKCS1v15(), hashes.SHA256())
+        # RFC 6979: the same statement has the same signature, and no bad day of the machine's chance gives the key away.
+        return self._key.sign(message, ec.ECDSA(_CURVES[self._key.curve.name], deterministic_signing=True))
+
+
+_CURVES: Final = {"secp256r1": hashes.SHA256(), "secp384r1": hashes.SHA384(), "secp521r1": hashes.SHA512()}
+
+
+class _Store(Protocol):
+    """What the `securesystemslib` library gives for an address."""
+
+    def sign(self, payload: bytes) -> Any:
+        """The library's signature of the payload."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredKey:
+    """A private key that never leaves its store: a cloud's, Vault's, or a hardware module behind PKCS #11."""
+
+    public_key: PublicKey
+    _store: _Store = field(repr=False, compare=False)
+
+    @classmethod
+    def open(cls, address: str, public_key: PublicKey) -> Self:
+        """Reach the key behind an address of `securesystemslib`: ``awskms:…``, ``gcpkms:…``, ``azurekms:…``, ``hv:…``, ``hsm:…``.
+
+        Raises `InvalidKey` where there is none, or where what reaches it is not installed.
+        """
+        # Only who has such a key has what its store needs installed.
+        # It does not mark the names that it documents as exported.
+        from securesystemslib.signer import Signer, SSlibKey  # type: ignore[attr-defined]  # noqa: PLC0415
+
+        try:
+            store = Signer.from_priv_key_uri(address, SSlibKey.from_crypto(public_key.key))
+        except Exception as error:  # each store raises its own
+            raise InvalidKey("key store", expected="an address that can be reached", actual=str(error)[:300]) from error
+        return cls(public_key, store)
+
+    def sign(self, message: bytes) -> bytes:
+        """The store's signature. Raises `InvalidKey` where it is not the public key's."""
+        signature = bytes.fromhex(self._store.sign(message).signature)
+        if not self.public_key.verify(signature, message):
+            raise InvalidKey("key store", expected=f"a signature of {self.public_key.fingerprint}")
+        return signature
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Something that a statement is about: a name, and the digests of its bytes."""
+
+    name: str
+    digests: tuple[Digest, ...]
+
+
+def make_statement(subjects: Sequence[Named], predicate_type: str, predicate: Mapping[str, Any]) -> bytes:
+    """An in-toto statement of version 1; the same arguments give the same bytes."""
+    document = {
+        "_type": STATEMENT_V1,
+        "subject": [
+            {"name": subject.name, "digest": {each.algorithm: each.hex for each in subject.digests}}
+            for subject in subjects
+        ],
+        "predicateType": predicate_type,
+        "predicate": predicate,
+    }
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def sign_envelope(signing: Signing, payload: bytes, payload_type: str = PAYLOAD_TYPE) -> Envelope:
+    """An envelope with one signature."""
+    signature = signing.sign(pre_authentication_encoding(payload_type, payload))
+    return Envelope(payload_type, payload, (EnvelopeSignature(signature, signing.public_key.cosign_hint),))
+
+
+def sign_statement(signing: Signing, statement: bytes) -> bytes:
+    """A bundle of version 0.3 with a statement in an envelope."""
+    envelope = sign_envelope(signing, statement).to_document()
+    return _bundle(signing.public_key, {"dsseEnvelope": envelope})
+
+
+def sign_file(signing: Signing, content: bytes) -> bytes:
+    """A bundle of version 0.3 with a signature over a file."""
+    digest = {"algorithm": "SHA2_256", "digest": encode_base64(bytes.fromhex(Digest.of(content).hex))}
+    message = {"messageDigest": digest, "signature": encode_base64(signing.sign(content))}
+    return _bundle(signing.public_key, {"messageSignature": message})
+
+
+def _bundle(key: PublicKey, signed: Mapping[str, Any]) -> bytes:
+    material = {"publicKey": {"hint": key.cosign_hint}, "tlogEntries": []}
+    bundle = {"mediaType": MEDIA_TYPE, "verificationMaterial": material, **signed}
+    return json.dumps(bundle, separators=(",", ":")).encode()
