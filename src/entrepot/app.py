@@ -25,6 +25,7 @@ from entrepot.drivers.turn import FileTurn
 from entrepot.formats import discover
 from entrepot.operations.registry import Limits, Registry
 from entrepot.operations.token import create_first_token
+from entrepot.wire.federation import SURFACE as FEDERATION
 from entrepot.wire.format import accept_of, read_through_of, rules_of
 from entrepot.wire.logs import configure_logs, hit_log, request_log
 from entrepot.wire.server import CacheSizes, Epochs, FrontCache, ServeOptions, Service, bind, run
@@ -188,7 +189,7 @@ def create_service(settings: Settings) -> Service:
     surfaces = [surface for format_ in parts.formats for surface in (format_.surface, *format_.aliases)]
     app = Application(
         parts.registry,
-        [*surfaces, API, *health_surfaces(metrics, cache.flush, __version__)],
+        [*surfaces, API, FEDERATION, *health_surfaces(metrics, cache.flush, __version__)],
         gate=gate,
         epochs=parts.epochs,
         metrics=metrics,

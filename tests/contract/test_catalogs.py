@@ -10,10 +10,11 @@ from entrepot.testing.builders import StoppedClock
 from entrepot.testing.contracts.attestations import AttestationsContract
 from entrepot.testing.contracts.catalog import CatalogContract
 from entrepot.testing.contracts.cursors import CursorsContract
+from entrepot.testing.contracts.federation import FederationContract
 from entrepot.wire.server import Epochs
 
 
-class TestSqliteCatalog(CatalogContract, CursorsContract, AttestationsContract):
+class TestSqliteCatalog(CatalogContract, CursorsContract, AttestationsContract, FederationContract):
     @pytest.fixture
     def epochs(self, tmp_path: Path) -> Iterator[Epochs]:
         epochs = Epochs(tmp_path / "epochs", count=64)

@@ -149,6 +149,65 @@ class TokenRevoked(Event, frozen=True, tag="dev.entrepot.token.revoked.v1"):
     principal: str
 
 
+class IssuerAdded(Event, frozen=True, tag="dev.entrepot.issuer.added.v1"):
+    """Identity tokens of another system are believed, as far as trusted publishers say so."""
+
+    issuer: str
+    provider: str
+    url: str
+    audiences: tuple[str, ...]
+    algorithms: tuple[str, ...]
+    max_lifetime: float
+    private: bool = False
+    keys: str | None = None
+    """The hash of the keys that were uploaded; None when the issuer is asked for them."""
+
+
+class IssuerRemoved(Event, frozen=True, tag="dev.entrepot.issuer.removed.v1"):
+    """Identity tokens of another system are believed no more; the trusted publishers that went with it."""
+
+    issuer: str
+    url: str
+    publishers: tuple[str, ...] = ()
+
+
+class PublisherAdded(Event, frozen=True, tag="dev.entrepot.publisher.added.v1"):
+    """Jobs of an issuer's may do something in a namespace."""
+
+    publisher: str
+    principal: str
+    issuer: str
+    rules: tuple[str, ...]
+    packages: tuple[str, ...]
+    role: str
+    lifetime: float
+
+
+class PublisherRemoved(Event, frozen=True, tag="dev.entrepot.publisher.removed.v1"):
+    """A trusted publisher is trusted no more, and its tokens stopped working."""
+
+    publisher: str
+    principal: str
+
+
+class TokenExchanged(Event, frozen=True, tag="dev.entrepot.token.exchanged.v1"):
+    """A job traded its identity token for one of the registry: which job, and what it may do for how long."""
+
+    token: str
+    publisher: str
+    principal: str
+    issuer: str
+    """Its URL."""
+    subject: str
+    claims: str
+    """The digest of all that the identity token said."""
+    role: str
+    packages: tuple[str, ...]
+    expires_at: datetime
+    pinned: tuple[str, ...] = ()
+    """The rules that the publisher got with its first use."""
+
+
 # --- content ---
 
 
@@ -301,6 +360,11 @@ AnyEvent = (
     | GrantRemoved
     | TokenCreated
     | TokenRevoked
+    | IssuerAdded
+    | IssuerRemoved
+    | PublisherAdded
+    | PublisherRemoved
+    | TokenExchanged
     | BlobAdded
     | BlobDeleted
     | BlobDamaged
@@ -331,6 +395,9 @@ ACCESS_EVENTS: Final = (
     GrantRemoved,
     TokenCreated,
     TokenRevoked,
+    IssuerRemoved,
+    PublisherAdded,
+    PublisherRemoved,
 )
 """Those that change who may do what."""
 

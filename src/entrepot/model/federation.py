@@ -185,7 +185,7 @@ class Publisher:
     lifetime: timedelta = timedelta(minutes=15)
     """How long the tokens work that it gets."""
     used_at: datetime | None = None
-    """When a job was first believed; None while the publisher is pending."""
+    """When a job was believed last; None while the publisher is pending."""
 
     @property
     def principal(self) -> PrincipalName:

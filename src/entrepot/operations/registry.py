@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from entrepot.model.access import Caller
     from entrepot.model.artifact import Artifact
     from entrepot.model.digest import Digest
+    from entrepot.model.federation import Issuer
     from entrepot.model.names import FormatName, PackageId, ReferenceName, View
+    from entrepot.operations.remembered_keys import RememberedKeys
     from entrepot.ports.blobs import BlobStore
     from entrepot.ports.catalog import Catalog
     from entrepot.ports.clock import Clock
@@ -129,6 +131,8 @@ class Registry:
     accept: Mapping[FormatName, Accept] = field(default_factory=dict)
     """Of the formats whose versions are pushed through OCI, too."""
     flights: Flights = field(default_factory=Flights)
+    issuer_keys: dict[Issuer, RememberedKeys] = field(default_factory=dict)
+    """What this process knows of the keys of issuers (`entrepot.operations.issuer_keys`)."""
     surveys: dict[Hashable, Any] = field(default_factory=dict)
     """What upstreams said of all that they have, as far as this process has read it (`entrepot.operations.survey`)."""
     limits: Limits = field(default_factory=Limits)

@@ -1,4 +1,4 @@
-"""Throw away what uploads left behind: stages whose lease has run out."""
+"""Throw away what has run out: what uploads left behind, and the tokens of trusted publishers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from entrepot.operations.registry import Registry
+    from entrepot.ports.catalog import Transaction
 
 
 async def sweep(registry: Registry) -> int:
@@ -14,5 +15,10 @@ async def sweep(registry: Registry) -> int:
     stale = [stage async for stage, written_at in registry.blobs.stages() if written_at < horizon]
     for stage in stale:
         await registry.blobs.discard(stage)
-    await registry.catalog.write(lambda transaction: transaction.forget_uploads())
+    await registry.catalog.write(_forget)
     return len(stale)
+
+
+def _forget(transaction: Transaction) -> None:
+    transaction.forget_uploads()
+    transaction.federation.forget_expired()

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from entrepot.model.upstream import Upstream
     from entrepot.ports.attestations import AttestationChanges, Attestations
     from entrepot.ports.cursors import CursorChanges, Cursors
+    from entrepot.ports.federation import Federation, FederationChanges
 
 T = TypeVar("T")
 
@@ -249,6 +250,10 @@ class Transaction(Reader, Protocol):
     def attestations(self) -> AttestationChanges:
         """Who is believed, and what was found."""
 
+    @property
+    def federation(self) -> FederationChanges:
+        """Issuers and trusted publishers."""
+
     # namespaces
     def add_namespace(self, namespace: Namespace) -> bool:
         """Create it with its channels; False when it is there already."""
@@ -404,6 +409,10 @@ class Catalog(Protocol):
     @property
     def attestations(self) -> Attestations:
         """Who is believed, and who is proven to have signed what."""
+
+    @property
+    def federation(self) -> Federation:
+        """Issuers and trusted publishers."""
 
     async def write(self, change: Callable[[Transaction], T]) -> T:
         """Run *change*, and return what it returned once it is durable.

@@ -54,6 +54,7 @@ from entrepot.operations.upload import add_blob
 from entrepot.testing.memory import MemoryBlobStore
 from entrepot.testing.transport import InProcess
 from entrepot.wire.asgi import Application, Options
+from entrepot.wire.federation import SURFACE as FEDERATION
 from entrepot.wire.format import accept_of, read_through_of, rules_of
 from entrepot.wire.gate import Gate
 from entrepot.wire.health import health_surfaces
@@ -298,7 +299,7 @@ async def open_world(
     surfaces = [surface for each in formats for surface in (each.surface, *each.aliases)]
     app = Application(
         registry,
-        [*surfaces, API, *health_surfaces(metrics, lambda: None, "0")],
+        [*surfaces, API, FEDERATION, *health_surfaces(metrics, lambda: None, "0")],
         gate=Gate(catalog, clock, epochs, throttle, secret=catalog.secret("access-tokens")),
         epochs=epochs,
         metrics=metrics,

@@ -15,11 +15,25 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
-from entrepot.model.federation import Algorithm
+from entrepot.model.federation import (
+    Algorithm,
+    ClaimRule,
+    Issuer,
+    IssuerName,
+    Provider,
+    Publisher,
+    PublisherName,
+)
+from entrepot.model.names import NamespaceName, PackagePattern
+from entrepot.operations.issuers import add_issuer
+from entrepot.operations.publishers import add_publisher
+from entrepot.testing.builders import ADMINISTRATOR, HOST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
+
+    from entrepot.testing.builders import World
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 
@@ -131,6 +145,17 @@ def gitlab_claims(project: str = "acme/app", file: str = ".gitlab-ci.yml", **mor
         "pipeline_id": "99",
         **more,
     }
+
+
+async def trust(world: World, signer: Signer, *packages: str, audiences: tuple[str, ...] = (HOST,)) -> None:
+    """Register the issuer with its keys, and believe the workflow ``release.yml`` of ``acme/app`` in ``acme``."""
+    name = IssuerName("ci")
+    issuer = Issuer(name, Provider.GITHUB, signer.url, audiences, (signer.algorithm,), keys=signer.jwks)
+    await add_issuer(world.registry, ADMINISTRATOR, issuer)
+    rules = (ClaimRule("repository", "acme/app"), ClaimRule("workflow_file", "release.yml"))
+    patterns = tuple(map(PackagePattern, packages or ("*",)))
+    publisher = Publisher(NamespaceName("acme"), PublisherName("release"), name, rules, patterns)
+    await add_publisher(world.registry, ADMINISTRATOR, publisher)
 
 
 class IssuerServer:

@@ -227,7 +227,8 @@ class Application:
         seen = self._epochs.observe(*slots)
         self._require_own_origin(exchange.method, scope, headers)
         authorization = headers.get("authorization")
-        exchange.caller = await self.gate.identify(authorization, exchange.address)
+        if route.authenticates:
+            exchange.caller = await self.gate.identify(authorization, exchange.address)
         exchange.body = Body(receive, _body_size(headers), self._load)
         call = Call(
             registry=self.registry,
@@ -286,7 +287,7 @@ class Application:
         if row.status >= _SERVER_ERROR:
             log.error("refused", request_id=exchange.request_id, error=type(error).__name__, reason=str(error))
         extra = _error_headers(error)
-        if isinstance(error, Unauthenticated):
+        if isinstance(error, Unauthenticated) and row.status == HTTPStatus.UNAUTHORIZED:
             extra.append(self._challenge(exchange, headers, scope))
         say = exchange.surface.errors.reason
         return Reply(row.status, [*content_headers, *extra], body, reason=None if say is None else say(error))

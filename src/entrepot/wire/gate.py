@@ -74,12 +74,19 @@ class Gate:
         try:
             caller = await self._read(authorization)
         except Unauthenticated:
-            # Who has good credentials is not stopped by a neighbour behind the same address who has not.
-            self._throttle.check(address)
-            self._throttle.record_failure(address)
+            self.count_failure(address)
             raise
         self._remember(authorization, _Remembered(epoch, caller))
         return caller
+
+    def count_failure(self, address: str) -> None:
+        """Count credentials that were no good. Raises `RateLimited` when *address* has sent too many.
+
+        It is asked afterwards: who has good credentials is not stopped by a neighbour behind the same address who has
+        not.
+        """
+        self._throttle.check(address)
+        self._throttle.record_failure(address)
 
     async def identify_secret(self, text: str, address: str) -> Caller:
         """The caller that a bare token stands for, as in the form of a POST. Raises like `identify`."""

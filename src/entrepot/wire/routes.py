@@ -38,6 +38,8 @@ class Route:
     """What metrics and the log call it; one of few."""
     namespace: NamespaceOf = namespace_of_view
     """Whose caches the answer belongs to."""
+    authenticates: bool = True
+    """Whether ``Authorization`` has credentials of ours; else only the handler knows what it has."""
 
 
 class Router:

@@ -284,7 +284,8 @@ def test_an_event_is_a_cloud_event_in_the_past_tense_that_is_read_again(cls: typ
 
 
 def _example(type_: object) -> object:
-    return {str: "text", int: 1, float: 1.5, bool: True}.get(type_, [])  # type: ignore[call-overload]
+    examples = {str: "text", int: 1, float: 1.5, bool: True, datetime: "2026-01-31T12:00:00Z"}
+    return examples.get(type_, [])  # type: ignore[call-overload]
 
 
 def test_every_event_has_a_type_of_its_own() -> None:

@@ -28,6 +28,7 @@ from entrepot.drivers.catalog.answers import Answers, Unpacked
 from entrepot.drivers.catalog.attestations import SqliteAttestations
 from entrepot.drivers.catalog.cursors import SqliteCursors
 from entrepot.drivers.catalog.failures import translated
+from entrepot.drivers.catalog.federation import SqliteFederation
 from entrepot.drivers.catalog.migrate import migrate
 from entrepot.drivers.catalog.questions import Questions
 from entrepot.drivers.catalog.session import LISTINGS
@@ -108,6 +109,7 @@ class SqliteCatalog:
         self._questions = Questions(self._reader)
         self.cursors = SqliteCursors(self._questions)
         self.attestations = SqliteAttestations(self._questions)
+        self.federation = SqliteFederation(self._questions)
         self._committer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
         self._answers = Answers(_ANSWERS_SIZE)
         self._pending: deque[_Pending] = deque()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from entrepot.drivers.catalog import rows
 from entrepot.drivers.catalog.attestations import SqliteAttestationChanges
 from entrepot.drivers.catalog.cursors import SqliteCursorChanges
+from entrepot.drivers.catalog.federation import SqliteFederationChanges
 from entrepot.drivers.catalog.session import CHANGE, LISTINGS, Session, identity
 from entrepot.drivers.catalog.statements import load
 from entrepot.model.digest import Digest
@@ -74,6 +75,11 @@ class SqliteTransaction(Session):
     def attestations(self) -> SqliteAttestationChanges:
         """Who is believed, and what was found."""
         return SqliteAttestationChanges(self)
+
+    @cached_property
+    def federation(self) -> SqliteFederationChanges:
+        """Issuers and trusted publishers."""
+        return SqliteFederationChanges(self)
 
     # --- reading ---
 

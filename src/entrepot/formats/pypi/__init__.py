@@ -3,6 +3,7 @@
 from entrepot.formats.pypi.errors import ERRORS
 from entrepot.formats.pypi.routes import ROUTES
 from entrepot.formats.pypi.rules import RULES
+from entrepot.formats.pypi.trusted_publishing import SURFACE as TRUSTED_PUBLISHING
 from entrepot.formats.pypi.upstream import PypiReadThrough
 from entrepot.wire.format import Format, Surface
 
@@ -10,5 +11,6 @@ FORMAT = Format(
     title="Python packages",
     rules=RULES,
     surface=Surface(name="pypi", prefix="pypi", routes=ROUTES, errors=ERRORS),
+    aliases=(TRUSTED_PUBLISHING,),
     read_through=PypiReadThrough(),
 )
