@@ -74,6 +74,11 @@ class Content:
         self._left = entry.size
         self._over = False
 
+    @property
+    def size(self) -> int:
+        """How many bytes it has in all."""
+        return self._entry.size
+
     def read(self, limit: int | None = None) -> bytes:
         """What is left of the content, whole.
 

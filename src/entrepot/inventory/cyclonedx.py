@@ -120,7 +120,7 @@ def _walk(found: Mapping[str, Any], limits: InventoryLimits) -> Iterator[tuple[M
 
 def _component(said: Mapping[str, Any], relation: Relation, limits: InventoryLimits) -> Component:
     size = limits.text_size
-    purl = purl_of(said.get("purl"))
+    purl = purl_of(said.get("purl"), said.get("name"))
     group, name = text_of(said.get("group"), size), text_of(said.get("name"), size) or ""
     properties = {each.get("name"): each.get("value") for each in said.get("properties", ())}
     if relation is Relation.CONTAINED and (

@@ -30,6 +30,8 @@ class Inventory:
     """What wrote it: ``syft 1.18.1``."""
     created: str | None = None
     """When, as it is written."""
+    unread: tuple[str, ...] = ()
+    """What could not be looked into, and why: what is in it is not known."""
 
     @property
     def subject(self) -> Component | None:

@@ -16,6 +16,7 @@ from typing import Any, Final
 from license_expression import (  # type: ignore[import-untyped]  # it has no types
     ExpressionError,
     LicenseWithExceptionSymbol,
+    Licensing,
     get_license_index,
     get_spdx_licensing,
 )
@@ -130,17 +131,23 @@ def _known(name: str) -> str | None:
 _REFERENCE: Final = re.compile(r"(?:DocumentRef-[A-Za-z0-9.-]{1,200}:)?LicenseRef-[A-Za-z0-9.-]{1,200}")
 
 
+@cache
+def _licensing() -> Licensing:
+    """The library makes it anew each time, which takes longer than all that is asked of it."""
+    return get_spdx_licensing()
+
+
 def _parse(expression: str) -> str | None:
     """In canonical form; None unless it is a valid expression of licences that SPDX lists, or of references."""
     try:
-        parsed = get_spdx_licensing().parse(expression)
+        parsed = _licensing().parse(expression)
         if parsed is None:
             return None
-        unknown = get_spdx_licensing().unknown_license_keys(parsed)
+        unknown = _licensing().unknown_license_keys(parsed)
         if any(_REFERENCE.fullmatch(key) is None for key in unknown):
             return None
         # A licence is no exception, nor the other way round.
-        for symbol in get_spdx_licensing().license_symbols(parsed, decompose=False):
+        for symbol in _licensing().license_symbols(parsed, decompose=False):
             pair = isinstance(symbol, LicenseWithExceptionSymbol)
             base = symbol.license_symbol if pair else symbol
             if base.is_exception or (pair and not symbol.exception_symbol.is_exception):
@@ -157,7 +164,7 @@ def _parse(expression: str) -> str | None:
 @lru_cache(maxsize=_CACHED)
 def _category_of(expression: str) -> Category:
     try:
-        parsed = get_spdx_licensing().parse(expression)
+        parsed = _licensing().parse(expression)
         return Category.UNKNOWN if parsed is None else _judge(parsed)
     except (ExpressionError, AttributeError, ValueError, TypeError, RecursionError):
         return Category.UNKNOWN

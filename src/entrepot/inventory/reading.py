@@ -37,10 +37,20 @@ def text_of(value: object, limit: int) -> str | None:
     return value.strip()[:limit] or None if isinstance(value, str) else None
 
 
-def purl_of(value: object) -> Purl | None:
-    """A package URL; None when it is none: the component is there all the same."""
+def purl_of(value: object, name: object = None) -> Purl | None:
+    """A package URL; None when it is none: the component is there all the same.
+
+    Some write the end of a Go module's path as a path within it: its *name* says which it is.
+    """
     try:
-        return Purl.parse(value) if isinstance(value, str) and value else None
+        purl = Purl.parse(value) if isinstance(value, str) and value else None
+        if purl is None or purl.type != "golang" or purl.subpath is None:
+            return purl
+        module = "/".join(part for part in (purl.namespace, purl.name, purl.subpath) if part)
+        if not isinstance(name, str) or name.lower() != module.lower():
+            return purl
+        namespace, _, last = module.rpartition("/")
+        return Purl.of("golang", last, purl.version, namespace=namespace, qualifiers=dict(purl.qualifiers))
     except InvalidName:
         return None
 

@@ -16,6 +16,7 @@ from entrepot.inventory.limits import InventoryLimits
 from entrepot.inventory.reading import hashes_of, licence_of, purl_of, text_of
 from entrepot.model.component import Component, Relation
 from entrepot.model.errors import InvalidInventory, TooLarge
+from entrepot.model.purl import Purl
 
 VERSIONS: Final = ("SPDX-2.2", "SPDX-2.3")
 CONSTRAINT_NOTE: Final = "version constraint: "
@@ -227,7 +228,7 @@ def _component(
     return Component(
         name=package.name[:size],
         version=text_of(package.versionInfo, size),
-        purl=next((found for each in package.externalRefs if (found := _purl(each)) is not None), None),
+        purl=next((found for each in package.externalRefs if (found := _purl(each, package.name)) is not None), None),
         licence=_licence(package, names, size),
         hashes=hashes_of((each.algorithm, each.checksumValue) for each in package.checksums),
         relation=relation,
@@ -238,8 +239,8 @@ def _component(
     )
 
 
-def _purl(reference: _Reference) -> Any:
-    return purl_of(reference.referenceLocator) if reference.referenceType == "purl" else None
+def _purl(reference: _Reference, name: str) -> Purl | None:
+    return purl_of(reference.referenceLocator, name) if reference.referenceType == "purl" else None
 
 
 def _licence(package: _Package, names: Mapping[str, str | None], size: int) -> str | None:

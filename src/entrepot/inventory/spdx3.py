@@ -175,7 +175,7 @@ def _component(
     return Component(
         name=said["name"][:size],
         version=text_of(said.get("software_packageVersion"), size),
-        purl=next((found for each in purls if (found := purl_of(each)) is not None), None),
+        purl=next((found for each in purls if (found := purl_of(each, said.get("name"))) is not None), None),
         licence=licence_of(licences, size),
         hashes=hashes_of(
             (each.get("algorithm"), each.get("hashValue"))

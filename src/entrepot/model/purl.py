@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Final
 
 from packageurl import PackageURL
+from packaging.utils import canonicalize_name
 
 from entrepot.model.errors import InvalidName
 
@@ -83,7 +84,8 @@ def _of(url: PackageURL) -> Purl:
     return Purl(
         type=url.type,
         namespace=url.namespace or None,
-        name=url.name,
+        # One project to every index: PEP 503 takes a dot for a dash, too.
+        name=url.name if url.type != "pypi" else canonicalize_name(url.name),
         version=url.version or None,
         qualifiers=tuple(sorted(qualifiers.items())),
         subpath=url.subpath or None,

@@ -1,0 +1,144 @@
+"""Layers, databases and programs for tests, each made as its specification says."""
+
+from __future__ import annotations
+
+import io
+import json
+import sqlite3
+import struct
+import sys
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from entrepot.inventory.images.stock import IMAGE_LIMITS, ImageLimits, Stock
+from entrepot.inventory.inventory import Inventory
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+OS_RELEASE = b'NAME="Debian GNU/Linux"\nID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian GNU/Linux 12"\n'
+
+
+def layer(files: Mapping[str, bytes | None], compression: str = "") -> bytes:
+    """A tar; None makes a folder, and a link is a path that begins with ->."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for path, content in files.items():
+            member = tarfile.TarInfo(path)
+            if content is None:
+                member.type = tarfile.DIRTYPE
+                archive.addfile(member)
+            elif content.startswith(b"->"):
+                member.type, member.linkname = tarfile.SYMTYPE, content[2:].decode()
+                archive.addfile(member)
+            else:
+                member.size = len(content)
+                archive.addfile(member, io.BytesIO(content))
+    plain = packed.getvalue()
+    if compression == "zstd":
+        return zstd.compress(plain)
+    return plain if not compression else zlib.compress(plain, wbits=31)
+
+
+def stock_of(*layers: bytes, limits: ImageLimits = IMAGE_LIMITS) -> Inventory:
+    """What is in an image of these layers."""
+    stock = Stock(tempfile.TemporaryFile, limits)
+    for each in layers:
+        stock.add_layer(io.BytesIO(each))
+    return stock.inventory()
+
+
+def purls(inventory: Inventory) -> set[str]:
+    return {str(each.purl) for each in inventory.components if each.purl is not None}
+
+
+def dist_info(name: str, version: str, more: str = "") -> bytes:
+    return f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{more}\nThe description: is no field\n".encode()
+
+
+def package_json(name: str, version: str, **more: object) -> bytes:
+    return json.dumps({"name": name, "version": version, **more}).encode()
+
+
+def rpm_header(strings: Mapping[int, str], epoch: int | None = None) -> bytes:
+    """https://rpm-software-management.github.io/rpm/manual/format_header.html, as the database has it."""
+    index, data = b"", b""
+    if epoch is not None:
+        index += struct.pack(">4I", 1003, 4, len(data), 1)
+        data += struct.pack(">I", epoch)
+    for tag, text in strings.items():
+        index += struct.pack(">4I", tag, 6, len(data), 1)
+        data += text.encode() + b"\x00"
+    return struct.pack(">2I", len(index) // 16, len(data)) + index + data
+
+
+def rpm_database(headers: list[bytes], page_size: int = 4096) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rpmdb.sqlite"
+        connection = sqlite3.connect(path)
+        connection.execute(f"PRAGMA page_size = {page_size}")
+        connection.execute("CREATE TABLE Packages (hnum INTEGER PRIMARY KEY AUTOINCREMENT, blob BLOB NOT NULL)")
+        connection.execute("CREATE TABLE Name (key TEXT NOT NULL, hnum INTEGER NOT NULL)")
+        connection.executemany("INSERT INTO Packages (blob) VALUES (?)", [(header,) for header in headers])
+        connection.commit()
+        connection.close()
+        return path.read_bytes()
+
+
+MARK = bytes(range(16))
+
+
+def go_information(version: str, modules: str) -> bytes:
+    """Build information as Go has written it since 1.18."""
+    framed = MARK + modules.encode() + MARK if modules else b""
+    texts = b"".join(_varint(len(text)) + text for text in (version.encode(), framed))
+    return (b"\xff Go buildinf:" + bytes([8, 2])).ljust(32, b"\x00") + texts
+
+
+def _varint(number: int) -> bytes:
+    out = bytearray()
+    while number >= 0x80:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*out, number])
+
+
+def older_go_program(version: str, modules: str) -> bytes:
+    """Build information as Go wrote it before 1.18: pointers into the program's memory."""
+    base, start = 0x400000, 64 + 56
+    framed = MARK + modules.encode() + MARK
+    place = start + -start % 16
+    headers_at, texts_at = place + 32, place + 32 + 32
+    information = b"\xff Go buildinf:" + bytes([8, 0]) + struct.pack("<QQ", base + headers_at, base + headers_at + 16)
+    headers = struct.pack("<QQQQ", base + texts_at, len(version), base + texts_at + len(version), len(framed))
+    data = information + headers + version.encode() + framed
+    segment = struct.pack("<IIQQQQQQ", 1, 6, place, base + place, 0, len(data), len(data), 16)
+    header = b"\x7fELF\x02\x01\x01".ljust(16, b"\x00") + struct.pack(
+        "<HHIQQQIHHHHHH", 2, 62, 1, 0, 64, 0, 0, 64, 56, 1, 0, 0, 0
+    )
+    return ((header + segment).ljust(place, b"\x00") + data).ljust(2048, b"\x00")
+
+
+def elf(sections: Mapping[str, bytes]) -> bytes:
+    """A program with these sections and no code."""
+    names = b"\x00"
+    offsets = {}
+    for name in (*sections, ".shstrtab"):
+        offsets[name] = len(names)
+        names += name.encode() + b"\x00"
+    body = b""
+    table = bytes(64)
+    for name, content in (*sections.items(), (".shstrtab", names)):
+        body += bytes(-(64 + len(body)) % 16)
+        table += struct.pack("<IIQQQQIIQQ", offsets[name], 1, 0, 0, 64 + len(body), len(content), 0, 0, 16, 0)
+        body += content
+    count = len(sections) + 2
+    header = b"\x7fELF\x02\x01\x01".ljust(16, b"\x00") + struct.pack(
+        "<HHIQQQIHHHHHH", 2, 62, 1, 0, 0, 64 + len(body), 0, 64, 56, 0, 64, count, count - 1
+    )
+    return (header + body + table).ljust(2048, b"\x00")
