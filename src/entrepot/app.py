@@ -21,12 +21,16 @@ from entrepot.drivers.blobs.files import FileBlobStore
 from entrepot.drivers.catalog.sqlite import SqliteCatalog
 from entrepot.drivers.clock import SystemClock
 from entrepot.drivers.fetch.http import HttpFetcher
+from entrepot.drivers.log_keys import load_log_keys
 from entrepot.drivers.turn import FileTurn
 from entrepot.formats import discover
 from entrepot.operations.registry import Limits, Registry
 from entrepot.operations.token import create_first_token
+from entrepot.trust.log.identity import LogIdentity, LogReaders, identify
+from entrepot.trust.log.notes import NoteKey
 from entrepot.wire.federation import SURFACE as FEDERATION
 from entrepot.wire.format import accept_of, read_through_of, rules_of
+from entrepot.wire.log import SURFACE as LOG
 from entrepot.wire.logs import configure_logs, hit_log, request_log
 from entrepot.wire.server import CacheSizes, Epochs, FrontCache, ServeOptions, Service, bind, run
 from entrepot.wire.server import Limits as ServerLimits
@@ -42,6 +46,7 @@ ADMIN_TOKEN_FILE: Final = "admin-token"  # noqa: S105 (a file's name)
 _EPOCHS_FILE: Final = "epochs"
 _THROTTLE_FILE: Final = "throttle"
 _TURN_FILE: Final = "followers.lock"
+_LOG_KEYS_FILE: Final = "log-keys.pem"
 
 
 @asynccontextmanager
@@ -75,6 +80,7 @@ class _Parts:
             accept=accept_of(self.formats),
             upload_secret=self.catalog.secret("uploads"),
             fetcher=self.fetcher,
+            log=_log_identity(settings),
             limits=Limits(
                 manifest_size=settings.manifest_size,
                 blob_size=settings.blob_size,
@@ -90,6 +96,17 @@ class _Parts:
         await self.catalog.close()
         self.blobs.close()
         self.epochs.close()
+
+
+def _log_identity(settings: Settings) -> LogIdentity:
+    """Who the journal's log is. Raises `InvalidProof` when the settings do not say so."""
+    address = settings.public_url.rstrip("/").rpartition("://")[2] or settings.listen
+    return identify(
+        settings.log_origin or f"{address}/log",
+        load_log_keys(settings.data_path / _LOG_KEYS_FILE),
+        readers=LogReaders(settings.log_readers),
+        witnessed=[NoteKey.parse(key) for key in settings.log_witnessed],
+    )
 
 
 def serve(settings: Settings) -> None:
@@ -189,7 +206,7 @@ def create_service(settings: Settings) -> Service:
     surfaces = [surface for format_ in parts.formats for surface in (format_.surface, *format_.aliases)]
     app = Application(
         parts.registry,
-        [*surfaces, API, FEDERATION, *health_surfaces(metrics, cache.flush, __version__)],
+        [*surfaces, API, FEDERATION, LOG, *health_surfaces(metrics, cache.flush, __version__)],
         gate=gate,
         epochs=parts.epochs,
         metrics=metrics,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _PREFIX: Final = "ENTREPOT_"
 FILE: Final = "entrepot.toml"
+_LISTS: Final = ("trusted_proxies", "log_witnessed")
 
 _Count = Annotated[int, msgspec.Meta(ge=1)]
 _Size = Annotated[int, msgspec.Meta(ge=1, description="bytes")]
@@ -73,6 +74,20 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     )
     login_failures: Annotated[_Count, msgspec.Meta(description="failed logins a minute from one address")] = 30
 
+    log_origin: Annotated[
+        str,
+        msgspec.Meta(description="the transparency log's name; empty: public_url (else listen) and /log, no scheme"),
+    ] = ""
+    log_readers: Annotated[
+        str,
+        msgspec.Meta(
+            pattern="^(auditors|hashes|everybody)$",
+            description="who may read the log: auditors of the registry; or everybody, its hashes alone or all of it",
+        ),
+    ] = "auditors"
+    log_witnessed: Annotated[
+        tuple[str, ...], msgspec.Meta(description="verifier keys of other logs whose checkpoints are signed here")
+    ] = ()
     log_format: Annotated[str, msgspec.Meta(pattern="^(json|console|auto)$", description="json, console or auto")] = (
         "auto"
     )
@@ -132,7 +147,5 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
     for name in Settings.__struct_fields__:
         text = environ.get(f"{_PREFIX}{name.upper()}")
         if text is not None:
-            found[name] = (
-                [part.strip() for part in text.split(",") if part.strip()] if name == "trusted_proxies" else text
-            )
+            found[name] = [part.strip() for part in text.split(",") if part.strip()] if name in _LISTS else text
     return found

@@ -7,13 +7,17 @@ Every variant is refused by it and by us.
 
 from __future__ import annotations
 
+import sqlite3
 from base64 import b64decode, b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from time import monotonic
+from typing import Any
 
+import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, derive_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -31,6 +35,7 @@ from entrepot.trust.log.notes import Note, NoteSigner, signer_of
 from entrepot.trust.log.proofs import LogProof
 from entrepot.trust.log.tiles import EMPTY, Edge, Tile, TileHashes, tiles_for
 from tests.clients.programs import Shell, program
+from tests.faults.server import running, violations
 
 ORIGIN = "registry.example.com/log"
 LEAVES = tuple(b'{"position":%d}' % number for number in range(1, 701))
@@ -290,6 +295,68 @@ def _check(old: Note, new: Note, path: list[bytes]) -> None:
     before, _ = Checkpoint.open(old, ORIGIN, KEYS)
     after, _ = Checkpoint.open(new, ORIGIN, KEYS)
     check_consistency(before.size, before.root, after.size, new_root=after.root, path=path)
+
+
+# --- what a server serves ---
+
+
+@pytest.mark.parametrize("tampered", ["nothing", "an edited row", "a dropped row", "a tile", "the checkpoint"])
+def test_the_whole_log_of_a_server_is_accepted_until_somebody_tampers_with_its_rows(
+    tmp_path: Path, tampered: str
+) -> None:
+    verifier = program("logverifier")
+    with running(tmp_path / "server", log_origin=ORIGIN, log_format="json") as server:
+        with server.client() as client:
+            for number in range(130):  # with the grants that creating one may bring, and the first token: two tiles
+                client.post("/api/v1/namespaces", json={"name": f"n{number}"}).raise_for_status()
+                client.post("/api/v1/principals", json={"name": f"p{number}", "kind": "robot"}).raise_for_status()
+            end = len(list(_entries(client)))
+            state = _logged(client, end)
+        if tampered != "nothing":
+            connection = sqlite3.connect(server.data / "catalog.sqlite", timeout=30, isolation_level=None)
+            for trigger in ("event_is_never_changed", "event_is_never_deleted", "log_never_shrinks"):
+                connection.execute(f"DROP TRIGGER {trigger}")
+            connection.execute(
+                {
+                    "an edited row": "UPDATE event SET actor = 'nobody' WHERE position = 200",
+                    "a dropped row": "DELETE FROM event WHERE position = 257",
+                    "a tile": "UPDATE log_tile SET hashes = zeroblob(8192) WHERE level = 0 AND number = 0",
+                    "the checkpoint": "UPDATE log_head SET note = CAST(replace(CAST(note AS TEXT), '\n2', '\n1') AS BLOB)",
+                }[tampered]
+            )
+            connection.close()
+        environment = {"LOG_AUTHORIZATION": f"Bearer {server.token}"}
+        done = Shell(tmp_path)._run((verifier, "log", f"{server.url}/log/", ORIGIN, *state["keys"]), None, environment)
+        found = violations(server.data)
+
+    assert end > 256
+    if tampered == "nothing":
+        assert done.output == f"{state['size']} {state['root']}\n"
+        assert found == []
+    else:
+        assert done.code == 1
+        assert "refused:" in done.errors
+        assert "I12" in {violation.invariant for violation in found}
+
+
+def _entries(client: httpx.Client) -> Iterator[object]:
+    after = ""
+    while True:
+        page = client.get(f"/api/v1/journal?limit=1000{after}").raise_for_status().json()
+        yield from page["items"]
+        if page["next"] is None:
+            return
+        after = f"&after={page['next']}"
+
+
+def _logged(client: httpx.Client, end: int) -> Any:
+    """The log, once it has all of the journal; a second is what is promised, a busy machine has more."""
+    deadline = monotonic() + 30
+    while monotonic() < deadline:
+        answer = client.get("/api/v1/log")
+        if answer.status_code == 200 and answer.json()["size"] >= end:
+            return answer.json()
+    raise AssertionError(f"the log has not come to {end} entries: {answer.text}")
 
 
 def test_the_verifier_s_keys_are_written_as_ours_are() -> None:

@@ -11,10 +11,11 @@ from entrepot.testing.contracts.attestations import AttestationsContract
 from entrepot.testing.contracts.catalog import CatalogContract
 from entrepot.testing.contracts.cursors import CursorsContract
 from entrepot.testing.contracts.federation import FederationContract
+from entrepot.testing.contracts.log import LogContract
 from entrepot.wire.server import Epochs
 
 
-class TestSqliteCatalog(CatalogContract, CursorsContract, AttestationsContract, FederationContract):
+class TestSqliteCatalog(CatalogContract, CursorsContract, AttestationsContract, FederationContract, LogContract):
     @pytest.fixture
     def epochs(self, tmp_path: Path) -> Iterator[Epochs]:
         epochs = Epochs(tmp_path / "epochs", count=64)

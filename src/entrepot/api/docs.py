@@ -12,6 +12,7 @@ from entrepot.api.access import ACCESS
 from entrepot.api.clearances import CLEARANCES
 from entrepot.api.endpoint import JSON, Answer, Endpoint, Subject
 from entrepot.api.journal import JOURNAL
+from entrepot.api.log import LOG
 from entrepot.api.namespaces import NAMESPACES
 from entrepot.api.openapi import describe
 from entrepot.api.packages import PACKAGES
@@ -69,7 +70,7 @@ DOCS = Subject(
     ),
 )
 
-SUBJECTS = (STATUS, NAMESPACES, UPSTREAMS, ACCESS, PACKAGES, CLEARANCES, SEARCH, JOURNAL, DOCS)
+SUBJECTS = (STATUS, NAMESPACES, UPSTREAMS, ACCESS, PACKAGES, CLEARANCES, SEARCH, JOURNAL, LOG, DOCS)
 """The whole API."""
 
 

@@ -1,7 +1,7 @@
 """Is the world sound? Every invariant, asked of what is stored.
 
 The rows answer for themselves (`Catalog.violations`); here the bytes are compared with the rows (I1) and the journal
-with its hashes (I5, I6).
+with its hashes (I5, I6) and with the log that was made of it (I12).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from entrepot.model.errors import Corrupt
 from entrepot.model.events import GENESIS, chain
 from entrepot.model.position import START
+from entrepot.operations.log import check_log
 from entrepot.operations.scrub import read_blobs
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ INVARIANTS = {
     "I9": "Nothing reachable is condemned; a referrer lives as long as its subject.",
     "I10": "Followers change the registry only by calling operations; each is idempotent.",
     "I11": "An index document is a function of package and view at its revision.",
+    "I12": "The signed checkpoint is of the tree that is kept, and that tree is of the journal as it was appended.",
 }
 """What `check` promises, by number; docs/design/invariants.md says why and how each is kept."""
 
@@ -51,6 +53,9 @@ async def check(registry: Registry, *, read_bytes: bool = False) -> list[Violati
     blobs = _reread_blobs(registry) if read_bytes else _size_blobs(registry)
     found += [Violation("I1", problem) async for problem in blobs]
     found += [violation async for violation in _check_journal(registry)]
+    problem = await check_log(registry)
+    if problem is not None:
+        found.append(Violation("I12", problem))
     return found
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from entrepot.ports.clock import Clock
     from entrepot.ports.fetch import Fetcher
     from entrepot.ports.formats import Rules
+    from entrepot.trust.log.identity import LogIdentity
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,8 @@ class Registry:
     """Those of the formats that read through to upstreams."""
     upload_secret: bytes
     fetcher: Fetcher
+    log: LogIdentity | None = None
+    """What the journal's log is signed with; None where nothing is signed."""
     accept: Mapping[FormatName, Accept] = field(default_factory=dict)
     """Of the formats whose versions are pushed through OCI, too."""
     flights: Flights = field(default_factory=Flights)

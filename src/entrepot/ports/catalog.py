@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from entrepot.ports.attestations import AttestationChanges, Attestations
     from entrepot.ports.cursors import CursorChanges, Cursors
     from entrepot.ports.federation import Federation, FederationChanges
+    from entrepot.ports.log import Log, LogChanges
 
 T = TypeVar("T")
 
@@ -254,6 +255,10 @@ class Transaction(Reader, Protocol):
     def federation(self) -> FederationChanges:
         """Issuers and trusted publishers."""
 
+    @property
+    def log(self) -> LogChanges:
+        """The transparency log."""
+
     # namespaces
     def add_namespace(self, namespace: Namespace) -> bool:
         """Create it with its channels; False when it is there already."""
@@ -413,6 +418,10 @@ class Catalog(Protocol):
     @property
     def federation(self) -> Federation:
         """Issuers and trusted publishers."""
+
+    @property
+    def log(self) -> Log:
+        """The transparency log."""
 
     async def write(self, change: Callable[[Transaction], T]) -> T:
         """Run *change*, and return what it returned once it is durable.

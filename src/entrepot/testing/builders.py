@@ -23,6 +23,8 @@ from uuid import UUID
 
 import httpx
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, derive_private_key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from entrepot import followers
 from entrepot.api import SURFACE as API
@@ -53,11 +55,13 @@ from entrepot.operations.token import create_token
 from entrepot.operations.upload import add_blob
 from entrepot.testing.memory import MemoryBlobStore
 from entrepot.testing.transport import InProcess
+from entrepot.trust.log.identity import LogIdentity, identify
 from entrepot.wire.asgi import Application, Options
 from entrepot.wire.federation import SURFACE as FEDERATION
 from entrepot.wire.format import accept_of, read_through_of, rules_of
 from entrepot.wire.gate import Gate
 from entrepot.wire.health import health_surfaces
+from entrepot.wire.log import SURFACE as LOG_SURFACE
 from entrepot.wire.metrics import Metrics
 from entrepot.wire.server import Epochs
 from entrepot.wire.throttle import Throttle
@@ -76,6 +80,16 @@ HOST: Final = "http://registry.example.com"
 """How the clients of a world call it."""
 
 _CATALOG: Final = "catalog.sqlite"
+
+LOG: Final = identify(
+    "registry.example.com/log",
+    (
+        Ed25519PrivateKey.from_private_bytes(b"log" + bytes(29)),
+        derive_private_key(0x10C, SECP256R1()),
+        Ed25519PrivateKey.from_private_bytes(b"witness" + bytes(25)),
+    ),
+)
+"""Who the log of a world is."""
 
 
 class StoppedClock:
@@ -273,6 +287,7 @@ async def open_world(
     limits: Limits = TIGHT,
     options: Options | None = None,
     fetcher: Fetcher | None = None,
+    log: LogIdentity | None = None,
 ) -> AsyncIterator[World]:
     """The registry of *folder*, made when it is new; opened again it is what it was, if *blobs* are the same.
 
@@ -292,6 +307,7 @@ async def open_world(
         accept=accept_of(formats),
         upload_secret=catalog.secret("uploads"),
         fetcher=fetcher or asking,
+        log=log or LOG,
         limits=limits,
     )
     throttle = Throttle(folder / "throttle", lambda: clock.now().timestamp())
@@ -299,7 +315,7 @@ async def open_world(
     surfaces = [surface for each in formats for surface in (each.surface, *each.aliases)]
     app = Application(
         registry,
-        [*surfaces, API, FEDERATION, *health_surfaces(metrics, lambda: None, "0")],
+        [*surfaces, API, FEDERATION, LOG_SURFACE, *health_surfaces(metrics, lambda: None, "0")],
         gate=Gate(catalog, clock, epochs, throttle, secret=catalog.secret("access-tokens")),
         epochs=epochs,
         metrics=metrics,

@@ -11,6 +11,7 @@ from entrepot.api import SURFACE
 from entrepot.api.docs import SUBJECTS
 from entrepot.api.endpoint import PARTS, Endpoint
 from entrepot.api.openapi import describe
+from entrepot.followers import catch_up
 from entrepot.model.names import FormatName, View
 from entrepot.testing.builders import ADMINISTRATOR
 from entrepot.testing.elsewhere import Said, elsewhere
@@ -64,6 +65,9 @@ PUT /api/v1/packages/{view}/{format}/{package}/-/clearances/{channel}/{digest}
 DELETE /api/v1/packages/{view}/{format}/{package}/-/clearances/{channel}/{digest}
 GET /api/v1/search
 GET /api/v1/journal
+GET /api/v1/log
+GET /api/v1/log/inclusion
+GET /api/v1/log/consistency
 GET /api/v1/openapi.json
 GET /api/docs
 """
@@ -224,6 +228,10 @@ async def test_every_operation_answers_as_it_is_described(world: World) -> None:
     await world.ask("GET", "/api/v1/search?q=api")
     await world.ask("GET", "/api/v1/journal")
     await world.ask("GET", "/api/v1/journal/followers")
+    await catch_up(world.registry)
+    await world.ask("GET", "/api/v1/log")
+    await world.ask("GET", "/api/v1/log/inclusion?position=1")
+    await world.ask("GET", "/api/v1/log/consistency?old=1")
     await world.ask("GET", "/api/v1/openapi.json")
     await world.ask("GET", "/api/docs")
 

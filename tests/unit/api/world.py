@@ -25,6 +25,7 @@ from entrepot.operations.publish import Draft, publish
 from entrepot.operations.registry import Registry
 from entrepot.operations.token import create_first_token
 from entrepot.operations.upload import StoredBlob
+from entrepot.testing.builders import LOG
 from entrepot.wire.asgi import Application, Options
 from entrepot.wire.format import read_through_of, rules_of
 from entrepot.wire.gate import Gate
@@ -248,6 +249,7 @@ async def open_world(folder: Path, blobs_folder: Path) -> AsyncIterator[World]:
         read_through=read_through_of(formats),
         upload_secret=b"uploads",
         fetcher=HttpFetcher(proxies=Proxies.read({})),
+        log=LOG,
     )
     throttle = Throttle(folder / "throttle", lambda: 0.0, failures=1000)
     app = Application(

@@ -100,7 +100,7 @@ async def test_an_artifact_with_a_damaged_layer_is_not_published_elsewhere(fille
 
 
 async def test_every_invariant_has_a_sentence() -> None:
-    assert list(INVARIANTS) == [f"I{number}" for number in range(1, 12)]
+    assert list(INVARIANTS) == [f"I{number}" for number in range(1, 13)]
 
 
 async def test_sizes_are_checked_always_and_bytes_when_asked(filled: World) -> None:

@@ -29,6 +29,7 @@ from entrepot.drivers.catalog.attestations import SqliteAttestations
 from entrepot.drivers.catalog.cursors import SqliteCursors
 from entrepot.drivers.catalog.failures import translated
 from entrepot.drivers.catalog.federation import SqliteFederation
+from entrepot.drivers.catalog.log import SqliteLog
 from entrepot.drivers.catalog.migrate import migrate
 from entrepot.drivers.catalog.questions import Questions
 from entrepot.drivers.catalog.session import LISTINGS
@@ -110,6 +111,7 @@ class SqliteCatalog:
         self.cursors = SqliteCursors(self._questions)
         self.attestations = SqliteAttestations(self._questions)
         self.federation = SqliteFederation(self._questions)
+        self.log = SqliteLog(self._questions)
         self._committer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
         self._answers = Answers(_ANSWERS_SIZE)
         self._pending: deque[_Pending] = deque()

@@ -12,6 +12,7 @@ from entrepot.drivers.catalog import rows
 from entrepot.drivers.catalog.attestations import SqliteAttestationChanges
 from entrepot.drivers.catalog.cursors import SqliteCursorChanges
 from entrepot.drivers.catalog.federation import SqliteFederationChanges
+from entrepot.drivers.catalog.log import SqliteLogChanges
 from entrepot.drivers.catalog.session import CHANGE, LISTINGS, Session, identity
 from entrepot.drivers.catalog.statements import load
 from entrepot.model.digest import Digest
@@ -80,6 +81,11 @@ class SqliteTransaction(Session):
     def federation(self) -> SqliteFederationChanges:
         """Issuers and trusted publishers."""
         return SqliteFederationChanges(self)
+
+    @cached_property
+    def log(self) -> SqliteLogChanges:
+        """The transparency log."""
+        return SqliteLogChanges(self)
 
     # --- reading ---
 

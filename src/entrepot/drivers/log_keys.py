@@ -1,0 +1,68 @@
+"""The transparency log's private keys: a file that only its owner may read, made when there is none."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Final
+
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from entrepot.model.errors import Corrupt
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LogKeys = tuple[Ed25519PrivateKey, EllipticCurvePrivateKey, Ed25519PrivateKey]
+"""Two that sign as the log, and one that signs as a witness."""
+
+_MODE: Final = 0o600
+_PEM: Final = re.compile(rb"-----BEGIN PRIVATE KEY-----\n.*?\n-----END PRIVATE KEY-----\n", re.DOTALL)
+
+
+def load_log_keys(path: Path) -> LogKeys:
+    """Read the keys, or make them; of several processes that do so at once, all get the same.
+
+    Raises `Corrupt`: keys that cannot be read are never replaced, for the log would become another.
+    """
+    if not path.exists():
+        _make(path)
+    found = _PEM.findall(path.read_bytes())
+    try:
+        ed25519, ecdsa, witness = (load_pem_private_key(pem, password=None) for pem in found)
+    except ValueError as error:
+        raise Corrupt(path, expected="three private keys in PEM") from error
+    if not (
+        isinstance(ed25519, Ed25519PrivateKey)
+        and isinstance(ecdsa, EllipticCurvePrivateKey)
+        and isinstance(witness, Ed25519PrivateKey)
+    ):
+        raise Corrupt(path, expected="keys of Ed25519, of ECDSA, and of Ed25519")
+    return ed25519, ecdsa, witness
+
+
+def _make(path: Path) -> None:
+    keys = (Ed25519PrivateKey.generate(), generate_private_key(SECP256R1()), Ed25519PrivateKey.generate())
+    content = b"".join(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) for key in keys)
+    new = path.with_name(f"{path.name}.{os.getpid()}.new")
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        # A link, unlike a rename, does not replace what another process has made meanwhile.
+        os.link(new, path)
+    except FileExistsError:
+        return
+    finally:
+        new.unlink()
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    os.fsync(folder)
+    os.close(folder)

@@ -1,0 +1,69 @@
+"""Who a log is: its name and keys, who may read it, and whose logs it witnesses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from entrepot.trust.log.checkpoints import check_origin
+from entrepot.trust.log.notes import NoteKey, NoteSigner, signer_of
+
+
+class LogReaders(StrEnum):
+    """Who may read the log, beside the registry's auditors: its entries say who did what, in every namespace."""
+
+    AUDITORS = "auditors"
+    """Nobody else."""
+    HASHES = "hashes"
+    """Everybody its checkpoint and its tiles of hashes, which say no more than how much has happened."""
+    EVERYBODY = "everybody"
+    """Everybody all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogIdentity:
+    """What a log signs with, and whom it serves."""
+
+    origin: str
+    """Its name, and that of its keys: where it is read, without the scheme."""
+    signers: tuple[NoteSigner, ...]
+    """One of Ed25519, which ``c2sp.org/tlog-tiles`` asks for, and one of ECDSA, which Sigstore's clients want."""
+    witness: NoteSigner
+    """What other logs' checkpoints are signed with: a key of its own, as ``c2sp.org/tlog-cosignature`` demands."""
+    readers: LogReaders = LogReaders.AUDITORS
+    witnessed: Mapping[str, Sequence[NoteKey]] = field(default_factory=dict)
+    """The keys of the logs that are witnessed, by origin."""
+
+    @property
+    def keys(self) -> list[NoteKey]:
+        """The public keys that its checkpoints are checked with."""
+        return [signer.key for signer in self.signers]
+
+
+def identify(
+    origin: str,
+    private_keys: tuple[Ed25519PrivateKey, EllipticCurvePrivateKey, Ed25519PrivateKey],
+    *,
+    readers: LogReaders = LogReaders.AUDITORS,
+    witnessed: Sequence[NoteKey] = (),
+) -> LogIdentity:
+    """The identity of a log by its private keys: two that sign as the log, and one that signs as a witness.
+
+    Raises `InvalidProof`.
+    """
+    check_origin(origin)
+    ed25519, ecdsa, witness = private_keys
+    logs: dict[str, list[NoteKey]] = {}
+    for key in witnessed:
+        logs.setdefault(key.name, []).append(key)
+    return LogIdentity(
+        origin,
+        (signer_of(origin, ed25519), signer_of(origin, ecdsa)),
+        signer_of(origin, witness, witness=True),
+        readers,
+        logs,
+    )
