@@ -130,18 +130,16 @@ def require_chain(
     intermediates: Sequence[x509.Certificate] = (),
 ) -> Sequence[x509.Certificate]:
     """The chain of a certificate for code signing, valid at *moment*, its issuer first; or raise `Unproven`."""
-    # The default policies ask for what web servers have; usage is looked at below.
-    policies = {
-        "ca_policy": ExtensionPolicy.webpki_defaults_ca(),
-        "ee_policy": ExtensionPolicy.webpki_defaults_ee(),
-    }
-    for name, policy in policies.items():
-        policies[name] = policy.may_be_present(x509.ExtendedKeyUsage, Criticality.AGNOSTIC, None)
-    builder = PolicyBuilder().store(Store(list(anchors))).time(moment).extension_policies(**policies)
+    # Authorities are held to what the library demands of any; a leaf need not have what web servers have, and its
+    # usage is looked at below.
+    authority = ExtensionPolicy.webpki_defaults_ca().may_be_present(x509.ExtendedKeyUsage, Criticality.AGNOSTIC, None)
+    policy = PolicyBuilder().store(Store(list(anchors))).time(moment)
+    policy = policy.extension_policies(ca_policy=authority, ee_policy=ExtensionPolicy.permit_all())
     try:
-        chain = builder.build_client_verifier().verify(certificate, list(intermediates)).chain
-        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-        extended = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        chain = policy.build_client_verifier().verify(certificate, list(intermediates)).chain
+        extensions = certificate.extensions
+        usage = extensions.get_extension_for_class(x509.KeyUsage).value
+        extended = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except (VerificationError, ValueError, x509.ExtensionNotFound, x509.UnsupportedGeneralNameType) as error:
         raise Unproven(f"the certificate does not hang from the root at {moment:%Y-%m-%d}: {error}"[:300]) from error
     if not usage.digital_signature or ExtendedKeyUsageOID.CODE_SIGNING not in extended:

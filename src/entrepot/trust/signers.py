@@ -16,13 +16,13 @@ import re2  # type: ignore[import-untyped]  # it brings no types
 
 from entrepot.model.errors import InvalidName
 from entrepot.trust.keys import PublicKey
-from entrepot.trust.openpgp import OpenPgpCertificate
 from entrepot.trust.roots import CertificateStore, TrustedRoot
 
 if TYPE_CHECKING:
     from typing import Self
 
     from entrepot.trust.evidence import Identity
+    from entrepot.trust.openpgp import OpenPgpCertificate
 
 _PATTERN_LENGTH: Final = 2048
 

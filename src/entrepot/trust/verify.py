@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from entrepot.model.errors import InvalidEvidence
-from entrepot.trust import attestation, bundle, cosign, model_signing, npm, pep740
+from entrepot.model.errors import Invalid, InvalidEvidence
+from entrepot.trust import attestation, bundle, cosign, model_signing, notation, npm, openpgp, pep740
 from entrepot.trust.evidence import Claims, Evidence, EvidenceKind, Subject, Verdict
 from entrepot.trust.question import Question, Unproven
 
@@ -28,6 +28,9 @@ _READERS: Final[dict[EvidenceKind, Reader]] = {
     EvidenceKind.COSIGN_SIMPLE: cosign.read,
     EvidenceKind.DSSE: attestation.read,
     EvidenceKind.SIGSTORE_BUNDLE: bundle.read,
+    EvidenceKind.NOTATION: notation.read,
+    EvidenceKind.OPENPGP_DETACHED: openpgp.read_detached,
+    EvidenceKind.OPENPGP_CLEARSIGNED: openpgp.read_clear,
     EvidenceKind.PEP740: pep740.read,
     EvidenceKind.NPM_SIGNATURE: npm.read_signature,
     EvidenceKind.NPM_PROVENANCE: npm.read_provenance,
@@ -37,6 +40,9 @@ _VERIFIERS: Final[dict[EvidenceKind, Verifier]] = {
     EvidenceKind.COSIGN_SIMPLE: cosign.verify,
     EvidenceKind.DSSE: attestation.verify,
     EvidenceKind.SIGSTORE_BUNDLE: bundle.verify,
+    EvidenceKind.NOTATION: notation.verify,
+    EvidenceKind.OPENPGP_DETACHED: openpgp.verify_detached,
+    EvidenceKind.OPENPGP_CLEARSIGNED: openpgp.verify_clear,
     EvidenceKind.PEP740: pep740.verify,
     EvidenceKind.NPM_SIGNATURE: npm.verify_signature,
     EvidenceKind.NPM_PROVENANCE: npm.verify_provenance,
@@ -74,7 +80,7 @@ def verify(
     """
     try:
         return _VERIFIERS[evidence.kind](evidence, Question(subject, signers, roots, now))
-    except (InvalidEvidence, Unproven) as error:
+    except (Invalid, Unproven) as error:
         return Verdict(reason=_words(error))
     except BaseException as error:  # noqa: BLE001 (foreign libraries raise what they like; none of it is a yes)
         _let_through(error)
