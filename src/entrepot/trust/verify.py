@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from entrepot.model.errors import Invalid, InvalidEvidence
-from entrepot.trust import attestation, bundle, cosign, model_signing, notation, npm, openpgp, pep740
+from entrepot.trust import attestation, bundle, clearsigned, cosign, detached, model_signing, notation, npm, pep740
 from entrepot.trust.evidence import Claims, Evidence, EvidenceKind, Subject, Verdict
 from entrepot.trust.question import Question, Unproven
 
@@ -29,8 +29,8 @@ _READERS: Final[dict[EvidenceKind, Reader]] = {
     EvidenceKind.DSSE: attestation.read,
     EvidenceKind.SIGSTORE_BUNDLE: bundle.read,
     EvidenceKind.NOTATION: notation.read,
-    EvidenceKind.OPENPGP_DETACHED: openpgp.read_detached,
-    EvidenceKind.OPENPGP_CLEARSIGNED: openpgp.read_clear,
+    EvidenceKind.OPENPGP_DETACHED: detached.read,
+    EvidenceKind.OPENPGP_CLEARSIGNED: clearsigned.read,
     EvidenceKind.PEP740: pep740.read,
     EvidenceKind.NPM_SIGNATURE: npm.read_signature,
     EvidenceKind.NPM_PROVENANCE: npm.read_provenance,
@@ -41,8 +41,8 @@ _VERIFIERS: Final[dict[EvidenceKind, Verifier]] = {
     EvidenceKind.DSSE: attestation.verify,
     EvidenceKind.SIGSTORE_BUNDLE: bundle.verify,
     EvidenceKind.NOTATION: notation.verify,
-    EvidenceKind.OPENPGP_DETACHED: openpgp.verify_detached,
-    EvidenceKind.OPENPGP_CLEARSIGNED: openpgp.verify_clear,
+    EvidenceKind.OPENPGP_DETACHED: detached.verify,
+    EvidenceKind.OPENPGP_CLEARSIGNED: clearsigned.verify,
     EvidenceKind.PEP740: pep740.verify,
     EvidenceKind.NPM_SIGNATURE: npm.verify_signature,
     EvidenceKind.NPM_PROVENANCE: npm.verify_provenance,
