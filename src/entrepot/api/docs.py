@@ -11,6 +11,7 @@ import msgspec
 from entrepot.api.access import ACCESS
 from entrepot.api.clearances import CLEARANCES
 from entrepot.api.endpoint import JSON, Answer, Endpoint, Subject
+from entrepot.api.federation import FEDERATION
 from entrepot.api.journal import JOURNAL
 from entrepot.api.log import LOG
 from entrepot.api.namespaces import NAMESPACES
@@ -70,7 +71,7 @@ DOCS = Subject(
     ),
 )
 
-SUBJECTS = (STATUS, NAMESPACES, UPSTREAMS, ACCESS, PACKAGES, CLEARANCES, SEARCH, JOURNAL, LOG, DOCS)
+SUBJECTS = (STATUS, NAMESPACES, UPSTREAMS, ACCESS, FEDERATION, PACKAGES, CLEARANCES, SEARCH, JOURNAL, LOG, DOCS)
 """The whole API."""
 
 

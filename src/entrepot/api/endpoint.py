@@ -50,6 +50,8 @@ PARTS: Final[Mapping[str, Any]] = {
     "principal": shapes.PrincipalText,
     "token": shapes.TokenId,
     "upstream": shapes.UpstreamText,
+    "issuer": shapes.IssuerText,
+    "publisher": shapes.PublisherText,
 }
 """What may stand in a path, by the name that a template gives it."""
 

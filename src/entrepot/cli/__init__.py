@@ -48,6 +48,10 @@ _SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "principal": ("principal", "Users and robots."),
         "grant": ("grant", "The roles that principals have."),
         "token": ("token", "What programs and people log in with."),
+        "federation": (
+            "federation",
+            "CI jobs that publish without a secret: whose identity tokens are believed, and for what.",
+        ),
     },
     "Operate": {
         "serve": ("serve", "Run the server."),

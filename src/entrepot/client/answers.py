@@ -303,3 +303,85 @@ class FileVersion:
     deprecated: str | None = None
     annotations: Mapping[str, str] = field(default_factory=dict)
     files: tuple[StoredFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """A system whose identity tokens are believed, as far as trusted publishers say so."""
+
+    name: str
+    provider: str
+    url: str
+    audiences: tuple[str, ...] = ()
+    algorithms: tuple[str, ...] = ()
+    max_lifetime_seconds: int = 0
+    private: bool = False
+    """Whether it may be at an address of a private network."""
+    has_keys: bool = False
+    """Whether its keys were uploaded; else it is asked for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedIssuer:
+    """An issuer that is believed no more."""
+
+    name: str
+    publishers: tuple[str, ...] = ()
+    """Those that went with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    """Jobs that may do something in a namespace, without a secret."""
+
+    namespace: str
+    name: str
+    principal: str
+    """The robot that acts for it, in the journal too."""
+    issuer: str
+    rules: Mapping[str, str] = field(default_factory=dict)
+    packages: tuple[str, ...] = ()
+    role: str = ""
+    lifetime_seconds: int = 0
+    used_at: datetime | None = None
+    """When a job was believed last; None while it is pending."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenProblem:
+    """Why an identity token would be refused, whoever the job is."""
+
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimCheck:
+    """One thing that a trusted publisher asks of a job."""
+
+    claim: str
+    expected: str
+    actual: str | None = None
+    holds: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedPublisher:
+    """A trusted publisher, and whether it is for the job."""
+
+    name: str
+    matches: bool
+    checks: tuple[ClaimCheck, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPreview:
+    """What would come of trading an identity token."""
+
+    issuer: str | None = None
+    problems: tuple[TokenProblem, ...] = ()
+    subject: str | None = None
+    expires_at: datetime | None = None
+    publishers: tuple[JudgedPublisher, ...] = ()
+    """Those that match first."""
+    unknown_claims: tuple[str, ...] = ()

@@ -15,6 +15,7 @@ from entrepot.client.answers import Entry, FileVersion, Hit, Identity, Status, S
 from entrepot.client.connection import Connection
 from entrepot.client.credentials import Login, find_login
 from entrepot.client.errors import Misuse, WrongContent
+from entrepot.client.federation import Issuers, Publishers
 from entrepot.client.files import Files
 from entrepot.client.oci import UNKNOWN_ARTIFACT, OciPackage
 from entrepot.client.packages import Packages
@@ -65,6 +66,8 @@ class Client:
         self.principals: Final = Principals(self.connection)
         self.grants: Final = Grants(self.connection)
         self.tokens: Final = Tokens(self.connection)
+        self.issuers: Final = Issuers(self.connection)
+        self.publishers: Final = Publishers(self.connection)
         self.packages: Final = Packages(self.connection)
         self._parallel = parallel
         self._sessions = SessionStore.of(environment)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +16,7 @@ from entrepot.followers import catch_up
 from entrepot.model.names import FormatName, View
 from entrepot.testing.builders import ADMINISTRATOR
 from entrepot.testing.elsewhere import Said, elsewhere
+from entrepot.testing.identity import Signer
 from tests.unit.api.description import ENDPOINTS, assert_conforms, find_endpoint
 from tests.unit.api.world import World
 
@@ -28,6 +30,13 @@ POST /api/v1/namespaces
 GET /api/v1/namespaces/{namespace}
 PATCH /api/v1/namespaces/{namespace}
 PUT /api/v1/namespaces/{namespace}/channels
+GET /api/v1/federation/issuers
+POST /api/v1/federation/issuers
+DELETE /api/v1/federation/issuers/{issuer}
+GET /api/v1/namespaces/{namespace}/publishers
+POST /api/v1/namespaces/{namespace}/publishers
+DELETE /api/v1/namespaces/{namespace}/publishers/{publisher}
+POST /api/v1/namespaces/{namespace}/preview-token
 GET /api/v1/namespaces/{namespace}/upstreams
 POST /api/v1/namespaces/{namespace}/upstreams
 GET /api/v1/namespaces/{namespace}/upstreams/{format}/{upstream}
@@ -203,6 +212,7 @@ async def test_every_operation_answers_as_it_is_described(world: World) -> None:
     await world.ask("PATCH", "/api/v1/namespaces/acme", {"public": True})
     await world.ask("PUT", "/api/v1/namespaces/acme/channels", {"channels": ["prod"]})
     await _ask_about_upstreams(world)
+    await _ask_about_publishers(world)
     await world.ask("POST", "/api/v1/principals", {"name": "ada", "kind": "user"})
     await world.ask("GET", "/api/v1/principals")
     await world.ask("POST", "/api/v1/grants", grant)
@@ -237,6 +247,24 @@ async def test_every_operation_answers_as_it_is_described(world: World) -> None:
 
     assert [(operation, status) for operation, status in world.asked if status >= 300] == []
     assert {operation for operation, _ in world.asked} == {endpoint.operation for endpoint in ENDPOINTS}
+
+
+async def _ask_about_publishers(world: World) -> None:
+    signer = Signer("https://issuer.example.com")
+    issuer = {"name": "ci", "url": signer.url, "algorithms": [str(signer.algorithm)]}
+    issuer |= {"audiences": ["https://registry.example.com"], "keys": json.loads(signer.jwks)}
+    await world.ask("POST", "/api/v1/federation/issuers", issuer)
+    await world.ask("GET", "/api/v1/federation/issuers")
+    publishers = "/api/v1/namespaces/acme/publishers"
+    await world.ask("POST", publishers, {"name": "release", "issuer": "ci", "rules": {"sub": "job"}})
+    await world.ask("POST", publishers, {"name": "other", "issuer": "ci", "rules": {"sub": "other"}})
+    await world.ask("GET", publishers)
+    text = signer.sign(signer.claims(world.clock.now(), "https://registry.example.com"))
+    found = await world.ask("POST", "/api/v1/namespaces/acme/preview-token", {"token": text})
+    assert [each["matches"] for each in found.json["publishers"]] == [True, False]
+    await world.ask("GET", "/api/v1/grants")
+    await world.ask("DELETE", f"{publishers}/other")
+    await world.ask("DELETE", "/api/v1/federation/issuers/ci")
 
 
 async def _ask_about_upstreams(world: World) -> None:

@@ -26,11 +26,15 @@ def _commands() -> Iterator[tuple[str, click.Command]]:
     for name in entrepot.list_commands(context):
         command = entrepot.get_command(context, name)
         assert command is not None
-        if isinstance(command, click.Group):
-            for inner, each in command.commands.items():
-                yield f"{name} {inner}", each
-        else:
-            yield name, command
+        yield from _below(name, command)
+
+
+def _below(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+    if not isinstance(command, click.Group):
+        yield name, command
+        return
+    for inner, each in command.commands.items():
+        yield from _below(f"{name} {inner}", each)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +72,8 @@ def test_every_word_of_the_contract_is_a_command() -> None:
         push, pull, ls, inspect, search, journal,
         tag, seal, yank, unyank, deprecate, undeprecate, delete,
         namespace create, namespace list, namespace show, namespace set, channel list, channel set,
+        federation issuer add, federation issuer list, federation issuer remove,
+        federation publisher add, federation publisher list, federation publisher remove, federation publisher preview,
         token create, token list, token revoke, token recover, grant add, grant list, grant remove,
         upstream add, upstream list, upstream show, upstream set, upstream remove, upstream test,
         upstream refresh, upstream warm,
