@@ -149,7 +149,8 @@ A token's scope narrows it: `entrepot token create NAME --role â€¦ --namespace â
 {rows}
 `publish` adds content, makes new tags and versions, and moves the tags that the namespace lets move.
 `overwrite` moves the others; no right moves a version.
-`govern` sets a namespace's rules, channels and upstreams and grants roles in it; `administer` makes namespaces and principals, clears, and lets upstreams be at private addresses.
+`promote` lets artifacts into channels where the policies allow it, `approve` approves what somebody else wants to promote, `block` blocks, quarantines and lets go.
+`govern` sets a namespace's rules, channels, policies and upstreams and grants roles in it; `administer` makes namespaces and principals, clears, and lets upstreams be at private addresses.
 """
 
 

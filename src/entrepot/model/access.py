@@ -35,9 +35,13 @@ class Action(StrEnum):
     DEPRECATE = "deprecate"
     """Yank, deprecate, and take it back."""
     PROMOTE = "promote"
-    """Open and close clearances."""
+    """Let artifacts into channels where the policies allow it, and take them out."""
+    APPROVE = "approve"
+    """Approve or refuse what somebody else wants to promote."""
+    BLOCK = "block"
+    """Block and quarantine artifacts, and let them go."""
     GOVERN = "govern"
-    """Change the namespace's rules, channels and upstreams, and grant roles in it."""
+    """Change the namespace's rules, channels, policies and upstreams, and grant roles in it."""
     AUDIT = "audit"
     """Read the journal, the grants and the tokens."""
     ADMINISTER = "administer"
@@ -49,6 +53,7 @@ class Role(StrEnum):
 
     READER = "reader"
     PUBLISHER = "publisher"
+    APPROVER = "approver"
     PROMOTER = "promoter"
     MAINTAINER = "maintainer"
     AUDITOR = "auditor"
@@ -63,7 +68,8 @@ class Role(StrEnum):
 _ACTIONS: Final = {
     Role.READER: frozenset({Action.READ}),
     Role.PUBLISHER: frozenset({Action.READ, Action.PUBLISH}),
-    Role.PROMOTER: frozenset({Action.READ, Action.PROMOTE}),
+    Role.APPROVER: frozenset({Action.READ, Action.APPROVE}),
+    Role.PROMOTER: frozenset({Action.READ, Action.PROMOTE, Action.APPROVE, Action.BLOCK}),
     Role.MAINTAINER: frozenset(set(Action) - {Action.AUDIT, Action.ADMINISTER}),
     Role.AUDITOR: frozenset({Action.READ, Action.AUDIT}),
     Role.ADMINISTRATOR: frozenset(Action),

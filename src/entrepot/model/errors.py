@@ -231,6 +231,18 @@ class PublisherUnknown(NotFound):
     """The namespace has no such trusted publisher, or it is not for you to know."""
 
 
+class BlockUnknown(NotFound):
+    """The artifact is not blocked."""
+
+
+class PolicyUnknown(NotFound):
+    """The namespace has no such policy."""
+
+
+class PromotionUnknown(NotFound):
+    """There is no such promotion."""
+
+
 class ClearanceUnknown(NotFound):
     """The artifact is not cleared for that channel."""
 

@@ -346,6 +346,25 @@ class TrustedRootRemoved(Event, frozen=True, tag="dev.entrepot.trusted-root.remo
     root: str
 
 
+class ArtifactBlocked(Event, frozen=True, tag="dev.entrepot.artifact.blocked.v1"):
+    """An artifact, with what is only in it, is kept and not served any more."""
+
+    digest: str
+    kind: str
+    """``blocked``, ``quarantined``, or ``awaiting`` while it is examined."""
+    reason: str = ""
+    policy: str | None = None
+    references: tuple[str, ...] = ()
+
+
+class ArtifactReleased(Event, frozen=True, tag="dev.entrepot.artifact.released.v1"):
+    """An artifact is not blocked any more."""
+
+    digest: str
+    reason: str = ""
+    references: tuple[str, ...] = ()
+
+
 AnyEvent = (
     NamespaceCreated
     | NamespaceChanged
@@ -382,6 +401,8 @@ AnyEvent = (
     | SignerChanged
     | TrustedRootSet
     | TrustedRootRemoved
+    | ArtifactBlocked
+    | ArtifactReleased
 )
 """All of them; `decode` tells them apart by their type."""
 

@@ -7,7 +7,7 @@ and one transaction does the rest: content, links (I2), membership, names (I3, I
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from entrepot.model.access import Action
 from entrepot.model.artifact import TITLE, LinkKind
@@ -25,6 +25,7 @@ from entrepot.model.events import ArtifactPublished
 from entrepot.model.names import View
 from entrepot.model.reference import Reference, ReferenceKind
 from entrepot.operations import access
+from entrepot.operations.block import refusal_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from entrepot.operations.registry import Registry
     from entrepot.operations.upload import StoredBlob
     from entrepot.ports.catalog import Transaction
+
+
+_IMAGES: Final = "oci"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ async def publish(registry: Registry, caller: Caller, package: PackageId, draft:
     """Publish *draft* in *package*. Publishing the same again is not an error, and no event.
 
     Raises `LinkUnknown`, `TooLarge`, `TooMany`, `NamespaceUnknown`, `VersionExists`, `VersionSealed`, `TagImmutable`,
-    or what `access.require` raises.
+    `PolicyDenied`, `Quarantined`, or what `access.require` raises.
     """
     return await publish_composed(registry, caller, package, lambda _: draft)
 
@@ -80,6 +84,7 @@ async def publish_composed(
             raise NamespaceUnknown(package.namespace)
         draft = compose(transaction)
         _check_limits(registry, draft)
+        _require_not_blocked(transaction, package, draft)
         changed = _add_content(transaction, package, draft)
         kinds = {name: namespace.rules.kind_of(name) for name in draft.tags}
         kinds |= dict.fromkeys(draft.moving, ReferenceKind.TAG)
@@ -106,6 +111,24 @@ def _check_limits(registry: Registry, draft: Draft) -> None:
         )
     if len(draft.tags) > registry.limits.tags_per_manifest:
         raise TooMany("tags", expected=f"at most {registry.limits.tags_per_manifest}", actual=len(draft.tags))
+
+
+def _require_not_blocked(transaction: Transaction, package: PackageId, draft: Draft) -> None:
+    """What was blocked does not come back: not the artifact, not what it contains, not the version's name, no file.
+
+    Of images only the artifacts count: their layers are everywhere.
+    """
+    artifact = draft.artifact
+    contained = [link.target.digest for link in artifact.links if link.kind is LinkKind.MANIFEST]
+    meant = [transaction.find_meaning(package, name) for name in (*draft.tags, draft.version) if name is not None]
+    versions = [known.digest for known in meant if known is not None and known.kind is ReferenceKind.VERSION]
+    for digest in (artifact.digest, *contained, *versions):
+        if (block := transaction.blocks.find_refusal(package, digest)) is not None:
+            raise refusal_of(block)
+    if package.format != _IMAGES:
+        files = [link.target.digest for link in artifact.links if link.kind is LinkKind.LAYER]
+        if (block := transaction.blocks.find_file_refusal(package, files)) is not None:
+            raise refusal_of(block)
 
 
 def _add_content(transaction: Transaction, package: PackageId, draft: Draft) -> bool:

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from entrepot.model.errors import ArtifactUnknown, BlobUnknown, PackageUnknown, ReferenceUnknown
+from entrepot.model.access import Action
+from entrepot.model.block import BlockKind
+from entrepot.model.errors import ArtifactUnknown, BlobUnknown, PackageUnknown, Quarantined, ReferenceUnknown
 from entrepot.operations import access
+from entrepot.operations.block import refusal_of
 
 if TYPE_CHECKING:
     from entrepot.model.access import Caller
@@ -30,11 +33,17 @@ async def resolve(
 ) -> FoundArtifact:
     """The artifact that *name* or *digest* means in *package*, as *view* shows it (I7).
 
-    Raises `PackageUnknown`, `ReferenceUnknown`, `ArtifactUnknown`, `Unauthenticated`, `InsufficientScope`.
+    Raises `PackageUnknown`, `ReferenceUnknown`, `ArtifactUnknown`, `PolicyDenied`, `Quarantined`, `Unauthenticated`,
+    `InsufficientScope`.
     """
     found = await registry.catalog.find_artifact(view, package, name=name, digest=digest)
     if found is not None and access.may_read(caller, view, package, public=found.public):
         return found
+    if found is None:
+        barred = await registry.catalog.find_artifact(view, package, name=name, digest=digest, barred=True)
+        if barred is not None and access.may_read(caller, view, package, public=barred.public):
+            await _require_examining(registry, caller, view, package, barred.digest)
+            return barred
     missing = ReferenceUnknown(name) if digest is None else ArtifactUnknown(digest)
     raise await _why(registry, caller, view, package, missing)
 
@@ -42,12 +51,32 @@ async def resolve(
 async def find_blob(registry: Registry, caller: Caller, view: View, package: PackageId, digest: Digest) -> FoundBlob:
     """The blob *digest* of *package*, as *view* shows it (I7).
 
-    Raises `PackageUnknown`, `BlobUnknown`, `Unauthenticated`, `InsufficientScope`.
+    Raises `PackageUnknown`, `BlobUnknown`, `PolicyDenied`, `Quarantined`, `Unauthenticated`, `InsufficientScope`.
     """
     found = await registry.catalog.find_blob(view, package, digest)
     if found is not None and access.may_read(caller, view, package, public=found.public):
         return found
+    if found is None:
+        barred = await registry.catalog.find_blob(view, package, digest, barred=True)
+        if barred is not None and access.may_read(caller, view, package, public=barred.public):
+            await _require_examining(registry, caller, view, package, digest)
+            return barred
     raise await _why(registry, caller, view, package, BlobUnknown(digest))
+
+
+async def _require_examining(
+    registry: Registry, caller: Caller, view: View, package: PackageId, digest: Digest
+) -> None:
+    """Raise why something is not served, unless it waits to be examined and the caller may publish it.
+
+    Who is to sign it, or to try it, must be able to read it.
+    """
+    block = await registry.catalog.blocks.find(package, digest)
+    if block is None:
+        raise Quarantined(f"{package.name} {digest}")
+    if block.kind is BlockKind.AWAITING and caller.rights.allows(Action.PUBLISH, view, package.name):
+        return
+    raise refusal_of(block)
 
 
 async def _why(registry: Registry, caller: Caller, view: View, package: PackageId, missing: NotFound) -> NotFound:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from entrepot.model.upload import Upload, UploadId
     from entrepot.model.upstream import Upstream
     from entrepot.ports.attestations import AttestationChanges, Attestations
+    from entrepot.ports.blocks import BlockChanges, Blocks
     from entrepot.ports.cursors import CursorChanges, Cursors
     from entrepot.ports.federation import Federation, FederationChanges
     from entrepot.ports.log import Log, LogChanges
@@ -244,6 +245,10 @@ class Transaction(Reader, Protocol):
 
     # areas
     @property
+    def blocks(self) -> BlockChanges:
+        """What is kept and not served."""
+
+    @property
     def cursors(self) -> CursorChanges:
         """How far the followers have read."""
 
@@ -408,6 +413,10 @@ class Catalog(Protocol):
 
     # areas
     @property
+    def blocks(self) -> Blocks:
+        """What is kept and not served."""
+
+    @property
     def cursors(self) -> Cursors:
         """How far the followers have read."""
 
@@ -441,12 +450,20 @@ class Catalog(Protocol):
 
     # the hot path: one statement each
     async def find_artifact(
-        self, view: View, package: PackageId, *, name: ReferenceName | None = None, digest: Digest | None = None
+        self,
+        view: View,
+        package: PackageId,
+        *,
+        name: ReferenceName | None = None,
+        digest: Digest | None = None,
+        barred: bool = False,
     ) -> FoundArtifact | None:
-        """What a name or a digest means through a view (I7)."""
+        """What a name or a digest means through a view (I7); with *barred* also what is blocked."""
 
-    async def find_blob(self, view: View, package: PackageId, digest: Digest) -> FoundBlob | None:
-        """A blob, or an artifact's bytes, through a view (I7)."""
+    async def find_blob(
+        self, view: View, package: PackageId, digest: Digest, *, barred: bool = False
+    ) -> FoundBlob | None:
+        """A blob, or an artifact's bytes, through a view (I7); with *barred* also what is blocked."""
 
     # listings
     async def find_namespace(self, name: NamespaceName) -> Namespace | None:

@@ -26,6 +26,7 @@ import msgspec
 from entrepot.drivers.catalog import integrity, rows
 from entrepot.drivers.catalog.answers import Answers, Unpacked
 from entrepot.drivers.catalog.attestations import SqliteAttestations
+from entrepot.drivers.catalog.blocks import SqliteBlocks
 from entrepot.drivers.catalog.cursors import SqliteCursors
 from entrepot.drivers.catalog.failures import translated
 from entrepot.drivers.catalog.federation import SqliteFederation
@@ -108,6 +109,7 @@ class SqliteCatalog:
             self._reader = _connect(path, synchronous="OFF")
             self._reader.execute("PRAGMA query_only = ON")
         self._questions = Questions(self._reader)
+        self.blocks = SqliteBlocks(self._questions)
         self.cursors = SqliteCursors(self._questions)
         self.attestations = SqliteAttestations(self._questions)
         self.federation = SqliteFederation(self._questions)
@@ -263,13 +265,21 @@ class SqliteCatalog:
     # --- the hot path ---
 
     async def find_artifact(
-        self, view: View, package: PackageId, *, name: ReferenceName | None = None, digest: Digest | None = None
+        self,
+        view: View,
+        package: PackageId,
+        *,
+        name: ReferenceName | None = None,
+        digest: Digest | None = None,
+        barred: bool = False,
     ) -> FoundArtifact | None:
-        """What a name or a digest means through a view (I7)."""
+        """What a name or a digest means through a view (I7); with *barred* also what is blocked."""
         if name is not None:
-            row = self._questions.one(PULL.find_artifact_by_name, **_through(view, package), name=name)
+            row = self._questions.one(PULL.find_artifact_by_name, **_through(view, package), name=name, barred=barred)
         else:
-            row = self._questions.one(PULL.find_artifact_by_digest, **_through(view, package), digest=str(digest))
+            row = self._questions.one(
+                PULL.find_artifact_by_digest, **_through(view, package), digest=str(digest), barred=barred
+            )
         if row is None:
             return None
         found, media_type, content, public, sealed, yanked, deprecated = row
@@ -283,9 +293,11 @@ class SqliteCatalog:
             deprecated=deprecated,
         )
 
-    async def find_blob(self, view: View, package: PackageId, digest: Digest) -> FoundBlob | None:
-        """A blob, or an artifact's bytes, through a view (I7)."""
-        row = self._questions.one(PULL.find_blob, **_through(view, package), digest=str(digest))
+    async def find_blob(
+        self, view: View, package: PackageId, digest: Digest, *, barred: bool = False
+    ) -> FoundBlob | None:
+        """A blob, or an artifact's bytes, through a view (I7); with *barred* also what is blocked."""
+        row = self._questions.one(PULL.find_blob, **_through(view, package), digest=str(digest), barred=barred)
         if row is None:
             return None
         _, size, content, public = row

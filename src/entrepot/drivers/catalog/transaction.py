@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from entrepot.drivers.catalog import rows
 from entrepot.drivers.catalog.attestations import SqliteAttestationChanges
+from entrepot.drivers.catalog.blocks import SqliteBlockChanges
 from entrepot.drivers.catalog.cursors import SqliteCursorChanges
 from entrepot.drivers.catalog.federation import SqliteFederationChanges
 from entrepot.drivers.catalog.log import SqliteLogChanges
@@ -66,6 +67,11 @@ class SqliteTransaction(Session):
         """Whose caches end with this change."""
 
     # --- areas, each with statements of its own ---
+
+    @cached_property
+    def blocks(self) -> SqliteBlockChanges:
+        """What is kept and not served."""
+        return SqliteBlockChanges(self)
 
     @cached_property
     def cursors(self) -> SqliteCursorChanges:
@@ -379,6 +385,7 @@ class SqliteTransaction(Session):
             return False
         for channel, root in self.all(CHANGE.clearances_around, package=package_id, blob=blob):
             self._cover(package_id, channel, start=blob, root=root)
+        self.blocks.apply(package, digest)
         return True
 
     def _add_member(self, package: int, blob: int, role: str) -> bool:

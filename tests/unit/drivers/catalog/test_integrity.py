@@ -34,6 +34,10 @@ PLANTED = {
     "I7_clearances_show_members": """
         UPDATE membership SET until_position = 1
          WHERE blob_id = (SELECT blob_id FROM artifact WHERE subject_id IS NOT NULL)""",
+    "I7_what_is_blocked_is_barred": f"""
+        INSERT INTO block (id, package_id, blob_id, kind, reason, actor, from_position)
+        VALUES ('1', {API}, {blob(MANIFEST)}, 'blocked', 'no', 'guard', 3)""",
+    "I7_what_is_barred_is_blocked": f"UPDATE membership SET barred = 1 WHERE blob_id = {blob(LAYER)}",
     "I8_members_outlive_nothing": f"UPDATE blob SET state = 'absent' WHERE digest = '{LAYER}'",
     "I9_what_is_reachable_is_kept": f"UPDATE blob SET state = 'condemned' WHERE digest = '{LAYER}'",
     "I10_followers_are_behind_the_journal": "INSERT INTO cursor (follower, position) VALUES ('search', 99)",

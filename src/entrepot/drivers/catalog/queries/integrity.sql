@@ -59,6 +59,8 @@ SELECT 'position ' || w.position || ' of a ' || w.what || ' is not in the journa
         UNION SELECT until_position, 'reference' FROM reference WHERE until_position IS NOT NULL
         UNION SELECT from_position, 'clearance' FROM clearance
         UNION SELECT until_position, 'clearance' FROM clearance WHERE until_position IS NOT NULL
+        UNION SELECT from_position, 'block' FROM block
+        UNION SELECT until_position, 'block' FROM block WHERE until_position IS NOT NULL
         UNION SELECT from_position, 'grant' FROM role_grant
         UNION SELECT until_position, 'grant' FROM role_grant WHERE until_position IS NOT NULL
         UNION SELECT revision, 'package' FROM package
@@ -90,6 +92,24 @@ SELECT n.name || '.' || ch.name || '/' || p.name || ': ' || b.digest || ' is cle
         SELECT 1 FROM membership m
          WHERE m.package_id = k.package_id AND m.blob_id = k.blob_id AND m.role = 'artifact'
            AND m.until_position IS NULL))
+
+-- I7_what_is_blocked_is_barred --
+SELECT n.name || '/' || p.format || '/' || p.name || ': ' || b.digest || ' is blocked, and may be read'
+  FROM block k
+  JOIN package p ON p.id = k.package_id
+  JOIN namespace n ON n.id = p.namespace_id
+  JOIN blob b ON b.id = k.blob_id
+  JOIN membership m ON m.package_id = k.package_id AND m.blob_id = k.blob_id AND m.until_position IS NULL
+ WHERE k.until_position IS NULL AND NOT m.barred
+
+-- I7_what_is_barred_is_blocked --
+SELECT n.name || '/' || p.format || '/' || p.name || ': ' || b.digest || ' is barred, and nothing in its package is blocked'
+  FROM membership m
+  JOIN package p ON p.id = m.package_id
+  JOIN namespace n ON n.id = p.namespace_id
+  JOIN blob b ON b.id = m.blob_id
+ WHERE m.barred AND m.until_position IS NULL
+   AND NOT EXISTS (SELECT 1 FROM block k WHERE k.package_id = m.package_id AND k.until_position IS NULL)
 
 -- I8_members_outlive_nothing --
 SELECT b.digest || ' is ' || b.state || ', and still a member of package ' || p.name

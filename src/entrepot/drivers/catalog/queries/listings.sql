@@ -44,7 +44,7 @@ SELECT n.name, p.format, p.name, p.revision, p.hosted
  LIMIT :limit
 
 -- list_references --
--- One page of a package's open names, in byte order. Uses reference_open_idx.
+-- One page of a package's open names, in byte order. Uses reference_open_idx and membership_open_idx.
 SELECT r.kind, r.name, b.digest, r.from_position, r.until_position, r.sealed, r.yanked, r.deprecated
   FROM namespace n
   JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
@@ -52,6 +52,10 @@ SELECT r.kind, r.name, b.digest, r.from_position, r.until_position, r.sealed, r.
   JOIN blob b ON b.id = r.blob_id
  WHERE n.name = :namespace
    AND (:kind IS NULL OR r.kind = :kind)
+   AND NOT EXISTS (
+        SELECT 1 FROM membership m
+         WHERE m.package_id = p.id AND m.blob_id = r.blob_id AND m.role = 'artifact' AND m.until_position IS NULL
+           AND m.barred)
    AND (:channel IS NULL OR EXISTS (
         SELECT 1 FROM clearance k JOIN channel ch ON ch.id = k.channel_id
          WHERE k.package_id = p.id AND k.blob_id = b.id AND k.until_position IS NULL
@@ -82,6 +86,10 @@ SELECT r.name, b.digest, mc.bytes, cc.bytes, r.sealed, r.yanked, r.deprecated,
   LEFT JOIN link l ON l.artifact_id = r.blob_id AND l.kind = 'config'
   LEFT JOIN content cc ON cc.blob_id = l.target_id
  WHERE n.name = :namespace AND r.kind = 'version'
+   AND NOT EXISTS (
+        SELECT 1 FROM membership m
+         WHERE m.package_id = p.id AND m.blob_id = r.blob_id AND m.role = 'artifact' AND m.until_position IS NULL
+           AND m.barred)
    AND (:channel IS NULL OR EXISTS (
         SELECT 1 FROM clearance k JOIN channel ch ON ch.id = k.channel_id
          WHERE k.package_id = p.id AND k.blob_id = r.blob_id AND k.until_position IS NULL
@@ -136,7 +144,7 @@ SELECT b.digest, b.size, a.media_type, a.artifact_type, c.blob_id, m.from_positi
   FROM namespace n
   JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
   JOIN membership m ON m.package_id = p.id AND m.role = 'artifact' AND m.until_position IS NULL
-       AND m.from_position > :after
+       AND m.from_position > :after AND NOT m.barred
   JOIN blob b ON b.id = m.blob_id
   JOIN artifact a ON a.blob_id = b.id
   JOIN content c ON c.blob_id = b.id
@@ -178,13 +186,14 @@ SELECT ch.name, root.digest, min(k.from_position), k.until_position
  ORDER BY ch.rank
 
 -- list_referrers --
--- Uses artifact_subject_idx and membership_open_idx.
+-- Uses artifact_subject_idx and membership_open_idx (CROSS JOIN: of an artifact there are few referrers).
 SELECT b.digest, b.size, a.media_type, a.artifact_type, c.blob_id, m.from_position, e.at
   FROM namespace n
   JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
   JOIN blob s ON s.digest = :subject
-  JOIN artifact a ON a.subject_id = s.id
-  JOIN membership m ON m.package_id = p.id AND m.blob_id = a.blob_id AND m.role = 'artifact' AND m.until_position IS NULL
+ CROSS JOIN artifact a ON a.subject_id = s.id
+ CROSS JOIN membership m ON m.package_id = p.id AND m.blob_id = a.blob_id AND m.role = 'artifact' AND m.until_position IS NULL
+       AND NOT m.barred
   JOIN blob b ON b.id = a.blob_id
   JOIN content c ON c.blob_id = b.id
   JOIN event e ON e.position = m.from_position
@@ -202,7 +211,7 @@ SELECT b.digest, b.size, a.media_type, a.artifact_type, c.blob_id, m.from_positi
 -- Uses membership_blob_idx.
 SELECT n.name, p.format, p.name, n.public
   FROM blob b
-  JOIN membership m ON m.blob_id = b.id AND m.until_position IS NULL
+  JOIN membership m ON m.blob_id = b.id AND m.until_position IS NULL AND NOT m.barred
   JOIN package p ON p.id = m.package_id
   JOIN namespace n ON n.id = p.namespace_id
  WHERE b.digest = :digest AND b.state = 'present'
@@ -241,7 +250,7 @@ SELECT position, hash FROM event ORDER BY position DESC LIMIT 1
 -- Uses annotation_value_idx: a range of values that begin with the text.
 SELECT DISTINCT n.name, p.format, p.name, b.id, b.digest, m.from_position
   FROM annotation t
-  JOIN membership m ON m.blob_id = t.blob_id AND m.role = 'artifact' AND m.until_position IS NULL
+  JOIN membership m ON m.blob_id = t.blob_id AND m.role = 'artifact' AND m.until_position IS NULL AND NOT m.barred
   JOIN package p ON p.id = m.package_id
   JOIN namespace n ON n.id = p.namespace_id
   JOIN blob b ON b.id = t.blob_id
@@ -264,7 +273,7 @@ SELECT n.name, p.format, p.name, b.id, b.digest, m.from_position
   JOIN namespace n ON n.id = p.namespace_id
   JOIN membership m ON m.id = (
         SELECT x.id FROM membership x
-         WHERE x.package_id = p.id AND x.role = 'artifact' AND x.until_position IS NULL
+         WHERE x.package_id = p.id AND x.role = 'artifact' AND x.until_position IS NULL AND NOT x.barred
          ORDER BY x.from_position DESC LIMIT 1)
   JOIN blob b ON b.id = m.blob_id
   JOIN content c ON c.blob_id = b.id
@@ -279,7 +288,7 @@ SELECT n.name, p.format, p.name, b.id, b.digest, m.from_position
   JOIN package p ON p.namespace_id = n.id AND instr(p.name, :text) > 0
   JOIN membership m ON m.id = (
         SELECT x.id FROM membership x
-         WHERE x.package_id = p.id AND x.role = 'artifact' AND x.until_position IS NULL
+         WHERE x.package_id = p.id AND x.role = 'artifact' AND x.until_position IS NULL AND NOT x.barred
          ORDER BY x.from_position DESC LIMIT 1)
   JOIN blob b ON b.id = m.blob_id
   JOIN content c ON c.blob_id = b.id
@@ -296,6 +305,10 @@ SELECT n.name, p.format, p.name, b.id, b.digest, r.from_position
   JOIN blob b ON b.id = r.blob_id
   JOIN content c ON c.blob_id = b.id
  WHERE r.name = :text AND r.until_position IS NULL
+   AND NOT EXISTS (
+        SELECT 1 FROM membership m
+         WHERE m.package_id = p.id AND m.blob_id = r.blob_id AND m.role = 'artifact' AND m.until_position IS NULL
+           AND m.barred)
    AND (:namespaces IS NULL OR n.name IN (SELECT value FROM json_each(:namespaces)))
  LIMIT :limit OFFSET :offset
 
@@ -304,6 +317,7 @@ SELECT n.name, p.format, p.name, b.id, b.digest, r.from_position
 SELECT n.name, p.format, p.name, b.id, b.digest, m.from_position
   FROM blob b
   JOIN membership m ON m.blob_id = b.id AND m.until_position IS NULL AND m.role = 'artifact'
+       AND NOT m.barred
   JOIN package p ON p.id = m.package_id
   JOIN namespace n ON n.id = p.namespace_id
   JOIN content c ON c.blob_id = b.id

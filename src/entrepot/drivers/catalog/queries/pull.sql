@@ -7,6 +7,7 @@ SELECT b.digest, a.media_type, c.bytes, n.public, r.sealed, r.yanked, r.deprecat
   JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
   JOIN reference r ON r.package_id = p.id AND r.name = :name AND r.until_position IS NULL
   JOIN membership m ON m.package_id = p.id AND m.blob_id = r.blob_id AND m.role = 'artifact' AND m.until_position IS NULL
+       AND (:barred OR NOT m.barred)
   JOIN blob b ON b.id = r.blob_id AND b.state = 'present'
   JOIN artifact a ON a.blob_id = b.id
   JOIN content c ON c.blob_id = b.id
@@ -23,6 +24,7 @@ SELECT b.digest, a.media_type, c.bytes, n.public, 0, NULL, NULL
   JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
   JOIN blob b ON b.digest = :digest AND b.state = 'present'
   JOIN membership m ON m.package_id = p.id AND m.blob_id = b.id AND m.role = 'artifact' AND m.until_position IS NULL
+       AND (:barred OR NOT m.barred)
   JOIN artifact a ON a.blob_id = b.id
   JOIN content c ON c.blob_id = b.id
  WHERE n.name = :namespace
@@ -41,9 +43,13 @@ SELECT b.digest, b.size, c.bytes, n.public
  WHERE n.name = :namespace
    AND EXISTS (
         SELECT 1 FROM membership m
-         WHERE m.package_id = p.id AND m.blob_id = b.id AND m.until_position IS NULL)
+         WHERE m.package_id = p.id AND m.blob_id = b.id AND m.until_position IS NULL AND (:barred OR NOT m.barred))
    AND (:channel IS NULL OR EXISTS (
         SELECT 1 FROM clearance k JOIN channel ch ON ch.id = k.channel_id
          WHERE k.package_id = p.id AND k.until_position IS NULL AND ch.namespace_id = n.id AND ch.name = :channel
            AND (k.blob_id = b.id
-                OR EXISTS (SELECT 1 FROM link l WHERE l.target_id = b.id AND l.artifact_id = k.blob_id))))
+                OR (EXISTS (SELECT 1 FROM link l WHERE l.target_id = b.id AND l.artifact_id = k.blob_id)
+                    AND EXISTS (
+                        SELECT 1 FROM membership h
+                         WHERE h.package_id = p.id AND h.blob_id = k.blob_id AND h.role = 'artifact'
+                           AND h.until_position IS NULL AND (:barred OR NOT h.barred))))))
