@@ -22,14 +22,16 @@ from entrepot.drivers.catalog.sqlite import SqliteCatalog
 from entrepot.drivers.clock import SystemClock
 from entrepot.drivers.fetch.http import HttpFetcher
 from entrepot.drivers.log_keys import load_log_keys
+from entrepot.drivers.signing_key import open_signing_key
 from entrepot.drivers.turn import FileTurn
 from entrepot.formats import discover
 from entrepot.operations.registry import Limits, Registry
+from entrepot.operations.signers import establish_own_signer
 from entrepot.operations.token import create_first_token
 from entrepot.trust.log.identity import LogIdentity, LogReaders, identify
 from entrepot.trust.log.notes import NoteKey
 from entrepot.wire.federation import SURFACE as FEDERATION
-from entrepot.wire.format import accept_of, read_through_of, rules_of
+from entrepot.wire.format import accept_of, evidence_of, read_through_of, rules_of
 from entrepot.wire.log import SURFACE as LOG
 from entrepot.wire.logs import configure_logs, hit_log, request_log
 from entrepot.wire.server import CacheSizes, Epochs, FrontCache, ServeOptions, Service, bind, run
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 CATALOG_FILE: Final = "catalog.sqlite"
 ADMIN_TOKEN_FILE: Final = "admin-token"  # noqa: S105 (a file's name)
 _EPOCHS_FILE: Final = "epochs"
+_SIGNING_KEY_FILE: Final = "signing-key.pem"
 _THROTTLE_FILE: Final = "throttle"
 _TURN_FILE: Final = "followers.lock"
 _LOG_KEYS_FILE: Final = "log-keys.pem"
@@ -78,6 +81,12 @@ class _Parts:
             formats=rules_of(self.formats),
             read_through=read_through_of(self.formats),
             accept=accept_of(self.formats),
+            evidence=evidence_of(self.formats),
+            signing=open_signing_key(
+                settings.signing_key,
+                default=data / _SIGNING_KEY_FILE,
+                public_key=Path(settings.signing_public_key) if settings.signing_public_key else None,
+            ),
             upload_secret=self.catalog.secret("uploads"),
             fetcher=self.fetcher,
             log=_log_identity(settings),
@@ -141,7 +150,7 @@ def serve(settings: Settings) -> None:
 
 
 async def _first_start(settings: Settings) -> None:
-    """Make the data directory and, when it is new, the administrator's token."""
+    """Make the data directory and, when it is new, the administrator's token; let the registry's key be known."""
     path = settings.data_path / ADMIN_TOKEN_FILE
 
     def keep(secret: TokenSecret) -> None:
@@ -156,6 +165,7 @@ async def _first_start(settings: Settings) -> None:
 
     async with open_registry(settings) as registry:
         secret = await create_first_token(registry, keep)
+        await establish_own_signer(registry)
     if secret is not None:
         print(f"administrator token, shown once (also in {path}):\n{secret.text}", file=sys.stderr, flush=True)
 

@@ -55,6 +55,18 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ] = ""
     tls_private_key: Annotated[str, msgspec.Meta(description="PEM file of its private key")] = ""
 
+    signing_key: Annotated[
+        str,
+        msgspec.Meta(
+            description="the key that statements of the registry are signed with: file:PATH of a PEM file, or the "
+            "address of a key store (awskms:, gcpkms:, azurekms:, hv:, hsm:); empty means signing-key.pem in the data "
+            "directory, made at the first start"
+        ),
+    ] = ""
+    signing_public_key: Annotated[
+        str, msgspec.Meta(description="PEM file of the public key, where the key is in a key store")
+    ] = ""
+
     manifest_size: Annotated[_Size, msgspec.Meta(description="largest manifest")] = 4 * 1024 * 1024
     blob_size: Annotated[_Size, msgspec.Meta(description="largest blob")] = 1024**4
     inline_size: Annotated[int, msgspec.Meta(ge=0, le=1024**2, description="blobs up to this live in the catalog")] = (

@@ -325,7 +325,10 @@ class SignerChanged(Event, frozen=True, tag="dev.entrepot.signer.changed.v1"):
     """Whether a signer is believed, or what it may vouch for, changed; the new values."""
 
     signer: str
+    kind: str
     state: str
+    rescoped: bool = False
+    """Whether what it may vouch for is something else than before."""
     until: datetime | None = None
     reason: str = ""
     packages: tuple[str, ...] = ("*",)

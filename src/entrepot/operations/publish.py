@@ -85,7 +85,7 @@ async def publish_composed(
         draft = compose(transaction)
         _check_limits(registry, draft)
         _require_not_blocked(transaction, package, draft)
-        changed = _add_content(transaction, package, draft)
+        changed = add_content(transaction, package, draft)
         kinds = {name: namespace.rules.kind_of(name) for name in draft.tags}
         kinds |= dict.fromkeys(draft.moving, ReferenceKind.TAG)
         if draft.version is not None:
@@ -131,8 +131,11 @@ def _require_not_blocked(transaction: Transaction, package: PackageId, draft: Dr
             raise refusal_of(block)
 
 
-def _add_content(transaction: Transaction, package: PackageId, draft: Draft) -> bool:
-    """Bytes, then rows, then membership; whether the package has something new."""
+def add_content(transaction: Transaction, package: PackageId, draft: Draft) -> bool:
+    """Bytes, then rows, then membership; whether the package has something new.
+
+    Without names and without an event: for changes that publish something beside what they are about.
+    """
     changed = False
     for blob in draft.blobs:
         transaction.keep_blob(blob.digest, blob.size, blob.content)

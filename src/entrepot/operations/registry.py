@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from entrepot.operations.flights import Flights
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable, Mapping, Sequence
+    from collections.abc import Collection, Hashable, Sequence
 
     from entrepot.model.access import Caller
     from entrepot.model.artifact import Artifact
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from entrepot.ports.clock import Clock
     from entrepot.ports.fetch import Fetcher
     from entrepot.ports.formats import Rules
+    from entrepot.trust.evidence import EvidenceKind
     from entrepot.trust.log.identity import LogIdentity
+    from entrepot.trust.signing import Signing
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,30 @@ class Accept(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Carried:
+    """Evidence that a version carries in a way of its format's own."""
+
+    kind: EvidenceKind
+    content: Digest
+    """The file of the version that it is in."""
+    subject: Digest
+    """What it is about: another file; for evidence about all of the files, the version's manifest."""
+    name: str | None = None
+    """What is signed as the subject's name."""
+    others: tuple[Digest, ...] = ()
+    """The subject's bytes by other algorithms."""
+    files: Mapping[str, Digest] = field(default_factory=dict)
+    """Every other file of the version, where the evidence is about all of them."""
+
+
+FindCarried = Callable[["PackageId", "Artifact", Mapping[str, Any]], Iterable[Carried]]
+"""What evidence lies among the files of a version, as its format's own tools put it there.
+
+The third argument is the version's config, empty where it has none that is known here.
+"""
+
+
+@dataclass(frozen=True, slots=True)
 class Registry:
     """The whole registry, as the operations see it."""
 
@@ -133,6 +160,10 @@ class Registry:
     """What the journal's log is signed with; None where nothing is signed."""
     accept: Mapping[FormatName, Accept] = field(default_factory=dict)
     """Of the formats whose versions are pushed through OCI, too."""
+    evidence: Mapping[FormatName, FindCarried] = field(default_factory=dict)
+    """Of the formats whose versions carry evidence among their files."""
+    signing: Signing | None = None
+    """The registry's own key; None where it says nothing in its own name."""
     flights: Flights = field(default_factory=Flights)
     issuer_keys: dict[Issuer, RememberedKeys] = field(default_factory=dict)
     """What this process knows of the keys of issuers (`entrepot.operations.issuer_keys`)."""

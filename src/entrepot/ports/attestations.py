@@ -229,6 +229,9 @@ class Attestations(Protocol):
     async def list_roots(self, namespace: NamespaceName | None) -> Sequence[RootRow]:
         """The trusted roots that a namespace may name: its own, and the registry's where it has none of the name."""
 
+    async def trust_revision(self, namespace: NamespaceName | None) -> Position:
+        """As `AttestationChanges.trust_revision`."""
+
     async def list_attestations(self, package: PackageId, subjects: Collection[Digest]) -> Sequence[AttestationRow]:
         """All evidence in a package about any of *subjects*, in the order in which it came."""
 
@@ -278,5 +281,10 @@ class AttestationChanges(Protocol):
     def trust_revision(self, namespace: NamespaceName | None) -> Position:
         """The position of the last change to any signer or root that the namespace has or inherits."""
 
-    def keep(self, package: PackageId, holder: Digest, found: Sequence[Examined]) -> None:
-        """Know this of what an artifact of the package holds, and nothing else of it."""
+    def keep(
+        self, package: PackageId, holder: Digest, found: Sequence[Examined], *, unchanged: Collection[int] = ()
+    ) -> None:
+        """Know this of what an artifact of the package holds, and nothing else of it.
+
+        Those that are *unchanged*, by their number, it holds too, and what is known of them stays.
+        """

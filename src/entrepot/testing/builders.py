@@ -51,6 +51,7 @@ from entrepot.operations.clear import open_clearance
 from entrepot.operations.govern import create_namespace
 from entrepot.operations.publish import Draft, publish
 from entrepot.operations.registry import Limits, Registry
+from entrepot.operations.signers import establish_own_signer
 from entrepot.operations.token import create_token
 from entrepot.operations.upload import add_blob
 from entrepot.testing.memory import MemoryBlobStore
@@ -58,7 +59,7 @@ from entrepot.testing.transport import InProcess
 from entrepot.trust.log.identity import LogIdentity, identify
 from entrepot.wire.asgi import Application, Options
 from entrepot.wire.federation import SURFACE as FEDERATION
-from entrepot.wire.format import accept_of, read_through_of, rules_of
+from entrepot.wire.format import accept_of, evidence_of, read_through_of, rules_of
 from entrepot.wire.gate import Gate
 from entrepot.wire.health import health_surfaces
 from entrepot.wire.log import SURFACE as LOG_SURFACE
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
     from entrepot.model.namespace import Namespace
     from entrepot.ports.blobs import BlobStore
     from entrepot.ports.fetch import Fetcher
+    from entrepot.trust.signing import Signing
 
 TIGHT: Final = Limits(inline_size=64)
 """So that a few bytes go both ways: into the catalog, and into the blob store."""
@@ -288,10 +290,12 @@ async def open_world(
     options: Options | None = None,
     fetcher: Fetcher | None = None,
     log: LogIdentity | None = None,
+    signing: Signing | None = None,
 ) -> AsyncIterator[World]:
     """The registry of *folder*, made when it is new; opened again it is what it was, if *blobs* are the same.
 
     Without *blobs* they are kept in memory. Upstreams are asked by *fetcher*, or else as they are in life.
+    Without *signing* it says nothing in its own name.
     """
     clock = clock or StoppedClock()
     asking = HttpFetcher(proxies=Proxies.read({}))
@@ -305,6 +309,8 @@ async def open_world(
         formats=rules_of(formats),
         read_through=read_through_of(formats),
         accept=accept_of(formats),
+        evidence=evidence_of(formats),
+        signing=signing,
         upload_secret=catalog.secret("uploads"),
         fetcher=fetcher or asking,
         log=log or LOG,
@@ -321,6 +327,7 @@ async def open_world(
         metrics=metrics,
         options=options or Options(),
     )
+    await establish_own_signer(registry)
     try:
         yield World(folder, registry, catalog, clock, epochs, app)
     finally:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from entrepot.model.names import FormatName
-    from entrepot.operations.registry import Accept, ReadThrough
+    from entrepot.operations.registry import Accept, FindCarried, ReadThrough
     from entrepot.ports.formats import Rules
     from entrepot.wire.routes import Route
 
@@ -53,6 +53,8 @@ class Format:
     """How it reads through to upstreams; None when it does not."""
     accept: Accept | None = None
     """How it takes a version that is pushed through OCI; None when versions are published by its own protocol alone."""
+    evidence: FindCarried | None = None
+    """What evidence its versions carry among their files; None when its tools put none there."""
 
 
 def rules_of(formats: Sequence[Format]) -> Mapping[FormatName, Rules]:
@@ -68,3 +70,8 @@ def read_through_of(formats: Sequence[Format]) -> Mapping[FormatName, ReadThroug
 def accept_of(formats: Sequence[Format]) -> Mapping[FormatName, Accept]:
     """How each takes what is pushed through OCI, of those that do."""
     return {each.rules.format: each.accept for each in formats if each.accept is not None}
+
+
+def evidence_of(formats: Sequence[Format]) -> Mapping[FormatName, FindCarried]:
+    """What evidence versions carry among their files, of those whose versions may."""
+    return {each.rules.format: each.evidence for each in formats if each.evidence is not None}

@@ -97,6 +97,11 @@ class SqliteAttestations:
             for name, content, owner, position in self._questions.all(ATTESTATIONS.list_roots, namespace=namespace)
         ]
 
+    async def trust_revision(self, namespace: NamespaceName | None) -> Position:
+        """As `AttestationChanges.trust_revision`."""
+        row = self._questions.one(ATTESTATIONS.find_trust_revision, namespace=namespace)
+        return Position(0 if row is None else row[0])
+
     async def list_attestations(self, package: PackageId, subjects: Collection[Digest]) -> Sequence[AttestationRow]:
         """All evidence in a package about any of *subjects*, in the order in which it came."""
         row = self._questions.one(
@@ -248,13 +253,18 @@ class SqliteAttestationChanges:
 
     def trust_revision(self, namespace: NamespaceName | None) -> Position:
         """The position of the last change to any signer or root that the namespace has or inherits."""
-        return Position(self._session.returned(ATTESTATIONS.trust_revision, namespace=self._namespace(namespace))[0])
+        return Position(self._session.returned(ATTESTATIONS.find_trust_revision, namespace=namespace)[0])
 
-    def keep(self, package: PackageId, holder: Digest, found: Sequence[Examined]) -> None:
+    def keep(
+        self, package: PackageId, holder: Digest, found: Sequence[Examined], *, unchanged: Collection[int] = ()
+    ) -> None:
         """Know this of what an artifact of the package holds, and nothing else of it."""
         session = self._session
         package_id, holder_id = session.package_id(package), session.blob_id(holder)
-        kept = [self._keep(package_id, holder_id, each) for each in found]
+        kept = [*unchanged, *(self._keep(package_id, holder_id, each) for each in found)]
+        session.run_each(
+            ATTESTATIONS.keep_unchanged, ({"attestation": number, "holder": holder_id} for number in unchanged)
+        )
         session.run(
             ATTESTATIONS.forget_others,
             holder=holder_id,

@@ -54,9 +54,15 @@ ON CONFLICT (coalesce(namespace_id, 0), name) DO UPDATE
 UPDATE trusted_root SET content = x'', position = :position
  WHERE namespace_id IS :namespace AND name = :name AND length(content) > 0
 
--- trust_revision --
-SELECT max(coalesce((SELECT max(state_position) FROM signer WHERE namespace_id IS NULL OR namespace_id = :namespace), 0),
-           coalesce((SELECT max(position) FROM trusted_root WHERE namespace_id IS NULL OR namespace_id = :namespace), 0))
+-- find_trust_revision --
+WITH owner (id) AS (SELECT id FROM namespace WHERE name = :namespace)
+SELECT max(coalesce((SELECT max(state_position) FROM signer
+                      WHERE namespace_id IS NULL OR namespace_id = (SELECT id FROM owner)), 0),
+           coalesce((SELECT max(position) FROM trusted_root
+                      WHERE namespace_id IS NULL OR namespace_id = (SELECT id FROM owner)), 0))
+
+-- keep_unchanged --
+UPDATE attestation SET holder_id = :holder WHERE id = :attestation
 
 -- keep_attestation --
 -- The same evidence may have come before, in another place: then that is when it was first seen.

@@ -1,0 +1,64 @@
+"""The key that the registry signs its statements with: a file that only its owner may read, or a key store's."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from entrepot.model.errors import InvalidKey
+from entrepot.trust.keys import PublicKey
+from entrepot.trust.signing import LocalKey, StoredKey
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from entrepot.trust.signing import Signing
+
+_MODE: Final = 0o600
+_FILE: Final = "file:"
+
+
+def open_signing_key(address: str, *, default: Path, public_key: Path | None) -> Signing:
+    """The key at ``file:PATH``, or in a store (``awskms:…`` with the file of its *public_key*); without an address, *default*.
+
+    The default is made when it is not there; of several processes that do so at once, all get the same.
+    Raises `InvalidKey`: a key that cannot be read is never replaced, for nobody would believe the other.
+    """
+    if not address:
+        if not default.exists():
+            _make(default)
+        return _read(default)
+    if address.startswith(_FILE):
+        return _read(default.parent / address.removeprefix(_FILE))
+    if public_key is None:
+        raise InvalidKey("key store", expected="the file of its public key, too")
+    try:
+        known = PublicKey.parse(public_key.read_bytes())
+    except OSError as error:
+        raise InvalidKey(public_key, expected="a file that can be read", actual=error.strerror) from error
+    return StoredKey.open(address, known)
+
+
+def _read(path: Path) -> LocalKey:
+    try:
+        return LocalKey.parse(path.read_bytes())
+    except OSError as error:
+        raise InvalidKey(path, expected="a file that can be read", actual=error.strerror) from error
+
+
+def _make(path: Path) -> None:
+    new = path.with_name(f"{path.name}.{os.getpid()}.new")
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE), "wb") as file:
+        file.write(LocalKey.generate().to_pem())
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        # A link, unlike a rename, does not replace what another process has made meanwhile.
+        os.link(new, path)
+    except FileExistsError:
+        return
+    finally:
+        new.unlink()
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    os.fsync(folder)
+    os.close(folder)
