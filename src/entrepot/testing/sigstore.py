@@ -39,6 +39,7 @@ _LISTED: Final = x509.ObjectIdentifier("1.3.6.1.4.1.11129.2.4.2")
 _OCTET_STRING: Final = 0x04
 _UTF8_STRING: Final = 0x0C
 _ISSUER: Final = "1.3.6.1.4.1.57264.1.8"
+_ISSUER_V1: Final = "1.3.6.1.4.1.57264.1.1"
 _SHA256: Final = ec.ECDSA(hashes.SHA256())
 NOON: Final = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
@@ -157,6 +158,9 @@ class Sigstore:
         texts = {_ISSUER: person.issuer, **{numbers[claim]: text for claim, text in person.claims.items()}}
         for oid, text in texts.items():
             builder = builder.add_extension(_extension(oid, text), critical=False)
+        # Fulcio still writes the issuer in its first form as well, without DER.
+        issuer = x509.UnrecognizedExtension(x509.ObjectIdentifier(_ISSUER_V1), person.issuer.encode())
+        builder = builder.add_extension(issuer, critical=False)
         builder = change(builder)
         if logged:
             builder = builder.add_extension(self._listing(builder), critical=False)
@@ -233,7 +237,8 @@ class Sigstore:
         # Somebody else's entry comes after, so that the proof goes both ways.
         self.leaves.append(_hash_leaf(b"somebody else's %d" % index))
         size, tree_root = len(self.leaves), _root(self.leaves)
-        note = f"{_LOG}\n{size}\n{_base64(tree_root)}\n"
+        # The number of the tree after the name is how Rekor's first version is told from its second.
+        note = f"{_LOG} - 1\n{size}\n{_base64(tree_root)}\n"
         log_id = hashlib.sha256(_spki(self.log_key)).digest()
         signature = _base64(log_id[:4] + self.log_key.sign(note.encode(), _SHA256))
         moment = int(self.now.timestamp()) + 1

@@ -75,7 +75,7 @@ def _resource(found: Any) -> tuple[str, Digest]:
 
 def _ignored(statement: Statement) -> tuple[str, ...]:
     """The paths that the signer left out: the signature itself, and what version control keeps."""
-    paths = statement.predicate["serialization"].get("ignore_paths") or ()
+    paths = statement.predicate["serialization"].get("ignore_paths") or []
     if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
         raise InvalidEvidence("model signature, ignore_paths", expected="a list of paths")
     return tuple(paths)

@@ -157,9 +157,12 @@ def make_statement(subjects: Sequence[Named], predicate_type: str, predicate: Ma
 
 
 def sign_envelope(signing: Signing, payload: bytes, payload_type: str = PAYLOAD_TYPE) -> Envelope:
-    """An envelope with one signature."""
+    """An envelope with one signature.
+
+    It names no key: there is no name that all verifiers give one, and cosign does not believe a name that is not its own.
+    """
     signature = signing.sign(pre_authentication_encoding(payload_type, payload))
-    return Envelope(payload_type, payload, (EnvelopeSignature(signature, signing.public_key.cosign_hint),))
+    return Envelope(payload_type, payload, (EnvelopeSignature(signature),))
 
 
 def sign_statement(signing: Signing, statement: bytes) -> bytes:

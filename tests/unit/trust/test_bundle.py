@@ -108,12 +108,19 @@ def test_wrong_certificates_are_not_verified() -> None:
         assert verdict.reason
 
 
-def test_two_names_in_a_certificate_are_none() -> None:
-    def with_issuer(builder: x509.CertificateBuilder) -> x509.CertificateBuilder:
-        other = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.1"), b"https://other.example.com")
-        return builder.add_extension(other, critical=False)
+@pytest.mark.parametrize(
+    ("oid", "value"),
+    [
+        ("1.3.6.1.4.1.57264.1.22", b"\x0c\x05four"),
+        ("1.3.6.1.4.1.57264.1.22", b"four"),
+        ("1.3.6.1.4.1.57264.1.22", b"\x0c\x02\xff\xff"),
+    ],
+)
+def test_a_certificate_whose_claims_are_not_well_formed_proves_nothing(oid: str, value: bytes) -> None:
+    def spoil(builder: x509.CertificateBuilder) -> x509.CertificateBuilder:
+        return builder.add_extension(x509.UnrecognizedExtension(x509.ObjectIdentifier(oid), value), critical=False)
 
-    bundle = SIGSTORE.sign_statement(document(), SIGSTORE.issue(ROBOT, change=with_issuer))
+    bundle = SIGSTORE.sign_statement(document(), SIGSTORE.issue(ROBOT, change=spoil))
 
     assert not check(bundle, identity("**", "**")).verified
 
