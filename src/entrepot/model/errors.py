@@ -259,6 +259,10 @@ class TrustedRootUnknown(NotFound):
     """There is no such trusted root."""
 
 
+class AdvisoryUnknown(NotFound):
+    """There is no such advisory, or source of advisories."""
+
+
 class RouteUnknown(NotFound):
     """There is nothing at this address."""
 

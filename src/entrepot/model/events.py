@@ -368,6 +368,40 @@ class ArtifactReleased(Event, frozen=True, tag="dev.entrepot.artifact.released.v
     references: tuple[str, ...] = ()
 
 
+# --- what is known to be bad ---
+
+
+class AdvisorySourceAdded(Event, frozen=True, tag="dev.entrepot.advisory-source.added.v1"):
+    """Advisories come from an address."""
+
+    source: str
+    url: str
+    private: bool = False
+
+
+class AdvisorySourceRemoved(Event, frozen=True, tag="dev.entrepot.advisory-source.removed.v1"):
+    """Advisories come from a source no more, and those that came are forgotten."""
+
+    source: str
+    advisories: int = 0
+
+
+class AdvisoriesImported(Event, frozen=True, tag="dev.entrepot.advisories.imported.v1"):
+    """Something new is known to be bad, or no more, and was compared with all that is here."""
+
+    source: str
+    changed: int = 0
+    withdrawn: int = 0
+    matches: int = 0
+
+
+class ComponentsMatched(Event, frozen=True, tag="dev.entrepot.components.matched.v1"):
+    """Components that were seen for the first time were compared with all that is known to be bad."""
+
+    components: int = 0
+    matches: int = 0
+
+
 AnyEvent = (
     NamespaceCreated
     | NamespaceChanged
@@ -406,6 +440,10 @@ AnyEvent = (
     | TrustedRootRemoved
     | ArtifactBlocked
     | ArtifactReleased
+    | AdvisorySourceAdded
+    | AdvisorySourceRemoved
+    | AdvisoriesImported
+    | ComponentsMatched
 )
 """All of them; `decode` tells them apart by their type."""
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from entrepot.model.reference import Reference, ReferenceKind
     from entrepot.model.upload import Upload, UploadId
     from entrepot.model.upstream import Upstream
+    from entrepot.ports.advisories import Advisories, AdvisoryChanges
     from entrepot.ports.attestations import AttestationChanges, Attestations
     from entrepot.ports.blocks import BlockChanges, Blocks
     from entrepot.ports.cursors import CursorChanges, Cursors
@@ -253,6 +254,10 @@ class Transaction(Reader, Protocol):
         """How far the followers have read."""
 
     @property
+    def advisories(self) -> AdvisoryChanges:
+        """What is known to be bad."""
+
+    @property
     def attestations(self) -> AttestationChanges:
         """Who is believed, and what was found."""
 
@@ -419,6 +424,10 @@ class Catalog(Protocol):
     @property
     def cursors(self) -> Cursors:
         """How far the followers have read."""
+
+    @property
+    def advisories(self) -> Advisories:
+        """What is known to be bad."""
 
     @property
     def attestations(self) -> Attestations:

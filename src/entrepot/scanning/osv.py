@@ -32,7 +32,7 @@ _MOST_AFFECTED: Final = 20_000
 _MOST_RANGES: Final = 10_000
 _MOST_VERSIONS: Final = 200_000
 _MOST_EVENTS: Final = 20_000
-_EPOCH: Final = datetime.min.replace(tzinfo=UTC)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST: Final = "0"
 _NO_LIMIT: Final = "*"
 
@@ -122,11 +122,15 @@ def parse_advisory(content: bytes) -> Advisory:
 
 
 def _aware(time: datetime | None) -> datetime | None:
-    """Times are in UTC, says the schema, and some databases do not say it again."""
+    """Times are in UTC, says the schema, and some databases do not say it again; some say the year 1 for not at all."""
     if time is None:
         return None
-    if time.tzinfo is None:
-        return time.replace(tzinfo=UTC)
+    if time.year < _EPOCH.year:
+        return _EPOCH
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else _in_utc(time)
+
+
+def _in_utc(time: datetime) -> datetime:
     try:
         return time.astimezone(UTC)
     except OverflowError:

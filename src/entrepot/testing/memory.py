@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -108,7 +109,7 @@ class MemoryBlobStore:
     async def examine(self, stage: UploadId, read: Callable[[BinaryIO], T]) -> T:
         """What *read* makes of the staged bytes."""
         with self._locked(stage) as locked:
-            return read(BytesIO(bytes(locked.content)))
+            return await asyncio.to_thread(read, BytesIO(bytes(locked.content)))
 
     async def discard(self, stage: UploadId) -> None:
         """Forget a stage. No error when there is none."""

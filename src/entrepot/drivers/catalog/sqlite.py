@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import msgspec
 
 from entrepot.drivers.catalog import integrity, rows
+from entrepot.drivers.catalog.advisories import SqliteAdvisories
 from entrepot.drivers.catalog.answers import Answers, Unpacked
 from entrepot.drivers.catalog.attestations import SqliteAttestations
 from entrepot.drivers.catalog.blocks import SqliteBlocks
@@ -111,6 +112,7 @@ class SqliteCatalog:
         self._questions = Questions(self._reader)
         self.blocks = SqliteBlocks(self._questions)
         self.cursors = SqliteCursors(self._questions)
+        self.advisories = SqliteAdvisories(self._questions)
         self.attestations = SqliteAttestations(self._questions)
         self.federation = SqliteFederation(self._questions)
         self.log = SqliteLog(self._questions)

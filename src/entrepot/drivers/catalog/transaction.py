@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from entrepot.drivers.catalog import rows
+from entrepot.drivers.catalog.advisories import SqliteAdvisoryChanges
 from entrepot.drivers.catalog.attestations import SqliteAttestationChanges
 from entrepot.drivers.catalog.blocks import SqliteBlockChanges
 from entrepot.drivers.catalog.cursors import SqliteCursorChanges
@@ -77,6 +78,11 @@ class SqliteTransaction(Session):
     def cursors(self) -> SqliteCursorChanges:
         """How far the followers have read."""
         return SqliteCursorChanges(self)
+
+    @cached_property
+    def advisories(self) -> SqliteAdvisoryChanges:
+        """What is known to be bad."""
+        return SqliteAdvisoryChanges(self)
 
     @cached_property
     def attestations(self) -> SqliteAttestationChanges:

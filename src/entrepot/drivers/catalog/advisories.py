@@ -1,0 +1,341 @@
+"""What is known to be bad, and of what: the advisory area of the catalog."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from entrepot.drivers.catalog.components import purl_of
+from entrepot.drivers.catalog.rows import parse_time, time_text
+from entrepot.drivers.catalog.session import identity
+from entrepot.drivers.catalog.statements import load
+from entrepot.model.advisory import Level, Notice, Severity, State, Subject
+from entrepot.model.digest import Digest
+from entrepot.model.names import ChannelName, FormatName, NamespaceName, PackageId, PackageName, ReferenceName, View
+from entrepot.ports.advisories import Found, Holder, Known, KnownRule, Place, Source, Unmatched
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from entrepot.drivers.catalog.questions import Questions
+    from entrepot.drivers.catalog.session import Session
+    from entrepot.model.purl import Purl
+    from entrepot.ports.advisories import Match
+
+ADVISORIES: Final = load("advisories")
+
+_LEVEL: Final = 6
+"""Of compression: records are written once, and there may be hundreds of thousands."""
+_NOTICE_COLUMNS: Final = 10
+
+
+class SqliteAdvisories:
+    """Implements `entrepot.ports.advisories.Advisories`."""
+
+    def __init__(self, questions: Questions) -> None:
+        self._questions = questions
+
+    async def list_sources(self) -> Sequence[Source]:
+        """All sources, by name."""
+        return [_source(row) for row in self._questions.all(ADVISORIES.list_sources)]
+
+    async def find_known(self, names: Collection[str]) -> Sequence[Known]:
+        """The advisories that have one of *names*, or a name of one that has."""
+        found = self._questions.all(ADVISORIES.find_known, names=_json(names))
+        return self._with_exploitation([_known(row) for row in found])
+
+    async def find_content(self, id: str) -> bytes | None:
+        """A record as it was sent."""
+        row = self._questions.one(ADVISORIES.find_content, name=id)
+        return None if row is None else zlib.decompress(row[0])
+
+    async def list_rules(self, subjects: Collection[Subject]) -> Sequence[tuple[KnownRule, Known]]:
+        """All that is said of packages, of any release of theirs."""
+        found = self._questions.all(ADVISORIES.list_known_rules, subjects=_pairs(subjects))
+        known = self._with_exploitation([_known(row[5:]) for row in found])
+        return [(_rule(row), each) for row, each in zip(found, known, strict=True)]
+
+    async def list_findings(self, digest: Digest, *, limit: int) -> Sequence[Found]:
+        """What an artifact has, and what is in it has."""
+        found = self._questions.all(ADVISORIES.list_findings, digest=str(digest), limit=limit)
+        known = self._with_exploitation([_known(row) for row in found])
+        return [
+            Found(each, purl_of(row[12:17]), State(row[17]), row[18], Digest.parse(row[19]), row[20])
+            for row, each in zip(found, known, strict=True)
+        ]
+
+    async def count_components(self, digest: Digest) -> tuple[int, int]:
+        """How many components an artifact has, with what is in it; and how many of them were not compared yet."""
+        row = self._questions.one(ADVISORIES.count_components, digest=str(digest))
+        return (0, 0) if row is None else (row[0], row[1])
+
+    async def list_versions(self, purl: Purl) -> Sequence[tuple[int, Purl]]:
+        """The components that are versions of a package, with their numbers."""
+        found = self._questions.all(
+            ADVISORIES.list_versions, type=purl.type, namespace=purl.namespace or "", name=purl.name
+        )
+        return [(row[0], purl_of(row[1:])) for row in found]
+
+    async def list_affected(self, advisories: Collection[str]) -> Mapping[int, State]:
+        """The components that some of these advisories mean, or may mean."""
+        affected: dict[int, State] = {}
+        for component, state in self._questions.all(ADVISORIES.list_affected, names=_json(advisories)):
+            if affected.get(component) is not State.AFFECTED:
+                affected[component] = State(state)
+        return affected
+
+    async def list_holders(self, components: Collection[int], *, limit: int) -> Sequence[Holder]:
+        """Artifacts that have one of these components."""
+        found = self._questions.all(ADVISORIES.list_holders, components=_json(components), limit=limit)
+        return [Holder(Digest.parse(row[0]), purl_of(row[1:6]), row[6], row[7]) for row in found]
+
+    async def count_holders(self, components: Collection[int]) -> int:
+        """How many artifacts have one of these components."""
+        row = self._questions.one(ADVISORIES.count_holders, components=_json(components))
+        return 0 if row is None else int(row[0])
+
+    async def list_places(self, digests: Collection[Digest], *, limit: int) -> Sequence[Place]:
+        """Where these artifacts are, and those that contain them."""
+        found = self._questions.all(ADVISORIES.list_places, digests=_json(map(str, digests)), limit=limit)
+        return [_place(row) for row in found]
+
+    async def find_first_without(
+        self, package: PackageId, after: Collection[Digest], components: Collection[int]
+    ) -> ReferenceName | None:
+        """The first version after all of *after* that has an inventory, and none of these components in it."""
+        row = self._questions.one(
+            ADVISORIES.find_first_without,
+            **identity(package),
+            digests=_json(map(str, after)),
+            components=_json(components),
+        )
+        return None if row is None else ReferenceName(row[0])
+
+    def _with_exploitation(self, known: Sequence[Known]) -> list[Known]:
+        names = {name for each in known for name in each.notice.names}
+        rows = self._questions.all(ADVISORIES.find_exploitation, names=_json(names)) if names else []
+        if not rows:
+            return list(known)
+        told = {name: (epss, since) for name, epss, since in rows}
+        return [_exploited(each, told) for each in known]
+
+
+class SqliteAdvisoryChanges:
+    """Implements `entrepot.ports.advisories.AdvisoryChanges`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def put_source(self, source: Source) -> None:
+        """Add a source, or say what is new of it."""
+        self._session.run(
+            ADVISORIES.put_source,
+            name=source.name,
+            url=source.url,
+            private=source.private,
+            etag=source.etag,
+            last_modified=source.last_modified,
+            imported_at=_text(source.imported_at),
+            checked_at=_text(source.checked_at),
+            problem=source.problem,
+        )
+
+    def remove_source(self, name: str) -> int | None:
+        """Forget a source and its advisories; how many there were, or None when there is no such source."""
+        source = self._session.one(ADVISORIES.find_source, name=name)
+        if source is None:
+            return None
+        advisories = self._session.all(ADVISORIES.list_advisories_of, source=source[0])
+        for (advisory,) in advisories:
+            self._forget(advisory)
+            self._session.run(ADVISORIES.forget_advisory, advisory=advisory)
+        self._session.run(ADVISORIES.remove_source, source=source[0])
+        return len(advisories)
+
+    def find_hash(self, id: str) -> bytes | None:
+        """The hash of an advisory's record, as it was put."""
+        row = self._session.one(ADVISORIES.find_advisory, name=id)
+        return None if row is None else bytes(row[3])
+
+    def put(self, notice: Notice, source: str, *, content: bytes, hash: bytes, rules: Mapping[Subject, bytes]) -> int:
+        """Keep an advisory in place of what it said before, without its matches; its number."""
+        (source_id,) = self._session.returned(ADVISORIES.find_source, name=source)
+        modified = time_text(notice.modified)
+        before = self._session.one(ADVISORIES.find_advisory, name=notice.id)
+        if before is not None:
+            if before[1] != source_id and before[2] > modified:
+                return -int(before[0])
+            self._forget(before[0])
+        (advisory,) = self._session.returned(
+            ADVISORIES.put_advisory,
+            name=notice.id,
+            source=source_id,
+            modified=modified,
+            published=_text(notice.published),
+            withdrawn=_text(notice.withdrawn),
+            level=notice.severity.level,
+            score=notice.severity.score,
+            vector=notice.severity.vector,
+            summary=notice.summary,
+            aliases=_json(notice.aliases),
+            upstream=_json(notice.upstream),
+            hash=hash,
+            content=zlib.compress(content, _LEVEL),
+        )
+        names = {notice.id, *notice.aliases, *notice.upstream}
+        self._session.run_each(ADVISORIES.add_name, [{"name": name, "advisory": advisory} for name in names])
+        self._session.run_each(
+            ADVISORIES.add_affected,
+            [
+                {
+                    "ecosystem": subject.ecosystem,
+                    "name": subject.name,
+                    "advisory": advisory,
+                    "release": subject.release,
+                    "rule": rule,
+                }
+                for subject, rule in rules.items()
+            ],
+        )
+        return int(advisory)
+
+    def _forget(self, advisory: int) -> None:
+        self._session.run(ADVISORIES.forget_matches, advisory=advisory)
+        self._session.run(ADVISORIES.forget_affected, advisory=advisory)
+        self._session.run(ADVISORIES.forget_names, advisory=advisory)
+
+    def put_exploitation(self, rows: Iterable[tuple[str, float | None, float | None, str | None]]) -> None:
+        """Say of flaws how likely they are to be used, and since when they are known to be."""
+        self._session.run_each(
+            ADVISORIES.put_exploitation,
+            [
+                {"name": name, "epss": epss, "percentile": percentile, "known_since": since}
+                for name, epss, percentile, since in rows
+            ],
+        )
+
+    def list_components(self, subject: Subject) -> Sequence[Unmatched]:
+        """The components that were compared and are of this package, of any release."""
+        found = self._session.all(ADVISORIES.list_components, ecosystem=subject.ecosystem, name=subject.name)
+        return [
+            Unmatched(component, Subject(subject.ecosystem, subject.name, release), version)
+            for component, release, version in found
+        ]
+
+    def list_unnamed(self, *, limit: int) -> Sequence[tuple[int, Purl | None]]:
+        """Components that nobody has compared with anything yet; None for one whose name is none."""
+        return [
+            (row[0], purl_of(row[1:]) if row[1] and row[3] else None)
+            for row in self._session.all(ADVISORIES.list_unnamed, limit=limit)
+        ]
+
+    def name(self, component: int, subject: Subject, version: str | None) -> None:
+        """Say what advisories call a component."""
+        self._session.run(
+            ADVISORIES.name_component,
+            component=component,
+            ecosystem=subject.ecosystem,
+            name=subject.name,
+            release=subject.release,
+            version=version,
+        )
+
+    def list_rules(self, subjects: Collection[Subject]) -> Sequence[KnownRule]:
+        """All that is said of packages, of any release of theirs."""
+        return [_rule(row) for row in self._session.all(ADVISORIES.list_rules, subjects=_pairs(subjects))]
+
+    def match(self, matches: Iterable[Match]) -> None:
+        """Keep what came of comparing; what is cleared is not kept."""
+        self._session.run_each(
+            ADVISORIES.add_match,
+            [
+                {
+                    "component": each.component,
+                    "advisory": each.advisory,
+                    "state": each.verdict.state,
+                    "fixed": each.verdict.fixed,
+                }
+                for each in matches
+                if each.verdict.state is not State.UNAFFECTED
+            ],
+        )
+
+
+def _json(values: Iterable[object]) -> str:
+    return msgspec.json.encode(list(values)).decode()
+
+
+def _pairs(subjects: Iterable[Subject]) -> str:
+    return _json({(subject.ecosystem, subject.name) for subject in subjects})
+
+
+def _text(time: datetime | None) -> str | None:
+    return None if time is None else time_text(time)
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else parse_time(text)
+
+
+def _source(row: tuple[Any, ...]) -> Source:
+    name, url, private, etag, last_modified, imported_at, checked_at, problem, advisories, newest = row
+    return Source(
+        name=name,
+        url=url,
+        private=bool(private),
+        etag=etag,
+        last_modified=last_modified,
+        imported_at=_time(imported_at),
+        checked_at=_time(checked_at),
+        problem=problem,
+        advisories=advisories,
+        newest=_time(newest),
+    )
+
+
+def _known(row: tuple[Any, ...]) -> Known:
+    name, modified, published, withdrawn, level, score, vector, summary, aliases, upstream = row[:_NOTICE_COLUMNS]
+    notice = Notice(
+        id=name,
+        modified=parse_time(modified),
+        published=_time(published),
+        withdrawn=_time(withdrawn),
+        aliases=tuple(msgspec.json.decode(aliases)),
+        upstream=tuple(msgspec.json.decode(upstream)),
+        summary=summary,
+        severity=Severity(Level(level), score, vector),
+    )
+    source, imported_at = row[_NOTICE_COLUMNS : _NOTICE_COLUMNS + 2]
+    return Known(notice, source, _time(imported_at))
+
+
+def _exploited(known: Known, told: Mapping[str, tuple[float | None, str | None]]) -> Known:
+    said = [told[name] for name in known.notice.names if name in told]
+    return Known(
+        known.notice,
+        known.source,
+        known.imported_at,
+        epss=max((epss for epss, _ in said if epss is not None), default=None),
+        exploited_since=min((since for _, since in said if since is not None), default=None),
+    )
+
+
+def _rule(row: tuple[Any, ...]) -> KnownRule:
+    advisory, ecosystem, name, release, rule = row[:5]
+    return KnownRule(advisory, Subject(ecosystem, name, release), bytes(rule))
+
+
+def _place(row: tuple[Any, ...]) -> Place:
+    namespace, format, package, digest, holds, public, names, channels = row
+    owner = NamespaceName(namespace)
+    return Place(
+        package=PackageId(owner, FormatName(format), PackageName(package)),
+        digest=Digest.parse(digest),
+        holds=Digest.parse(holds),
+        public=bool(public),
+        names=tuple(ReferenceName(name) for name in msgspec.json.decode(names)),
+        channels=tuple(View(owner, ChannelName(each)) for each in sorted(set(msgspec.json.decode(channels)))),
+    )

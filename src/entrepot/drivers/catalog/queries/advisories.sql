@@ -1,0 +1,212 @@
+-- What is known to be bad, and of what.
+
+-- list_sources --
+SELECT s.name, s.url, s.private, s.etag, s.last_modified, s.imported_at, s.checked_at, s.problem,
+       (SELECT count(*) FROM advisory a WHERE a.source_id = s.id),
+       (SELECT max(a.modified) FROM advisory a WHERE a.source_id = s.id)
+  FROM advisory_source s ORDER BY s.name
+
+-- put_source --
+INSERT INTO advisory_source (name, url, private, etag, last_modified, imported_at, checked_at, problem)
+VALUES (:name, :url, :private, :etag, :last_modified, :imported_at, :checked_at, :problem)
+    ON CONFLICT (name) DO UPDATE
+   SET url = excluded.url, private = excluded.private, etag = excluded.etag, last_modified = excluded.last_modified,
+       imported_at = excluded.imported_at, checked_at = excluded.checked_at, problem = excluded.problem
+
+-- find_source --
+SELECT id FROM advisory_source WHERE name = :name
+
+-- remove_source --
+DELETE FROM advisory_source WHERE id = :source
+
+-- list_advisories_of --
+SELECT id FROM advisory WHERE source_id = :source
+
+-- find_advisory --
+SELECT id, source_id, modified, hash FROM advisory WHERE name = :name
+
+-- put_advisory --
+INSERT INTO advisory (name, source_id, modified, published, withdrawn, level, score, vector, summary, aliases, upstream, hash, content)
+VALUES (:name, :source, :modified, :published, :withdrawn, :level, :score, :vector, :summary, :aliases, :upstream, :hash, :content)
+    ON CONFLICT (name) DO UPDATE
+   SET source_id = excluded.source_id, modified = excluded.modified, published = excluded.published,
+       withdrawn = excluded.withdrawn, level = excluded.level, score = excluded.score, vector = excluded.vector,
+       summary = excluded.summary, aliases = excluded.aliases, upstream = excluded.upstream, hash = excluded.hash,
+       content = excluded.content
+RETURNING id
+
+-- forget_matches --
+DELETE FROM component_match WHERE advisory_id = :advisory
+
+-- forget_affected --
+DELETE FROM affected WHERE advisory_id = :advisory
+
+-- forget_names --
+-- Walks the names that the advisory itself says it has.
+DELETE FROM advisory_name
+ WHERE advisory_id = :advisory
+   AND name IN (SELECT a.name FROM advisory a WHERE a.id = :advisory
+                UNION ALL SELECT j.value FROM advisory a, json_each(a.aliases) j WHERE a.id = :advisory
+                UNION ALL SELECT j.value FROM advisory a, json_each(a.upstream) j WHERE a.id = :advisory)
+
+-- forget_advisory --
+DELETE FROM advisory WHERE id = :advisory
+
+-- add_name --
+INSERT INTO advisory_name (name, advisory_id) VALUES (:name, :advisory) ON CONFLICT DO NOTHING
+
+-- add_affected --
+INSERT INTO affected (ecosystem, name, advisory_id, release, rule) VALUES (:ecosystem, :name, :advisory, :release, :rule)
+
+-- put_exploitation --
+INSERT INTO exploitation (name, epss, percentile, known_since) VALUES (:name, :epss, :percentile, :known_since)
+    ON CONFLICT (name) DO UPDATE
+   SET epss = coalesce(excluded.epss, epss), percentile = coalesce(excluded.percentile, percentile),
+       known_since = coalesce(excluded.known_since, known_since)
+
+-- list_components --
+-- Uses component_subject_idx alone.
+SELECT component_id, release, version FROM component_subject WHERE ecosystem = :ecosystem AND name = :name
+
+-- list_unnamed --
+-- Components come in the order of their numbers, and so are they named.
+SELECT id, type, namespace, name, version, qualifiers FROM component
+ WHERE id > (SELECT coalesce(max(component_id), 0) FROM component_subject) ORDER BY id LIMIT :limit
+
+-- name_component --
+INSERT INTO component_subject (component_id, ecosystem, name, release, version)
+VALUES (:component, :ecosystem, :name, :release, :version)
+    ON CONFLICT (component_id) DO NOTHING
+
+-- list_rules --
+SELECT w.advisory_id, w.ecosystem, w.name, w.release, w.rule
+  FROM json_each(:subjects) j
+  CROSS JOIN affected w ON w.ecosystem = j.value ->> 0 AND w.name = j.value ->> 1
+
+-- list_known_rules --
+SELECT w.advisory_id, w.ecosystem, w.name, w.release, w.rule, a.name, a.modified, a.published, a.withdrawn, a.level,
+       a.score, a.vector, a.summary, a.aliases, a.upstream, s.name, s.imported_at
+  FROM json_each(:subjects) j
+  CROSS JOIN affected w ON w.ecosystem = j.value ->> 0 AND w.name = j.value ->> 1
+  JOIN advisory a ON a.id = w.advisory_id
+  JOIN advisory_source s ON s.id = a.source_id
+
+-- add_match --
+INSERT INTO component_match (component_id, advisory_id, state, fixed) VALUES (:component, :advisory, :state, :fixed)
+    ON CONFLICT (component_id, advisory_id) DO UPDATE SET state = excluded.state, fixed = excluded.fixed
+
+-- find_known --
+-- One step from a name to what has it, one to its other names, and one back: databases alias each other.
+WITH asked (name) AS (SELECT value FROM json_each(:names)),
+     first (id) AS (SELECT n.advisory_id FROM asked JOIN advisory_name n ON n.name = asked.name),
+     other (name) AS (
+         SELECT a.name FROM first JOIN advisory a ON a.id = first.id
+         UNION SELECT j.value FROM first JOIN advisory a ON a.id = first.id, json_each(a.aliases) j),
+     found (id) AS (
+         SELECT id FROM first
+         UNION SELECT n.advisory_id FROM other JOIN advisory_name n ON n.name = other.name
+               JOIN advisory a ON a.id = n.advisory_id
+          WHERE a.name = other.name OR EXISTS (SELECT 1 FROM json_each(a.aliases) j WHERE j.value = other.name))
+SELECT a.name, a.modified, a.published, a.withdrawn, a.level, a.score, a.vector, a.summary, a.aliases, a.upstream,
+       s.name, s.imported_at
+  FROM found JOIN advisory a ON a.id = found.id JOIN advisory_source s ON s.id = a.source_id
+ ORDER BY a.name
+
+-- find_content --
+SELECT content FROM advisory WHERE name = :name
+
+-- find_exploitation --
+SELECT e.name, e.epss, e.known_since FROM json_each(:names) j CROSS JOIN exploitation e ON e.name = j.value
+
+-- list_findings --
+WITH RECURSIVE inside (id) AS (
+    SELECT id FROM blob WHERE digest = :digest
+    UNION SELECT l.target_id FROM inside i JOIN link l ON l.artifact_id = i.id AND l.kind = 'manifest')
+SELECT a.name, a.modified, a.published, a.withdrawn, a.level, a.score, a.vector, a.summary, a.aliases, a.upstream,
+       s.name, s.imported_at, c.type, c.namespace, c.name, c.version, c.qualifiers, m.state, m.fixed, b.digest, u.relation
+  FROM inside i
+  CROSS JOIN component_use u ON u.blob_id = i.id
+  CROSS JOIN component_match m ON m.component_id = u.component_id
+  JOIN component c ON c.id = m.component_id
+  JOIN advisory a ON a.id = m.advisory_id
+  JOIN advisory_source s ON s.id = a.source_id
+  JOIN blob b ON b.id = i.id
+ LIMIT :limit
+
+-- count_components --
+WITH RECURSIVE inside (id) AS (
+    SELECT id FROM blob WHERE digest = :digest
+    UNION SELECT l.target_id FROM inside i JOIN link l ON l.artifact_id = i.id AND l.kind = 'manifest')
+SELECT count(DISTINCT u.component_id), count(DISTINCT CASE WHEN c.component_id IS NULL THEN u.component_id END)
+  FROM inside i
+  CROSS JOIN component_use u ON u.blob_id = i.id
+  LEFT JOIN component_subject c ON c.component_id = u.component_id
+
+-- list_versions --
+SELECT id, type, namespace, name, version, qualifiers FROM component
+ WHERE type = :type AND namespace = :namespace AND name = :name
+
+-- list_affected --
+SELECT m.component_id, m.state
+  FROM json_each(:names) j
+  JOIN advisory a ON a.name = j.value
+  JOIN component_match m ON m.advisory_id = a.id
+
+-- list_holders --
+SELECT b.digest, c.type, c.namespace, c.name, c.version, c.qualifiers, u.relation, u.component_id
+  FROM json_each(:components) j
+  CROSS JOIN component_use u ON u.component_id = j.value
+  JOIN component c ON c.id = u.component_id
+  JOIN blob b ON b.id = u.blob_id
+ LIMIT :limit
+
+-- count_holders --
+SELECT count(*) FROM (
+    SELECT DISTINCT u.blob_id FROM json_each(:components) j CROSS JOIN component_use u ON u.component_id = j.value)
+
+-- list_places --
+-- The artifacts, what contains them (indexes in indexes), and where each of these is now.
+WITH RECURSIVE around (id, inner_id) AS (
+    SELECT b.id, b.id FROM json_each(:digests) j JOIN blob b ON b.digest = j.value
+    UNION SELECT l.artifact_id, a.inner_id FROM around a JOIN link l ON l.target_id = a.id AND l.kind = 'manifest')
+SELECT n.name, p.format, p.name, b.digest, i.digest, n.public,
+       (SELECT json_group_array(r.name) FROM reference r
+         WHERE r.blob_id = a.id AND r.package_id = p.id AND r.until_position IS NULL),
+       (SELECT json_group_array(ch.name) FROM clearance k JOIN channel ch ON ch.id = k.channel_id
+         WHERE k.package_id = p.id AND k.blob_id = a.id AND k.until_position IS NULL)
+  FROM around a
+  JOIN membership m ON m.blob_id = a.id AND m.role = 'artifact' AND m.until_position IS NULL
+  JOIN package p ON p.id = m.package_id
+  JOIN namespace n ON n.id = p.namespace_id
+  JOIN blob b ON b.id = a.id
+  JOIN blob i ON i.id = a.inner_id
+ ORDER BY n.name, p.format, p.name, m.from_position
+ LIMIT :limit
+
+-- find_first_without --
+-- A version that has an inventory, itself or what is in it, came later, and has none of the components.
+WITH last (position) AS (
+    SELECT max(r.from_position)
+      FROM namespace n
+      JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
+      JOIN json_each(:digests) j
+      JOIN blob b ON b.digest = j.value
+      JOIN reference r ON r.package_id = p.id AND r.blob_id = b.id AND r.until_position IS NULL
+     WHERE n.name = :namespace)
+SELECT r.name
+  FROM namespace n
+  JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
+  JOIN reference r ON r.package_id = p.id AND r.until_position IS NULL AND r.kind = 'version'
+       AND r.from_position > (SELECT position FROM last)
+ WHERE n.name = :namespace
+   AND EXISTS (
+       WITH RECURSIVE inside (id) AS (
+           SELECT r.blob_id UNION SELECT l.target_id FROM inside i JOIN link l ON l.artifact_id = i.id AND l.kind = 'manifest')
+       SELECT 1 FROM inside i JOIN component_use u ON u.blob_id = i.id)
+   AND NOT EXISTS (
+       WITH RECURSIVE inside (id) AS (
+           SELECT r.blob_id UNION SELECT l.target_id FROM inside i JOIN link l ON l.artifact_id = i.id AND l.kind = 'manifest')
+       SELECT 1 FROM inside i JOIN json_each(:components) c
+         JOIN component_use u ON u.component_id = c.value AND u.blob_id = i.id)
+ ORDER BY r.from_position
+ LIMIT 1

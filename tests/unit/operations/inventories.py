@@ -1,0 +1,29 @@
+"""What artifacts hold, put into the catalog as reading an SBOM would."""
+
+from __future__ import annotations
+
+from entrepot.drivers.catalog.components import columns
+from entrepot.drivers.catalog.session import Session
+from entrepot.model.digest import Digest
+from entrepot.model.purl import Purl
+from entrepot.ports.catalog import Transaction
+from entrepot.testing.builders import World
+
+_ADD = """INSERT INTO component (type, namespace, name, version, qualifiers)
+          VALUES (:type, :namespace, :name, :version, :qualifiers) ON CONFLICT DO NOTHING"""
+_USE = """INSERT INTO component_use (component_id, blob_id, relation)
+          SELECT id, :blob, 'contained' FROM component
+           WHERE (type, namespace, name, version, qualifiers) = (:type, :namespace, :name, :version, :qualifiers)"""
+
+
+async def hold(world: World, digest: Digest, *purls: str) -> None:
+    """Let an artifact hold these packages."""
+
+    def change(transaction: Transaction) -> None:
+        assert isinstance(transaction, Session)
+        for purl in purls:
+            row = columns(Purl.parse(purl))
+            transaction.run(_ADD, **row)
+            transaction.run(_USE, blob=transaction.blob_id(digest), **row)
+
+    await world.catalog.write(change)
