@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import structlog
 
 from entrepot.model.errors import RegistryError
+from entrepot.schedules.advisories import ADVISORIES
 from entrepot.schedules.sweep import SWEEP
 
 if TYPE_CHECKING:
     from entrepot.operations.registry import Registry
     from entrepot.schedules.schedule import Schedule
 
-ALL: tuple[Schedule, ...] = (SWEEP,)
+ALL: tuple[Schedule, ...] = (SWEEP, ADVISORIES)
 
 _log = structlog.stdlib.get_logger("entrepot.schedule")
 
