@@ -19,9 +19,9 @@ from tests.clients.wire import Wire
 pytestmark = pytest.mark.clients
 
 # An empty password, given, is not asked for.
-_UNATTENDED = {"COSIGN_PASSWORD": "", "COSIGN_YES": "true"}
+UNATTENDED = {"COSIGN_PASSWORD": "", "COSIGN_YES": "true"}
 # Our own key, so no transparency log and no signing configuration from the network.
-_OFFLINE = ("--tlog-upload=false", "--use-signing-config=false", "--allow-http-registry")
+OFFLINE = ("--tlog-upload=false", "--use-signing-config=false", "--allow-http-registry")
 _VERIFY = ("--insecure-ignore-tlog", "--allow-http-registry")
 
 
@@ -36,7 +36,7 @@ def log_in(cosign: str, shell: Shell, registry: Registry, account: Account) -> N
 
 def key_pair(cosign: str, shell: Shell, name: str) -> tuple[Path, Path]:
     """The files of a new private and public key."""
-    shell.run(cosign, "generate-key-pair", "--output-key-prefix", name, environment=_UNATTENDED)
+    shell.run(cosign, "generate-key-pair", "--output-key-prefix", name, environment=UNATTENDED)
     return shell.home / f"{name}.key", shell.home / f"{name}.pub"
 
 
@@ -55,8 +55,8 @@ def test_a_signature_is_stored_as_a_referrer_and_verified(
     log_in(cosign, shell, registry, registry.publisher)
 
     shell.run(
-        *(cosign, "sign", "--key", private, "--registry-referrers-mode", "oci-1-1", *_OFFLINE, reference),
-        environment={**_UNATTENDED, "COSIGN_EXPERIMENTAL": "1"},
+        *(cosign, "sign", "--key", private, "--registry-referrers-mode", "oci-1-1", *OFFLINE, reference),
+        environment={**UNATTENDED, "COSIGN_EXPERIMENTAL": "1"},
     )
     verified = shell.run(cosign, "verify", "--key", public, *_VERIFY, reference)
 
@@ -75,8 +75,8 @@ def test_a_signature_is_stored_under_a_tag_and_verified(
 
     shell.run(
         *(cosign, "sign", "--key", private, "--registry-referrers-mode", "legacy", "--new-bundle-format=false"),
-        *(*_OFFLINE, reference),
-        environment=_UNATTENDED,
+        *(*OFFLINE, reference),
+        environment=UNATTENDED,
     )
     verified = shell.run(cosign, "verify", "--key", public, "--new-bundle-format=false", *_VERIFY, reference)
 
@@ -94,8 +94,8 @@ def test_a_second_signature_joins_the_first(
     for private, _ in keys:
         shell.run(
             *(cosign, "sign", "--key", private, "--registry-referrers-mode", "legacy", "--new-bundle-format=false"),
-            *(*_OFFLINE, reference),
-            environment=_UNATTENDED,
+            *(*OFFLINE, reference),
+            environment=UNATTENDED,
         )
 
     for _, public in keys:
@@ -111,9 +111,9 @@ def test_an_attestation_is_found_and_verified(
     log_in(cosign, shell, registry, registry.publisher)
 
     shell.run(
-        *(cosign, "attest", "--key", private, "--predicate", "provenance.json", "--type", "custom", *_OFFLINE),
+        *(cosign, "attest", "--key", private, "--predicate", "provenance.json", "--type", "custom", *OFFLINE),
         reference,
-        environment=_UNATTENDED,
+        environment=UNATTENDED,
     )
     verified = shell.run(cosign, "verify-attestation", "--key", public, "--type", "custom", *_VERIFY, reference)
 
@@ -128,7 +128,7 @@ def test_another_key_does_not_verify(
     private, _ = key_pair(cosign, shell, "release")
     _, other = key_pair(cosign, shell, "other")
     log_in(cosign, shell, registry, registry.publisher)
-    shell.run(cosign, "sign", "--key", private, *_OFFLINE, reference, environment=_UNATTENDED)
+    shell.run(cosign, "sign", "--key", private, *OFFLINE, reference, environment=UNATTENDED)
 
     refused = shell.refuse(cosign, "verify", "--key", other, *_VERIFY, reference)
 
@@ -141,7 +141,7 @@ def test_without_credentials_nothing_is_signed(
     image, reference = pushed(registry, package, layout, wire)
     private, _ = key_pair(cosign, shell, "release")
 
-    refused = shell.refuse(cosign, "sign", "--key", private, *_OFFLINE, reference, environment=_UNATTENDED)
+    refused = shell.refuse(cosign, "sign", "--key", private, *OFFLINE, reference, environment=UNATTENDED)
 
     assert "unauthorized" in refused.said.lower()
     assert wire.referrers(package, image["digest"]) == []
@@ -158,8 +158,8 @@ def sign_version(cosign: str, shell: Shell, registry: Registry, wire: Wire, pack
     log_in(cosign, shell, registry, registry.publisher)
 
     shell.run(
-        *(cosign, "sign", "--key", private, "--registry-referrers-mode", "oci-1-1", *_OFFLINE, reference),
-        environment={**_UNATTENDED, "COSIGN_EXPERIMENTAL": "1"},
+        *(cosign, "sign", "--key", private, "--registry-referrers-mode", "oci-1-1", *OFFLINE, reference),
+        environment={**UNATTENDED, "COSIGN_EXPERIMENTAL": "1"},
     )
     verified = shell.run(cosign, "verify", "--key", public, *_VERIFY, reference)
     refused = shell.refuse(cosign, "verify", "--key", other, *_VERIFY, reference)

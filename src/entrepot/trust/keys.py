@@ -131,8 +131,8 @@ class PublicKey:
 
     @property
     def npm_key_id(self) -> str:
-        """What npm calls it (https://docs.npmjs.com/about-registry-signatures, unpadded since npm 6)."""
-        return f"SHA256:{base64.b64encode(self._sha256).decode()}"
+        """What npm calls it (https://docs.npmjs.com/about-registry-signatures): as ssh does, without padding."""
+        return f"SHA256:{base64.b64encode(self._sha256).decode().rstrip('=')}"
 
     @property
     def names(self) -> frozenset[str]:
@@ -140,7 +140,7 @@ class PublicKey:
         # model-signing hashes the PEM with its line end.
         pem = hashlib.sha256(self.pem.encode()).hexdigest()
         names = {self.fingerprint, self._sha256.hex(), self.cosign_hint, self.npm_key_id, pem}
-        return frozenset(names | {self.npm_key_id.rstrip("=")})
+        return frozenset(names | {f"SHA256:{self.cosign_hint}"})
 
     @property
     def _sha256(self) -> bytes:
