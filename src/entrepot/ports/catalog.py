@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from entrepot.ports.cursors import CursorChanges, Cursors
     from entrepot.ports.federation import Federation, FederationChanges
     from entrepot.ports.log import Log, LogChanges
+    from entrepot.ports.webhooks import WebhookChanges, Webhooks
 
 T = TypeVar("T")
 
@@ -269,6 +270,10 @@ class Transaction(Reader, Protocol):
     def log(self) -> LogChanges:
         """The transparency log."""
 
+    @property
+    def webhooks(self) -> WebhookChanges:
+        """Who is told of events."""
+
     # namespaces
     def add_namespace(self, namespace: Namespace) -> bool:
         """Create it with its channels; False when it is there already."""
@@ -440,6 +445,10 @@ class Catalog(Protocol):
     @property
     def log(self) -> Log:
         """The transparency log."""
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """Who is told of events."""
 
     async def write(self, change: Callable[[Transaction], T]) -> T:
         """Run *change*, and return what it returned once it is durable.

@@ -1,4 +1,4 @@
-"""Reading from other registries: where they are, and how their documents and files are asked for.
+"""Asking other servers: where they are, how documents and files are asked for, and how webhooks are told.
 
 Everything that comes back was written by somebody else. What a driver promises about it:
 
@@ -167,6 +167,16 @@ class Fetcher(Protocol):
 
     async def get(self, origin: Origin, target: str, *, headers: Mapping[str, str], limit: int) -> Document:
         """Ask for something small: no more than *limit* bytes, also when they come compressed.
+
+        Raises `UpstreamUnavailable`, `UpstreamInvalid`.
+        """
+
+    async def post(
+        self, origin: Origin, target: str, *, headers: Mapping[str, str], content: bytes, limit: int
+    ) -> Document:
+        """Send something small, once; the answer is of any status, and no more than *limit* bytes of it are read.
+
+        A redirect is an answer too: what was meant for one place is not sent to another.
 
         Raises `UpstreamUnavailable`, `UpstreamInvalid`.
         """

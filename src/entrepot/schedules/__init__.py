@@ -10,12 +10,13 @@ import structlog
 from entrepot.model.errors import RegistryError
 from entrepot.schedules.advisories import ADVISORIES
 from entrepot.schedules.sweep import SWEEP
+from entrepot.schedules.webhooks import WEBHOOKS
 
 if TYPE_CHECKING:
     from entrepot.operations.registry import Registry
     from entrepot.schedules.schedule import Schedule
 
-ALL: tuple[Schedule, ...] = (SWEEP, ADVISORIES)
+ALL: tuple[Schedule, ...] = (SWEEP, ADVISORIES, WEBHOOKS)
 
 _log = structlog.stdlib.get_logger("entrepot.schedule")
 

@@ -31,6 +31,8 @@ class Elsewhere:
         self.says: dict[str, Said] = {}
         self.asked: Counter[str] = Counter()
         self.requests: list[dict[str, str]] = []
+        self.bodies: list[bytes] = []
+        """What was sent with each request."""
         self.url = ""
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -42,6 +44,7 @@ class Elsewhere:
             headers = {name.lower(): value.strip() for name, _, value in (text.partition(":") for text in fields)}
             self.asked[path] += 1
             self.requests.append(headers)
+            self.bodies.append(await reader.readexactly(int(headers.get("content-length", 0))))
             said = self.says.get(path, Said(status=404))
             said.reached.set()
             etag = said.headers.get("etag")

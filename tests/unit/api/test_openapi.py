@@ -14,6 +14,7 @@ from entrepot.api.endpoint import PARTS, Endpoint
 from entrepot.api.openapi import describe
 from entrepot.followers import catch_up
 from entrepot.model.names import FormatName, View
+from entrepot.operations.deliver import deliver_due
 from entrepot.testing.builders import ADMINISTRATOR
 from entrepot.testing.elsewhere import Said, elsewhere
 from entrepot.testing.identity import Signer
@@ -77,6 +78,15 @@ GET /api/v1/journal
 GET /api/v1/log
 GET /api/v1/log/inclusion
 GET /api/v1/log/consistency
+GET /api/v1/webhooks
+POST /api/v1/webhooks
+GET /api/v1/webhooks/{webhook}
+PATCH /api/v1/webhooks/{webhook}
+DELETE /api/v1/webhooks/{webhook}
+POST /api/v1/webhooks/{webhook}/rotate
+POST /api/v1/webhooks/{webhook}/test
+POST /api/v1/webhooks/{webhook}/replay
+GET /api/v1/webhooks/{webhook}/deliveries
 GET /api/v1/openapi.json
 GET /api/docs
 """
@@ -196,6 +206,27 @@ def test_the_example_of_an_address_leads_to_its_operation(endpoint: Endpoint) ->
     assert find_endpoint(endpoint.method, path) is endpoint
 
 
+async def ask_log_and_webhooks(world: World) -> None:
+    """Have each operation of the log and of webhooks succeed once; a namespace ``acme`` is there."""
+    await catch_up(world.registry)
+    await world.ask("GET", "/api/v1/log")
+    await world.ask("GET", "/api/v1/log/inclusion?position=1")
+    await world.ask("GET", "/api/v1/log/consistency?old=1")
+    async with elsewhere() as receiver:
+        receiver.says["/hook"] = Said()
+        body = {"url": f"{receiver.url}/hook", "namespace": "acme", "private": True}
+        hook = (await world.ask("POST", "/api/v1/webhooks", body)).json["webhook"]["id"]
+        await deliver_due(world.registry, hook)
+        await world.ask("GET", "/api/v1/webhooks?namespace=acme")
+        await world.ask("GET", f"/api/v1/webhooks/{hook}")
+        await world.ask("PATCH", f"/api/v1/webhooks/{hook}", {"types": ["dev.entrepot.tag.*"]})
+        await world.ask("POST", f"/api/v1/webhooks/{hook}/rotate")
+        await world.ask("POST", f"/api/v1/webhooks/{hook}/test")
+        await world.ask("POST", f"/api/v1/webhooks/{hook}/replay", {"after": 0})
+        await world.ask("GET", f"/api/v1/webhooks/{hook}/deliveries")
+        await world.ask("DELETE", f"/api/v1/webhooks/{hook}")
+
+
 @pytest.mark.usefixtures("socket_enabled")
 async def test_every_operation_answers_as_it_is_described(world: World) -> None:
     """The world holds each answer against its description; here each operation succeeds once."""
@@ -238,10 +269,7 @@ async def test_every_operation_answers_as_it_is_described(world: World) -> None:
     await world.ask("GET", "/api/v1/search?q=api")
     await world.ask("GET", "/api/v1/journal")
     await world.ask("GET", "/api/v1/journal/followers")
-    await catch_up(world.registry)
-    await world.ask("GET", "/api/v1/log")
-    await world.ask("GET", "/api/v1/log/inclusion?position=1")
-    await world.ask("GET", "/api/v1/log/consistency?old=1")
+    await ask_log_and_webhooks(world)
     await world.ask("GET", "/api/v1/openapi.json")
     await world.ask("GET", "/api/docs")
 

@@ -37,6 +37,7 @@ from entrepot.drivers.catalog.questions import Questions
 from entrepot.drivers.catalog.session import LISTINGS
 from entrepot.drivers.catalog.statements import load
 from entrepot.drivers.catalog.transaction import ACCESS_SQL, UPSTREAMS, SqliteTransaction, read_namespace
+from entrepot.drivers.catalog.webhooks import SqliteWebhooks
 from entrepot.drivers.threads import finished
 from entrepot.model.digest import Digest
 from entrepot.model.events import GENESIS
@@ -116,6 +117,7 @@ class SqliteCatalog:
         self.attestations = SqliteAttestations(self._questions)
         self.federation = SqliteFederation(self._questions)
         self.log = SqliteLog(self._questions)
+        self.webhooks = SqliteWebhooks(self._questions)
         self._committer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
         self._answers = Answers(_ANSWERS_SIZE)
         self._pending: deque[_Pending] = deque()

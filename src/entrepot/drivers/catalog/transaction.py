@@ -17,6 +17,7 @@ from entrepot.drivers.catalog.federation import SqliteFederationChanges
 from entrepot.drivers.catalog.log import SqliteLogChanges
 from entrepot.drivers.catalog.session import CHANGE, LISTINGS, Session, identity
 from entrepot.drivers.catalog.statements import load
+from entrepot.drivers.catalog.webhooks import SqliteWebhookChanges
 from entrepot.model.digest import Digest
 from entrepot.model.errors import (
     ArtifactUnknown,
@@ -98,6 +99,11 @@ class SqliteTransaction(Session):
     def log(self) -> SqliteLogChanges:
         """The transparency log."""
         return SqliteLogChanges(self)
+
+    @cached_property
+    def webhooks(self) -> SqliteWebhookChanges:
+        """Who is told of events."""
+        return SqliteWebhookChanges(self)
 
     # --- reading ---
 

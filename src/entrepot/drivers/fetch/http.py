@@ -124,6 +124,23 @@ class HttpFetcher:
             message = f"{origin} did not answer in full within {self._pace.document:g} seconds"
             raise UpstreamUnavailable(message) from error
 
+    async def post(
+        self, origin: Origin, target: str, *, headers: Mapping[str, str], content: bytes, limit: int
+    ) -> Document:
+        """Send something small, once. Raises `UpstreamUnavailable`, `UpstreamInvalid`."""
+        _refuse_ours(headers)
+        url = targets.resolve(origin, target)
+        try:
+            async with asyncio.timeout(self._pace.document):
+                answer = await self._ask_one(origin, url, {"accept-encoding": "identity", **headers}, content)
+                async with answer.held:
+                    return await self._read(answer, limit)
+        except _Failed as failed:
+            raise failed.error from failed.__cause__
+        except TimeoutError as error:
+            message = f"{origin} did not answer in full within {self._pace.document:g} seconds"
+            raise UpstreamUnavailable(message) from error
+
     @asynccontextmanager
     async def stream(self, origin: Origin, target: str, *, headers: Mapping[str, str]) -> AsyncIterator[Stream]:
         """Ask for a file. Raises `UpstreamUnavailable`, `UpstreamInvalid`.
@@ -165,11 +182,13 @@ class HttpFetcher:
                 await _drain(answer.response)
         raise UpstreamInvalid(targets.shown(url), expected=f"at most {_MAX_REDIRECTS} redirects")
 
-    async def _ask_one(self, origin: Origin, url: httpx.URL, headers: Mapping[str, str]) -> _Answer:
-        """The answer of one host, when it is one that a caller may see."""
+    async def _ask_one(
+        self, origin: Origin, url: httpx.URL, headers: Mapping[str, str], content: bytes | None = None
+    ) -> _Answer:
+        """The answer of one host, when it is one that a caller may see; to a question, or to *content*."""
         host = self._hosts.find(targets.place(url))
         async with AsyncExitStack() as held:
-            pool, request = self._pool(origin, url), self._request(origin, url, headers)
+            pool, request = self._pool(origin, url), self._request(origin, url, headers, content)
             await held.enter_async_context(host.turn())
             try:
                 async with asyncio.timeout(self._pace.answer):
@@ -188,7 +207,10 @@ class HttpFetcher:
                 raise UpstreamInvalid(targets.shown(url), expected="HTTP/1.1", actual=_reason(error)) from error
             held.push_async_callback(response.aclose)
             answer = _Answer(url, response.status, _read_headers(response), response, host, held)
-            await self._judge(answer)
+            if content is None:
+                await self._judge(answer)
+            else:
+                host.succeeded()
             return replace(answer, held=held.pop_all())
 
     async def _judge(self, answer: _Answer) -> None:
@@ -204,15 +226,20 @@ class HttpFetcher:
             error = UpstreamUnavailable(f"{where} answered {status}", after=after)
             raise _Failed(error, transient=status in _TRANSIENT, after=after)
 
-    def _request(self, origin: Origin, url: httpx.URL, headers: Mapping[str, str]) -> httpcore.Request:
+    def _request(
+        self, origin: Origin, url: httpx.URL, headers: Mapping[str, str], content: bytes | None
+    ) -> httpcore.Request:
         fields = {"host": url.netloc.decode("ascii"), "user-agent": f"entrepot/{__version__}", "accept": "*/*"}
         fields |= {name.lower(): value for name, value in headers.items()}
         if (authorization := targets.authorization(origin, url)) is not None:
             fields["authorization"] = authorization
+        if content is not None:
+            fields["content-length"] = str(len(content))
         return httpcore.Request(
-            "GET",
+            "GET" if content is None else "POST",
             httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
             headers=[(name.encode(), value.encode()) for name, value in fields.items()],
+            content=content,
             extensions={"timeout": {"connect": self._pace.connect}},
         )
 
