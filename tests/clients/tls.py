@@ -34,12 +34,16 @@ class Secured:
 
 
 @contextmanager
-def secured(target: str, shell: Shell, openssl: str) -> Iterator[Secured]:
-    """Pass on to *target*, ``host:port``, what comes over TLS to a port of its own, as ``localhost``."""
+def secured(target: str, shell: Shell, openssl: str, *, authority: bool = True) -> Iterator[Secured]:
+    """Pass on to *target*, ``host:port``, what comes over TLS to a port of its own, as ``localhost``.
+
+    The certificate is an *authority*'s as well, unless a client says that such a one is no server's.
+    """
     certificate, key = shell.home / "certificate.pem", shell.home / "key.pem"
     shell.run(
         *(openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"),
         *("-addext", f"subjectAltName=DNS:localhost,DNS:{NAME}", "-keyout", key, "-out", certificate),
+        *(() if authority else ("-addext", "basicConstraints=critical,CA:FALSE")),
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
