@@ -31,7 +31,7 @@ from entrepot.operations.token import create_first_token
 from entrepot.trust.log.identity import LogIdentity, LogReaders, identify
 from entrepot.trust.log.notes import NoteKey
 from entrepot.wire.federation import SURFACE as FEDERATION
-from entrepot.wire.format import accept_of, evidence_of, read_through_of, rules_of
+from entrepot.wire.format import accept_of, describe_of, evidence_of, read_through_of, rules_of
 from entrepot.wire.log import SURFACE as LOG
 from entrepot.wire.logs import configure_logs, hit_log, request_log
 from entrepot.wire.server import CacheSizes, Epochs, FrontCache, ServeOptions, Service, bind, run
@@ -87,6 +87,7 @@ class _Parts:
                 default=data / _SIGNING_KEY_FILE,
                 public_key=Path(settings.signing_public_key) if settings.signing_public_key else None,
             ),
+            describe=describe_of(self.formats),
             upload_secret=self.catalog.secret("uploads"),
             fetcher=self.fetcher,
             log=_log_identity(settings),

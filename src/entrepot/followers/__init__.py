@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from entrepot.followers.inventory import INVENTORY
 from entrepot.followers.match import Match
 from entrepot.followers.transparency import TRANSPARENCY
 from entrepot.followers.verify import Verify
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from entrepot.model.position import Position
     from entrepot.operations.registry import Registry
 
-ALL: tuple[Follower, ...] = (TRANSPARENCY, Verify(), Match())
+ALL: tuple[Follower, ...] = (TRANSPARENCY, INVENTORY, Verify(), Match())
 
 _PAGE: Final = 256
 """So many entries are dealt with between two movements of a cursor: so many may be seen twice after a crash."""

@@ -16,7 +16,7 @@ import msgspec
 
 from entrepot.inventory.inventory import Edge, Inventory
 from entrepot.inventory.limits import InventoryLimits
-from entrepot.inventory.reading import CONSTRAINT, RELATION, hashes_of, licence_of, purl_of, text_of
+from entrepot.inventory.reading import CONSTRAINT, RELATION, UNREAD, hashes_of, licence_of, purl_of, text_of
 from entrepot.model.component import Component, Relation
 from entrepot.model.errors import InvalidInventory, TooLarge
 
@@ -97,6 +97,11 @@ def _read(found: Mapping[str, Any], limits: InventoryLimits) -> Inventory:
         edges=tuple(_edges(found, places, limits)),
         tools=tuple(_tools(metadata.get("tools", {}), limits)),
         created=metadata.get("timestamp"),
+        unread=tuple(
+            text_of(each.get("value"), limits.text_size) or ""
+            for each in metadata.get("properties", ())
+            if each.get("name") == UNREAD
+        ),
     )
 
 

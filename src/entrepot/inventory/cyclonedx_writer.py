@@ -13,7 +13,7 @@ import msgspec
 from entrepot.inventory.cyclonedx import read_schema
 from entrepot.inventory.inventory import Inventory
 from entrepot.inventory.licences import normalise
-from entrepot.inventory.reading import CONSTRAINT, RELATION
+from entrepot.inventory.reading import CONSTRAINT, RELATION, UNREAD
 from entrepot.inventory.writing import TOOL, ordered
 from entrepot.model.component import Component, Relation
 
@@ -73,6 +73,8 @@ def write(inventory: Inventory, created_at: datetime, tool_version: str) -> byte
     for each, name in zip(inventory.components, names, strict=True):
         if each.relation is Relation.SUBJECT:
             document["metadata"]["component"] = _component(each, name)
+    if inventory.unread:
+        document["metadata"]["properties"] = [{"name": UNREAD, "value": each} for each in inventory.unread]
     # The same document has the same number, another has another.
     document["serialNumber"] = uuid.uuid5(uuid.NAMESPACE_URL, _ENCODER.encode(document).hex()).urn
     return _ENCODER.encode(document)

@@ -12,6 +12,7 @@ from entrepot.model.purl import Purl
 
 CONSTRAINT: Final = "entrepot:constraint"
 RELATION: Final = "entrepot:relation"
+UNREAD: Final = "entrepot:unread"
 """Properties by which we write down what CycloneDX has no word for."""
 
 _HEX: Final = re.compile(r"[0-9a-f]+")

@@ -62,6 +62,8 @@ def write(inventory: Inventory, created_at: datetime, tool_version: str) -> byte
         "packages": [_package(each, _name(at)) for at, each in enumerate(inventory.components)],
         "relationships": list(_relationships(inventory)),
     }
+    if inventory.unread:
+        document["comment"] = "not looked into: " + "; ".join(inventory.unread)
     if extracted := _extracted(inventory):
         document["hasExtractedLicensingInfos"] = extracted
     # 6.5: the same document has the same name, another has another.

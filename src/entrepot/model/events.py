@@ -242,6 +242,19 @@ class ArtifactPublished(Event, frozen=True, tag="dev.entrepot.artifact.published
     references: tuple[str, ...] = ()
 
 
+class InventoryIndexed(Event, frozen=True, tag="dev.entrepot.inventory.indexed.v1"):
+    """What an SBOM says is in an artifact is known; or that it cannot be read."""
+
+    digest: str
+    """Of the artifact."""
+    carrier: str
+    """The referrer that brings the document."""
+    source: str
+    form: str
+    components: int
+    problem: str | None = None
+
+
 class ArtifactDeleted(Event, frozen=True, tag="dev.entrepot.artifact.deleted.v1"):
     """An artifact left a package, with the names that meant it."""
 
@@ -461,6 +474,7 @@ AnyEvent = (
     | BlobDeleted
     | BlobDamaged
     | ArtifactPublished
+    | InventoryIndexed
     | ArtifactDeleted
     | ReferenceDeleted
     | VersionSealed

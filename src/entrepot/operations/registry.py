@@ -12,6 +12,7 @@ from entrepot.operations.flights import Flights
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Sequence
 
+    from entrepot.inventory.inventory import Inventory
     from entrepot.model.access import Caller
     from entrepot.model.artifact import Artifact
     from entrepot.model.digest import Digest
@@ -120,6 +121,16 @@ class Accept(Protocol):
         """
 
 
+class Describe(Protocol):
+    """How a format says what a version is made of, from the version's own metadata."""
+
+    async def __call__(self, registry: Registry, package: PackageId, artifact: Artifact) -> Inventory | None:
+        """The package as the subject, its files, and what it declares to need; no version that nobody said.
+
+        None for an artifact that is no version of the format. Raises `Invalid`, `LinkUnknown`, `BlobUnknown`.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Carried:
     """Evidence that a version carries in a way of its format's own."""
@@ -164,6 +175,8 @@ class Registry:
     """Of the formats whose versions carry evidence among their files."""
     signing: Signing | None = None
     """The registry's own key; None where it says nothing in its own name."""
+    describe: Mapping[FormatName, Describe] = field(default_factory=dict)
+    """Of the formats whose versions say themselves what they are made of."""
     flights: Flights = field(default_factory=Flights)
     issuer_keys: dict[Issuer, RememberedKeys] = field(default_factory=dict)
     """What this process knows of the keys of issuers (`entrepot.operations.issuer_keys`)."""

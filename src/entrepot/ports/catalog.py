@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from entrepot.ports.blocks import BlockChanges, Blocks
     from entrepot.ports.cursors import CursorChanges, Cursors
     from entrepot.ports.federation import Federation, FederationChanges
+    from entrepot.ports.inventories import Inventories, InventoryChanges
     from entrepot.ports.log import Log, LogChanges
     from entrepot.ports.webhooks import WebhookChanges, Webhooks
 
@@ -274,6 +275,10 @@ class Transaction(Reader, Protocol):
     def webhooks(self) -> WebhookChanges:
         """Who is told of events."""
 
+    @property
+    def inventories(self) -> InventoryChanges:
+        """What is in artifacts."""
+
     # namespaces
     def add_namespace(self, namespace: Namespace) -> bool:
         """Create it with its channels; False when it is there already."""
@@ -449,6 +454,10 @@ class Catalog(Protocol):
     @property
     def webhooks(self) -> Webhooks:
         """Who is told of events."""
+
+    @property
+    def inventories(self) -> Inventories:
+        """What is in artifacts."""
 
     async def write(self, change: Callable[[Transaction], T]) -> T:
         """Run *change*, and return what it returned once it is durable.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from entrepot.model.names import FormatName
-    from entrepot.operations.registry import Accept, FindCarried, ReadThrough
+    from entrepot.operations.registry import Accept, Describe, FindCarried, ReadThrough
     from entrepot.ports.formats import Rules
     from entrepot.wire.routes import Route
 
@@ -55,6 +55,8 @@ class Format:
     """How it takes a version that is pushed through OCI; None when versions are published by its own protocol alone."""
     evidence: FindCarried | None = None
     """What evidence its versions carry among their files; None when its tools put none there."""
+    describe: Describe | None = None
+    """How it says what a version is made of; None when its versions do not say."""
 
 
 def rules_of(formats: Sequence[Format]) -> Mapping[FormatName, Rules]:
@@ -75,3 +77,8 @@ def accept_of(formats: Sequence[Format]) -> Mapping[FormatName, Accept]:
 def evidence_of(formats: Sequence[Format]) -> Mapping[FormatName, FindCarried]:
     """What evidence versions carry among their files, of those whose versions may."""
     return {each.rules.format: each.evidence for each in formats if each.evidence is not None}
+
+
+def describe_of(formats: Sequence[Format]) -> Mapping[FormatName, Describe]:
+    """How each says what a version is made of, of those that do."""
+    return {each.rules.format: each.describe for each in formats if each.describe is not None}

@@ -31,6 +31,7 @@ from entrepot.drivers.catalog.blocks import SqliteBlocks
 from entrepot.drivers.catalog.cursors import SqliteCursors
 from entrepot.drivers.catalog.failures import translated
 from entrepot.drivers.catalog.federation import SqliteFederation
+from entrepot.drivers.catalog.inventories import SqliteInventories
 from entrepot.drivers.catalog.log import SqliteLog
 from entrepot.drivers.catalog.migrate import migrate
 from entrepot.drivers.catalog.questions import Questions
@@ -118,6 +119,7 @@ class SqliteCatalog:
         self.federation = SqliteFederation(self._questions)
         self.log = SqliteLog(self._questions)
         self.webhooks = SqliteWebhooks(self._questions)
+        self.inventories = SqliteInventories(self._questions)
         self._committer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
         self._answers = Answers(_ANSWERS_SIZE)
         self._pending: deque[_Pending] = deque()

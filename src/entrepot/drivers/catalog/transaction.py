@@ -14,6 +14,7 @@ from entrepot.drivers.catalog.attestations import SqliteAttestationChanges
 from entrepot.drivers.catalog.blocks import SqliteBlockChanges
 from entrepot.drivers.catalog.cursors import SqliteCursorChanges
 from entrepot.drivers.catalog.federation import SqliteFederationChanges
+from entrepot.drivers.catalog.inventories import SqliteInventoryChanges
 from entrepot.drivers.catalog.log import SqliteLogChanges
 from entrepot.drivers.catalog.session import CHANGE, LISTINGS, Session, identity
 from entrepot.drivers.catalog.statements import load
@@ -104,6 +105,11 @@ class SqliteTransaction(Session):
     def webhooks(self) -> SqliteWebhookChanges:
         """Who is told of events."""
         return SqliteWebhookChanges(self)
+
+    @cached_property
+    def inventories(self) -> SqliteInventoryChanges:
+        """What is in artifacts."""
+        return SqliteInventoryChanges(self)
 
     # --- reading ---
 

@@ -1,6 +1,7 @@
 """Rust crates: the registry that Cargo's sparse index and web API describe."""
 
 from entrepot.formats.cargo.errors import ERRORS, authenticate
+from entrepot.formats.cargo.inventory import describe
 from entrepot.formats.cargo.routes import ROUTES
 from entrepot.formats.cargo.rules import RULES
 from entrepot.formats.cargo.trusted_publishing import ROUTES as TRUSTED_PUBLISHING
@@ -18,4 +19,5 @@ FORMAT = Format(
         authenticate=authenticate,
     ),
     read_through=CargoReadThrough(),
+    describe=describe,
 )

@@ -2,6 +2,7 @@
 
 from entrepot.formats.maven.errors import ERRORS
 from entrepot.formats.maven.evidence import find_evidence
+from entrepot.formats.maven.inventory import describe
 from entrepot.formats.maven.routes import ROUTES
 from entrepot.formats.maven.rules import RULES
 from entrepot.formats.maven.upstream import MavenReadThrough
@@ -13,4 +14,5 @@ FORMAT = Format(
     surface=Surface(name="maven", prefix="maven", routes=ROUTES, errors=ERRORS),
     read_through=MavenReadThrough(),
     evidence=find_evidence,
+    describe=describe,
 )

@@ -2,6 +2,7 @@
 
 from entrepot.formats.npm.errors import ERRORS, challenge
 from entrepot.formats.npm.evidence import find_evidence
+from entrepot.formats.npm.inventory import describe
 from entrepot.formats.npm.routes import ROUTES
 from entrepot.formats.npm.rules import RULES
 from entrepot.formats.npm.trusted_publishing import ROUTES as EXCHANGE
@@ -16,4 +17,5 @@ FORMAT = Format(
     aliases=(TRUSTED_PUBLISHING,),
     read_through=NpmReadThrough(),
     evidence=find_evidence,
+    describe=describe,
 )

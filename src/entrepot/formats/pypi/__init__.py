@@ -2,6 +2,7 @@
 
 from entrepot.formats.pypi.errors import ERRORS
 from entrepot.formats.pypi.evidence import find_evidence
+from entrepot.formats.pypi.inventory import describe
 from entrepot.formats.pypi.routes import ROUTES
 from entrepot.formats.pypi.rules import RULES
 from entrepot.formats.pypi.trusted_publishing import SURFACE as TRUSTED_PUBLISHING
@@ -15,4 +16,5 @@ FORMAT = Format(
     aliases=(TRUSTED_PUBLISHING,),
     read_through=PypiReadThrough(),
     evidence=find_evidence,
+    describe=describe,
 )

@@ -256,7 +256,7 @@ async def main():
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     async with open_world(Path(sys.argv[1])) as world:
         await world.catalog.write(keep(b"before"))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (800_000, resource.RLIM_INFINITY))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_400_000, resource.RLIM_INFINITY))
         done = failed = 0
         for number in range(40):
             try:

@@ -1,0 +1,129 @@
+"""What is in artifacts: the area of the catalog for SBOMs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from entrepot.drivers.catalog.components import columns, purl_of
+from entrepot.drivers.catalog.session import identity
+from entrepot.drivers.catalog.statements import load
+from entrepot.model.component import Relation
+from entrepot.model.digest import Digest
+from entrepot.model.position import Position
+from entrepot.ports.inventories import LicenceRow, Sbom, SbomRow, SbomSource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from entrepot.drivers.catalog.questions import Questions
+    from entrepot.drivers.catalog.session import Session
+    from entrepot.model.names import PackageId
+    from entrepot.model.purl import Purl
+
+INVENTORIES: Final = load("inventories")
+
+
+class SqliteInventories:
+    """Implements `entrepot.ports.inventories.Inventories`."""
+
+    def __init__(self, questions: Questions) -> None:
+        self._questions = questions
+
+    async def list_sboms(self, package: PackageId, subject: Digest) -> Sequence[SbomRow]:
+        """The documents about an artifact that are in the package, in the order in which they came."""
+        found = self._questions.one(INVENTORIES.find_package, **identity(package))
+        if found is None:
+            return ()
+        rows = self._questions.all(INVENTORIES.list_sboms, package=found[0], subject=str(subject))
+        return [_sbom(row) for row in rows]
+
+    async def list_components(self, subject: Digest) -> Sequence[tuple[Purl, Relation]]:
+        """What all documents together say is in it, as far as it has package URLs."""
+        rows = self._questions.all(INVENTORIES.list_components, subject=str(subject))
+        return [(purl_of(row[:5]), Relation(row[5])) for row in rows]
+
+    async def list_licences(self, subject: Digest) -> Sequence[LicenceRow]:
+        """The licences of that."""
+        return [LicenceRow(*row) for row in self._questions.all(INVENTORIES.list_licences, subject=str(subject))]
+
+    async def find_subjects(self, package: PackageId, carrier: Digest) -> Sequence[Digest]:
+        """What the documents that an artifact once brought are about."""
+        found = self._questions.one(INVENTORIES.find_package, **identity(package))
+        if found is None:
+            return ()
+        rows = self._questions.all(INVENTORIES.find_subjects, package=found[0], carrier=str(carrier))
+        return [Digest.parse(digest) for (digest,) in rows]
+
+
+class SqliteInventoryChanges:
+    """Implements `entrepot.ports.inventories.InventoryChanges`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def keep(self, package: PackageId, subject: Digest, sbom: Sbom) -> bool:
+        """Know of a document; False when that is no news."""
+        session = self._session
+        changed = session.run(
+            INVENTORIES.keep_sbom,
+            package=session.package_id(package),
+            subject=session.blob_id(subject),
+            carrier=session.blob_id(sbom.carrier),
+            content=str(sbom.content),
+            source=sbom.source,
+            form=sbom.form,
+            components=sbom.components,
+            unread=sbom.unread,
+            problem=sbom.problem,
+            position=session.position,
+        )
+        return changed > 0
+
+    def add_components(self, subject: Digest, components: Mapping[Purl, Relation]) -> None:
+        """Let an artifact have these, too."""
+        blob = self._session.blob_id(subject)
+        rows = [columns(purl) for purl in components]
+        self._session.run_each(INVENTORIES.add_component, rows)
+        self._session.run_each(
+            INVENTORIES.add_use,
+            (
+                {**row, "blob": blob, "relation": str(relation)}
+                for row, relation in zip(rows, components.values(), strict=True)
+            ),
+        )
+
+    def set_components(
+        self, subject: Digest, components: Mapping[Purl, Relation], licences: Iterable[LicenceRow]
+    ) -> None:
+        """Let an artifact have these components and licences and no others."""
+        session, blob = self._session, self._session.blob_id(subject)
+        self.add_components(subject, components)
+        kept = {tuple(columns(purl).values()) for purl in components}
+        session.run_each(
+            INVENTORIES.remove_use,
+            [
+                {"component": number, "blob": blob}
+                for number, *row in session.all(INVENTORIES.list_uses, blob=blob)
+                if tuple(row) not in kept
+            ],
+        )
+        session.run(INVENTORIES.forget_licences, blob=blob)
+        for each in licences:
+            session.run(INVENTORIES.add_licence, expression=each.expression, category=each.category)
+            session.run(INVENTORIES.add_licence_use, blob=blob, expression=each.expression, components=each.components)
+
+
+def _sbom(row: tuple[Any, ...]) -> SbomRow:
+    _, carrier, content, source, form, components, unread, problem, position = row
+    return SbomRow(
+        Sbom(
+            carrier=Digest.parse(carrier),
+            content=Digest.parse(content),
+            source=SbomSource(source),
+            form=form,
+            components=components,
+            unread=unread,
+            problem=problem,
+        ),
+        Position(position),
+    )

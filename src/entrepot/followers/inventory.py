@@ -1,0 +1,48 @@
+"""What is in artifacts: SBOMs that came are indexed, and where none came one is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from entrepot.followers.follower import ACTOR, caller_of
+from entrepot.model.digest import Digest
+from entrepot.model.events import ArtifactPublished
+from entrepot.model.names import FormatName, NamespaceName, PackageId, PackageName
+from entrepot.operations.index_sbom import index_sbom
+from entrepot.operations.take_stock import take_stock
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from entrepot.model.events import Entry
+    from entrepot.operations.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """Idempotent: the same artifact makes the same document, and what is indexed is indexed as it is."""
+
+    name: str = "inventory"
+
+    async def handle(self, registry: Registry, entries: Sequence[Entry]) -> None:
+        """Look at every artifact that came."""
+        for entry in entries:
+            event = entry.event
+            if isinstance(event, ArtifactPublished) and event.namespace and event.package:
+                await self._look(registry, entry, event, _package(event.namespace, event.package))
+
+    async def _look(self, registry: Registry, entry: Entry, event: ArtifactPublished, package: PackageId) -> None:
+        caller, digest = caller_of(self), Digest.parse(event.digest)
+        ours = entry.actor == f"{ACTOR}{self.name}"
+        brings = await index_sbom(registry, caller, package, digest, event.references, ours=ours)
+        if not brings and event.subject is None:
+            await take_stock(registry, caller, package, digest, names=event.references, created_at=entry.at)
+
+
+INVENTORY = Inventory()
+
+
+def _package(namespace: str, path: str) -> PackageId:
+    format_name, _, name = path.partition("/")
+    return PackageId(NamespaceName(namespace), FormatName(format_name), PackageName(name))

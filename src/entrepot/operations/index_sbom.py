@@ -1,0 +1,255 @@
+"""Index the SBOM that an artifact brings: what it says is in its subject, component by component.
+
+What several documents say of one artifact is put together: nobody takes a component away from what another one lists.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+import msgspec
+
+from entrepot.inventory.documents import MEDIA_TYPES, Document, is_predicate, read_document, read_predicate
+from entrepot.inventory.licences import category_of, normalise
+from entrepot.inventory.limits import LIMITS
+from entrepot.model.artifact import Artifact, LinkKind
+from entrepot.model.component import Relation
+from entrepot.model.digest import Digest
+from entrepot.model.errors import Invalid, InvalidDigest, InvalidInventory, NotFound
+from entrepot.model.events import InventoryIndexed
+from entrepot.model.names import View
+from entrepot.operations.receive_file import look_into_blob
+from entrepot.ports.inventories import LicenceRow, Sbom, SbomSource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from entrepot.inventory.inventory import Inventory
+    from entrepot.model.access import Caller
+    from entrepot.model.artifact import Link
+    from entrepot.model.names import PackageId
+    from entrepot.model.purl import Purl
+    from entrepot.operations.registry import Registry
+    from entrepot.ports.catalog import Transaction
+
+_STATEMENTS: Final = (
+    "application/vnd.in-toto+json",
+    "application/vnd.dsse.envelope.v1+json",
+    "application/vnd.dev.sigstore.bundle",
+)
+"""How the media types of what may hold a statement begin."""
+_ENVELOPE_SIZE: Final = 2 * LIMITS.document_size
+_SBOM_TAG: Final = ".sbom"
+_FEW: Final = 5_000
+"""So many components are written at once: everybody else who writes waits meanwhile."""
+_LONGEST: Final = 1_000
+_RANKS: Final = {Relation.SUBJECT: 0, Relation.CONTAINED: 1, Relation.DEPENDENCY: 2}
+
+
+async def index_sbom(
+    registry: Registry, caller: Caller, package: PackageId, carrier: Digest, names: Sequence[str] = (), *, ours: bool
+) -> bool:
+    """Index what an artifact brings, if it brings an SBOM; return whether it does.
+
+    *names* are its tags: cosign attaches by ``sha256-….sbom``, too. *ours* says that we made it.
+    A document that cannot be read is known as that, and nothing of what is in its subject is known from it.
+    """
+    found = await registry.catalog.find_artifact(View(package.namespace), package, digest=carrier)
+    if found is None:
+        return False  # Deleted meanwhile.
+    artifact = Artifact.parse(found.content, found.media_type, digest=found.digest)
+    subject = _subject(artifact, names)
+    if subject is None or (link := _document_in(artifact)) is None:
+        return False
+    if await registry.catalog.find_artifact(View(package.namespace), package, digest=subject) is None:
+        return False  # What it is about has not come, or is gone: pushed again, it is looked at again.
+    sbom, inventory = await _read(registry, package, carrier, link, subject=subject, ours=ours)
+    if sbom is None:
+        return False
+    await _keep(registry, caller, package, subject, sbom=sbom, inventory=inventory)
+    return True
+
+
+def _subject(artifact: Artifact, names: Iterable[str]) -> Digest | None:
+    if artifact.subject is not None:
+        return artifact.subject.digest
+    for name in names:
+        if name.endswith(_SBOM_TAG):
+            try:
+                return Digest.parse(name.removesuffix(_SBOM_TAG).replace("-", ":", 1))
+            except InvalidDigest:
+                continue
+    return None
+
+
+def _document_in(artifact: Artifact) -> Link | None:
+    """The first layer that is an SBOM, or may hold one."""
+    for link in artifact.links:
+        if link.kind is LinkKind.LAYER and (
+            link.target.media_type in MEDIA_TYPES
+            or artifact.effective_type in MEDIA_TYPES
+            or "spdx" in link.target.media_type
+            or "cyclonedx" in link.target.media_type
+            or link.target.media_type.startswith(_STATEMENTS)
+        ):
+            return link
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """A document with what its statement is about; no subjects where it came by itself."""
+
+    document: Document
+    subjects: frozenset[str] | None
+
+
+async def _read(
+    registry: Registry, package: PackageId, carrier: Digest, link: Link, *, subject: Digest, ours: bool
+) -> tuple[Sbom | None, Inventory | None]:
+    """What is known of the document, and what it says; neither for a statement about something else than contents."""
+    is_statement = link.target.media_type.startswith(_STATEMENTS)
+    source = SbomSource.GENERATED if ours else SbomSource.ATTESTED if is_statement else SbomSource.UPLOADED
+    examine = _examine_statement if is_statement else _examine
+    try:
+        read = await look_into_blob(registry, package, link.target.digest, examine, limit=_ENVELOPE_SIZE)
+        if read is None:
+            return None, None
+        if read.subjects is not None and str(subject) not in read.subjects:
+            raise InvalidInventory("statement", expected=f"{subject} as its subject")
+    except (Invalid, NotFound) as error:
+        problem = str(error)[:_LONGEST]
+        return Sbom(carrier, link.target.digest, source, "", 0, problem=problem), None
+    document = read.document
+    return (
+        Sbom(
+            carrier=carrier,
+            content=link.target.digest,
+            source=source,
+            form=f"{document.format} {document.version}",
+            components=len(document.inventory.components),
+            unread=len(document.inventory.unread),
+        ),
+        document.inventory,
+    )
+
+
+def _examine(file: BinaryIO) -> _Statement | None:
+    return _Statement(read_document(file.read(LIMITS.document_size + 1)), None)
+
+
+def _examine_statement(file: BinaryIO) -> _Statement | None:
+    """The document in a statement, which may be in an envelope, which may be in a bundle; None for other statements."""
+    try:
+        found: Any = msgspec.json.decode(file.read())
+        if isinstance(found, dict) and isinstance(found.get("dsseEnvelope"), dict):
+            found = found["dsseEnvelope"]
+        if isinstance(found, dict) and isinstance(found.get("payload"), str):
+            found = msgspec.json.decode(base64.b64decode(found["payload"], validate=True))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, binascii.Error, ValueError):
+        return None  # Verification says what is wrong with it.
+    if not isinstance(found, dict) or not is_predicate(str(found.get("predicateType"))):
+        return None
+    return _Statement(read_predicate(found.get("predicate")), frozenset(_digests(found.get("subject"))))
+
+
+def _digests(subjects: object) -> list[str]:
+    found = []
+    for each in subjects if isinstance(subjects, list) else ():
+        digest = each.get("digest") if isinstance(each, dict) else None
+        for algorithm, value in digest.items() if isinstance(digest, dict) else ():
+            found.append(f"{algorithm}:{value}")
+    return found
+
+
+async def read_indexed(registry: Registry, package: PackageId, subject: Digest) -> list[tuple[Sbom, Inventory]]:
+    """Every document about an artifact that can be read, with what it says."""
+    found = []
+    for row in await registry.catalog.inventories.list_sboms(package, subject):
+        sbom = row.sbom
+        if sbom.problem is not None:
+            continue
+        examine = _examine_statement if sbom.source is SbomSource.ATTESTED else _examine
+        try:
+            read = await look_into_blob(registry, package, sbom.content, examine, limit=_ENVELOPE_SIZE)
+        except (Invalid, NotFound):
+            continue
+        if read is not None:
+            found.append((sbom, read.document.inventory))
+    return found
+
+
+async def _keep(
+    registry: Registry,
+    caller: Caller,
+    package: PackageId,
+    subject: Digest,
+    *,
+    sbom: Sbom,
+    inventory: Inventory | None,
+) -> None:
+    others = [said for known, said in await read_indexed(registry, package, subject) if known.carrier != sbom.carrier]
+    said = [*others, inventory] if inventory is not None else others
+    components, licences = _components(said), _licences(said)
+    first = list(components.items())
+    for start in range(0, len(first) - _FEW, _FEW):
+        some = dict(first[start : start + _FEW])
+        await registry.catalog.write(_adding(subject, some))
+
+    def change(transaction: Transaction) -> None:
+        news = transaction.inventories.keep(package, subject, sbom)
+        transaction.inventories.set_components(subject, components, licences)
+        if news:
+            transaction.append(
+                caller.name,
+                InventoryIndexed(
+                    namespace=package.namespace,
+                    package=package.path,
+                    digest=str(subject),
+                    carrier=str(sbom.carrier),
+                    source=sbom.source,
+                    form=sbom.form,
+                    components=sbom.components,
+                    problem=sbom.problem,
+                ),
+            )
+
+    await registry.catalog.write(change)
+
+
+def _adding(subject: Digest, components: dict[Purl, Relation]) -> Any:
+    return lambda transaction: transaction.inventories.add_components(subject, components)
+
+
+def _components(said: Iterable[Inventory]) -> dict[Purl, Relation]:
+    """By package URL; of several relations the closest."""
+    found: dict[Purl, Relation] = {}
+    for each in said:
+        for component in each.components:
+            if component.purl is not None:
+                known = found.get(component.purl, component.relation)
+                found[component.purl] = min(known, component.relation, key=_RANKS.__getitem__)
+    return found
+
+
+def _licences(said: Iterable[Inventory]) -> list[LicenceRow]:
+    """Those of what is in it, and of itself; what it only needs has its own where it is."""
+    counted: Counter[str] = Counter()
+    seen: set[object] = set()
+    for each in said:
+        for component in each.components:
+            key = (component.purl or component.name, component.version, component.licence)
+            if component.licence and component.relation is not Relation.DEPENDENCY and key not in seen:
+                seen.add(key)
+                counted[normalise(component.licence) or component.licence] += 1
+    return [LicenceRow(text, str(category_of(normalise(text))), count) for text, count in sorted(counted.items())]
+
+
+async def note_failure(registry: Registry, caller: Caller, package: PackageId, subject: Digest, problem: str) -> None:
+    """Know that what is in an artifact could not be found out, and why."""
+    sbom = Sbom(subject, subject, SbomSource.GENERATED, "", 0, problem=problem[:_LONGEST])
+    await _keep(registry, caller, package, subject, sbom=sbom, inventory=None)
