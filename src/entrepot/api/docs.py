@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from entrepot.api.access import ACCESS
+from entrepot.api.advisories import ADVISORIES
 from entrepot.api.clearances import CLEARANCES
 from entrepot.api.endpoint import JSON, Answer, Endpoint, Subject
 from entrepot.api.federation import FEDERATION
@@ -80,6 +81,7 @@ SUBJECTS = (
     FEDERATION,
     PACKAGES,
     CLEARANCES,
+    ADVISORIES,
     SEARCH,
     JOURNAL,
     LOG,

@@ -50,6 +50,8 @@ PARTS: Final[Mapping[str, Any]] = {
     "principal": shapes.PrincipalText,
     "token": shapes.TokenId,
     "upstream": shapes.UpstreamText,
+    "source": shapes.AdvisorySourceText,
+    "advisory": shapes.AdvisoryText,
     "issuer": shapes.IssuerText,
     "publisher": shapes.PublisherText,
     "webhook": shapes.WebhookId,

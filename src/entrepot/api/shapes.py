@@ -13,6 +13,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from entrepot.model.access import Action, Allowance, PrincipalKind, Role
+from entrepot.model.advisory import Level, State
 from entrepot.model.artifact import LinkKind
 from entrepot.model.federation import Algorithm, Provider
 from entrepot.model.reference import ReferenceKind
@@ -21,12 +22,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from entrepot.model import access, artifact, events, federation, namespace, reference, upstream, webhook
+    from entrepot.operations import impact, scan
+    from entrepot.operations.advisories import Imported
     from entrepot.operations.deliver import Attempt
     from entrepot.operations.exchange import Preview
     from entrepot.operations.inspect import Inspection
     from entrepot.operations.registry import Fetched
     from entrepot.operations.upstreams import Trial
     from entrepot.ports import catalog
+    from entrepot.ports.advisories import Source
 
 T = TypeVar("T")
 
@@ -85,6 +89,8 @@ PatternText = Annotated[str, _text("A glob over the names of packages; `*` is an
 UpstreamText = Annotated[str, _text("The name of an upstream in its namespace.", "public", f"^{_LABEL}$", 63)]
 IssuerText = Annotated[str, _text("The name of an issuer of identity tokens.", "github", f"^{_LABEL}$", 63)]
 PublisherText = Annotated[str, _text("The name of a trusted publisher in its namespace.", "release", f"^{_LABEL}$", 63)]
+AdvisorySourceText = Annotated[str, _text("The name of a source of advisories.", "osv", f"^{_LABEL}$", 63)]
+AdvisoryText = Annotated[str, _text("The name of an advisory, as its database has it.", "PYSEC-2023-74")]
 PurlText = Annotated[
     str,
     _text("A package URL; `*` in it is any run of characters. Without a version it is all of them.", "pkg:oci/lib*"),
@@ -939,6 +945,225 @@ class Opened(Struct, frozen=True):
 
     channel: ChannelText
     digest: DigestText
+
+
+# --- what is known to be bad ---
+
+
+class NewAdvisorySource(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where advisories are to come from."""
+
+    name: AdvisorySourceText
+    url: Annotated[str, _text("A zip of OSV records, or a record a line.", "https://osv.example.com/PyPI/all.zip")]
+    private: Annotated[bool, Meta(description="Whether it may be at an address of a private network.")] = False
+
+
+class AdvisorySource(Struct, frozen=True):
+    """Where advisories come from, and how old they are."""
+
+    name: AdvisorySourceText
+    url: Annotated[str | None, Meta(description="Null for what was given as files.", examples=[None])]
+    private: bool
+    imported_at: Annotated[datetime | None, Meta(description="When it was last read.", examples=[_TIME])]
+    checked_at: Annotated[datetime | None, Meta(description="When it was last asked.", examples=[_TIME])]
+    problem: Annotated[str | None, Meta(description="Why it could not be read the last time.", examples=[None])]
+    advisories: Annotated[int, Meta(examples=[2661])]
+    newest: Annotated[datetime | None, Meta(description="When its youngest record was changed.", examples=[_TIME])]
+
+    @staticmethod
+    def of(found: Source) -> AdvisorySource:
+        """How a source is shown."""
+        return AdvisorySource(
+            name=found.name,
+            url=found.url,
+            private=found.private,
+            imported_at=found.imported_at,
+            checked_at=found.checked_at,
+            problem=found.problem,
+            advisories=found.advisories,
+            newest=found.newest,
+        )
+
+
+class AdvisoryImportQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose records are sent."""
+
+    source: AdvisorySourceText
+
+
+class ImportedAdvisories(Struct, frozen=True):
+    """What came of an import."""
+
+    source: AdvisorySourceText
+    records: Annotated[int, Meta(description="How many were read.", examples=[2661])]
+    changed: Annotated[int, Meta(description="Those that are new, or say something else than before.", examples=[12])]
+    withdrawn: Annotated[int, Meta(description="Of these, those that are withdrawn.", examples=[1])]
+    older: Annotated[int, Meta(description="Records of which another source has a younger form.", examples=[0])]
+    matches: Annotated[int, Meta(description="Components that the changed ones mean, or may mean.", examples=[3])]
+    refused: Annotated[int, Meta(description="Records that could not be read.", examples=[0])]
+    problems: Annotated[list[str], Meta(description="What was wrong with the first of them.", examples=[[]])]
+
+    @staticmethod
+    def of(found: Imported) -> ImportedAdvisories:
+        """How an import is shown."""
+        return ImportedAdvisories(
+            source=found.source,
+            records=found.records,
+            changed=found.changed,
+            withdrawn=found.withdrawn,
+            older=found.older,
+            matches=found.matches,
+            refused=found.refused,
+            problems=list(found.problems),
+        )
+
+
+class ImportedScores(Struct, frozen=True):
+    """How many flaws something was said of."""
+
+    flaws: Annotated[int, Meta(examples=[240_000])]
+
+
+class RemovedAdvisorySource(Struct, frozen=True):
+    """A source that is gone, with what it had said."""
+
+    advisories: Annotated[int, Meta(examples=[2661])]
+
+
+class Finding(Struct, frozen=True):
+    """A flaw that a component of an artifact has, or may have."""
+
+    id: Annotated[str, Meta(description="Its CVE, if it has one.", examples=["CVE-2023-32681"])]
+    names: Annotated[list[str], Meta(description="All that it is called.", examples=[["CVE-2023-32681"]])]
+    component: Annotated[str, Meta(description="What has it, as a package URL.", examples=["pkg:pypi/requests@2.30.0"])]
+    state: Annotated[State, Meta(description="`unknown` where it cannot be told.", examples=[State.AFFECTED])]
+    severity: Annotated[Level, Meta(examples=[Level.MEDIUM])]
+    score: Annotated[float | None, Meta(description="The CVSS base score.", examples=[6.1])]
+    vector: Annotated[str | None, Meta(examples=["CVSS:3.1/AV:N/AC:H/PR:N/UI:R/S:C/C:H/I:N/A:N"])]
+    fixed: Annotated[str | None, Meta(description="The first version that has it no more.", examples=["2.31.0"])]
+    summary: Annotated[str, Meta(examples=["Unintended leak of Proxy-Authorization header"])]
+    source: AdvisorySourceText
+    imported_at: Annotated[datetime | None, Meta(description="When the source was last read.", examples=[_TIME])]
+    artifacts: Annotated[list[DigestText], Meta(description="What has the component.")]
+    relation: Annotated[str, Meta(examples=["contained"])]
+    epss: Annotated[float | None, Meta(description="How likely it is to be used within 30 days.", examples=[0.01])]
+    exploited_since: Annotated[str | None, Meta(description="Since when it is known to be used.", examples=[None])]
+
+    @staticmethod
+    def of(found: scan.Finding) -> Finding:
+        """How a finding is shown."""
+        return Finding(
+            id=found.id,
+            names=list(found.names),
+            component=str(found.component),
+            state=found.state,
+            severity=found.severity.level,
+            score=found.severity.score,
+            vector=found.severity.vector,
+            fixed=found.fixed,
+            summary=found.summary,
+            source=found.source,
+            imported_at=found.imported_at,
+            artifacts=[str(digest) for digest in found.artifacts],
+            relation=found.relation,
+            epss=found.epss,
+            exploited_since=found.exploited_since,
+        )
+
+
+class Scan(Struct, frozen=True):
+    """What is known to be bad of an artifact, with all that it contains."""
+
+    digest: DigestText
+    complete: Annotated[
+        bool, Meta(description="Whether all that is in it was compared: only then is nothing found a good sign.")
+    ]
+    components: Annotated[int, Meta(description="Packages that are known to be in it.", examples=[42])]
+    pending: Annotated[int, Meta(description="How many of them were not compared yet.", examples=[0])]
+    findings: Annotated[list[Finding], Meta(description="The worst first.")]
+
+    @staticmethod
+    def of(found: scan.Scan) -> Scan:
+        """How a scan is shown."""
+        return Scan(
+            digest=str(found.digest),
+            complete=found.is_complete,
+            components=found.components,
+            pending=found.pending,
+            findings=[Finding.of(each) for each in found.findings],
+        )
+
+
+class ImpactQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is asked for."""
+
+    q: Annotated[
+        str,
+        Meta(
+            description="An advisory by any of its names, or a package URL, perhaps with a range behind it.",
+            examples=["pkg:pypi/requests@<2.31"],
+            max_length=_MAX_TEXT,
+        ),
+    ]
+    limit: Annotated[int, Meta(description="How many places are wanted.", ge=1, le=10_000)] = 1_000
+
+
+class ImpactHit(Struct, frozen=True):
+    """An artifact that has it, where it is."""
+
+    namespace: NamespaceText
+    format: FormatText
+    name: PackageText
+    digest: DigestText
+    references: Annotated[list[ReferenceText], Meta(description="The names that mean it now.")]
+    views: Annotated[list[ViewText], Meta(description="The channels that show it.", examples=[["acme.prod"]])]
+    components: Annotated[list[str], Meta(description="What it has of it.", examples=[["pkg:pypi/requests@2.30.0"]])]
+    state: Annotated[State, Meta(description="`unknown` where it cannot be told.", examples=[State.AFFECTED])]
+    through: Annotated[str | None, Meta(description="What in it has the component.", examples=[None])]
+    first_without: Annotated[
+        str | None, Meta(description="The first later version that has it no more.", examples=["1.5.0"])
+    ]
+
+    @staticmethod
+    def of(found: impact.Hit) -> ImpactHit:
+        """How a hit is shown."""
+        return ImpactHit(
+            namespace=found.package.namespace,
+            format=found.package.format,
+            name=found.package.name,
+            digest=str(found.digest),
+            references=list(found.names),
+            views=[str(view) for view in found.channels],
+            components=[str(component) for component in found.components],
+            state=found.state,
+            through=None if found.through is None else str(found.through),
+            first_without=found.first_without,
+        )
+
+
+class Impact(Struct, frozen=True):
+    """Who has it."""
+
+    asked: Annotated[str, Meta(examples=["pkg:pypi/requests@<2.31"])]
+    names: Annotated[list[str], Meta(description="What the advisory is called by everybody.", examples=[[]])]
+    components: Annotated[
+        list[str], Meta(description="The versions that are meant and here.", examples=[["pkg:pypi/requests@2.30.0"]])
+    ]
+    artifacts: Annotated[int, Meta(description="How many have one, also where you may not look.", examples=[1])]
+    truncated: Annotated[bool, Meta(description="Whether there are more than were looked at.")]
+    hits: list[ImpactHit]
+
+    @staticmethod
+    def of(found: impact.Impact) -> Impact:
+        """How the answer is shown."""
+        return Impact(
+            asked=found.asked,
+            names=list(found.advisories),
+            components=[str(each) for each in found.components],
+            artifacts=found.artifacts,
+            truncated=found.truncated,
+            hits=[ImpactHit.of(each) for each in found.hits],
+        )
 
 
 # --- searching, the journal, the registry ---

@@ -26,6 +26,9 @@ _SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "inspect": ("browse", "Show all that is known of an artifact."),
         "search": ("browse", "Find artifacts by commit, build, name or digest."),
         "journal": ("browse", "List what happened, in order."),
+        "scan": ("advisories", "Show what is known to be bad of an artifact."),
+        "impact": ("advisories", "Show who has a package, or what an advisory means."),
+        "advisories": ("advisories", "What is known to be bad, and where that comes from."),
     },
     "Change": {
         "tag": ("change", "Give an artifact further names."),

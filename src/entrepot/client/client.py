@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from entrepot.client.address import Address
 from entrepot.client.administration import Grants, Namespaces, Principals, Tokens, Upstreams
+from entrepot.client.advisories import Advisories
 from entrepot.client.answers import Entry, FileVersion, Hit, Identity, Status, StoredFile
 from entrepot.client.connection import Connection
 from entrepot.client.credentials import Login, find_login
@@ -69,6 +70,7 @@ class Client:
         self.issuers: Final = Issuers(self.connection)
         self.publishers: Final = Publishers(self.connection)
         self.packages: Final = Packages(self.connection)
+        self.advisories: Final = Advisories(self.connection)
         self._parallel = parallel
         self._sessions = SessionStore.of(environment)
 

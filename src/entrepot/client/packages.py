@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from entrepot.client.address import Address
+from entrepot.client.advisories import Scan
 from entrepot.client.answers import Artifact, Clearance, Package, Reference, Status
 from entrepot.client.connection import escape
 from entrepot.client.errors import Misuse, Refused
@@ -71,6 +72,12 @@ class Packages:
         """All that a name ever meant."""
         located = self.locate(address)
         return self._connection.pages(f"{self._reference(located)}/history", Reference)
+
+    def scan(self, address: Address | str) -> Scan:
+        """What is known to be bad of an artifact."""
+        located = self.locate(address)
+        artifact = str(located.digest or located.name)
+        return self._connection.call("GET", f"{self._path(located)}/-/artifacts/{escape(artifact)}/findings").read(Scan)
 
     def tag(self, address: Address | str, name: str) -> Digest:
         """Give what *address* means another name, and return what that is."""

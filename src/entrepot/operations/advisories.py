@@ -85,6 +85,16 @@ async def list_sources(registry: Registry, caller: Caller) -> Sequence[Source]:
     return await registry.catalog.advisories.list_sources()
 
 
+async def read_advisory(registry: Registry, caller: Caller, id: str) -> bytes:
+    """An advisory's record, as it was sent. Raises `Unauthenticated`, `AdvisoryUnknown`."""
+    if caller.principal is None:
+        raise Unauthenticated
+    content = await registry.catalog.advisories.find_content(id)
+    if content is None:
+        raise AdvisoryUnknown(id[:200])
+    return content
+
+
 async def add_source(registry: Registry, caller: Caller, name: str, url: str, *, private: bool = False) -> Source:
     """Let advisories come from an address, again and again; nothing is read yet.
 

@@ -73,6 +73,15 @@ DELETE /api/v1/packages/{view}/{format}/{package}/-/artifacts/{artifact}
 GET /api/v1/packages/{view}/{format}/{package}/-/clearances
 PUT /api/v1/packages/{view}/{format}/{package}/-/clearances/{channel}/{digest}
 DELETE /api/v1/packages/{view}/{format}/{package}/-/clearances/{channel}/{digest}
+GET /api/v1/packages/{view}/{format}/{package}/-/artifacts/{artifact}/findings
+GET /api/v1/advisories/sources
+POST /api/v1/advisories/sources
+DELETE /api/v1/advisories/sources/{source}
+POST /api/v1/advisories/sources/{source}/refresh
+POST /api/v1/advisories/import
+POST /api/v1/advisories/exploitation
+GET /api/v1/advisories/records/{advisory}
+GET /api/v1/impact
 GET /api/v1/search
 GET /api/v1/journal
 GET /api/v1/log
@@ -243,6 +252,7 @@ async def test_every_operation_answers_as_it_is_described(world: World) -> None:
     await world.ask("PATCH", "/api/v1/namespaces/acme", {"public": True})
     await world.ask("PUT", "/api/v1/namespaces/acme/channels", {"channels": ["prod"]})
     await _ask_about_upstreams(world)
+    await _ask_about_advisories(world)
     await _ask_about_publishers(world)
     await world.ask("POST", "/api/v1/principals", {"name": "ada", "kind": "user"})
     await world.ask("GET", "/api/v1/principals")
@@ -293,6 +303,25 @@ async def _ask_about_publishers(world: World) -> None:
     await world.ask("GET", "/api/v1/grants")
     await world.ask("DELETE", f"{publishers}/other")
     await world.ask("DELETE", "/api/v1/federation/issuers/ci")
+
+
+async def _ask_about_advisories(world: World) -> None:
+    api = "/api/v1/advisories"
+    affected = {"package": {"ecosystem": "PyPI", "name": "requests"}, "versions": ["2.30.0"]}
+    record = {"id": "TEST-1", "modified": "2026-01-01T00:00:00Z", "affected": [affected]}
+    content = json.dumps(record).encode()
+    async with elsewhere() as other:
+        other.says["/all.zip"] = Said(content)
+        await world.ask("POST", f"{api}/sources", {"name": "osv", "url": f"{other.url}/all.zip", "private": True})
+        await world.ask("POST", f"{api}/sources/osv/refresh")
+    await world.ask("GET", f"{api}/sources")
+    await world.ask("POST", f"{api}/import?source=files", content=content)
+    await world.ask("POST", f"{api}/exploitation", content=b"CVE-2026-1,0.5,0.9")
+    found = await world.ask("GET", f"{api}/records/TEST-1")
+    assert found.json == record
+    await world.ask("GET", "/api/v1/packages/acme/oci/api/-/artifacts/1.0/findings")
+    await world.ask("GET", "/api/v1/impact?q=TEST-1")
+    await world.ask("DELETE", f"{api}/sources/osv")
 
 
 async def _ask_about_upstreams(world: World) -> None:

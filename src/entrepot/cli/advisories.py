@@ -1,0 +1,159 @@
+"""``entrepot advisories``, ``scan`` and ``impact``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from entrepot.cli.output import Columns, Output, output_option, show_json, show_list, show_one
+from entrepot.client import Client, Misuse
+
+if TYPE_CHECKING:
+    from entrepot.client.advisories import AdvisorySource, Finding, ImpactHit, ImportedAdvisories
+
+_PIECE: Final = 1024 * 1024
+
+_SOURCES: Final[Columns[AdvisorySource]] = {
+    "SOURCE": lambda it: it.name,
+    "ADVISORIES": lambda it: it.advisories,
+    "IMPORTED": lambda it: it.imported_at,
+    "NEWEST": lambda it: it.newest,
+    "URL": lambda it: it.url,
+    "PROBLEM": lambda it: it.problem,
+}
+_IMPORTED: Final[Columns[ImportedAdvisories]] = {
+    "source": lambda it: it.source,
+    "records": lambda it: it.records,
+    "changed": lambda it: it.changed,
+    "withdrawn": lambda it: it.withdrawn,
+    "older than known": lambda it: it.older,
+    "matches": lambda it: it.matches,
+    "refused": lambda it: it.refused,
+    "problems": lambda it: list(it.problems),
+}
+_FINDINGS: Final[Columns[Finding]] = {
+    "SEVERITY": lambda it: it.severity if it.score is None else f"{it.severity} {it.score}",
+    "ID": lambda it: it.id,
+    "COMPONENT": lambda it: it.component,
+    "STATE": lambda it: it.state,
+    "FIXED": lambda it: it.fixed,
+    "SOURCE": lambda it: it.source,
+    "OF": lambda it: it.imported_at,
+    "SUMMARY": lambda it: it.summary[:60],
+}
+_HITS: Final[Columns[ImpactHit]] = {
+    "PACKAGE": lambda it: f"{it.namespace}/{it.format}/{it.name}",
+    "REFERENCES": lambda it: it.references or it.digest[:19],
+    "CHANNELS": lambda it: it.views,
+    "HAS": lambda it: it.components,
+    "STATE": lambda it: it.state,
+    "FIRST WITHOUT": lambda it: it.first_without,
+}
+
+
+@click.group()
+def advisories() -> None:
+    """What is known to be bad, and where that comes from."""
+
+
+@advisories.command(name="import")
+@click.argument("origin")
+@click.option("--source", help="What to call where it comes from; by default like the file.")
+@click.option("--private", is_flag=True, help="The address may be of a private network.")
+@click.option("--exploitation", is_flag=True, help="The file has EPSS scores, or known exploited vulnerabilities.")
+@output_option
+def import_(origin: str, *, source: str | None, private: bool, exploitation: bool, output: Output) -> None:
+    """Take in advisories: a zip, a folder or a file of OSV records, or an address that is asked again later."""
+    with Client() as registry:
+        if exploitation:
+            registry.advisories.take_in_scores(Path(origin).read_bytes())
+            return
+        if origin.startswith(("http://", "https://")):
+            name = source or _name(origin.rpartition("/")[2])
+            registry.advisories.add_source(name, origin, private=private)
+            imported = registry.advisories.refresh(name)
+        else:
+            path = Path(origin)
+            if not path.exists():
+                raise Misuse(f"{origin}: no such file or folder")
+            imported = registry.advisories.take_in(source or _name(path.stem), _pieces(path))
+    show_one(imported, _IMPORTED, output)
+
+
+@advisories.command()
+@output_option
+def status(output: Output) -> None:
+    """List the sources, with how many advisories each has, and how old they are."""
+    with Client() as registry:
+        show_list(registry.advisories.sources(), _SOURCES, output)
+
+
+@advisories.command()
+@click.argument("source")
+@output_option
+def refresh(source: str, output: Output) -> None:
+    """Ask a source's address now for what is new."""
+    with Client() as registry:
+        show_one(registry.advisories.refresh(source), _IMPORTED, output)
+
+
+@advisories.command()
+@click.argument("source")
+def remove(source: str) -> None:
+    """Forget a source, and all that it said."""
+    with Client() as registry:
+        registry.advisories.remove_source(source)
+
+
+@click.command()
+@click.argument("reference")
+@output_option
+def scan(reference: str, output: Output) -> None:
+    """Show what is known to be bad of an artifact."""
+    with Client() as registry:
+        found = registry.packages.scan(reference)
+    if output == "json":
+        show_json(found)
+        return
+    show_list(found.findings, _FINDINGS, output)
+    if found.components == 0:
+        click.echo("nobody knows what is in it: that nothing was found says nothing", err=True)
+    elif not found.complete:
+        click.echo(f"{found.pending} of {found.components} components were not compared yet", err=True)
+
+
+@click.command()
+@click.argument("asked")
+@click.option("--limit", default=1_000, show_default=True, help="How many places to show.")
+@output_option
+def impact(asked: str, limit: int, output: Output) -> None:
+    """Show who has a package, or what an advisory means."""
+    with Client() as registry:
+        found = registry.advisories.impact(asked, limit=limit)
+    if output == "json":
+        show_json(found)
+        return
+    show_list(found.hits, _HITS, output)
+    if found.truncated:
+        click.echo(f"there are more: {found.artifacts} artifacts in all", err=True)
+
+
+def _name(text: str) -> str:
+    """A name for a source: what may be in one of what a file is called."""
+    words = "".join(each if each.isalnum() else " " for each in text.lower().removesuffix(".zip"))
+    return "-".join(words.split()) or "advisories"
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    """A file as it is; of a folder its records, one a line."""
+    if path.is_dir():
+        for file in sorted(path.rglob("*.json")):
+            yield json.dumps(json.loads(file.read_bytes())).encode() + b"\n"
+        return
+    with path.open("rb") as opened:
+        while piece := opened.read(_PIECE):
+            yield piece
