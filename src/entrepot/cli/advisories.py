@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from entrepot.cli.output import Columns, Output, output_option, show_json, show_list, show_one
+from entrepot.cli.output import Columns, Output, output_option, show_done, show_json, show_list, show_one
 from entrepot.client import Client, Misuse
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def import_(origin: str, *, source: str | None, private: bool, exploitation: boo
     with Client() as registry:
         if exploitation:
             registry.advisories.take_in_scores(Path(origin).read_bytes())
+            show_done(f"took in {origin}", {"file": origin}, output)
             return
         if origin.startswith(("http://", "https://")):
             name = source or _name(origin.rpartition("/")[2])
@@ -103,10 +104,12 @@ def refresh(source: str, output: Output) -> None:
 
 @advisories.command()
 @click.argument("source")
-def remove(source: str) -> None:
+@output_option
+def remove(source: str, output: Output) -> None:
     """Forget a source, and all that it said."""
     with Client() as registry:
         registry.advisories.remove_source(source)
+    show_done(f"forgot {source}", {"source": source, "removed": True}, output)
 
 
 @click.command()
