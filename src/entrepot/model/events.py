@@ -309,6 +309,12 @@ class ClearanceOpened(Event, frozen=True, tag="dev.entrepot.clearance.opened.v1"
     channel: str
     digest: str
     reason: str = ""
+    promotion: str | None = None
+    """Which promotion was applied; None when an administrator decided."""
+    policies: dict[str, str] = {}
+    """Those that were asked: ``name@version`` with the digest of their words."""
+    statement: str | None = None
+    """The signed summary of the decision."""
 
 
 class ClearanceClosed(Event, frozen=True, tag="dev.entrepot.clearance.closed.v1"):
@@ -451,6 +457,69 @@ class WebhookRemoved(Event, frozen=True, tag="dev.entrepot.webhook.removed.v1"):
     webhook: str
 
 
+class PromotionProposed(Event, frozen=True, tag="dev.entrepot.promotion.proposed.v1"):
+    """Somebody wants an artifact in a channel, and what is in the way may go away."""
+
+    promotion: str
+    channel: str
+    digest: str
+    version: str = ""
+    reason: str = ""
+    refusals: tuple[str, ...] = ()
+
+
+class PromotionApproved(Event, frozen=True, tag="dev.entrepot.promotion.approved.v1"):
+    """Somebody stands for a promotion."""
+
+    promotion: str
+    channel: str
+    digest: str
+    note: str = ""
+
+
+class PromotionRefused(Event, frozen=True, tag="dev.entrepot.promotion.refused.v1"):
+    """An artifact was not let into a channel, and why."""
+
+    promotion: str
+    channel: str
+    digest: str
+    version: str = ""
+    refusals: tuple[str, ...] = ()
+    policies: dict[str, str] = {}
+
+
+class PolicySet(Event, frozen=True, tag="dev.entrepot.policy.set.v1"):
+    """A namespace demands something, from now on in these words."""
+
+    policy: str
+    version: int
+    door: str
+    condition: str
+    mode: str
+    channels: tuple[str, ...] = ()
+    formats: tuple[str, ...] = ()
+    packages: str = "*"
+    message: str | None = None
+    description: str = ""
+
+
+class PolicyRemoved(Event, frozen=True, tag="dev.entrepot.policy.removed.v1"):
+    """A namespace demands something no more; where there is a default of that name, it holds again."""
+
+    policy: str
+
+
+class ChannelRulesSet(Event, frozen=True, tag="dev.entrepot.channel-rules.set.v1"):
+    """What a channel asks of whoever comes in, beside the policies; the new values."""
+
+    channel: str
+    approvals: int
+    self_approval: bool
+    soak_seconds: int
+    ordered: bool
+    automatic: bool
+
+
 AnyEvent = (
     NamespaceCreated
     | NamespaceChanged
@@ -498,6 +567,12 @@ AnyEvent = (
     | AdvisorySourceRemoved
     | AdvisoriesImported
     | ComponentsMatched
+    | PromotionProposed
+    | PromotionApproved
+    | PromotionRefused
+    | PolicySet
+    | PolicyRemoved
+    | ChannelRulesSet
 )
 """All of them; `decode` tells them apart by their type."""
 

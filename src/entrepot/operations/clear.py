@@ -62,17 +62,22 @@ async def close_clearance(
     access.require_anywhere(caller, Action.ADMINISTER, View(package.namespace))
 
     def change(transaction: Transaction) -> None:
-        if not transaction.close_clearance(package, channel, digest):
+        if not withdraw_clearance(transaction, caller.name, package, channel, digest, reason=reason):
             raise ClearanceUnknown(f"{digest} for {channel}")
-        transaction.append(
-            caller.name,
-            ClearanceClosed(
-                namespace=package.namespace,
-                package=package.path,
-                channel=channel,
-                digest=str(digest),
-                reason=reason,
-            ),
-        )
 
     await registry.catalog.write(change)
+
+
+def withdraw_clearance(
+    transaction: Transaction, actor: str, package: PackageId, channel: ChannelName, digest: Digest, *, reason: str
+) -> bool:
+    """Close a clearance and append the event: the end of a change; False when there is none."""
+    if not transaction.close_clearance(package, channel, digest):
+        return False
+    transaction.append(
+        actor,
+        ClearanceClosed(
+            namespace=package.namespace, package=package.path, channel=channel, digest=str(digest), reason=reason
+        ),
+    )
+    return True

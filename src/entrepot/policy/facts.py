@@ -155,6 +155,17 @@ class Facts:
                 raise TypeError(message)
         return cls({name: _cut(value) for name, value in values.items()})
 
+    @classmethod
+    def read(cls, record: Mapping[str, object]) -> Self:
+        """Read what `text` wrote; what is no fact any more, or was another kind of one, is left out."""
+        values: dict[str, Value] = {}
+        for name, told in record.items():
+            fact = BY_NAME.get(name)
+            value = None if fact is None else _read(fact.kind, told)
+            if value is not None:
+                values[name] = value
+        return cls.of(values)
+
     def __getitem__(self, name: str) -> Value | None:
         """The fact's value; None when it is not known."""
         return self.values.get(name)
@@ -174,6 +185,20 @@ def _cut(value: Value) -> Value:
             return {key[:LONGEST_TEXT]: text[:LONGEST_TEXT] for key, text in list(value.items())[:LONGEST_LIST]}
         case _:
             return value
+
+
+def _read(kind: Kind, told: object) -> Value | None:
+    match kind, told:
+        case Kind.TIME, str():
+            return datetime.fromisoformat(told)
+        case Kind.DURATION, str():
+            return timedelta(seconds=int(told.removesuffix("s")))
+        case ((Kind.STRINGS | Kind.MAPS), list()):
+            return tuple(told)
+        case ((Kind.BOOL | Kind.INT | Kind.STRING | Kind.MAP), _) if isinstance(told, _PYTHON[kind]):
+            return told  # type: ignore[return-value]  # of the kind that was just asked for
+        case _:
+            return None
 
 
 def _plain(value: Value) -> object:

@@ -1,29 +1,19 @@
-"""Policies, where each applies, and what they come to together.
-
-A policy is named and versioned; its digest says exactly which words decided. It guards one of three *doors*:
-
-- *admission*: may it come in? Asked when it is published, and again once it is examined.
-- *promotion*: may it enter a channel?
-- *reading*: may it still be read? Asked when something about it changes, never by whoever reads.
-"""
+"""What the policies at a door say together: the decision, with its reasons in words."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from entrepot.model.errors import InvalidName, InvalidPolicy
-from entrepot.model.names import EVERY_PACKAGE, ChannelName, FormatName, NamespaceName, PackagePattern
+from entrepot.model.policy import Door, Mode, Policy
 from entrepot.policy.engine import CelEngine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from entrepot.model.names import PackageId
+    from entrepot.model.names import ChannelName, PackageId
     from entrepot.policy.engine import Outcome, PolicyEngine
     from entrepot.policy.facts import Facts
 
@@ -34,102 +24,19 @@ _LETTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 ENGINE: Final[PolicyEngine] = CelEngine()
 
 
-class Door(StrEnum):
-    """Where a policy is asked."""
-
-    ADMISSION = "admission"
-    PROMOTION = "promotion"
-    READING = "reading"
-
-
-class Mode(StrEnum):
-    """What a no means."""
-
-    ENFORCE = "enforce"
-    """It is refused."""
-    WARN = "warn"
-    """It is let through, and whoever asked is told."""
-    DRY_RUN = "dry-run"
-    """It is let through, and only the record says so."""
-    OFF = "off"
-    """It is not asked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """A condition that must hold at a door, and what to say when it does not."""
-
-    name: str
-    door: Door
-    condition: str
-    """A CEL expression over the facts (`entrepot.policy.facts`): true lets it through."""
-    namespace: NamespaceName | None = None
-    """Whose it is; None for one that holds until a namespace has its own of this name."""
-    mode: Mode = Mode.ENFORCE
-    channels: tuple[ChannelName, ...] = ()
-    """Which channels it guards; none means all of them but the first, which is where work begins."""
-    formats: tuple[FormatName, ...] = ()
-    """Of which formats; none means all."""
-    packages: PackagePattern = EVERY_PACKAGE
-    message: str | None = None
-    """A CEL expression that says, of these facts, why not."""
-    description: str = ""
-    """Why not, in general."""
-    version: int = 0
-    """How often it has been set; 0 for one that came with the program."""
-
-    @property
-    def digest(self) -> str:
-        """The name of exactly these words."""
-        words = [
-            self.name,
-            self.door,
-            self.condition,
-            self.mode,
-            list(self.channels),
-            list(self.formats),
-            str(self.packages),
-            self.message,
-            self.description,
-        ]
-        return f"sha256:{sha256(msgspec.json.encode(words)).hexdigest()}"
-
-    @property
-    def uri(self) -> str:
-        """How a statement refers to it."""
-        return f"entrepot:policy/{self.namespace or 'default'}/{self.name}@{self.version}"
-
-    @property
-    def asks_approvals(self) -> bool:
-        """Whether somebody's approval may change what it says."""
-        return "approvals." in self.condition
-
-    def check(self) -> None:
-        """Raise `InvalidPolicy` or `InvalidName` unless it can be asked."""
-        if not 0 < len(self.name) <= _LONGEST_NAME or not _LETTERS.issuperset(self.name) or self.name.startswith("-"):
-            raise InvalidName(
-                self.name[:80], expected=f"a policy: lower-case letters, digits and -, at most {_LONGEST_NAME}"
-            )
-        if len(self.description) > _LONGEST_DESCRIPTION:
-            raise InvalidPolicy(self.name, expected=f"a description of at most {_LONGEST_DESCRIPTION} characters")
-        if max(len(self.channels), len(self.formats)) > _MOST_SCOPES:
-            raise InvalidPolicy(self.name, expected=f"at most {_MOST_SCOPES} channels and formats")
-        ENGINE.condition(self.condition)
-        if self.message is not None:
-            ENGINE.message(self.message)
-
-    def guards(self, package: PackageId, door: Door, channel: ChannelName | None, *, first: bool = False) -> bool:
-        """Whether it is asked at a door, of a package; *first* says that *channel* is the namespace's first."""
-        if self.mode is Mode.OFF or self.door is not door or (self.formats and package.format not in self.formats):
-            return False
-        if not self.packages.matches(package.name):
-            return False
-        if channel is None:
-            # Nothing is asked of all that there is in the name of one channel.
-            return not self.channels
-        if door is Door.READING and not self.channels:
-            return False
-        return channel in self.channels if self.channels else not first
+def check_policy(policy: Policy) -> None:
+    """Raise `InvalidPolicy` or `InvalidName` unless the policy can be asked."""
+    if not 0 < len(policy.name) <= _LONGEST_NAME or not _LETTERS.issuperset(policy.name) or policy.name[0] == "-":
+        raise InvalidName(
+            policy.name[:80], expected=f"a policy: lower-case letters, digits and -, at most {_LONGEST_NAME}"
+        )
+    if len(policy.description) > _LONGEST_DESCRIPTION:
+        raise InvalidPolicy(policy.name, expected=f"a description of at most {_LONGEST_DESCRIPTION} characters")
+    if max(len(policy.channels), len(policy.formats)) > _MOST_SCOPES:
+        raise InvalidPolicy(policy.name, expected=f"at most {_MOST_SCOPES} channels and formats")
+    ENGINE.condition(policy.condition)
+    if policy.message is not None:
+        ENGINE.message(policy.message)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from entrepot.ports.inventories import Inventories, InventoryChanges
     from entrepot.ports.log import Log, LogChanges
     from entrepot.ports.webhooks import WebhookChanges, Webhooks
+    from entrepot.ports.policies import Policies, PolicyChanges
+    from entrepot.ports.promotions import PromotionChanges, Promotions
 
 T = TypeVar("T")
 
@@ -252,6 +254,14 @@ class Transaction(Reader, Protocol):
         """What is kept and not served."""
 
     @property
+    def policies(self) -> PolicyChanges:
+        """What namespaces demand."""
+
+    @property
+    def promotions(self) -> PromotionChanges:
+        """How artifacts come into channels."""
+
+    @property
     def cursors(self) -> CursorChanges:
         """How far the followers have read."""
 
@@ -430,6 +440,14 @@ class Catalog(Protocol):
     @property
     def blocks(self) -> Blocks:
         """What is kept and not served."""
+
+    @property
+    def policies(self) -> Policies:
+        """What namespaces demand."""
+
+    @property
+    def promotions(self) -> Promotions:
+        """How artifacts come into channels."""
 
     @property
     def cursors(self) -> Cursors:

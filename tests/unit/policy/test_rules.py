@@ -6,9 +6,10 @@ import pytest
 
 from entrepot.model.errors import InvalidName, InvalidPolicy
 from entrepot.model.names import FormatName, PackagePattern, parse_channel
+from entrepot.model.policy import Door, Mode, Policy
 from entrepot.policy.defaults import DEFAULTS
 from entrepot.policy.facts import Facts
-from entrepot.policy.rules import Door, Mode, Obstacle, Policy, decide, policy_set
+from entrepot.policy.rules import Obstacle, check_policy, decide, policy_set
 from entrepot.testing.builders import package
 
 API = package("acme/api")
@@ -83,7 +84,7 @@ def test_a_policy_guards_its_door_its_channels_and_its_packages(
 
 
 def test_a_namespaces_own_policy_replaces_the_default_of_its_name() -> None:
-    own = Policy("no-secrets", Door.PROMOTION, "true", mode=Mode.OFF, version=1)
+    own = Policy("not-yanked", Door.PROMOTION, "true", mode=Mode.OFF, version=1)
 
     found = policy_set([own, SMALL], DEFAULTS)
 
@@ -100,7 +101,7 @@ def test_the_digest_is_of_the_words_and_not_of_the_version() -> None:
 
 @pytest.mark.parametrize("default", DEFAULTS, ids=lambda policy: policy.name)
 def test_a_default_can_be_asked_and_never_lets_through_what_is_not_known(default: Policy) -> None:
-    default.check()
+    check_policy(default)
 
     assert not decide([default], Facts.of({})).allowed
 
@@ -117,4 +118,4 @@ def test_a_default_can_be_asked_and_never_lets_through_what_is_not_known(default
 )
 def test_what_is_no_policy_is_refused(policy: Policy, error: type[Exception]) -> None:
     with pytest.raises(error):
-        policy.check()
+        check_policy(policy)

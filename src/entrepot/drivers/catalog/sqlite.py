@@ -34,6 +34,8 @@ from entrepot.drivers.catalog.federation import SqliteFederation
 from entrepot.drivers.catalog.inventories import SqliteInventories
 from entrepot.drivers.catalog.log import SqliteLog
 from entrepot.drivers.catalog.migrate import migrate
+from entrepot.drivers.catalog.policies import SqlitePolicies
+from entrepot.drivers.catalog.promotions import SqlitePromotions
 from entrepot.drivers.catalog.questions import Questions
 from entrepot.drivers.catalog.session import LISTINGS
 from entrepot.drivers.catalog.statements import load
@@ -115,6 +117,8 @@ class SqliteCatalog:
         self.blocks = SqliteBlocks(self._questions)
         self.cursors = SqliteCursors(self._questions)
         self.advisories = SqliteAdvisories(self._questions)
+        self.policies = SqlitePolicies(self._questions)
+        self.promotions = SqlitePromotions(self._questions)
         self.attestations = SqliteAttestations(self._questions)
         self.federation = SqliteFederation(self._questions)
         self.log = SqliteLog(self._questions)

@@ -16,6 +16,8 @@ from entrepot.drivers.catalog.cursors import SqliteCursorChanges
 from entrepot.drivers.catalog.federation import SqliteFederationChanges
 from entrepot.drivers.catalog.inventories import SqliteInventoryChanges
 from entrepot.drivers.catalog.log import SqliteLogChanges
+from entrepot.drivers.catalog.policies import SqlitePolicyChanges
+from entrepot.drivers.catalog.promotions import SqlitePromotionChanges
 from entrepot.drivers.catalog.session import CHANGE, LISTINGS, Session, identity
 from entrepot.drivers.catalog.statements import load
 from entrepot.drivers.catalog.webhooks import SqliteWebhookChanges
@@ -75,6 +77,16 @@ class SqliteTransaction(Session):
     def blocks(self) -> SqliteBlockChanges:
         """What is kept and not served."""
         return SqliteBlockChanges(self)
+
+    @cached_property
+    def policies(self) -> SqlitePolicyChanges:
+        """What namespaces demand."""
+        return SqlitePolicyChanges(self)
+
+    @cached_property
+    def promotions(self) -> SqlitePromotionChanges:
+        """How artifacts come into channels."""
+        return SqlitePromotionChanges(self)
 
     @cached_property
     def cursors(self) -> SqliteCursorChanges:

@@ -1,0 +1,130 @@
+-- Policies, and how artifacts came into channels.
+
+-- list_policies --
+-- Uses policy_open_idx, or without an end the unique index of policy.
+SELECT n.name, p.name, p.version, p.content, p.actor, p.from_position, p.until_position,
+       (SELECT e.at FROM event e WHERE e.position = p.from_position)
+  FROM namespace n JOIN policy p ON p.namespace_id = n.id AND (:history OR p.until_position IS NULL)
+ WHERE n.name = :namespace
+ ORDER BY p.name, p.version
+
+-- last_policy --
+SELECT version, content, until_position FROM policy
+ WHERE namespace_id = :namespace AND name = :name ORDER BY version DESC LIMIT 1
+
+-- end_policy --
+-- Uses policy_open_idx.
+UPDATE policy SET until_position = :position
+ WHERE namespace_id = :namespace AND name = :name AND until_position IS NULL
+
+-- add_policy --
+INSERT INTO policy (namespace_id, name, version, content, actor, from_position)
+VALUES (:namespace, :name, :version, :content, :actor, :position)
+
+-- list_rules --
+SELECT ch.name, r.approvals, r.self_approval, r.soak, r.ordered, r.automatic
+  FROM namespace n
+  JOIN channel ch ON ch.namespace_id = n.id AND ch.rank >= 0
+  JOIN channel_rule r ON r.channel_id = ch.id
+ WHERE n.name = :namespace
+
+-- find_rules --
+SELECT approvals, self_approval, soak, ordered, automatic FROM channel_rule WHERE channel_id = :channel
+
+-- set_rules --
+INSERT INTO channel_rule (channel_id, approvals, self_approval, soak, ordered, automatic)
+VALUES (:channel, :approvals, :self_approval, :soak, :ordered, :automatic)
+ON CONFLICT (channel_id) DO UPDATE
+SET approvals = excluded.approvals, self_approval = excluded.self_approval, soak = excluded.soak,
+    ordered = excluded.ordered, automatic = excluded.automatic
+
+-- list_automatic --
+SELECT n.name, ch.name
+  FROM channel_rule r
+  JOIN channel ch ON ch.id = r.channel_id AND ch.rank >= 0
+  JOIN namespace n ON n.id = ch.namespace_id
+ WHERE r.automatic
+ ORDER BY n.name, ch.rank
+
+-- find_promotion --
+SELECT t.id, n.name, p.format, p.name, b.digest, t.version, ch.name, t.state, t.actor, t.reason, t.refusals, t.facts,
+       t.policies, t.statement, t.from_position, t.until_position,
+       (SELECT e.at FROM event e WHERE e.position = t.from_position),
+       (SELECT e.at FROM event e WHERE e.position = t.until_position),
+       (SELECT json_group_array(json_array(g.principal, g.at, g.note))
+          FROM (SELECT a.principal, e.at, a.note FROM approval a JOIN event e ON e.position = a.position
+                 WHERE a.promotion_id = t.id ORDER BY a.position) g)
+  FROM promotion t
+  JOIN package p ON p.id = t.package_id
+  JOIN namespace n ON n.id = p.namespace_id
+  JOIN channel ch ON ch.id = t.channel_id
+  JOIN blob b ON b.id = t.blob_id
+ WHERE t.id = :id
+
+-- find_proposed --
+-- Uses promotion_open_idx.
+SELECT t.id
+  FROM namespace n
+  JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
+  JOIN channel ch ON ch.namespace_id = n.id AND ch.name = :channel
+  JOIN blob b ON b.digest = :digest
+  JOIN promotion t ON t.package_id = p.id AND t.channel_id = ch.id AND t.blob_id = b.id AND t.state = 'proposed'
+ WHERE n.name = :namespace
+
+-- list_promotions --
+-- Uses promotion_history_idx.
+SELECT t.id
+  FROM namespace n
+  JOIN package p ON p.namespace_id = n.id AND (:package IS NULL OR (p.format = :format AND p.name = :package))
+  JOIN promotion t ON t.package_id = p.id AND (:before IS NULL OR t.from_position < :before)
+  JOIN blob b ON b.id = t.blob_id
+ WHERE n.name = :namespace
+   AND (:digest IS NULL OR b.digest = :digest)
+   AND (NOT :open_only OR t.state = 'proposed')
+ ORDER BY t.from_position DESC
+ LIMIT :limit
+
+-- keep_promotion --
+INSERT INTO promotion (id, package_id, blob_id, version, channel_id, state, actor, reason, refusals, facts, policies,
+                       statement, from_position, until_position)
+VALUES (:id, :package, :blob, :version, :channel, :state, :actor, :reason, :refusals, :facts, :policies,
+        :summary, :position, :until)
+ON CONFLICT (id) DO UPDATE
+SET state = excluded.state, reason = excluded.reason, refusals = excluded.refusals, facts = excluded.facts,
+    policies = excluded.policies, statement = excluded.statement, until_position = excluded.until_position
+
+-- approve --
+INSERT INTO approval (promotion_id, principal, note, position) VALUES (:id, :principal, :note, :position)
+ON CONFLICT DO NOTHING
+
+-- first_seen --
+SELECT e.at, e.actor
+  FROM namespace n
+  JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
+  JOIN blob b ON b.digest = :digest
+  JOIN membership m ON m.package_id = p.id AND m.blob_id = b.id AND m.role = 'artifact' AND m.until_position IS NULL
+  JOIN event e ON e.position = m.from_position
+ WHERE n.name = :namespace
+
+-- cleared_since --
+-- Uses clearance_open_idx.
+SELECT ch.name, min(e.at)
+  FROM namespace n
+  JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
+  JOIN blob b ON b.digest = :digest
+  JOIN clearance k ON k.package_id = p.id AND k.blob_id = b.id AND k.until_position IS NULL
+  JOIN channel ch ON ch.id = k.channel_id
+  JOIN event e ON e.position = k.from_position
+ WHERE n.name = :namespace
+ GROUP BY ch.id
+
+-- measure --
+WITH RECURSIVE within (id) AS (
+    SELECT b.id FROM blob b WHERE b.digest = :digest
+    UNION
+    SELECT l.target_id FROM within JOIN link l ON l.artifact_id = within.id
+)
+SELECT coalesce(sum(b.size), 0) FROM within JOIN blob b ON b.id = within.id
+
+-- revision --
+SELECT revision FROM package WHERE id = :package

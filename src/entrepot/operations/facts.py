@@ -1,0 +1,210 @@
+"""What is known of an artifact, as policies ask it: gathered from what has been found out, never found out here."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from entrepot.model.artifact import TITLE, Artifact, LinkKind
+from entrepot.model.errors import ArtifactUnknown, InvalidManifest, Unavailable
+from entrepot.model.names import View
+from entrepot.model.reference import ReferenceKind
+from entrepot.model.signer import SignerState
+from entrepot.operations.follow import wait_for
+from entrepot.policy.facts import Facts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from entrepot.model.digest import Digest
+    from entrepot.model.names import ChannelName, PackageId
+    from entrepot.model.promotion import Approval
+    from entrepot.model.reference import Reference
+    from entrepot.operations.registry import Registry
+    from entrepot.policy.facts import Value
+    from entrepot.ports.attestations import AttestationRow, VerificationRow
+    from entrepot.ports.catalog import FoundArtifact
+
+VERIFIES: Final = "verify"
+"""The follower that verifies signatures: as long as it has not come to an artifact, nobody knows who signed it."""
+EXAMINERS: Final = (VERIFIES,)
+"""The followers that find out what policies ask."""
+
+_PROVENANCE: Final = ("https://slsa.dev/provenance/v1", "https://slsa.dev/provenance/v0.2")
+_PAGE: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the facts are wanted for."""
+
+    version: str = ""
+    channel: ChannelName | None = None
+    channels: Sequence[ChannelName] = ()
+    """The namespace's, in order."""
+    requester: str = ""
+    approvals: Sequence[Approval] = ()
+
+
+async def examined(registry: Registry, package: PackageId, *, seconds: float = 0) -> frozenset[str]:
+    """Which followers have dealt with all that happened to the package; waits for them as long as it may."""
+    row = await registry.catalog.find_package(View(package.namespace), package)
+    if row is None:
+        return frozenset()
+    if seconds:
+        known = await registry.catalog.cursors.list()
+        # What is not known by then is no fact, and whoever asks for it is refused.
+        with suppress(Unavailable):
+            await wait_for(registry, [name for name in EXAMINERS if name in known], row.revision, seconds=seconds)
+    cursors = await registry.catalog.cursors.list()
+    return frozenset(name for name in EXAMINERS if cursors.get(name, 0) >= row.revision)
+
+
+async def gather(
+    registry: Registry, package: PackageId, digest: Digest, asked: Asked, *, now: datetime, seconds: float = 0
+) -> Facts:
+    """The facts of an artifact of the package, blocked or not. Raises `ArtifactUnknown`."""
+    done = await examined(registry, package, seconds=seconds)
+    found = await registry.catalog.find_artifact(View(package.namespace), package, digest=digest, barred=True)
+    if found is None:
+        raise ArtifactUnknown(digest)
+    values = await _about(registry, package, found, asked, now=now)
+    if VERIFIES in done:
+        values |= await _said(registry, package, digest)
+    return Facts.of(values)
+
+
+async def _about(
+    registry: Registry, package: PackageId, found: FoundArtifact, asked: Asked, *, now: datetime
+) -> dict[str, Value]:
+    """What is known as soon as it is there."""
+    digest = found.digest
+    details = await registry.catalog.find_details(View(package.namespace), package, digest)
+    row = await registry.catalog.find_package(View(package.namespace), package)
+    first = await registry.catalog.promotions.first_seen(package, digest)
+    names = [] if details is None else details.references
+    references = [each for name in names if (each := await _reference(registry, package, name)) is not None]
+    versions = [each for each in references if each.kind is ReferenceKind.VERSION]
+    values: dict[str, Value] = {
+        "owner": package.namespace,
+        "format": package.format,
+        "name": package.name,
+        "version": asked.version or (versions[0].name if versions else ""),
+        "versions": tuple(each.name for each in versions),
+        "tags": tuple(each.name for each in references if each.kind is ReferenceKind.TAG),
+        "digest": str(digest),
+        "size": await registry.catalog.promotions.measure(digest),
+        "now": now,
+        "sealed": bool(versions) and all(each.sealed for each in versions),
+        "yanked": any(each.yanked is not None for each in versions),
+        "deprecated": any(each.deprecated is not None for each in versions),
+        "hosted": row is not None and row.hosted,
+        "approvals.count": len(asked.approvals),
+        "approvals.by": tuple(each.principal for each in asked.approvals),
+        "requested_by": asked.requester,
+        **manifest_facts(found.content, found.media_type),
+        **_channels(asked, await registry.catalog.promotions.cleared_since(package, digest), now),
+    }
+    if first is not None:
+        at, actor = first
+        values |= {"first_seen": at, "age": max(now - at, now - now), "published_by": actor}
+    return values
+
+
+def manifest_facts(content: bytes, media_type: str) -> dict[str, Value]:
+    """What an artifact says of itself."""
+    try:
+        artifact = Artifact.parse(content, media_type)
+    except InvalidManifest:
+        return {}
+    files = [link.target.annotations.get(TITLE) for link in artifact.links if link.kind is LinkKind.LAYER]
+    return {
+        "media_type": artifact.media_type,
+        "artifact_type": artifact.effective_type or "",
+        "annotations": dict(artifact.annotations),
+        "files": tuple(name for name in files if name is not None),
+    }
+
+
+def _channels(asked: Asked, cleared: Mapping[ChannelName, datetime], now: datetime) -> dict[str, Value]:
+    values: dict[str, Value] = {"channel": asked.channel or "", "channels": tuple(sorted(cleared))}
+    before = previous_channel(asked.channels, asked.channel)
+    values["previous.channel"] = before or ""
+    values["previous.cleared"] = before is not None and before in cleared
+    if before is not None and before in cleared:
+        values["previous.soaked"] = now - cleared[before]
+    else:
+        values["previous.soaked"] = now - now
+    return values
+
+
+def previous_channel(channels: Sequence[ChannelName], channel: ChannelName | None) -> ChannelName | None:
+    """The channel before one; None for the first, and for one that is none."""
+    if channel is None or channel not in channels:
+        return None
+    place = channels.index(channel)
+    return None if place == 0 else channels[place - 1]
+
+
+async def _reference(registry: Registry, package: PackageId, name: str) -> Reference | None:
+    """What a name means, blocked or not."""
+    history = await registry.catalog.list_history(package, name)  # type: ignore[arg-type]  # the catalog's own
+    return next((each for each in reversed(history) if each.until_position is None), None)
+
+
+# --- who says so ---
+
+
+async def _said(registry: Registry, package: PackageId, digest: Digest) -> dict[str, Value]:
+    """Signatures and provenance, of the artifact itself."""
+    signers = await registry.catalog.attestations.list_signers(package.namespace)
+    may_vouch = [
+        row
+        for row in signers
+        if row.signer.state is SignerState.ACTIVE
+        and any(pattern.matches(package.path) for pattern in row.signer.scope.packages)
+        and row.signer.namespace is not None
+    ]
+    found = await registry.catalog.attestations.list_attestations(package, [digest])
+    counted = [(row, each) for row in found for each in row.verifications if each.reason is None]
+    ours = [(row, each) for row, each in counted if each.namespace is not None]
+    return {
+        "signed.known": True,
+        "signed.registered": len(may_vouch),
+        "signed.by": tuple(sorted({each.signer for _, each in ours})),
+        "signed.refused": sum(not row.verified for row in found),
+        "signatures": tuple(_signature(row, each) for row, each in counted),
+        **_provenance(found),
+    }
+
+
+def _signature(row: AttestationRow, each: VerificationRow) -> dict[str, str]:
+    return {
+        "signer": each.signer,
+        "kind": each.kind,
+        "predicate": row.attestation.predicate_type or "",
+        "issuer": each.issuer or "",
+        "subject": each.identity or "",
+    }
+
+
+def _provenance(found: Sequence[AttestationRow]) -> dict[str, Value]:
+    """The provenance that is believed most: verified before claimed, and the highest level first."""
+    told = [row for row in found if row.attestation.build is not None or row.attestation.predicate_type in _PROVENANCE]
+    best = max(told, key=lambda row: (row.verified, _level(row)), default=None)
+    build = None if best is None else best.attestation.build
+    return {
+        "provenance.known": True,
+        "provenance.present": best is not None,
+        "provenance.verified": best is not None and best.verified,
+        "provenance.level": 0 if best is None else _level(best),
+        "provenance.builder": "" if build is None else build.builder or "",
+        "provenance.repository": "" if build is None else build.repository or "",
+        "provenance.commit": "" if build is None else build.revision or "",
+    }
+
+
+def _level(row: AttestationRow) -> int:
+    return max((each.level for each in row.verifications if each.reason is None), default=0)
