@@ -72,7 +72,7 @@ async def find_evidence(registry: Registry, package: PackageId, digest: Digest) 
     """All evidence in an artifact of the package; None when there is no such artifact there."""
     view = View(package.namespace)
     details = await registry.catalog.find_details(view, package, digest)
-    found = None if details is None else await registry.catalog.find_artifact(view, package, digest=digest)
+    found = None if details is None else await registry.catalog.find_artifact(view, package, digest=digest, barred=True)
     if details is None or found is None:
         return None
     artifact = Artifact.parse(found.content, found.media_type, digest=digest)
@@ -141,7 +141,9 @@ async def _listed(registry: Registry, package: PackageId, listing: Artifact, abo
     """What is under a fallback tag and does not say its subject itself; what says it is found by that."""
     pieces: list[Piece] = []
     for link in listing.links[:_PIECES]:
-        found = await registry.catalog.find_artifact(View(package.namespace), package, digest=link.target.digest)
+        found = await registry.catalog.find_artifact(
+            View(package.namespace), package, digest=link.target.digest, barred=True
+        )
         if found is None:
             continue
         try:

@@ -6,12 +6,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from entrepot.model.advisory import Level, State
 from entrepot.model.artifact import TITLE, Artifact, LinkKind
 from entrepot.model.errors import ArtifactUnknown, InvalidManifest, Unavailable
 from entrepot.model.names import View
 from entrepot.model.reference import ReferenceKind
 from entrepot.model.signer import SignerState
 from entrepot.operations.follow import wait_for
+from entrepot.operations.scan import scan_digest
 from entrepot.policy.facts import Facts
 
 if TYPE_CHECKING:
@@ -29,7 +31,9 @@ if TYPE_CHECKING:
 
 VERIFIES: Final = "verify"
 """The follower that verifies signatures: as long as it has not come to an artifact, nobody knows who signed it."""
-EXAMINERS: Final = (VERIFIES,)
+MATCHES: Final = "match"
+"""The follower that holds what is in an artifact against advisories."""
+EXAMINERS: Final = (VERIFIES, MATCHES)
 """The followers that find out what policies ask."""
 
 _PROVENANCE: Final = ("https://slsa.dev/provenance/v1", "https://slsa.dev/provenance/v0.2")
@@ -73,6 +77,7 @@ async def gather(
     values = await _about(registry, package, found, asked, now=now)
     if VERIFIES in done:
         values |= await _said(registry, package, digest)
+    values |= await _findings(registry, digest, matched=MATCHES in done, now=now)
     return Facts.of(values)
 
 
@@ -152,6 +157,44 @@ async def _reference(registry: Registry, package: PackageId, name: str) -> Refer
     """What a name means, blocked or not."""
     history = await registry.catalog.list_history(package, name)  # type: ignore[arg-type]  # the catalog's own
     return next((each for each in reversed(history) if each.until_position is None), None)
+
+
+# --- what is in it ---
+
+
+async def _findings(registry: Registry, digest: Digest, *, matched: bool, now: datetime) -> dict[str, Value]:
+    """Vulnerabilities; none of them known before all that is in the artifact was held against the advisories."""
+    sources = [source for source in await registry.catalog.advisories.list_sources() if source.advisories]
+    read = [source.checked_at or source.imported_at for source in sources]
+    values: dict[str, Value] = {"findings.enabled": bool(sources)}
+    ages = [now - at for at in read if at is not None]
+    if ages:
+        values["findings.advisories_age"] = min(ages)
+    if not matched:
+        return values
+    scan = await scan_digest(registry, digest)
+    if not scan.is_complete:
+        return values
+    certain = [each for each in scan.findings if each.state is State.AFFECTED]
+    fixable = [each for each in certain if each.fixed is not None]
+    counts = {level: sum(each.severity.level is level for each in certain) for level in Level}
+    worst = min((each.severity.level for each in certain), key=lambda level: level.rank, default=Level.NONE)
+    return values | {
+        "findings.known": True,
+        "findings.critical": counts[Level.CRITICAL],
+        "findings.high": counts[Level.HIGH],
+        "findings.medium": counts[Level.MEDIUM],
+        "findings.low": counts[Level.LOW],
+        "findings.unrated": counts[Level.UNKNOWN],
+        "findings.total": len(certain),
+        "findings.fixable": len(fixable),
+        "findings.fixable_critical": sum(each.severity.level is Level.CRITICAL for each in fixable),
+        "findings.fixable_high": sum(each.severity.level is Level.HIGH for each in fixable),
+        "findings.exploited": sum(each.exploited_since is not None for each in certain),
+        "findings.unknown": len(scan.findings) - len(certain),
+        "findings.worst": "unrated" if worst is Level.UNKNOWN else str(worst),
+        "findings.ids": tuple(dict.fromkeys(each.id for each in certain)),
+    }
 
 
 # --- who says so ---

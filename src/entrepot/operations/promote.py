@@ -9,12 +9,13 @@ as proposed, and applied as soon as nothing is in its way.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from entrepot import __version__
 from entrepot.model.access import Action
 from entrepot.model.errors import (
     ArtifactUnknown,
@@ -42,6 +43,8 @@ from entrepot.model.reference import ReferenceKind
 from entrepot.operations import access
 from entrepot.operations.clear import withdraw_clearance
 from entrepot.operations.facts import Asked, gather, previous_channel
+from entrepot.operations.publish import add_content
+from entrepot.operations.state import VSA_PREDICATE, draft_statement
 from entrepot.policy.defaults import DEFAULTS
 from entrepot.policy.rules import Obstacle, decide, policy_set
 
@@ -53,6 +56,7 @@ if TYPE_CHECKING:
     from entrepot.model.names import ChannelName, NamespaceName, PackageId, ReferenceName
     from entrepot.model.namespace import Namespace
     from entrepot.model.position import Position
+    from entrepot.operations.publish import Draft
     from entrepot.operations.registry import Registry
     from entrepot.policy.facts import Facts
     from entrepot.policy.rules import Decision
@@ -355,6 +359,10 @@ def _counted(promotion: Promotion, rules: ChannelRules) -> list[str]:
 
 async def _apply(registry: Registry, caller: Caller, plan: Plan, reason: str) -> Promotion:
     new_id = registry.clock.new_id()
+    statement = None
+    decides = not plan.decision.waits and not (plan.decision.allowed and plan.cleared)
+    if decides and registry.signing is not None:
+        statement = await _summarise(registry, plan)
 
     def change(transaction: Transaction) -> Promotion:
         _require_unmoved(transaction, plan)
@@ -362,9 +370,13 @@ async def _apply(registry: Registry, caller: Caller, plan: Plan, reason: str) ->
             plan.proposed or plan.promotion(new_id, caller.name),
             reason=reason or ("" if plan.proposed is None else plan.proposed.reason),
             refusals=plan.decision.refusals,
+            statement=None if statement is None else statement.artifact.digest,
             facts=plan.facts.text(),
             policies=plan.asked,
         )
+        if statement is not None:
+            # Beside the artifact, before the clearance is opened that covers it.
+            add_content(transaction, plan.package, statement)
         if plan.decision.allowed:
             return _applied(transaction, caller, promotion, cleared=plan.cleared)
         if plan.decision.waits:
@@ -372,6 +384,27 @@ async def _apply(registry: Registry, caller: Caller, plan: Plan, reason: str) ->
         return _refused(transaction, caller, replace(promotion, state=PromotionState.REFUSED))
 
     return await registry.catalog.write(change)
+
+
+async def _summarise(registry: Registry, plan: Plan) -> Draft:
+    """The decision as a signed statement: https://slsa.dev/spec/v1.1/verification_summary."""
+    level = plan.facts["provenance.level"] if plan.facts["provenance.verified"] else None
+    version = plan.version or str(plan.digest)
+    predicate = {
+        "verifier": {"id": f"entrepot:{plan.package.namespace}.{plan.channel}", "version": {"entrepot": __version__}},
+        "timeVerified": registry.clock.now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "resourceUri": f"{plan.package}@{version}",
+        "policy": {
+            "uri": f"entrepot:policies/{plan.package.namespace}",
+            "digest": {"sha256": plan.policies.removeprefix("sha256:")},
+        },
+        "inputAttestations": [],
+        "verificationResult": "PASSED" if plan.decision.allowed else "FAILED",
+        "verifiedLevels": ["SLSA_BUILD_LEVEL_UNEVALUATED" if level is None else f"SLSA_BUILD_LEVEL_{level}"],
+        "slsaVersion": "1.1",
+        "entrepot": {"channel": plan.channel, "policies": plan.asked, "refusals": list(plan.decision.refusals)},
+    }
+    return await draft_statement(registry, plan.package, plan.digest, predicate_type=VSA_PREDICATE, predicate=predicate)
 
 
 def _require_unmoved(transaction: Transaction, plan: Plan) -> None:

@@ -156,10 +156,10 @@ async def _store(registry: Registry, content: bytes) -> StoredBlob:
 async def _describe(registry: Registry, package: PackageId, subject: Digest) -> dict[str, Any]:
     """The descriptor of an artifact or a file of the package. Raises `BlobUnknown`."""
     view = View(package.namespace)
-    artifact = await registry.catalog.find_artifact(view, package, digest=subject)
+    artifact = await registry.catalog.find_artifact(view, package, digest=subject, barred=True)
     if artifact is not None:
         return {"mediaType": artifact.media_type, "digest": str(subject), "size": len(artifact.content)}
-    blob = await registry.catalog.find_blob(view, package, subject)
+    blob = await registry.catalog.find_blob(view, package, subject, barred=True)
     if blob is None:
         raise BlobUnknown(subject)
     return {"mediaType": _FILE, "digest": str(subject), "size": blob.size}

@@ -112,7 +112,6 @@ FACTS: Final[tuple[Fact, ...]] = (
     Fact("findings.fixable_critical", Kind.INT, "Critical ones of those."),
     Fact("findings.fixable_high", Kind.INT, "High ones of those."),
     Fact("findings.exploited", Kind.INT, "Those that are known to be exploited."),
-    Fact("findings.suppressed", Kind.INT, "Those that somebody has said not to matter."),
     Fact("findings.unknown", Kind.INT, "Components that could not be held against an advisory that is about them."),
     Fact("findings.worst", Kind.STRING, "`none`, `unrated`, `low`, `medium`, `high` or `critical`."),
     Fact("findings.ids", Kind.STRINGS, "The advisories, the worst first."),

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from base64 import b64decode
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
+import msgspec
 import pytest
 
 from entrepot.model.access import ANONYMOUS, Caller
+from entrepot.model.digest import Digest
 from entrepot.model.errors import (
     ArtifactUnknown,
     ChannelUnknown,
@@ -106,6 +110,39 @@ async def test_a_refusal_is_an_event_with_its_reasons(world: World) -> None:
     assert entry.event.type == "dev.entrepot.promotion.refused.v1"
     assert await world.catalog.find_package(View.parse("acme.prod"), API) is None
     assert await check(world.registry) == []
+
+
+@pytest.mark.parametrize(("policy", "result"), [(BLUE, "PASSED"), (RED, "FAILED")])
+async def test_a_decision_is_a_signed_summary_beside_the_artifact(world: World, policy: Policy, result: str) -> None:
+    await set_policy(world.registry, MAINTAINER, policy)
+
+    done = await promote(world.registry, PAT, API, V1, PROD)
+
+    assert done.statement is not None
+    found = await world.catalog.list_referrers(
+        View.parse("acme"), API, BUILT.digest, artifact_type=None, after="", limit=9
+    )
+    assert [each.digest for each in found] == [done.statement]
+    summary = await _statement(world, done.statement)
+    assert summary["predicateType"] == "https://slsa.dev/verification_summary/v1"
+    assert summary["subject"][0]["digest"] == {"sha256": BUILT.digest.hex}
+    assert summary["predicate"]["verificationResult"] == result
+    assert summary["predicate"]["entrepot"]["policies"][f"{policy.name}@1"] == policy.digest
+    # Who sees the artifact through the channel sees why.
+    through = await world.catalog.list_referrers(
+        View.parse("acme.prod"), API, BUILT.digest, artifact_type=None, after="", limit=9
+    )
+    assert [each.digest for each in through] == ([done.statement] if result == "PASSED" else [])
+
+
+async def _statement(world: World, digest: Digest) -> Any:
+    manifest = await world.catalog.find_artifact(View.parse("acme"), API, digest=digest)
+    assert manifest is not None
+    layer = Digest.parse(msgspec.json.decode(manifest.content)["layers"][0]["digest"])
+    blob = await world.catalog.find_blob(View.parse("acme"), API, layer)
+    assert blob is not None
+    content = blob.content or b"".join([piece async for piece in world.registry.blobs.read(layer)])
+    return msgspec.json.decode(b64decode(msgspec.json.decode(content)["dsseEnvelope"]["payload"]))
 
 
 async def test_an_unknown_fact_refuses_and_says_which(world: World) -> None:
