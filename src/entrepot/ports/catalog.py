@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     from entrepot.ports.federation import Federation, FederationChanges
     from entrepot.ports.inventories import Inventories, InventoryChanges
     from entrepot.ports.log import Log, LogChanges
-    from entrepot.ports.webhooks import WebhookChanges, Webhooks
     from entrepot.ports.policies import Policies, PolicyChanges
     from entrepot.ports.promotions import PromotionChanges, Promotions
+    from entrepot.ports.webhooks import WebhookChanges, Webhooks
 
 T = TypeVar("T")
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 from base64 import b64decode
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -45,7 +47,8 @@ from entrepot.operations.promote import (
     unpromote,
 )
 from entrepot.operations.resolve import resolve
-from entrepot.testing.builders import ADMINISTRATOR, World, caller, image, package, referrer
+from entrepot.testing.builders import ADMINISTRATOR, World, caller, image, open_world, package, referrer
+from entrepot.trust.signing import LocalKey
 
 API, ACME = package("acme/api"), NamespaceName("acme")
 DEV, STAGING, PROD = (parse_channel(name) for name in ("dev", "staging", "prod"))
@@ -59,6 +62,14 @@ BLUE = Policy(
 RED = replace(
     BLUE, name="red", condition="annotations['team'] == 'red'", message="'it is the ' + annotations['team'] + ' team'"
 )
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    """A registry with a key to sign with."""
+    async with open_world(tmp_path, signing=LocalKey.generate()) as opened:
+        await opened.namespace("acme")
+        yield opened
 
 
 @pytest.fixture(autouse=True)
