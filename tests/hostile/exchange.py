@@ -102,9 +102,10 @@ def assert_answer_is_sound(request: Request, answer: Answer, *, deliberate: Iter
 
 def _assert_refusal_is_in_form(request: Request, answer: Answer, said: str) -> None:
     surface = request.target.partition(b"?")[0].split(b"/", 2)[1:2]
-    oci, npm = surface in ([b"v2"], [b"token"]), surface == [b"npm"]
+    oci, npm = surface in ([b"v2"], [b"token"]), surface in ([b"npm"], [b"-"], [b"oauth2"])
+    listed = surface in ([b"cargo"], [b"_"])
     kind = answer.header(b"content-type")
-    assert kind == (b"application/json" if oci or npm else b"application/problem+json"), said
+    assert kind == (b"application/json" if oci or npm or listed else b"application/problem+json"), said
     if answer.status == 405:
         assert answer.header(b"allow"), said
     if answer.status == 401:
@@ -122,6 +123,9 @@ def _assert_refusal_is_in_form(request: Request, answer: Answer, said: str) -> N
         request_id = document["errors"][0]["detail"]["request_id"]
     elif npm:
         assert document["error"], said
+        request_id = document["request_id"]
+    elif listed:
+        assert all(each.get("description") or each.get("detail") for each in document["errors"]), said
         request_id = document["request_id"]
     else:
         assert document["status"] == answer.status, said
