@@ -20,6 +20,7 @@ from entrepot.model.errors import (
     PrincipalUnknown,
     TokenUnknown,
 )
+from entrepot.model.federation import parse_holder
 from entrepot.model.names import parse_principal
 from entrepot.operations import grant, token
 from entrepot.wire.reply import Reply, json_reply
@@ -77,7 +78,7 @@ async def list_grants(call: Call) -> Reply:
     An auditor sees all of them; everybody else their own, and those in the namespaces that they govern.
     """
     query = read_query(call, shapes.GrantsQuery)
-    principal = None if query.principal is UNSET else parse_principal(query.principal)
+    principal = None if query.principal is UNSET else parse_holder(query.principal)
     found = await grant.list_grants(call.registry, call.caller, principal=principal)
     return json_reply(
         page_of_all(found, after=query.after, limit=query.limit, show=shapes.Grant.of, cursor=_grant_cursor)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NewType
 
 from entrepot.model.access import Allowance, Role
 from entrepot.model.errors import Invalid, InvalidName
-from entrepot.model.names import EVERY_PACKAGE, PrincipalName, View
+from entrepot.model.names import EVERY_PACKAGE, PrincipalName, View, parse_namespace, parse_principal
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -44,6 +44,14 @@ def parse_issuer_name(text: str) -> IssuerName:
 def parse_publisher_name(text: str) -> PublisherName:
     """Read what a trusted publisher is called in its namespace. Raises `InvalidName`."""
     return PublisherName(_parse_name(text, "a publisher"))
+
+
+def parse_holder(text: str) -> PrincipalName:
+    """Read the name of a user or robot who may be a publisher's: to look for, not to give. Raises `InvalidName`."""
+    if not text.startswith(PUBLISHER):
+        return parse_principal(text)
+    namespace, _, name = text.removeprefix(PUBLISHER).partition("/")
+    return PrincipalName(f"{PUBLISHER}{parse_namespace(namespace)}/{parse_publisher_name(name)}")
 
 
 def _parse_name(text: str, whose: str) -> str:

@@ -300,7 +300,8 @@ async def _ask_about_publishers(world: World) -> None:
     text = signer.sign(signer.claims(world.clock.now(), "https://registry.example.com"))
     found = await world.ask("POST", "/api/v1/namespaces/acme/preview-token", {"token": text})
     assert [each["matches"] for each in found.json["publishers"]] == [True, False]
-    await world.ask("GET", "/api/v1/grants")
+    held = await world.ask("GET", "/api/v1/grants?principal=publisher:acme/release")
+    assert [each["role"] for each in held.json["items"]] == ["publisher"]
     await world.ask("DELETE", f"{publishers}/other")
     await world.ask("DELETE", "/api/v1/federation/issuers/ci")
 

@@ -17,6 +17,7 @@ from entrepot.model.errors import (
     Denied,
     IdentityTokenInvalid,
     Invalid,
+    InvalidName,
     IssuerUnknown,
     NameTaken,
     NoTrustedPublisher,
@@ -33,10 +34,11 @@ from entrepot.model.federation import (
     Issuer,
     Provider,
     Publisher,
+    parse_holder,
     parse_issuer_name,
     parse_publisher_name,
 )
-from entrepot.model.names import PackageName, PackagePattern, View, parse_namespace
+from entrepot.model.names import PackageName, PackagePattern, View, parse_namespace, parse_principal
 from entrepot.model.position import START
 from entrepot.operations.check import check
 from entrepot.operations.exchange import Wanted, exchange, preview
@@ -548,3 +550,13 @@ async def test_a_preview_of_a_token_that_somebody_else_signed_judges_nothing(tru
     assert [each.reason for each in found.problems] == [Reason.SIGNATURE]
     assert found.publishers == ()
     assert found.subject is None
+
+
+async def test_nobody_else_can_be_called_like_a_publisher(trusting: World) -> None:
+    for name in ("publisher:acme/release", "publisher:"):
+        with pytest.raises(InvalidName):
+            parse_principal(name)
+    assert parse_holder("publisher:acme/release") == publisher().principal
+    for name in ("publisher:acme", "publisher:Acme/release", "publisher:acme/a/b", "Nobody"):
+        with pytest.raises(InvalidName):
+            parse_holder(name)
