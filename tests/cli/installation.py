@@ -107,12 +107,12 @@ class Installation:
 
 
 @contextmanager
-def install(home: Path) -> Iterator[Installation]:
-    """A new installation, whose server runs."""
+def install(home: Path, **settings: str) -> Iterator[Installation]:
+    """A new installation, whose server runs; *settings* are its environment."""
     home.mkdir(parents=True, exist_ok=True)
     installation = Installation(home)
     try:
-        installation.start()
+        installation.start(**settings)
         yield installation
     finally:
         installation.stop()

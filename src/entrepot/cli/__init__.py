@@ -29,6 +29,7 @@ _SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "scan": ("advisories", "Show what is known to be bad of an artifact."),
         "impact": ("advisories", "Show who has a package, or what an advisory means."),
         "advisories": ("advisories", "What is known to be bad, and where that comes from."),
+        "log": ("log", "The journal's transparency log: verify it, and prove what is in it."),
     },
     "Change": {
         "tag": ("change", "Give an artifact further names."),
@@ -51,6 +52,7 @@ _SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "principal": ("principal", "Users and robots."),
         "grant": ("grant", "The roles that principals have."),
         "token": ("token", "What programs and people log in with."),
+        "webhook": ("webhook", "Who is told of events."),
         "federation": (
             "federation",
             "CI jobs that publish without a secret: whose identity tokens are believed, and for what.",

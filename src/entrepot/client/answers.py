@@ -385,3 +385,96 @@ class TokenPreview:
     publishers: tuple[JudgedPublisher, ...] = ()
     """Those that match first."""
     unknown_claims: tuple[str, ...] = ()
+
+
+# --- the log ---
+
+
+@dataclass(frozen=True, slots=True)
+class LogState:
+    """The transparency log of the journal; nothing of it is verified yet."""
+
+    origin: str
+    keys: tuple[str, ...]
+    """The verifier keys that it says it signs with."""
+    witness: str
+    size: int
+    root: str
+    checkpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogInclusion:
+    """That an entry of the journal is in the log; `proof` is the whole of it as a file."""
+
+    index: int
+    size: int
+    leaf: str
+    proof: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogConsistency:
+    """That a tree of the log begins with all of an earlier one."""
+
+    old: int
+    size: int
+    path: tuple[str, ...]
+    checkpoint: str
+
+
+# --- webhooks ---
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Somebody who is told of events."""
+
+    id: str
+    url: str
+    namespace: str | None = None
+    types: tuple[str, ...] = ("*",)
+    private: bool = False
+    created_at: datetime | None = None
+    disabled: str | None = None
+    """Why nothing is sent; None when something is."""
+    position: int = 0
+    due_at: datetime | None = None
+    failing_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewWebhook:
+    """A webhook that was made, and the secret that its messages are signed with, told this once."""
+
+    webhook: Webhook
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSecret:
+    """The secret that a webhook's messages are signed with from now on."""
+
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookTrial:
+    """What came of sending a test."""
+
+    status: int | None = None
+    problem: str | None = None
+    """None when it has arrived."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of an event that a webhook was to be told of."""
+
+    position: int
+    type: str
+    outcome: str
+    attempts: int
+    at: datetime
+    status: int | None = None
+    problem: str | None = None

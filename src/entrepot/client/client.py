@@ -18,11 +18,13 @@ from entrepot.client.credentials import Login, find_login
 from entrepot.client.errors import Misuse, WrongContent
 from entrepot.client.federation import Issuers, Publishers
 from entrepot.client.files import Files
+from entrepot.client.log import Log
 from entrepot.client.oci import UNKNOWN_ARTIFACT, OciPackage
 from entrepot.client.packages import Packages
 from entrepot.client.retry import Retry
 from entrepot.client.transfer import ProgressListener, Transfers
 from entrepot.client.upload import SessionStore, collect_sources
+from entrepot.client.webhooks import Webhooks
 from entrepot.model.digest import Digest
 
 if TYPE_CHECKING:
@@ -71,6 +73,8 @@ class Client:
         self.publishers: Final = Publishers(self.connection)
         self.packages: Final = Packages(self.connection)
         self.advisories: Final = Advisories(self.connection)
+        self.log: Final = Log(self.connection)
+        self.webhooks: Final = Webhooks(self.connection)
         self._parallel = parallel
         self._sessions = SessionStore.of(environment)
 

@@ -78,7 +78,10 @@ def test_every_word_of_the_contract_is_a_command() -> None:
         token create, token list, token revoke, token recover, grant add, grant list, grant remove,
         upstream add, upstream list, upstream show, upstream set, upstream remove, upstream test,
         upstream refresh, upstream warm,
-        principal create, principal list, principal disable, clearance open, clearance close, clearance list
+        principal create, principal list, principal disable, clearance open, clearance close, clearance list,
+        log verify, log prove, log witness,
+        webhook add, webhook list, webhook test, webhook remove, webhook replay, webhook deliveries, webhook rotate,
+        webhook enable, webhook disable
     """
     words = [each.strip() for each in promised.split(",")]
 
