@@ -10,6 +10,7 @@ import msgspec
 
 from entrepot.api.access import ACCESS
 from entrepot.api.advisories import ADVISORIES
+from entrepot.api.attestations import ATTESTATIONS, SIGNERS
 from entrepot.api.clearances import CLEARANCES
 from entrepot.api.endpoint import JSON, Answer, Endpoint, Subject
 from entrepot.api.federation import FEDERATION
@@ -82,6 +83,8 @@ SUBJECTS = (
     PACKAGES,
     CLEARANCES,
     ADVISORIES,
+    ATTESTATIONS,
+    SIGNERS,
     SEARCH,
     JOURNAL,
     LOG,

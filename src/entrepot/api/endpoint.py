@@ -52,6 +52,8 @@ PARTS: Final[Mapping[str, Any]] = {
     "upstream": shapes.UpstreamText,
     "source": shapes.AdvisorySourceText,
     "advisory": shapes.AdvisoryText,
+    "signer": shapes.SignerText,
+    "root": shapes.RootText,
     "issuer": shapes.IssuerText,
     "publisher": shapes.PublisherText,
     "webhook": shapes.WebhookId,

@@ -9,7 +9,15 @@ from msgspec import UNSET
 from entrepot.api import shapes
 from entrepot.api.endpoint import Answer, Endpoint, Subject
 from entrepot.api.replies import DONE, at_revision, page, page_of_all, unchanged
-from entrepot.api.requests import parse_format, parse_place, parse_whole, parse_writable, read_body, read_query
+from entrepot.api.requests import (
+    parse_artifact,
+    parse_format,
+    parse_place,
+    parse_whole,
+    parse_writable,
+    read_body,
+    read_query,
+)
 from entrepot.model.digest import Digest
 from entrepot.model.errors import (
     ArtifactUnknown,
@@ -212,16 +220,11 @@ async def list_artifacts(call: Call) -> Reply:
 async def inspect_artifact(call: Call) -> Reply:
     """Show all that is known of an artifact, by name or by digest."""
     view, package = parse_place(call)
-    name, digest = _parse_artifact(call.path["artifact"])
+    name, digest = parse_artifact(call)
     revision = (await browse.find_package(call.registry, call.caller, view, package)).revision
     found = await inspect(call.registry, call.caller, view, package, name=name, digest=digest)
     call.facts["digest"] = str(found.summary.digest)
     return unchanged(call, revision) or at_revision(shapes.Artifact.inspected(found), revision)
-
-
-def _parse_artifact(text: str) -> tuple[ReferenceName | None, Digest | None]:
-    """A name or a digest: only a digest has a colon."""
-    return (None, Digest.parse(text)) if ":" in text else (parse_reference(text), None)
 
 
 async def delete_artifact(call: Call) -> Reply:

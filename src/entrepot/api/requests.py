@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import msgspec
 
 from entrepot.model.access import Allowance
+from entrepot.model.digest import Digest
 from entrepot.model.errors import Invalid, Unauthenticated
-from entrepot.model.names import FormatName, PackageId, PackagePattern, View
+from entrepot.model.names import FormatName, PackageId, PackagePattern, View, parse_reference
 from entrepot.operations import access
 from entrepot.wire.call import decode_json, misshapen
 
 if TYPE_CHECKING:
     from entrepot.model.access import Role
+    from entrepot.model.names import ReferenceName
     from entrepot.ports.formats import Rules
     from entrepot.wire.call import Call
 
@@ -68,6 +70,12 @@ def parse_whole(call: Call) -> PackageId:
     if view.channel is not None:
         raise Invalid(view, expected=f"{view.namespace}: a channel shows what is cleared, and no history")
     return package
+
+
+def parse_artifact(call: Call) -> tuple[ReferenceName | None, Digest | None]:
+    """The name or the digest that the path names: only a digest has a colon. Raises `InvalidDigest`, `InvalidReference`."""
+    text = call.path["artifact"]
+    return (None, Digest.parse(text)) if ":" in text else (parse_reference(text), None)
 
 
 def parse_format(call: Call, text: str) -> Rules:

@@ -15,13 +15,19 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from entrepot.model.access import Action, Allowance, PrincipalKind, Role
 from entrepot.model.advisory import Level, State
 from entrepot.model.artifact import LinkKind
+from entrepot.model.digest import Digest
 from entrepot.model.federation import Algorithm, Provider
+from entrepot.model.names import PackagePattern
 from entrepot.model.reference import ReferenceKind
+from entrepot.model.signer import Scope as ModelScope
+from entrepot.model.signer import SignerKind, SignerState
+from entrepot.ports import attestations
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from entrepot.model import access, artifact, events, federation, namespace, reference, upstream, webhook
+    from entrepot.model import access, artifact, events, federation, namespace, reference, signer, upstream, webhook
+    from entrepot.model.build import Build as ModelBuild
     from entrepot.operations import impact, scan
     from entrepot.operations.advisories import Imported
     from entrepot.operations.deliver import Attempt
@@ -91,6 +97,10 @@ IssuerText = Annotated[str, _text("The name of an issuer of identity tokens.", "
 PublisherText = Annotated[str, _text("The name of a trusted publisher in its namespace.", "release", f"^{_LABEL}$", 63)]
 AdvisorySourceText = Annotated[str, _text("The name of a source of advisories.", "osv", f"^{_LABEL}$", 63)]
 AdvisoryText = Annotated[str, _text("The name of an advisory, as its database has it.", "PYSEC-2023-74")]
+SignerText = Annotated[
+    str, _text("The name of a signer in its namespace.", "ci-2026", "^[a-z0-9]+([._-][a-z0-9]+)*$", 63)
+]
+RootText = Annotated[str, _text("The name of a trusted root.", "acme-sigstore", f"^{_LABEL}$", 63)]
 PurlText = Annotated[
     str,
     _text("A package URL; `*` in it is any run of characters. Without a version it is all of them.", "pkg:oci/lib*"),
@@ -1453,3 +1463,437 @@ class Delivery(Struct, frozen=True):
         return Delivery(
             found.position, found.type, found.outcome, found.attempts, found.status, found.problem, found.at
         )
+
+
+# --- signers and what they signed ---
+
+_MAX_MATERIAL = 256 * 1024
+_PACKAGES = Meta(
+    description="Which packages it may vouch for: globs over `<format>/<name>`.",
+    examples=[["oci/*"]],
+    min_length=1,
+    max_length=_MAX_PATTERNS,
+)
+_PREDICATES = Meta(
+    description="With what: globs over predicate types; `signature` is a plain signature.",
+    examples=[["*"]],
+    min_length=1,
+    max_length=_MAX_PATTERNS,
+)
+_BUILDERS = Meta(
+    description="The builders that it speaks for, each with the highest SLSA build level that is believed of both.",
+    examples=[{"https://build.example.com": 3}],
+    max_length=_MAX_PATTERNS,
+)
+_STATE = Meta(description="Whether it is believed.", examples=["active"])
+
+
+class Vouching(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a signer may vouch for."""
+
+    packages: Annotated[list[str], _PACKAGES] = msgspec.field(default_factory=lambda: ["*"])
+    predicate_types: Annotated[list[str], _PREDICATES] = msgspec.field(default_factory=lambda: ["*"])
+    builders: Annotated[dict[str, int], _BUILDERS] = {}
+
+    def parse(self) -> signer.Scope:
+        """As the model has it. Raises `InvalidName`."""
+        return ModelScope(
+            tuple(map(PackagePattern.parse, self.packages)),
+            tuple(map(PackagePattern.parse, self.predicate_types)),
+            dict(self.builders),
+        )
+
+    @staticmethod
+    def of(found: signer.Scope) -> Vouching:
+        """How a scope is shown."""
+        return Vouching(_texts(found.packages), _texts(found.predicate_types), dict(found.builders))
+
+
+class NewSigner(Struct, frozen=True, forbid_unknown_fields=True):
+    """A signer to be.
+
+    It has `key` for a key, `certificate` for OpenPGP, `root`, `issuer` and `subject` for an identity, `roots` and
+    `subject_attributes` for X.509.
+    """
+
+    name: SignerText
+    namespace: Annotated[NamespaceText | None, Meta(description="Whose it is; without one, the registry's.")] = None
+    key: Annotated[str, _text("A public key in PEM.", "-----BEGIN PUBLIC KEY-----…", longest=_MAX_MATERIAL)] | None = (
+        None
+    )
+    certificate: (
+        Annotated[str, _text("An OpenPGP certificate, armoured.", "-----BEGIN PGP…", longest=_MAX_MATERIAL)] | None
+    ) = None
+    roots: (
+        Annotated[str, _text("X.509 root certificates in PEM.", "-----BEGIN CERTIFICATE-----…", longest=_MAX_MATERIAL)]
+        | None
+    ) = None
+    subject_attributes: Annotated[
+        dict[str, str],
+        Meta(
+            description="What the certificate's subject must have.", examples=[{"O": "Acme"}], max_length=_MAX_PATTERNS
+        ),
+    ] = {}
+    root: RootText | None = None
+    issuer: Annotated[str, _text("Who vouches for the identity; a glob.", "https://id.example.com")] | None = None
+    subject: Annotated[str, _text("The identity; a glob.", "https://git.example.com/acme/**")] | None = None
+    claims: Annotated[
+        dict[str, str],
+        Meta(
+            description="What else the certificate must say; globs.",
+            examples=[{"source_repository_ref": "refs/tags/*"}],
+            max_length=_MAX_PATTERNS,
+        ),
+    ] = {}
+    scope: Vouching = Vouching()
+    pending: Annotated[bool, Meta(description="Whether it is to be believed only later.")] = False
+
+
+class SignersQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose signers."""
+
+    namespace: NamespaceText | UnsetType = UNSET
+    after: Annotated[str, Meta(description="`next` of the page before.", max_length=_MAX_TEXT)] = ""
+    limit: Annotated[int, Meta(description="The longest page that is wanted.", ge=1, le=1_000)] = 100
+
+
+class OwnerQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose signer or root; without a namespace, the registry's."""
+
+    namespace: NamespaceText | UnsetType = UNSET
+
+
+class AffectedQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose signer, and which part of the list."""
+
+    namespace: NamespaceText | UnsetType = UNSET
+    after: Annotated[int, Meta(description="`next` of the page before.", ge=0, le=_MAX_POSITION)] = 0
+    limit: Annotated[int, Meta(description="The longest page that is wanted.", ge=1, le=1_000)] = 100
+
+
+class Signer(Struct, frozen=True):
+    """Somebody whose signatures a namespace knows."""
+
+    name: SignerText
+    namespace: NamespaceText | None
+    kind: SignerKind
+    state: Annotated[SignerState, _STATE]
+    until: Annotated[datetime | None, Meta(description="When it ceased to be believed.", examples=[None])]
+    reason: Reason
+    scope: Vouching
+    material: Annotated[
+        dict[str, str | dict[str, str]],
+        Meta(description="What it is recognised by.", examples=[{"key": "-----BEGIN PUBLIC KEY-----…"}]),
+    ]
+    added: Position
+    changed: Position
+
+    @staticmethod
+    def of(row: attestations.SignerRow) -> Signer:
+        """How a signer is shown."""
+        found = row.signer
+        return Signer(
+            name=found.name,
+            namespace=found.namespace,
+            kind=found.kind,
+            state=found.state,
+            until=found.until,
+            reason=found.reason,
+            scope=Vouching.of(found.scope),
+            material={key: value if isinstance(value, str) else dict(value) for key, value in found.material.items()},
+            added=row.added,
+            changed=row.changed,
+        )
+
+
+class SignerChange(Struct, frozen=True, forbid_unknown_fields=True):
+    """What shall become of a signer."""
+
+    state: Annotated[SignerState, _STATE]
+    since: Annotated[
+        datetime | None, Meta(description="Since when it is not to be believed; now by default.", examples=[_TIME])
+    ] = None
+    reason: Reason = ""
+
+
+class Affected(Struct, frozen=True):
+    """Something that a signer vouches for."""
+
+    namespace: NamespaceText
+    format: FormatText
+    package: PackageText
+    subject: DigestText
+    predicate_type: str | None
+    references: list[ReferenceText]
+    channels: Annotated[list[ChannelText], Meta(description="What it is cleared for.")]
+    still_verified: Annotated[bool, Meta(description="Whether some signer's word for it counts.")]
+
+    @staticmethod
+    def of(found: attestations.Affected) -> Affected:
+        """How it is shown."""
+        return Affected(
+            namespace=found.package.namespace,
+            format=found.package.format,
+            package=found.package.name,
+            subject=str(found.subject),
+            predicate_type=found.predicate_type,
+            references=list(found.references),
+            channels=list(found.channels),
+            still_verified=found.still_verified,
+        )
+
+
+class ChangedSigner(Struct, frozen=True):
+    """A signer as it stands now."""
+
+    signer: Signer
+    affected: Annotated[list[Affected], Meta(description="What nobody vouches for any more; the first 1000.")]
+
+
+class TrustedRoot(Struct, frozen=True):
+    """A Sigstore instance that is trusted."""
+
+    name: RootText
+    namespace: NamespaceText | None
+    digest: DigestText
+    changed: Position
+
+    @staticmethod
+    def of(row: attestations.RootRow) -> TrustedRoot:
+        """How a root is shown."""
+        return TrustedRoot(row.name, row.namespace, str(Digest.of(row.content)), row.changed)
+
+
+class NewRoot(Struct, frozen=True, forbid_unknown_fields=True):
+    """A Sigstore instance to be trusted."""
+
+    trusted_root: Annotated[
+        dict[str, Any], Meta(description="The document `trusted_root.json`.", examples=[{"mediaType": "…"}])
+    ]
+
+
+class Verification(Struct, frozen=True):
+    """A signer's signature."""
+
+    signer: SignerText
+    namespace: Annotated[NamespaceText | None, Meta(description="Who knows the signer; none is the registry.")]
+    kind: SignerKind
+    counts: Annotated[bool, Meta(description="Whether it counts now.")]
+    reason: Annotated[str | None, Meta(description="Why it does not count.", examples=[None])]
+    key: Annotated[str | None, Meta(description="The fingerprint of the key.")]
+    issuer: str | None
+    identity: str | None
+    signed_at: Annotated[
+        datetime | None, Meta(description="When, at the latest, where a log proves it.", examples=[_TIME])
+    ]
+    level: Annotated[int, Meta(description="The SLSA build level of provenance.", examples=[0])]
+
+    @staticmethod
+    def of(row: attestations.VerificationRow) -> Verification:
+        """How it is shown."""
+        return Verification(
+            signer=row.signer,
+            namespace=row.namespace,
+            kind=row.kind,
+            counts=row.reason is None,
+            reason=row.reason,
+            key=row.key,
+            issuer=row.issuer,
+            identity=row.identity,
+            signed_at=row.signed_at,
+            level=row.level,
+        )
+
+
+class Build(Struct, frozen=True):
+    """A build, as its provenance tells it."""
+
+    builder: str | None
+    build_type: str | None
+    build: str | None
+    repository: str | None
+    revision: str | None
+    started_at: Annotated[datetime | None, Meta(description="As the builder says.", examples=[_TIME])]
+    finished_at: Annotated[datetime | None, Meta(description="As the builder says.", examples=[_TIME])]
+
+    @staticmethod
+    def of(found: ModelBuild) -> Build:
+        """How a build is shown."""
+        return Build(
+            builder=found.builder,
+            build_type=found.build_type,
+            build=found.build,
+            repository=found.repository,
+            revision=found.revision,
+            started_at=found.started_at,
+            finished_at=found.finished_at,
+        )
+
+
+class Attestation(Struct, frozen=True):
+    """A signature or a statement, and what comes of it."""
+
+    subject: Annotated[DigestText, Meta(description="What it is about.")]
+    holder: Annotated[DigestText, Meta(description="The artifact that it is in.")]
+    source: attestations.Source
+    kind: Annotated[str, Meta(description="In what form it is signed.", examples=["sigstore-bundle"])]
+    predicate_type: str | None
+    seen_at: Annotated[datetime, Meta(description="When it came.", examples=[_TIME])]
+    verified: Annotated[bool, Meta(description="Whether anybody's signature counts.")]
+    reason: Annotated[str | None, Meta(description="Why nobody is proven to have signed it.", examples=[None])]
+    verifications: list[Verification]
+    build: Build | None
+    claimed_identity: Annotated[str | None, Meta(description="Who signed, as it says itself.")]
+    claimed_key: Annotated[str | None, Meta(description="With what key, as it says itself.")]
+
+    @staticmethod
+    def of(row: attestations.AttestationRow) -> Attestation:
+        """How evidence is shown."""
+        found = row.attestation
+        return Attestation(
+            subject=str(found.subject),
+            holder=str(found.holder),
+            source=found.source,
+            kind=found.kind,
+            predicate_type=found.predicate_type,
+            seen_at=found.seen_at,
+            verified=row.verified,
+            reason=None if row.verifications else found.reason,
+            verifications=[Verification.of(each) for each in row.verifications],
+            build=None if found.build is None else Build.of(found.build),
+            claimed_identity=found.identity,
+            claimed_key=found.hint,
+        )
+
+
+class AttestationReport(Struct, frozen=True):
+    """All that is said of an artifact, what it contains, and its files."""
+
+    digest: DigestText
+    current: Annotated[bool, Meta(description="Whether all that has come is examined.")]
+    attestations: list[Attestation]
+
+
+class NewStatement(Struct, frozen=True, forbid_unknown_fields=True):
+    """Something for the registry to sign."""
+
+    predicate_type: Annotated[str, _text("What kind of statement it is.", "https://example.com/reviewed/v1")]
+    predicate: Annotated[dict[str, Any], Meta(description="What is stated.", examples=[{"reviewed": True}])]
+
+
+class Stated(Struct, frozen=True):
+    """A statement that was published."""
+
+    digest: Annotated[DigestText, Meta(description="Of the artifact that refers to the subject.")]
+
+
+class BuildsQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """By what builds are looked for: exactly one of commit, repository, build, builder and material."""
+
+    commit: Annotated[str, _text("A commit, or how it begins.", "4f2c1e0")] | UnsetType = UNSET
+    repository: Annotated[str, _text("Where the source is.", "https://git.example.com/acme/app")] | UnsetType = UNSET
+    build: Annotated[str, _text("The id of a run.", "https://ci.example.com/runs/7")] | UnsetType = UNSET
+    builder: Annotated[str, _text("The id of a builder.", "https://build.example.com")] | UnsetType = UNSET
+    material: Annotated[str, _text("A digest, or the address, of what went in.", _DIGEST)] | UnsetType = UNSET
+    namespace: NamespaceText | UnsetType = UNSET
+    after: Annotated[int, Meta(description="`next` of the page before.", ge=0, le=_MAX_POSITION)] = 0
+    limit: Annotated[int, Meta(description="The longest page that is wanted.", ge=1, le=1_000)] = 100
+
+
+class Built(Struct, frozen=True):
+    """Something that was built."""
+
+    namespace: NamespaceText
+    format: FormatText
+    package: PackageText
+    subject: DigestText
+    references: list[ReferenceText]
+    build: Build
+    verified_by: Annotated[list[SignerText], Meta(description="Whose word for it counts; of nobody's it is a claim.")]
+    level: Annotated[int, Meta(description="The SLSA build level.", examples=[3])]
+
+    @staticmethod
+    def of(found: attestations.Built) -> Built:
+        """How it is shown."""
+        return Built(
+            namespace=found.package.namespace,
+            format=found.package.format,
+            package=found.package.name,
+            subject=str(found.subject),
+            references=list(found.references),
+            build=Build.of(found.build),
+            verified_by=list(found.verified_by),
+            level=found.level,
+        )
+
+
+class AttestationsQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """How long to wait."""
+
+    wait: Annotated[
+        float, Meta(description="How many seconds it may take until what came last is examined.", ge=0, le=60)
+    ] = 10.0
+
+
+class OriginsQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """How far back."""
+
+    depth: Annotated[int, Meta(description="How many builds to go back.", ge=1, le=20)] = 20
+
+
+class Origin(Struct, frozen=True):
+    """Something that went into a product."""
+
+    depth: Annotated[int, Meta(description="How many builds lie between.", examples=[0])]
+    product: Annotated[DigestText, Meta(description="What it went into.")]
+    uri: str | None
+    digest: Annotated[str | None, Meta(description="`sha256:…`, or `gitCommit:…` of sources.")]
+    name: str | None
+    builder: str | None
+    build: str | None
+    verified_by: list[SignerText]
+
+    @staticmethod
+    def of(found: attestations.Origin) -> Origin:
+        """How it is shown."""
+        return Origin(
+            depth=found.depth,
+            product=str(found.product),
+            uri=found.material.uri,
+            digest=found.material.digest,
+            name=found.material.name,
+            builder=found.builder,
+            build=found.build,
+            verified_by=list(found.verified_by),
+        )
+
+
+class Completeness(Struct, frozen=True):
+    """How much of a namespace is signed, and how much has provenance that counts."""
+
+    total: Annotated[int, Meta(description="Artifacts that a version or a tag means.", examples=[20])]
+    signed: Annotated[int, Meta(description="Those with a signature or statement that counts.", examples=[19])]
+    built: Annotated[int, Meta(description="Those with provenance that counts.", examples=[15])]
+    share: Annotated[float, Meta(description="The part with provenance that counts.", examples=[0.75])]
+
+
+class OwnKey(Struct, frozen=True, rename={"id": "kid"}):
+    """A key that the registry signs with or did, also as a JSON Web Key (RFC 7517)."""
+
+    id: Annotated[str, Meta(description="Its fingerprint.", examples=[_DIGEST])]
+    kty: Annotated[str, Meta(examples=["EC"])]
+    use: Annotated[str, Meta(examples=["sig"])]
+    pem: Annotated[str, Meta(description="The key in PEM.", examples=["-----BEGIN PUBLIC KEY-----…"])]
+    signer: SignerText
+    state: Annotated[SignerState, _STATE]
+    crv: str | UnsetType = UNSET
+    x: str | UnsetType = UNSET
+    y: str | UnsetType = UNSET
+    n: str | UnsetType = UNSET
+    e: str | UnsetType = UNSET
+
+
+class OwnKeys(Struct, frozen=True):
+    """The registry's keys (RFC 7517, "JWK Set Format")."""
+
+    keys: list[OwnKey]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from entrepot.model.digest import Digest
 from entrepot.model.events import ArtifactPublished, SignerAdded, SignerChanged, TrustedRootRemoved, TrustedRootSet
 from entrepot.model.names import FormatName, NamespaceName, PackageId, PackageName
-from entrepot.operations.examine import KINDS_OF, examine
+from entrepot.operations.examine import FOLLOWER, KINDS_OF, examine
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -18,14 +18,12 @@ if TYPE_CHECKING:
 
 _PAGE: Final = 256
 
-NAME: Final = "verify"
-
 
 @dataclass(frozen=True, slots=True)
 class Verify:
     """Idempotent: what an artifact holds is examined as it is now, whatever the event said of it then."""
 
-    name: str = NAME
+    name: str = FOLLOWER
 
     async def handle(self, registry: Registry, entries: Sequence[Entry]) -> None:
         """Examine what came, each artifact once."""

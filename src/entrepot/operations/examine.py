@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from entrepot.trust.evidence import Acceptance, Claims, Evidence, Subject, Verdict
     from entrepot.trust.roots import TrustedRoot
 
+FOLLOWER: Final = "verify"
+"""Who examines what comes (`entrepot.followers.verify`)."""
+
 _ATTEMPTS: Final = 5
 _MATERIALS: Final = 10_000
 _REASON: Final = 1_000

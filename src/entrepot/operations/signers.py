@@ -10,6 +10,10 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+
 from entrepot.model.access import Action
 from entrepot.model.digest import Digest
 from entrepot.model.errors import (
@@ -26,7 +30,7 @@ from entrepot.model.errors import (
 )
 from entrepot.model.events import SignerAdded, SignerChanged, TrustedRootRemoved, TrustedRootSet
 from entrepot.model.names import View, parse_channel
-from entrepot.model.signer import CHANGES, HIGHEST_LEVEL, OWN_PREFIX, Signer, SignerKind, SignerName, SignerState
+from entrepot.model.signer import CHANGES, HIGHEST_LEVEL, OWN_PREFIX, Scope, Signer, SignerKind, SignerName, SignerState
 from entrepot.operations import access
 from entrepot.trust.keys import PublicKey
 from entrepot.trust.openpgp import OpenPgpCertificate
@@ -77,7 +81,7 @@ async def add_signer(registry: Registry, caller: Caller, signer: Signer) -> Sign
         raise InvalidName(signer.name, expected=f"another name: the registry's own keys begin with {OWN_PREFIX}")
     if signer.state not in {SignerState.PENDING, SignerState.ACTIVE}:
         raise Invalid(signer.state, expected="pending or active")
-    _check_scope(signer)
+    _check_scope(signer.scope)
     roots = await registry.catalog.attestations.list_roots(signer.namespace)
     if signer.kind is SignerKind.IDENTITY and signer.material.get("root") not in {root.name for root in roots}:
         raise TrustedRootUnknown(str(signer.material.get("root"))[:200])
@@ -176,16 +180,18 @@ def _until(before: Signer, state: SignerState, since: datetime | None, now: date
     return until if before.until is None else min(until, before.until)
 
 
-async def set_signer_scope(registry: Registry, caller: Caller, signer: Signer) -> SignerRow:
-    """Let a signer vouch for what *signer*'s scope says. Raises like `set_signer_state`, and `Invalid`, `InvalidName`."""
-    await _require(registry, caller, signer.namespace)
-    _check_scope(signer)
+async def set_signer_scope(
+    registry: Registry, caller: Caller, namespace: NamespaceName | None, name: SignerName, scope: Scope
+) -> SignerRow:
+    """Let a signer vouch for something else. Raises like `set_signer_state`, and `Invalid`, `TooMany`."""
+    await _require(registry, caller, namespace)
+    _check_scope(scope)
 
     def change(transaction: Transaction) -> SignerRow:
-        row = transaction.attestations.find_signer(signer.namespace, signer.name)
-        if row is None or row.signer.name.startswith(OWN_PREFIX):
-            raise SignerUnknown(signer.name)
-        after = replace(row.signer, scope=signer.scope)
+        row = transaction.attestations.find_signer(namespace, name)
+        if row is None or name.startswith(OWN_PREFIX):
+            raise SignerUnknown(name)
+        after = replace(row.signer, scope=scope)
         if after == row.signer:
             return row
         transaction.attestations.set_signer(after)
@@ -255,10 +261,41 @@ def own_name(key: PublicKey) -> SignerName:
     return SignerName(f"{OWN_PREFIX}{key.fingerprint.removeprefix('sha256:')[:16]}")
 
 
-async def list_own_keys(registry: Registry) -> Sequence[SignerRow]:
+@dataclass(frozen=True, slots=True)
+class OwnKey:
+    """A key that the registry signs with, or did."""
+
+    row: SignerRow
+    public_key: PublicKey
+
+    @property
+    def jwk(self) -> Mapping[str, str]:
+        """The key as RFC 7517 writes it."""
+        key = self.public_key.key
+        if isinstance(key, RSAPublicKey):
+            found = RSAAlgorithm.to_jwk(key, as_dict=True)
+        elif isinstance(key, Ed25519PublicKey):
+            found = OKPAlgorithm.to_jwk(key, as_dict=True)
+        else:
+            found = ECAlgorithm.to_jwk(key, as_dict=True)
+        return {field: found[field] for field in ("kty", "crv", "x", "y", "n", "e") if field in found}
+
+
+async def list_own_keys(registry: Registry) -> Sequence[OwnKey]:
     """The keys that the registry signs with or did: for everybody."""
     known = await registry.catalog.attestations.list_signers(None)
-    return [row for row in known if row.signer.name.startswith(OWN_PREFIX)]
+    return [
+        OwnKey(row, _parse_key(_text(row.signer.material, "key")))
+        for row in known
+        if row.signer.name.startswith(OWN_PREFIX)
+    ]
+
+
+def find_own_key(registry: Registry) -> PublicKey:
+    """The key that the registry signs with. Raises `SignerUnknown` when it has none."""
+    if registry.signing is None:
+        raise SignerUnknown("the registry's own key")
+    return registry.signing.public_key
 
 
 # --- trusted roots ---
@@ -370,8 +407,7 @@ def _texts(material: Mapping[str, str | Mapping[str, str]], name: str) -> Mappin
     return found
 
 
-def _check_scope(signer: Signer) -> None:
-    scope = signer.scope
+def _check_scope(scope: Scope) -> None:
     for what, patterns in (("packages", scope.packages), ("predicate types", scope.predicate_types)):
         if not 0 < len(patterns) <= _PATTERNS:
             raise TooMany(what, expected=f"1 to {_PATTERNS} patterns", actual=len(patterns))

@@ -15,7 +15,7 @@ from tests.unit.api.world import Answered, World
 DOCUMENT = describe(SUBJECTS)
 PLACED = [endpoint for endpoint in ENDPOINTS if {"view", "namespace"} & set(endpoint.parts)]
 ABOUT_A_PACKAGE = [endpoint for endpoint in PLACED if "package" in endpoint.parts]
-FOR_WHO_GOVERNS = {"list_mirrored_packages"}
+FOR_WHO_GOVERNS = {"list_mirrored_packages", "list_publishers"}
 
 PRIVATE, ABSENT = "acme", "ghos"
 
@@ -27,7 +27,7 @@ def _essence(answer: Answered, namespace: str) -> tuple[object, ...]:
 
 async def _ask(world: World, endpoint: Endpoint, namespace: str, token: str | None, digest: str) -> Answered:
     places = {"namespace": namespace, "view": namespace, "format": "oci", "package": "api", "channel": "prod"}
-    places |= {"upstream": "public"}
+    places |= {"upstream": "public", "publisher": "release"}
     names = {"name": "1.0", "version": "1.0", "artifact": digest, "digest": digest}
     path = re.sub(r"\{(\w+)\}", lambda part: (places | names)[part[1]], endpoint.path)
     body = None
@@ -76,6 +76,9 @@ async def test_a_package_outside_the_callers_pattern_looks_exactly_like_an_absen
     [
         "/api/v1/packages?namespace={}",
         "/api/v1/packages?view={}",
+        "/api/v1/signers?namespace={}",
+        "/api/v1/trusted-roots?namespace={}",
+        "/api/v1/builds?commit=4f2c1e0&namespace={}",
         "/api/v1/packages?view={}.prod",
         "/api/v1/packages?view={}.nowhere",
         "/api/v1/journal?namespace={}",

@@ -30,6 +30,8 @@ PLACES = {
     "principal": "ghost",
     "token": "ghost",
     "upstream": "public",
+    "signer": "ghost",
+    "root": "ghost",
 }
 WITH_BODY = [endpoint for endpoint in ENDPOINTS if endpoint.body is not None]
 WITH_QUERY = [endpoint for endpoint in ENDPOINTS if endpoint.query is not None]

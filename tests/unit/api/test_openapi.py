@@ -15,9 +15,12 @@ from entrepot.api.openapi import describe
 from entrepot.followers import catch_up
 from entrepot.model.names import FormatName, View
 from entrepot.operations.deliver import deliver_due
+from entrepot.operations.signers import establish_own_signer
 from entrepot.testing.builders import ADMINISTRATOR
 from entrepot.testing.elsewhere import Said, elsewhere
 from entrepot.testing.identity import Signer
+from entrepot.testing.sigstore import Sigstore
+from entrepot.trust.signing import LocalKey
 from tests.unit.api.description import ENDPOINTS, assert_conforms, find_endpoint
 from tests.unit.api.world import World
 
@@ -82,6 +85,22 @@ POST /api/v1/advisories/import
 POST /api/v1/advisories/exploitation
 GET /api/v1/advisories/records/{advisory}
 GET /api/v1/impact
+GET /api/v1/packages/{view}/{format}/{package}/-/artifacts/{artifact}/attestations
+POST /api/v1/packages/{view}/{format}/{package}/-/artifacts/{artifact}/attestations
+GET /api/v1/packages/{view}/{format}/{package}/-/artifacts/{artifact}/origins
+GET /api/v1/builds
+GET /api/v1/namespaces/{namespace}/completeness
+GET /api/v1/signers
+POST /api/v1/signers
+GET /api/v1/signers/{signer}
+POST /api/v1/signers/{signer}/state
+PUT /api/v1/signers/{signer}/scope
+GET /api/v1/signers/{signer}/affected
+GET /api/v1/trusted-roots
+PUT /api/v1/trusted-roots/{root}
+DELETE /api/v1/trusted-roots/{root}
+GET /api/v1/keys
+GET /api/v1/keys.pem
 GET /api/v1/search
 GET /api/v1/journal
 GET /api/v1/log
@@ -254,6 +273,7 @@ async def test_every_operation_answers_as_it_is_described(world: World) -> None:
     await _ask_about_upstreams(world)
     await _ask_about_advisories(world)
     await _ask_about_publishers(world)
+    await _ask_about_signers(world)
     await world.ask("POST", "/api/v1/principals", {"name": "ada", "kind": "user"})
     await world.ask("GET", "/api/v1/principals")
     await world.ask("POST", "/api/v1/grants", grant)
@@ -323,6 +343,32 @@ async def _ask_about_advisories(world: World) -> None:
     await world.ask("GET", "/api/v1/packages/acme/oci/api/-/artifacts/1.0/findings")
     await world.ask("GET", "/api/v1/impact?q=TEST-1")
     await world.ask("DELETE", f"{api}/sources/osv")
+
+
+async def _ask_about_signers(world: World) -> None:
+    artifact = "/api/v1/packages/acme/oci/api/-/artifacts/2.0"
+    await establish_own_signer(world.registry)
+    statement = {"predicate_type": "https://example.com/reviewed/v1", "predicate": {"reviewed": True}}
+    await world.ask("POST", f"{artifact}/attestations", statement)
+    await catch_up(world.registry)
+    found = await world.ask("GET", f"{artifact}/attestations")
+    assert [each["verified"] for each in found.json["attestations"]] == [True]
+    await world.ask("GET", f"{artifact}/origins")
+    await world.ask("GET", "/api/v1/builds?commit=4f2c1e0")
+    await world.ask("GET", "/api/v1/namespaces/acme/completeness")
+    key = LocalKey.generate().public_key.pem
+    await world.ask("POST", "/api/v1/signers", {"name": "ci", "namespace": "acme", "key": key})
+    await world.ask("GET", "/api/v1/signers?namespace=acme")
+    await world.ask("GET", "/api/v1/signers/ci?namespace=acme")
+    await world.ask("PUT", "/api/v1/signers/ci/scope?namespace=acme", {"packages": ["oci/*"]})
+    await world.ask("POST", "/api/v1/signers/ci/state?namespace=acme", {"state": "retired"})
+    await world.ask("GET", "/api/v1/signers/ci/affected?namespace=acme")
+    root = json.loads(Sigstore().trusted_root)
+    await world.ask("PUT", "/api/v1/trusted-roots/own?namespace=acme", {"trusted_root": root})
+    await world.ask("GET", "/api/v1/trusted-roots?namespace=acme")
+    await world.ask("DELETE", "/api/v1/trusted-roots/own?namespace=acme")
+    await world.ask("GET", "/api/v1/keys")
+    await world.ask("GET", "/api/v1/keys.pem")
 
 
 async def _ask_about_upstreams(world: World) -> None:

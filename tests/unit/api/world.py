@@ -26,6 +26,7 @@ from entrepot.operations.registry import Registry
 from entrepot.operations.token import create_first_token
 from entrepot.operations.upload import StoredBlob
 from entrepot.testing.builders import LOG
+from entrepot.trust.signing import LocalKey
 from entrepot.wire.asgi import Application, Options
 from entrepot.wire.format import read_through_of, rules_of
 from entrepot.wire.gate import Gate
@@ -250,6 +251,7 @@ async def open_world(folder: Path, blobs_folder: Path) -> AsyncIterator[World]:
         upload_secret=b"uploads",
         fetcher=HttpFetcher(proxies=Proxies.read({})),
         log=LOG,
+        signing=LocalKey.generate(),
     )
     throttle = Throttle(folder / "throttle", lambda: 0.0, failures=1000)
     app = Application(

@@ -327,10 +327,12 @@ async def test_another_scope_is_verified_again(world: World) -> None:
     await add_signer(world.registry, ADMINISTRATOR, signer())
     await world.push("acme/api", bundled(built))
     assert await who(world, built.digest) == ["ci"]
-    await set_signer_scope(world.registry, ADMINISTRATOR, signer(scope=Scope((PackagePattern("pypi/*"),))))
+    await set_signer_scope(
+        world.registry, ADMINISTRATOR, API.namespace, SignerName("ci"), Scope((PackagePattern("pypi/*"),))
+    )
     assert await who(world, built.digest) == []
 
-    await set_signer_scope(world.registry, ADMINISTRATOR, signer())
+    await set_signer_scope(world.registry, ADMINISTRATOR, API.namespace, SignerName("ci"), Scope())
 
     assert await who(world, built.digest) == ["ci"]
 

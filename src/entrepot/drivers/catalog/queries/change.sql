@@ -158,8 +158,8 @@ SELECT ch.name FROM clearance k JOIN channel ch ON ch.id = k.channel_id
  ORDER BY ch.rank DESC LIMIT 1
 
 -- cover --
--- Clear :start and all that it contains, with the referrers of each, under the clearance of :root; as far as they are
--- in the package. Uses artifact_subject_idx and membership_open_idx.
+-- Clear :start and all that it contains, with the referrers of each and of its files, under the clearance of :root; as
+-- far as they are in the package. Uses artifact_subject_idx and membership_open_idx.
 WITH RECURSIVE covered (id) AS (
     SELECT :start
     UNION
@@ -170,15 +170,28 @@ WITH RECURSIVE covered (id) AS (
      CROSS JOIN artifact a ON a.subject_id = covered.id
      CROSS JOIN membership m ON m.package_id = :package AND m.blob_id = a.blob_id AND m.role = 'artifact'
            AND m.until_position IS NULL
+    UNION
+    SELECT a.blob_id
+      FROM covered
+     CROSS JOIN link l ON l.artifact_id = covered.id AND l.kind = 'layer'
+     CROSS JOIN artifact a ON a.subject_id = l.target_id
+     CROSS JOIN membership m ON m.package_id = :package AND m.blob_id = a.blob_id AND m.role = 'artifact'
+           AND m.until_position IS NULL
 )
 INSERT INTO clearance (channel_id, package_id, blob_id, root_id, from_position)
 SELECT :channel, :package, covered.id, :root, :position FROM covered WHERE true
 ON CONFLICT DO NOTHING
 
 -- clearances_around --
--- The open clearances that reach a new artifact: of its subject, and of the indexes that contain it (CROSS JOIN: these
--- are few, and looked for first). Uses link_target_idx and clearance_open_idx.
+-- The open clearances that reach a new artifact: of its subject, of what has its subject as a file, and of the indexes
+-- that contain it (CROSS JOIN: these are few, and looked for first). Uses link_target_idx and clearance_open_idx.
 SELECT k.channel_id, k.root_id FROM artifact a CROSS JOIN clearance k ON k.blob_id = a.subject_id
+ WHERE a.blob_id = :blob AND k.package_id = :package AND k.until_position IS NULL
+UNION
+SELECT k.channel_id, k.root_id
+  FROM artifact a
+ CROSS JOIN link l ON l.target_id = a.subject_id AND l.kind = 'layer'
+ CROSS JOIN clearance k ON k.blob_id = l.artifact_id
  WHERE a.blob_id = :blob AND k.package_id = :package AND k.until_position IS NULL
 UNION
 SELECT k.channel_id, k.root_id FROM link l CROSS JOIN clearance k ON k.blob_id = l.artifact_id
