@@ -42,7 +42,7 @@ _OLD: Final = (
     "application/vnd.dev.sigstore.bundle+json;version=0.2",
 )
 _NEW: Final = (MEDIA_TYPE, "application/vnd.dev.sigstore.bundle+json;version=0.3")
-_SIZE: Final = 64 * 1024 * 1024
+_SIZE: Final = 32 * 1024 * 1024
 _ENTRIES: Final = 16
 _TIMESTAMPS: Final = 16
 _ALGORITHMS: Final = {"SHA2_256": "sha256", "SHA2_512": "sha512"}

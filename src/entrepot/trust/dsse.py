@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE: Final = "application/vnd.dsse.envelope.v1+json"
 
-_SIZE: Final = 48 * 1024 * 1024
+_SIZE: Final = 24 * 1024 * 1024
 """A payload of the size that statements may have, in base64, and its signatures."""
 _SIGNATURES: Final = 32
 _SIGNATURE_SIZE: Final = 16 * 1024

@@ -29,7 +29,9 @@ PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 STATEMENT_V1: Final = "https://in-toto.io/Statement/v1"
 STATEMENT_V0_1: Final = "https://in-toto.io/Statement/v0.1"
 
-_SIZE: Final = 32 * 1024 * 1024
+_SIZE: Final = 16 * 1024 * 1024
+_VALUES: Final = 1_000_000
+"""How many values a document may have: each takes memory, however few bytes it was written with."""
 _DEPTH: Final = 64
 _SUBJECTS: Final = 10_000
 _TEXT: Final = 4096
@@ -115,6 +117,9 @@ def parse_json(content: bytes, what: str, *, size: int = _SIZE) -> Any:
     """
     if len(content) > size:
         raise InvalidEvidence(what, expected=f"at most {size} bytes", actual=len(content))
+    # Each value but the first comes after one of these; those within texts are counted too, which harms nobody.
+    if sum(content.count(mark) for mark in (b"[", b"{", b",")) > _VALUES:
+        raise InvalidEvidence(what, expected=f"at most {_VALUES} values")
     try:
         # The first is strict about texts and numbers, the second sees keys that are there twice.
         msgspec.json.decode(content)

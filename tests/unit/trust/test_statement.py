@@ -96,6 +96,11 @@ def test_what_is_too_large_is_refused_unread() -> None:
         parse_json(b" " * 11, "document", size=10)
 
 
+def test_what_has_too_many_values_is_refused_unread() -> None:
+    with pytest.raises(InvalidEvidence, match="values"):
+        parse_json(b"[" + b"0," * 1_000_000 + b"0]", "document")
+
+
 def test_a_subject_must_agree_in_every_digest_that_is_known() -> None:
     sha512 = Digest.of(b"a wheel", "sha512")
     agreeing = {"sha256": WHEEL.hex, "sha512": sha512.hex, "gitCommit": "00"}
