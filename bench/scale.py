@@ -33,6 +33,7 @@ class Scale:
     few_artifacts: int
     many_artifacts: int
     probes: int  # requests behind each percentile
+    events: int  # that are appended to the journal
     bars: bool  # whether the figures may be held against the bars
 
 
@@ -57,6 +58,7 @@ FULL = Scale(
     few_artifacts=1_000,
     many_artifacts=1_000_000,
     probes=400,
+    events=10_000,
     bars=True,
 )
 
@@ -81,6 +83,7 @@ QUICK = Scale(
     few_artifacts=100,
     many_artifacts=1_000,
     probes=20,
+    events=500,
     bars=False,
 )
 

@@ -7,6 +7,7 @@ from bench.works import (
     files,
     index_files,
     installs,
+    journal,
     manifests,
     memory,
     node_packages,
@@ -25,6 +26,7 @@ GROUPS: tuple[Group, ...] = (
     node_packages.GROUP,
     index_files.GROUP,
     installs.GROUP,
+    journal.GROUP,
     memory.GROUP,
     catalog_size.GROUP,
 )
