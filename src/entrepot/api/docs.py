@@ -20,6 +20,7 @@ from entrepot.api.namespaces import NAMESPACES
 from entrepot.api.openapi import describe
 from entrepot.api.packages import PACKAGES
 from entrepot.api.page import CONTENT_SECURITY_POLICY, render
+from entrepot.api.sboms import SBOMS
 from entrepot.api.search import SEARCH
 from entrepot.api.status import STATUS
 from entrepot.api.upstreams import UPSTREAMS
@@ -85,6 +86,7 @@ SUBJECTS = (
     ADVISORIES,
     ATTESTATIONS,
     SIGNERS,
+    SBOMS,
     SEARCH,
     JOURNAL,
     LOG,

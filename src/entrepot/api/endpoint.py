@@ -54,6 +54,7 @@ PARTS: Final[Mapping[str, Any]] = {
     "advisory": shapes.AdvisoryText,
     "signer": shapes.SignerText,
     "root": shapes.RootText,
+    "form": shapes.SbomFormText,
     "issuer": shapes.IssuerText,
     "publisher": shapes.PublisherText,
     "webhook": shapes.WebhookId,

@@ -24,6 +24,7 @@ _SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     "Look": {
         "ls": ("browse", "List namespaces, packages, names or files."),
         "inspect": ("browse", "Show all that is known of an artifact."),
+        "sbom": ("sbom", "What is in an artifact, and what it needs."),
         "search": ("browse", "Find artifacts by commit, build, name or digest."),
         "journal": ("browse", "List what happened, in order."),
         "scan": ("advisories", "Show what is known to be bad of an artifact."),

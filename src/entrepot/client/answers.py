@@ -478,3 +478,64 @@ class Delivery:
     at: datetime
     status: int | None = None
     problem: str | None = None
+
+
+# --- what is in artifacts ---
+
+
+@dataclass(frozen=True, slots=True)
+class Sbom:
+    """A document that says what is in an artifact."""
+
+    carrier: Digest
+    content: Digest
+    source: str
+    """``attested``, ``uploaded`` or ``generated``."""
+    form: str
+    components: int
+    unread: int = 0
+    problem: str | None = None
+    """Why it cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Licence:
+    """A licence of what is in an artifact."""
+
+    expression: str
+    category: str
+    components: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sboms:
+    """What is known of what is in an artifact."""
+
+    digest: Digest
+    documents: tuple[Sbom, ...] = ()
+    licences: tuple[Licence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A package in an artifact, or one that it needs."""
+
+    name: str
+    version: str | None = None
+    purl: str | None = None
+    licence: str | None = None
+    relation: str = "contained"
+    kind: str = "library"
+    constraint: str | None = None
+    """Which versions will do, where none is said."""
+    hashes: tuple[str, ...] = ()
+    found_in: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentChange:
+    """A difference between two artifacts."""
+
+    kind: str
+    component: Component
+    before: Component | None = None

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from entrepot.client.address import Address
 from entrepot.client.advisories import Scan
-from entrepot.client.answers import Artifact, Clearance, Package, Reference, Status
+from entrepot.client.answers import (
+    Artifact,
+    Clearance,
+    Component,
+    ComponentChange,
+    Package,
+    Reference,
+    Sboms,
+    Status,
+)
 from entrepot.client.connection import escape
 from entrepot.client.errors import Misuse, Refused
 
@@ -18,6 +28,7 @@ if TYPE_CHECKING:
     from entrepot.model.digest import Digest
 
 _CREATED = 201
+_LOOK_SECONDS = 0.2
 _NOT_THERE = (400, 404)
 """A name may also be one that a format does not have."""
 
@@ -141,6 +152,36 @@ class Packages:
     def close_clearance(self, address: Address | str, channel: str, reason: str = "") -> None:
         """Take it out of the channel."""
         self._connection.call("DELETE", self._clearance(address, channel), query={"reason": reason} if reason else None)
+
+    def sboms(self, address: Address | str, *, wait_seconds: float = 0) -> Sboms:
+        """Which documents say what is in an artifact, and under which licences that is.
+
+        What was published just now is looked into a moment later: it is waited for, at most so long.
+        """
+        path, until = self._sbom(address), time.monotonic() + wait_seconds
+        while not (found := self._connection.call("GET", path).read(Sboms)).documents and time.monotonic() < until:
+            time.sleep(_LOOK_SECONDS)
+        return found
+
+    def components(self, address: Address | str) -> Iterator[Component]:
+        """What is in an artifact, and what it needs."""
+        return self._connection.pages(f"{self._sbom(address)}/components", Component, query={"limit": 1_000})
+
+    def component_changes(self, before: Address | str, after: Address | str) -> Iterator[ComponentChange]:
+        """What is otherwise in *after* than in *before*. Raises `Misuse` when they are of two packages."""
+        old, new = self.locate(before), self.locate(after)
+        if (old.view, old.format, old.package) != (new.view, new.format, new.package):
+            raise Misuse(f"{old} and {new} are of two packages", hint="Compare two versions of one.")
+        query: dict[str, str | int] = {"before": old.reference, "limit": 1_000}
+        return self._connection.pages(f"{self._sbom(new)}/changes", ComponentChange, query=query)
+
+    def export_sbom(self, address: Address | str, form: str = "cyclonedx") -> bytes:
+        """What is in an artifact as one document: ``cyclonedx`` (1.6) or ``spdx`` (2.3)."""
+        return self._connection.call("GET", f"{self._sbom(address)}/documents/{escape(form)}").content
+
+    def _sbom(self, address: Address | str) -> str:
+        located = self.locate(address)
+        return f"{self._path(located)}/-/artifacts/{escape(located.reference)}/sbom"
 
     def _mark(self, address: Address | str, verb: str, reason: str | None = None) -> None:
         located = self.locate(address)

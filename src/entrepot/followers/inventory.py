@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from entrepot.followers.follower import ACTOR, caller_of
 from entrepot.model.digest import Digest
-from entrepot.model.events import ArtifactPublished
+from entrepot.model.events import ArtifactDeleted, ArtifactPublished
 from entrepot.model.names import FormatName, NamespaceName, PackageId, PackageName
-from entrepot.operations.index_sbom import index_sbom
+from entrepot.operations.index_sbom import forget_sbom, index_sbom
 from entrepot.operations.take_stock import take_stock
 
 if TYPE_CHECKING:
@@ -29,8 +29,16 @@ class Inventory:
         """Look at every artifact that came."""
         for entry in entries:
             event = entry.event
-            if isinstance(event, ArtifactPublished) and event.namespace and event.package:
-                await self._look(registry, entry, event, _package(event.namespace, event.package))
+            if not event.namespace or not event.package:
+                continue
+            package = _package(event.namespace, event.package)
+            match event:
+                case ArtifactPublished():
+                    await self._look(registry, entry, event, package)
+                case ArtifactDeleted():
+                    await forget_sbom(registry, package, Digest.parse(event.digest))
+                case _:
+                    pass
 
     async def _look(self, registry: Registry, entry: Entry, event: ArtifactPublished, package: PackageId) -> None:
         caller, digest = caller_of(self), Digest.parse(event.digest)

@@ -249,6 +249,18 @@ def _licences(said: Iterable[Inventory]) -> list[LicenceRow]:
     return [LicenceRow(text, str(category_of(normalise(text))), count) for text, count in sorted(counted.items())]
 
 
+async def forget_sbom(registry: Registry, package: PackageId, carrier: Digest) -> None:
+    """Let what a deleted artifact brought say nothing more of what it was about."""
+    for subject in await registry.catalog.inventories.find_subjects(package, carrier):
+        said = [inventory for _, inventory in await read_indexed(registry, package, subject)]
+        components, licences = _components(said), _licences(said)
+        await registry.catalog.write(_setting(subject, components, licences))
+
+
+def _setting(subject: Digest, components: dict[Purl, Relation], licences: list[LicenceRow]) -> Any:
+    return lambda transaction: transaction.inventories.set_components(subject, components, licences)
+
+
 async def note_failure(registry: Registry, caller: Caller, package: PackageId, subject: Digest, problem: str) -> None:
     """Know that what is in an artifact could not be found out, and why."""
     sbom = Sbom(subject, subject, SbomSource.GENERATED, "", 0, problem=problem[:_LONGEST])

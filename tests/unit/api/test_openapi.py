@@ -294,6 +294,8 @@ async def test_every_operation_answers_as_it_is_described(world: World) -> None:
     await world.ask("GET", f"{api}/clearances")
     await world.ask("GET", f"{api}/artifacts")
     await world.ask("GET", f"{api}/artifacts/1.0")
+    for path in ("", "/components", "/changes?before=1.0", "/documents/cyclonedx"):
+        await world.ask("GET", f"{api}/artifacts/2.0/sbom{path}")
     await world.ask("DELETE", f"{api}/clearances/prod/{first.digest}")
     await world.ask("DELETE", f"{api}/artifacts/{second.digest}")
     await world.ask("GET", "/api/v1/search?q=api")

@@ -69,7 +69,7 @@ def test_every_command_and_option_is_explained(name: str, command: click.Command
 def test_every_word_of_the_contract_is_a_command() -> None:
     promised = """
         serve, doctor, check, scrub, routes, config check, config schema, version, login, logout, whoami, setup,
-        push, pull, ls, inspect, search, journal, scan, impact,
+        push, pull, ls, inspect, search, journal, sbom show, sbom diff, sbom export, scan, impact,
         advisories import, advisories status, advisories refresh, advisories remove,
         tag, seal, yank, unyank, deprecate, undeprecate, delete,
         namespace create, namespace list, namespace show, namespace set, channel list, channel set,

@@ -1,0 +1,242 @@
+"""What is known to be in artifacts: SBOMs that came, and those that are made."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from entrepot.inventory.documents import CYCLONEDX_TYPE, read_document
+from entrepot.model.access import ANONYMOUS
+from entrepot.model.component import Relation
+from entrepot.model.digest import Digest
+from entrepot.model.errors import ArtifactUnknown, Denied, InvalidInventory, PackageUnknown, RegistryError, TooLarge
+from entrepot.model.names import View
+from entrepot.operations.attach_sbom import attach_sbom
+from entrepot.operations.check import check
+from entrepot.operations.delete import delete_artifact
+from entrepot.operations.export_sbom import export_sbom
+from entrepot.operations.read_sbom import list_documents, read_inventory
+from entrepot.ports.inventories import SbomRow
+from entrepot.testing.builders import ADMINISTRATOR, Image, World, caller, image, index, package, referrer
+from tests.unit.inventory.documents import cyclonedx, spdx
+from tests.unit.inventory.images import OS_RELEASE, dist_info, layer
+
+API, ALL = package("acme/api"), View.parse("acme")
+LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+CONFIG = "application/vnd.oci.image.config.v1+json"
+A = "usr/lib/python3/dist-packages/a-1.dist-info/METADATA"
+
+
+def built(*layers: bytes) -> Image:
+    """A container's image."""
+    config = b'{"architecture": "amd64", "os": "linux"}'
+    plain = image(*layers, config=config)
+    document = json.loads(plain.content)
+    document["config"]["mediaType"] = CONFIG
+    for each in document["layers"]:
+        each["mediaType"] = LAYER
+    return _as(plain, document)
+
+
+def _as(plain: Image, document: dict[str, Any]) -> Image:
+    content = json.dumps(document).encode()
+    return Image(type(plain.artifact).parse(content, plain.artifact.media_type), blobs=plain.blobs)
+
+
+def carrying(subject: Image, content: bytes, media_type: str = CYCLONEDX_TYPE) -> Image:
+    """A referrer with a document, as clients push it."""
+    plain = referrer(subject, media_type)
+    document = json.loads(plain.content)
+    document["layers"] = [{"mediaType": media_type, "digest": str(Digest.of(content)), "size": len(content)}]
+    made = _as(plain, document)
+    return Image(made.artifact, blobs=(*plain.blobs, content))
+
+
+def statement(subject: Digest, predicate: object, predicate_type: str = "https://cyclonedx.org/bom") -> bytes:
+    """An in-toto statement in an envelope, signed by nobody."""
+    said = {
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"name": "api", "digest": {"sha256": subject.hex}}],
+        "predicateType": predicate_type,
+        "predicate": predicate,
+    }
+    payload = base64.b64encode(json.dumps(said).encode()).decode()
+    return json.dumps({"payloadType": "application/vnd.in-toto+json", "payload": payload, "signatures": []}).encode()
+
+
+async def documents(world: World, digest: Digest) -> list[tuple[str, str, str | None]]:
+    known = await list_documents(world.registry, ADMINISTRATOR, ALL, API, digest=digest)
+    return [(str(row.sbom.source), row.sbom.form, row.sbom.problem) for row in known.documents]
+
+
+async def purls(world: World, digest: Digest) -> set[str]:
+    return {str(purl) for purl, _ in await world.catalog.inventories.list_components(digest)}
+
+
+async def test_an_image_is_taken_stock_of_layer_by_layer(world: World) -> None:
+    lower = layer({"etc/os-release": OS_RELEASE, A: dist_info("a", "1", "License: MIT\n")}, "gzip")
+    upper = layer({A: dist_info("a", "2", "License: GPL-3.0-only\n")}, "gzip")
+    pushed = await world.push("acme/api", built(lower, upper), "1.0")
+
+    await world.settle()
+
+    assert await documents(world, pushed.digest) == [("generated", "CycloneDX 1.6", None)]
+    found = await purls(world, pushed.digest)
+    assert "pkg:pypi/a@2" in found
+    assert "pkg:pypi/a@1" not in found
+    known = await list_documents(world.registry, ADMINISTRATOR, ALL, API, digest=pushed.digest)
+    assert [(row.expression, row.category) for row in known.licences] == [("GPL-3.0-only", "strong-copyleft")]
+    assert (await world.events())[-1] != "artifact.published"
+    assert await check(world.registry) == []
+
+
+async def test_the_sbom_that_is_made_is_a_referrer_that_others_can_read(world: World) -> None:
+    pushed = await world.push("acme/api", built(layer({A: dist_info("a", "1")}, "gzip")), "1.0")
+
+    await world.settle()
+
+    (found,) = await world.catalog.list_referrers(
+        ALL, API, pushed.digest, artifact_type=CYCLONEDX_TYPE, after="", limit=10
+    )
+    assert found.artifact_type == CYCLONEDX_TYPE
+
+
+async def test_an_image_that_cannot_be_read_is_known_as_that(world: World) -> None:
+    pushed = await world.push("acme/api", built(b"no layer at all"), "1.0")
+
+    await world.settle()
+
+    ((source, form, problem),) = await documents(world, pushed.digest)
+    assert (source, form) == ("generated", "")
+    assert problem is not None
+    assert "archive" in problem
+    inventory = await read_inventory(world.registry, ADMINISTRATOR, ALL, API, digest=pushed.digest)
+    assert inventory.components == ()
+    assert problem in inventory.unread[0]
+
+
+@pytest.mark.parametrize("form", ["CycloneDX 1.4", "SPDX 2.3"])
+async def test_an_sbom_that_came_is_indexed_and_none_is_lost_by_another(world: World, form: str) -> None:
+    pushed = await world.push("acme/api", built(layer({A: dist_info("a", "1")}, "gzip")), "1.0")
+    await world.settle()
+    content = cyclonedx("1.4") if form.startswith("Cyc") else json.dumps(spdx()).encode()
+    media_type = CYCLONEDX_TYPE if form.startswith("Cyc") else "application/spdx+json"
+
+    await world.push("acme/api", carrying(pushed, content, media_type))
+    await world.settle()
+
+    assert await documents(world, pushed.digest) == [("generated", "CycloneDX 1.6", None), ("uploaded", form, None)]
+    assert {"pkg:pypi/requests@2.31.0", "pkg:pypi/urllib3@2.0.0", "pkg:pypi/a@1"} <= await purls(world, pushed.digest)
+
+
+async def test_an_sbom_that_is_wrong_says_so_and_hides_nothing(world: World) -> None:
+    pushed = await world.push("acme/api", built(layer({A: dist_info("a", "1")}, "gzip")), "1.0")
+    await world.settle()
+
+    await world.push("acme/api", carrying(pushed, b'{"bomFormat": "CycloneDX", "specVersion": "1.5", "components": 1}'))
+    await world.settle()
+
+    assert [problem is None for _, _, problem in await documents(world, pushed.digest)] == [True, False]
+    assert "pkg:pypi/a@1" in await purls(world, pushed.digest)
+
+
+async def test_an_sbom_in_a_statement_counts_for_what_the_statement_is_about(world: World) -> None:
+    pushed = await world.push("acme/api", image(b"x"), "1.0")
+    predicate = json.loads(cyclonedx("1.5"))
+    kind = "application/vnd.in-toto+json"
+
+    await world.push("acme/api", carrying(pushed, statement(pushed.digest, predicate), kind))
+    await world.push("acme/api", carrying(pushed, statement(Digest.of(b"other"), predicate), kind))
+    await world.push("acme/api", carrying(pushed, statement(pushed.digest, {}, "https://slsa.dev/provenance/v1"), kind))
+    await world.settle()
+
+    found = await documents(world, pushed.digest)
+    assert sorted((source, form, problem is None) for source, form, problem in found) == [
+        ("attested", "", False),
+        ("attested", "CycloneDX 1.5", True),
+    ]
+
+
+async def test_cosigns_older_tags_are_understood(world: World) -> None:
+    pushed = await world.push("acme/api", image(b"x"), "1.0")
+    content = cyclonedx("1.4")
+    plain = image(content)
+    document = json.loads(plain.content)
+    document["layers"][0]["mediaType"] = CYCLONEDX_TYPE
+
+    await world.push("acme/api", _as(plain, document), f"sha256-{pushed.digest.hex}.sbom")
+    await world.settle()
+
+    assert await documents(world, pushed.digest) == [("uploaded", "CycloneDX 1.4", None)]
+
+
+async def test_an_index_has_what_its_images_have(world: World) -> None:
+    one = built(layer({A: dist_info("a", "1")}, "gzip"))
+    other = built(layer({A: dist_info("b", "1")}, "gzip"))
+    both = await world.push("acme/api", index(one, other), "1.0")
+
+    await world.settle()
+
+    found = await read_inventory(world.registry, ADMINISTRATOR, ALL, API, digest=both.digest)
+    assert {each.name for each in found.components if each.relation is Relation.CONTAINED} == {"a", "b"}
+    assert len((await list_documents(world.registry, ADMINISTRATOR, ALL, API, digest=both.digest)).documents) == 2
+
+
+async def test_what_is_exported_is_valid_in_both_forms(world: World) -> None:
+    pushed = await world.push("acme/api", built(layer({A: dist_info("a", "1")}, "gzip")), "1.0")
+    await world.settle()
+
+    for form, expected in (("cyclonedx", ("CycloneDX", "1.6")), ("spdx", ("SPDX", "2.3"))):
+        content, _ = await export_sbom(world.registry, ADMINISTRATOR, ALL, API, (None, pushed.digest), form=form)
+
+        document = read_document(content)
+        assert (document.format, document.version) == expected
+        assert "a" in {each.name for each in document.inventory.components}
+    with pytest.raises(RegistryError):
+        await export_sbom(world.registry, ADMINISTRATOR, ALL, API, (None, pushed.digest), form="xml")
+
+
+async def test_attaching_takes_a_valid_document_an_artifact_and_the_right_to_publish(world: World) -> None:
+    pushed = await world.push("acme/api", image(b"x"), "1.0")
+    content = cyclonedx("1.6")
+
+    first = await attach_sbom(world.registry, caller("publisher"), API, pushed.digest, content)
+    again = await attach_sbom(world.registry, caller("publisher"), API, pushed.digest, content)
+
+    assert first == again
+    with pytest.raises(InvalidInventory):
+        await attach_sbom(world.registry, caller("publisher"), API, pushed.digest, b"{}")
+    with pytest.raises(ArtifactUnknown):
+        await attach_sbom(world.registry, caller("publisher"), API, Digest.of(b"none"), content)
+    with pytest.raises(Denied):
+        await attach_sbom(world.registry, caller("reader"), API, pushed.digest, content)
+
+
+async def test_who_may_not_read_learns_nothing(world: World) -> None:
+    pushed = await world.push("acme/api", built(layer({A: dist_info("a", "1")}, "gzip")), "1.0")
+    await world.settle()
+
+    for stranger in (ANONYMOUS, caller("reader", "other")):
+        with pytest.raises(RegistryError) as refused:
+            await read_inventory(world.registry, stranger, ALL, API, digest=pushed.digest)
+        assert not isinstance(refused.value, TooLarge)
+    prod = View.parse("acme.prod")
+    with pytest.raises((ArtifactUnknown, PackageUnknown)):
+        await list_documents(world.registry, ADMINISTRATOR, prod, API, digest=pushed.digest)
+
+
+async def test_a_document_that_is_deleted_says_nothing_more(world: World) -> None:
+    pushed = await world.push("acme/api", image(b"x"), "1.0")
+    came = await world.push("acme/api", carrying(pushed, cyclonedx("1.5")))
+    await world.settle()
+    assert await purls(world, pushed.digest)
+
+    await delete_artifact(world.registry, ADMINISTRATOR, API, came.digest)
+    await world.settle()
+
+    rows: list[SbomRow] = list(await world.catalog.inventories.list_sboms(API, pushed.digest))
+    assert rows == []
+    assert await purls(world, pushed.digest) == set()
