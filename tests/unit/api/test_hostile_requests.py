@@ -30,6 +30,8 @@ PLACES = {
     "principal": "ghost",
     "token": "ghost",
     "upstream": "public",
+    "publisher": "release",
+    "issuer": "ci",
     "signer": "ghost",
     "root": "ghost",
 }
@@ -156,7 +158,8 @@ async def test_a_hostile_value_in_any_field_is_no_failure_of_ours(world: World, 
                 else b'{"%b":1%b}' % (field.encode(), b"0" * 400)
             )
             answer = await world.ask(endpoint.method, _path(endpoint), content=content)
-            assert answer.status < 500, (field, value)
+            # An issuer that can be asked is asked for its keys; the one of the example does not answer.
+            assert answer.status < 500 or (endpoint.operation, answer.status) == ("add_issuer", 502), (field, value)
 
 
 @pytest.mark.parametrize("endpoint", WITH_QUERY, ids=lambda endpoint: endpoint.operation)
