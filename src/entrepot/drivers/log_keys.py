@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Final
+import tempfile
+from pathlib import Path
+from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -17,13 +19,9 @@ from cryptography.hazmat.primitives.serialization import (
 
 from entrepot.model.errors import Corrupt
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 LogKeys = tuple[Ed25519PrivateKey, EllipticCurvePrivateKey, Ed25519PrivateKey]
 """Two that sign as the log, and one that signs as a witness."""
 
-_MODE: Final = 0o600
 _PEM: Final = re.compile(rb"-----BEGIN PRIVATE KEY-----\n.*?\n-----END PRIVATE KEY-----\n", re.DOTALL)
 
 
@@ -51,8 +49,9 @@ def load_log_keys(path: Path) -> LogKeys:
 def _make(path: Path) -> None:
     keys = (Ed25519PrivateKey.generate(), generate_private_key(SECP256R1()), Ed25519PrivateKey.generate())
     content = b"".join(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) for key in keys)
-    new = path.with_name(f"{path.name}.{os.getpid()}.new")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE), "wb") as file:
+    # Readable by its owner alone from the first byte on.
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
+        new = Path(file.name)
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -168,6 +168,11 @@ async def get(fetcher: Fetcher, origin: Origin, target: str = "x", limit: int = 
     return await fetcher.get(origin, target, headers=fields, limit=limit)
 
 
+async def send(fetcher: Fetcher, origin: Origin, target: str, limit: int = PLENTY) -> Document:
+    """Send seven bytes of text."""
+    return await fetcher.post(origin, target, headers={"content-type": "text/plain"}, content=b"content", limit=limit)
+
+
 async def read(fetcher: Fetcher, origin: Origin, target: str = "x") -> bytes:
     """Read a file whole."""
     async with fetcher.stream(origin, target, headers={}) as stream:
@@ -242,6 +247,45 @@ class FetcherContract:
     ) -> None:
         with pytest.raises(ValueError, match="cannot be sent"):
             await fetcher.get(Origin.parse("http://registry.example.com"), "x", headers={name: "x"}, limit=1)
+
+    # --- what is sent ---
+
+    @pytest.mark.parametrize("status", ["204 No", "302 Found", "404 Not", "429 Slowly", "500 Oops", "503 Later"])
+    async def test_what_is_sent_is_sent_once_and_any_answer_is_an_answer(self, fetcher: Fetcher, status: str) -> None:
+        async with upstream(answer(status=status, Location="/elsewhere", Retry_After="1")) as server:
+            found = await send(fetcher, server.origin("/base"), "hook/")
+
+            assert found.status == int(status[:3])
+            assert server.lines == ["POST /base/hook/"]
+            assert server.asked[0].headers["content-length"] == "7"
+            assert server.asked[0].headers["content-type"] == "text/plain"
+
+    async def test_what_was_sent_and_broke_is_not_sent_again(self, fetcher: Fetcher) -> None:
+        async with upstream([Do.HANG_UP]) as server:
+            with pytest.raises(UpstreamUnavailable):
+                await send(fetcher, server.origin(), "hook")
+
+            assert len(server.asked) == 1
+
+    async def test_an_answer_to_what_was_sent_has_its_limit(self, fetcher: Fetcher) -> None:
+        async with upstream(answer(b"a" * 101)) as server:
+            with pytest.raises(UpstreamInvalid):
+                await send(fetcher, server.origin(), "hook", limit=100)
+
+    async def test_nothing_is_sent_to_this_machine_s_own_addresses(self, fetcher: Fetcher) -> None:
+        async with upstream(answer(b"hello")) as server:
+            with pytest.raises((UpstreamInvalid, UpstreamUnavailable)):
+                await send(fetcher, Origin.parse(server.url), "hook")
+
+            assert server.asked == []
+
+    async def test_what_only_the_fetcher_may_say_is_a_mistake_also_where_something_is_sent(
+        self, fetcher: Fetcher
+    ) -> None:
+        with pytest.raises(ValueError, match="cannot be sent"):
+            await fetcher.post(
+                Origin.parse("http://registry.example.com"), "x", headers={"Host": "x"}, content=b"", limit=1
+            )
 
     # --- credentials and redirects ---
 
