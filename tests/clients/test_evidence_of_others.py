@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from entrepot.model.digest import Digest
 from entrepot.trust.evidence import KEY_ID, Evidence, EvidenceKind, Subject, Verdict
@@ -26,6 +28,7 @@ from tests.clients.server import Registry
 from tests.clients.test_cosign import OFFLINE, UNATTENDED, key_pair, log_in, pushed
 from tests.clients.test_helm_classic import signed as signed_chart
 from tests.clients.wire import Wire
+from tests.unit.trust.test_notation import ACME, LEAF_NAME, NOON, ROOT, ROOT_CERTIFICATE, ROOT_NAME, certificate
 
 pytestmark = pytest.mark.clients
 
@@ -148,6 +151,33 @@ def test_model_signing_signs_a_model(shell: Shell) -> None:
     assert set(read(evidence).key_hints) <= key.public_key.names
     assert not check(evidence, other, signer).verified
     assert not check(evidence, subject, STRANGER).verified
+
+
+def test_model_signing_signs_a_model_with_a_certificate(shell: Shell) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    leaf = certificate(key, LEAF_NAME, ROOT, ROOT_NAME)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    for name, content in {
+        "key.pem": pem,
+        "leaf.pem": leaf.public_bytes(Encoding.PEM),
+        "root.pem": ROOT_CERTIFICATE.public_bytes(Encoding.PEM),
+        "model/config.json": b"config",
+    }.items():
+        (shell.home / name).parent.mkdir(exist_ok=True)
+        (shell.home / name).write_bytes(content)
+    shell.run(
+        *(program("model-signing"), "sign", "certificate", "--private_key", "key.pem", "--signing_certificate"),
+        *("leaf.pem", "--certificate_chain", "root.pem", "--signature", "model.sig", "model"),
+    )
+    evidence = Evidence(EvidenceKind.MODEL_SIGNING, (shell.home / "model.sig").read_bytes())
+    subject = Subject(Digest.of(b"version"), files={"config.json": Digest.of(b"config")})
+
+    verdict = verify(evidence, subject, [STRANGER, ACME], now=NOON)
+
+    assert verdict.reason is None
+    assert [accepted.signer for accepted in verdict.accepted] == ["acme"]
+    assert not verify(evidence, subject, [STRANGER], now=NOON).verified
+    assert not verify(evidence, subject, [ACME], now=NOON + timedelta(days=2)).verified
 
 
 @pytest.mark.parametrize("armoured", [True, False])

@@ -19,6 +19,7 @@ from cryptography import x509
 from entrepot.model.digest import Digest
 from entrepot.model.errors import InvalidEvidence
 from entrepot.trust.certificate import identity_of, load_certificate
+from entrepot.trust.chains import accept_x509, named
 from entrepot.trust.dsse import Envelope
 from entrepot.trust.evidence import Claims, Verdict
 from entrepot.trust.keys import PublicKey
@@ -63,6 +64,8 @@ class Bundle:
     media_type: str
     signed: Envelope | MessageSignature
     certificate: x509.Certificate | None
+    chain: tuple[x509.Certificate, ...]
+    """What came with the certificate, the next one up first; believed by nobody until a root is found."""
     key_hint: str | None
     entries: tuple[dict[str, Any], ...] = field(repr=False)
     timestamps: tuple[bytes, ...] = field(repr=False)
@@ -76,14 +79,15 @@ class Bundle:
         if media_type not in (*_OLD, *_NEW):
             raise InvalidEvidence("bundle, mediaType", expected=MEDIA_TYPE, actual=str(media_type)[:200])
         material = _object(document.get("verificationMaterial"), "bundle, verificationMaterial")
-        certificate, hint = _signer(material, media_type)
+        certificates, hint = _signer(material, media_type)
         entries = _list(material.get("tlogEntries"), "bundle, tlogEntries", _ENTRIES)
         data = _object(material.get("timestampVerificationData") or {}, "bundle, timestampVerificationData")
         stamps = _list(data.get("rfc3161Timestamps"), "bundle, rfc3161Timestamps", _TIMESTAMPS)
         return cls(
             media_type,
             _signed(document),
-            certificate,
+            certificates[0] if certificates else None,
+            certificates[1:],
             hint,
             tuple(_object(entry, "bundle, tlogEntries") for entry in entries),
             tuple(
@@ -92,6 +96,11 @@ class Bundle:
             ),
             content,
         )
+
+    @property
+    def is_logged(self) -> bool:
+        """Whether it says when it was signed: without, its certificate is one that lasts."""
+        return bool(self.entries or self.timestamps)
 
     @property
     def envelope(self) -> Envelope:
@@ -108,7 +117,7 @@ def read(evidence: Evidence) -> Claims:
 
 def read_bundle(bundle: Bundle, evidence: Evidence) -> Claims:
     """What a bundle that was parsed says of itself. Raises `InvalidEvidence`."""
-    identity = identity_of(bundle.certificate) if bundle.certificate is not None else None
+    identity = _claimed_identity(bundle)
     hints = (bundle.key_hint,) if bundle.key_hint else ()
     if isinstance(bundle.signed, Envelope):
         statement = bundle.signed.statement
@@ -116,6 +125,12 @@ def read_bundle(bundle: Bundle, evidence: Evidence) -> Claims:
     digest = bundle.signed.digest
     subjects = (StatementSubject(None, {digest.algorithm: digest.hex}),) if digest is not None else ()
     return Claims(evidence.kind, None, subjects, hints, identity)
+
+
+def _claimed_identity(bundle: Bundle) -> Identity | None:
+    if bundle.certificate is None:
+        return None
+    return identity_of(bundle.certificate) if bundle.is_logged else named(bundle.certificate)
 
 
 def verify(evidence: Evidence, question: Question) -> Verdict:
@@ -142,6 +157,9 @@ def verify_statement(bundle: Bundle, statement: Statement, question: Question) -
     if certificate is None:
         return Verdict(_accept_keys(bundle, signature.signature, sha256, envelope.is_signed_by, question), statement)
 
+    if not bundle.is_logged:
+        return Verdict(_accept_lasting(bundle, certificate, envelope.is_signed_by, question), statement)
+
     def check(root: TrustedRoot) -> None:
         from entrepot.trust import offline  # noqa: PLC0415 - slow to import, and mostly not needed
 
@@ -159,22 +177,35 @@ def _accept_file(bundle: Bundle, signed: MessageSignature, payload: bytes | None
         raise Unproven("the file is not the one that was asked about")
     if signed.digest is not None and signed.digest not in question.subject.digests:
         raise Unproven(f"the signature is about {signed.digest}, not about {digest}")
-    certificate = bundle.certificate
-    if certificate is not None:
-
-        def check(root: TrustedRoot) -> None:
-            from entrepot.trust import offline  # noqa: PLC0415 - slow to import, and mostly not needed
-
-            offline.check_file(bundle.content, certificate, root, digest)
-
-        return _accept_identities(bundle, certificate, check, question)
 
     def proves(key: PublicKey) -> bool:
         if payload is not None:
             return key.verify(signed.signature, payload)
         return any(key.verify_digest(signed.signature, each) for each in question.subject.digests)
 
-    return _accept_keys(bundle, signed.signature, digest.hex, proves, question)
+    certificate = bundle.certificate
+    if certificate is None:
+        return _accept_keys(bundle, signed.signature, digest.hex, proves, question)
+    if not bundle.is_logged:
+        return _accept_lasting(bundle, certificate, proves, question)
+
+    def check(root: TrustedRoot) -> None:
+        from entrepot.trust import offline  # noqa: PLC0415 - slow to import, and mostly not needed
+
+        offline.check_file(bundle.content, certificate, root, digest)
+
+    return _accept_identities(bundle, certificate, check, question)
+
+
+def _accept_lasting(
+    bundle: Bundle, certificate: x509.Certificate, proves: Callable[[PublicKey], bool], question: Question
+) -> Accepted:
+    """The names under X.509 roots that a certificate without a log belongs to."""
+    if not question.x509:
+        raise Unproven("its certificate is in no log, and no X.509 roots are trusted here")
+    if not proves(PublicKey.of(certificate.public_key())):
+        raise Unproven("the certificate's key did not make the signature")
+    return accept_x509(question, (certificate, *bundle.chain))
 
 
 def _accept_keys(
@@ -217,8 +248,8 @@ def _proven_time(bundle: Bundle) -> datetime:
     return max(offline.time_of(stamp) for stamp in bundle.timestamps)
 
 
-def _signer(material: dict[str, Any], media_type: str) -> tuple[x509.Certificate | None, str | None]:
-    """The certificate, or the hint of the key: exactly one of the forms (a `oneof` of the protocol)."""
+def _signer(material: dict[str, Any], media_type: str) -> tuple[tuple[x509.Certificate, ...], str | None]:
+    """The certificates, the leaf first, or the hint of the key: exactly one form (a `oneof` of the protocol)."""
     forms = [name for name in ("certificate", "x509CertificateChain", "publicKey") if material.get(name) is not None]
     if len(forms) != 1:
         raise InvalidEvidence("bundle", expected="exactly one of certificate and publicKey", actual=", ".join(forms))
@@ -228,13 +259,17 @@ def _signer(material: dict[str, Any], media_type: str) -> tuple[x509.Certificate
         hint = found.get("hint")
         if hint is not None and not isinstance(hint, str):
             raise InvalidEvidence("bundle, publicKey hint", expected="a text")
-        return None, hint or None
-    if (form == "certificate") != (media_type in _NEW):
-        raise InvalidEvidence(f"bundle, {form}", expected=f"the form that {media_type} has")
-    if form == "x509CertificateChain":
-        chain = _list(found.get("certificates"), "bundle, x509CertificateChain", _ENTRIES)
-        found = _object(chain[0] if chain else None, "bundle, x509CertificateChain")
-    return load_certificate(decode_base64(found.get("rawBytes"), "bundle, certificate")), None
+        return (), hint or None
+    if form == "certificate" and media_type not in _NEW:
+        raise InvalidEvidence("bundle, certificate", expected=f"the form that {media_type} has")
+    chain = [found] if form == "certificate" else _list(found.get("certificates"), f"bundle, {form}", _ENTRIES)
+    if not chain:
+        raise InvalidEvidence(f"bundle, {form}", expected="at least one certificate")
+    return tuple(_certificate(_object(each, f"bundle, {form}")) for each in chain), None
+
+
+def _certificate(found: dict[str, Any]) -> x509.Certificate:
+    return load_certificate(decode_base64(found.get("rawBytes"), "bundle, certificate"))
 
 
 def _signed(document: dict[str, Any]) -> Envelope | MessageSignature:

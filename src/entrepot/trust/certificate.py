@@ -128,8 +128,13 @@ def require_chain(
     anchors: Sequence[x509.Certificate],
     moment: datetime,
     intermediates: Sequence[x509.Certificate] = (),
+    *,
+    usage_demanded: bool = True,
 ) -> Sequence[x509.Certificate]:
-    """The chain of a certificate for code signing, valid at *moment*, its issuer first; or raise `Unproven`."""
+    """The chain of a certificate for signing code, valid at *moment*, its issuer first; or raise `Unproven`.
+
+    Where it is not demanded, a certificate need not say that it is for code; it must not be for something else.
+    """
     # Authorities are held to what the library demands of any; a leaf need not have what web servers have, and its
     # usage is looked at below.
     authority = ExtensionPolicy.webpki_defaults_ca().may_be_present(x509.ExtendedKeyUsage, Criticality.AGNOSTIC, None)
@@ -139,12 +144,20 @@ def require_chain(
         chain = policy.build_client_verifier().verify(certificate, list(intermediates)).chain
         extensions = certificate.extensions
         usage = extensions.get_extension_for_class(x509.KeyUsage).value
-        extended = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        extended = _extended_usage(extensions)
     except (VerificationError, ValueError, x509.ExtensionNotFound, x509.UnsupportedGeneralNameType) as error:
         raise Unproven(f"the certificate does not hang from the root at {moment:%Y-%m-%d}: {error}"[:300]) from error
-    if not usage.digital_signature or ExtendedKeyUsageOID.CODE_SIGNING not in extended:
+    for_code = ExtendedKeyUsageOID.CODE_SIGNING in extended or (not extended and not usage_demanded)
+    if not usage.digital_signature or not for_code:
         raise Unproven("the certificate is not for signing code")
     return chain[1:]
+
+
+def _extended_usage(extensions: x509.Extensions) -> frozenset[x509.ObjectIdentifier]:
+    try:
+        return frozenset(extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
+    except x509.ExtensionNotFound:
+        return frozenset()
 
 
 def require_logged(certificate: x509.Certificate, issuer: x509.Certificate, root: TrustedRoot) -> None:

@@ -20,8 +20,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
 from entrepot.model.digest import Digest
 from entrepot.model.errors import InvalidDigest, InvalidEvidence
-from entrepot.trust.certificate import load_certificate, require_chain
-from entrepot.trust.evidence import Acceptance, Claims, Identity, Verdict
+from entrepot.trust.certificate import load_certificate
+from entrepot.trust.chains import accept_x509, named
+from entrepot.trust.evidence import Claims, Verdict
 from entrepot.trust.keys import PublicKey
 from entrepot.trust.question import Unproven
 from entrepot.trust.statement import StatementSubject, decode_base64, parse_json
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
     from entrepot.trust.evidence import Evidence
     from entrepot.trust.question import Question
-    from entrepot.trust.signers import X509Signer
 
 MEDIA_TYPE: Final = "application/jose+json"
 
@@ -84,18 +84,12 @@ class _Envelope:
             _moment(header.get(_EXPIRY)),
         )
 
-    @property
-    def identity(self) -> Identity:
-        """The subject of the leaf."""
-        leaf = self.chain[0]
-        return Identity(leaf.issuer.rfc4514_string(), leaf.subject.rfc4514_string())
-
 
 def read(evidence: Evidence) -> Claims:
     """What the signature says of itself. Raises `InvalidEvidence`."""
     envelope = _Envelope.parse(evidence.content)
     subject = StatementSubject(None, {envelope.target.algorithm: envelope.target.hex})
-    return Claims(evidence.kind, None, (subject,), identity=envelope.identity, claimed_at=envelope.signed_at)
+    return Claims(evidence.kind, None, (subject,), identity=named(envelope.chain[0]), claimed_at=envelope.signed_at)
 
 
 def verify(evidence: Evidence, question: Question) -> Verdict:
@@ -108,17 +102,7 @@ def verify(evidence: Evidence, question: Question) -> Verdict:
         raise Unproven(f"the signature was good until {envelope.expires_at:%Y-%m-%d}")
     key = PublicKey.of(envelope.chain[0].public_key())
     _require_signature(envelope, key)
-    identity, reasons, accepted = envelope.identity, [], []
-    for signer in question.x509:
-        try:
-            _require_signer(envelope.chain, signer, question.now)
-        except Unproven as error:
-            reasons.append(str(error))
-            continue
-        accepted.append(Acceptance(signer.id, key.fingerprint, identity, claimed_at=envelope.signed_at))
-    if not accepted:
-        raise Unproven("; ".join(dict.fromkeys(reasons)) or "no X.509 roots are trusted here")
-    return Verdict(tuple(accepted))
+    return Verdict(accept_x509(question, envelope.chain, claimed_at=envelope.signed_at))
 
 
 def _require_header(header: Mapping[str, Any]) -> None:
@@ -167,22 +151,6 @@ def _require_algorithm(envelope: _Envelope, name: str) -> None:
         raise Unproven(
             f"the header says {str(envelope.header.get('alg'))[:50]}, and the certificate's key is for {name}"
         )
-
-
-def _require_signer(chain: tuple[x509.Certificate, ...], signer: X509Signer, now: datetime) -> None:
-    """Raise `Unproven` unless the leaf is one that is meant, under the signer's roots."""
-    leaf = chain[0]
-    subject: dict[str, list[str]] = {}
-    for attribute in leaf.subject:
-        subject.setdefault(attribute.rfc4514_attribute_name, []).append(str(attribute.value))
-    if any(subject.get(name) != [value] for name, value in signer.subject.items()):
-        raise Unproven(f"it is signed by {leaf.subject.rfc4514_string()}, whom nobody here trusts")
-    if leaf in signer.roots.certificates:
-        # A trust store may have the signing certificate itself.
-        if not leaf.not_valid_before_utc <= now <= leaf.not_valid_after_utc:
-            raise Unproven("the certificate is not valid now")
-        return
-    require_chain(leaf, signer.roots.certificates, now, chain[1:])
 
 
 def _target(payload: bytes) -> Digest:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import dataclasses
 import json
 from datetime import timedelta
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from entrepot.model.digest import Digest
 from entrepot.model.errors import InvalidKey
@@ -21,6 +23,7 @@ from entrepot.trust.keys import PublicKey
 from entrepot.trust.roots import TrustedRoot
 from entrepot.trust.signers import IdentityPattern, IdentitySigner, KeySigner
 from entrepot.trust.verify import read, verify
+from tests.unit.trust import test_notation as notation
 from tests.unit.trust.test_statement import OTHER, WHEEL, document
 
 SIGSTORE = Sigstore()
@@ -181,6 +184,46 @@ def test_a_digest_that_is_written_down_must_be_the_subject_s() -> None:
     message = {"signature": signature, "messageDigest": {"algorithm": "SHA2_256", "digest": digest}}
 
     assert not check(key_bundle(messageSignature=message), KeySigner("k", KEY)).verified
+
+
+def lasting(leaf: x509.Certificate, signer: ec.EllipticCurvePrivateKey = PRIVATE) -> dict[str, Any]:
+    """A bundle with a certificate that is in no log."""
+    chain = [
+        {"rawBytes": base64.b64encode(each.public_bytes(Encoding.DER)).decode()}
+        for each in (leaf, notation.ROOT_CERTIFICATE)
+    ]
+    signature = base64.b64encode(signer.sign(b"a wheel", ec.ECDSA(hashes.SHA256()))).decode()
+    return {
+        **key_bundle(messageSignature={"signature": signature}),
+        "verificationMaterial": {"x509CertificateChain": {"certificates": chain}},
+    }
+
+
+LEAF = notation.certificate(PRIVATE, notation.LEAF_NAME, notation.ROOT, notation.ROOT_NAME)
+
+
+def test_a_certificate_that_lasts_is_verified_under_roots_of_one_s_own() -> None:
+    verdict = check(lasting(LEAF), notation.ACME, identity("**", "**"), KeySigner("k", KEY))
+
+    (accepted,) = verdict.accepted
+    assert accepted.signer == "acme"
+    assert accepted.identity is not None
+    assert accepted.identity.subject == "CN=release,O=Acme,C=DE"
+    claims = read(Evidence(EvidenceKind.SIGSTORE_BUNDLE, json.dumps(lasting(LEAF)).encode()))
+    assert claims.identity == accepted.identity
+
+
+def test_a_certificate_that_lasts_proves_nothing_to_others() -> None:
+    stranger = ec.generate_private_key(ec.SECP256R1())
+    other = dataclasses.replace(notation.ACME, subject={"O": "Other"})
+    of_a_log = SIGSTORE.sign_statement(document(), ROBOT)
+
+    assert not check(lasting(LEAF), identity("**", "**"), KeySigner("k", KEY)).verified
+    assert not check(lasting(LEAF), other).verified
+    assert not check(lasting(LEAF, stranger), notation.ACME).verified
+    assert not check(lasting(LEAF), notation.ACME, subject=Subject(OTHER)).verified
+    assert not check(lasting(SIGSTORE.issue(ROBOT).certificate), notation.ACME).verified
+    assert not check(of_a_log, notation.ACME).verified
 
 
 def test_sha512_of_the_subject_is_no_sha256() -> None:
