@@ -42,6 +42,15 @@ _SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "delete": ("change", "Delete a tag, a version or an artifact."),
         "clearance": ("clearance", "What a channel's view shows."),
     },
+    "Trust": {
+        "attach": ("attest", "Attach a file to an artifact, as its referrer."),
+        "attest": ("attest", "State something of an artifact, signed."),
+        "sign": ("attest", "Sign an artifact, in the form that cosign writes and reads."),
+        "verify": ("attest", "Say who signed an artifact, and whether that counts."),
+        "provenance": ("provenance", "What was built, by whom, and from what."),
+        "signer": ("signer", "Whose signatures a namespace believes."),
+        "trusted-root": ("signer", "The Sigstore instances whose certificates a namespace believes."),
+    },
     "Who may": {
         "login": ("login", "Keep the token for a registry."),
         "logout": ("login", "Forget the token for a registry."),
@@ -88,7 +97,7 @@ class Commands(click.Group):
         for commands in _SECTIONS.values():
             if cmd_name in commands:
                 module, _ = commands[cmd_name]
-                command: click.Command = getattr(import_module(f"{__name__}.{module}"), cmd_name)
+                command: click.Command = getattr(import_module(f"{__name__}.{module}"), cmd_name.replace("-", "_"))
                 return command
         return None
 

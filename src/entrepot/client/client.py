@@ -13,6 +13,7 @@ from entrepot.client.address import Address
 from entrepot.client.administration import Grants, Namespaces, Principals, Tokens, Upstreams
 from entrepot.client.advisories import Advisories
 from entrepot.client.answers import Entry, FileVersion, Hit, Identity, Status, StoredFile
+from entrepot.client.attestations import Attestations, Signers
 from entrepot.client.connection import Connection
 from entrepot.client.credentials import Login, find_login
 from entrepot.client.errors import Misuse, WrongContent
@@ -72,6 +73,8 @@ class Client:
         self.issuers: Final = Issuers(self.connection)
         self.publishers: Final = Publishers(self.connection)
         self.packages: Final = Packages(self.connection)
+        self.attestations: Final = Attestations(self.connection, self.packages, lambda target: self._oci(target, None))
+        self.signers: Final = Signers(self.connection)
         self.advisories: Final = Advisories(self.connection)
         self.log: Final = Log(self.connection)
         self.webhooks: Final = Webhooks(self.connection)

@@ -105,6 +105,50 @@ class OciPackage:
         }
         return self._push_manifest(name, manifest), files
 
+    def refer(
+        self,
+        content: bytes,
+        *,
+        media_type: str,
+        artifact_type: str,
+        annotations: Mapping[str, str],
+        layer_annotations: Mapping[str, str],
+    ) -> Digest:
+        """Push *content* as an artifact that refers to the one, or to the file, that the address has the digest of."""
+        subject = self._describe()
+        layer = {"mediaType": media_type, "digest": str(Digest.of(content)), "size": len(content)}
+        if layer_annotations:
+            layer["annotations"] = dict(layer_annotations)
+        for blob in (_EMPTY_CONFIG, content):
+            self._push_bytes(Digest.of(blob), blob)
+        config = {"mediaType": EMPTY, "digest": str(Digest.of(_EMPTY_CONFIG)), "size": len(_EMPTY_CONFIG)}
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": IMAGE_MANIFEST,
+            "artifactType": artifact_type,
+            "config": config,
+            "layers": [layer],
+            "subject": subject,
+            "annotations": dict(annotations),
+        }
+        pushed = json.dumps(manifest, separators=(",", ":")).encode()
+        digest = Digest.of(pushed)
+        self.connection.call(
+            "PUT", f"{self._path}/manifests/{digest}", content=pushed, headers={"Content-Type": IMAGE_MANIFEST}
+        )
+        return digest
+
+    def _describe(self) -> dict[str, object]:
+        """The descriptor of what the address has the digest of: an artifact, else a file (end-3, end-2)."""
+        digest = self.address.reference
+        try:
+            artifact = self.read(digest)
+        except NotFound:
+            answer = self.connection.call("HEAD", f"{self._path}/blobs/{digest}")
+            size = int(answer.headers.get("Content-Length", "0"))
+            return {"mediaType": "application/octet-stream", "digest": digest, "size": size}
+        return {"mediaType": artifact.media_type, "digest": digest, "size": len(artifact.content)}
+
     def _push_manifest(self, name: str, manifest: dict[str, Any]) -> Digest:
         """end-7a."""
         content = json.dumps(manifest, separators=(",", ":")).encode()

@@ -63,7 +63,7 @@ class Packages:
 
     def _has(self, located: Address) -> bool:
         try:
-            self._connection.call("GET", _package(located))
+            self._connection.call("GET", path_of(located))
         except Refused as error:
             if error.status not in _NOT_THERE:
                 raise
@@ -190,7 +190,7 @@ class Packages:
         self._connection.call("POST", path, document=document, repeatable=True)
 
     def _path(self, address: Address | str) -> str:
-        return _package(self.locate(address))
+        return path_of(self.locate(address))
 
     def _reference(self, located: Address) -> str:
         return f"{self._path(located)}/-/references/{escape(located.version)}"
@@ -201,5 +201,6 @@ class Packages:
         return f"{self._path(located)}/-/clearances/{escape(channel)}/{digest}"
 
 
-def _package(located: Address) -> str:
+def path_of(located: Address) -> str:
+    """Where the management API has the package of an address with a format."""
     return f"/api/v1/packages/{located.view}/{located.format}/{escape(located.package)}"

@@ -79,6 +79,10 @@ def test_every_word_of_the_contract_is_a_command() -> None:
         upstream add, upstream list, upstream show, upstream set, upstream remove, upstream test,
         upstream refresh, upstream warm,
         principal create, principal list, principal disable, clearance open, clearance close, clearance list,
+        attach, attest, sign, verify, provenance show, provenance from-commit, provenance from-repository,
+        provenance of-build, provenance by-builder, provenance using, provenance into, provenance completeness,
+        signer add, signer list, signer activate, signer retire, signer revoke, signer affected, signer key,
+        trusted-root set, trusted-root list, trusted-root remove,
         log verify, log prove, log witness,
         webhook add, webhook list, webhook test, webhook remove, webhook replay, webhook deliveries, webhook rotate,
         webhook enable, webhook disable
