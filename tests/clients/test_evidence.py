@@ -16,8 +16,10 @@ from typing import Any
 import pysequoia
 import pytest
 
+from entrepot.model.artifact import EMPTY, IMAGE_MANIFEST
 from entrepot.model.digest import Digest
 from entrepot.testing.sigstore import Person, Sigstore, as_pep740
+from entrepot.trust.bundle import MEDIA_TYPE
 from entrepot.trust.evidence import Evidence, EvidenceKind, Subject, Verdict
 from entrepot.trust.model_signing import PREDICATE
 from entrepot.trust.openpgp import OpenPgpCertificate
@@ -25,6 +27,7 @@ from entrepot.trust.roots import TrustedRoot
 from entrepot.trust.signers import IdentityPattern, IdentitySigner, KeySigner, OpenPgpSigner, Signer
 from entrepot.trust.signing import LocalKey, Named, make_statement, sign_file, sign_statement
 from entrepot.trust.verify import verify
+from tests.clients.content import Descriptor, Layout
 from tests.clients.outside import (
     Cosign,
     Gpg,
@@ -37,6 +40,9 @@ from tests.clients.outside import (
     as_json,
 )
 from tests.clients.programs import Shell, program
+from tests.clients.server import Registry
+from tests.clients.test_cosign import log_in, pushed
+from tests.clients.wire import Wire
 
 pytestmark = pytest.mark.clients
 
@@ -167,6 +173,50 @@ def test_what_is_signed_here_is_believed_by_us_and_by_others(
     assert verdict.reason is None
     for name, outsider in outsiders(kind, shell, request).items():
         assert outsider.refusal(question(kind, document)) is None, name
+
+
+@pytest.mark.parametrize("content", [FILE, b"another image's signature"], ids=["about the image", "about another"])
+def test_cosign_believes_a_signature_of_ours_beside_an_image(
+    content: bytes, shell: Shell, registry: Registry, package: str, layout: Layout, wire: Wire
+) -> None:
+    image, reference = pushed(registry, package, layout, wire)
+    digest = Digest.parse(image["digest"]) if content == FILE else Digest.of(content)
+    signed = make_statement([Named(package, (digest,))], "https://sigstore.dev/cosign/sign/v1", {})
+    attach(wire, package, image, sign_statement(KEY, signed))
+    (shell.home / "key.pub").write_text(KEY.public_key.pem)
+    (shell.home / "other.pub").write_text(STRANGER.public_key.pem)
+    log_in(program("cosign"), shell, registry, registry.publisher)
+    command = (program("cosign"), "verify", "--insecure-ignore-tlog", "--allow-http-registry", "--key")
+
+    ours = shell.attempt(*command, "key.pub", reference)
+    other = shell.attempt(*command, "other.pub", reference)
+
+    assert (ours.code == 0) == (content == FILE), ours.said
+    assert other.code > 0
+
+
+def attach(wire: Wire, package: str, image: Descriptor, bundle: bytes) -> None:
+    """Put a bundle beside an image, as cosign 3 does."""
+    blobs = []
+    for content in (b"{}", bundle):
+        digest = str(Digest.of(content))
+        wire.http.post(f"/v2/{package}/blobs/uploads/", params={"digest": digest}, content=content).raise_for_status()
+        blobs.append({"digest": digest, "size": len(content)})
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": IMAGE_MANIFEST,
+        "artifactType": MEDIA_TYPE,
+        "config": {"mediaType": EMPTY, **blobs[0]},
+        "layers": [{"mediaType": MEDIA_TYPE, **blobs[1]}],
+        "subject": {name: image[name] for name in ("mediaType", "digest", "size")},
+        "annotations": {
+            "dev.sigstore.bundle.content": "dsse-envelope",
+            "dev.sigstore.bundle.predicateType": "https://sigstore.dev/cosign/sign/v1",
+        },
+    }
+    body = as_json(manifest)
+    address = f"/v2/{package}/manifests/{Digest.of(body)}"
+    wire.http.put(address, content=body, headers={"Content-Type": IMAGE_MANIFEST}).raise_for_status()
 
 
 # --- what is tampered with ---
