@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from entrepot.operations.log import grow_log
 from tests.hostile.inside import Inside, inside, make_namespaces
 from tests.hostile.world import World, basic
 
@@ -16,6 +17,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inside]:
     with inside(tmp_path_factory.mktemp("hostile") / "data") as opened:
         make_namespaces(opened)
         World(opened.ask, basic(opened.token)).fill()
+        opened.run(grow_log(opened.registry))
         yield opened
         assert opened.violations() == []
         assert opened.strays() == set()

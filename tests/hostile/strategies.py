@@ -10,10 +10,11 @@ from itertools import pairwise
 from typing import Any, Final
 from urllib.parse import quote_from_bytes
 
+import msgspec
 from hypothesis import strategies as st
 
 from entrepot.api.docs import SUBJECTS
-from entrepot.api.endpoint import Endpoint
+from entrepot.api.endpoint import PARTS, Endpoint
 from tests.formats.npm.packages import publication
 from tests.hostile import world
 from tests.hostile.exchange import Header, Request
@@ -635,6 +636,26 @@ ELSEWHERE: Final = [
     _shape("GET", st.sampled_from([b"/livez", b"/readyz", b"/startupz", b"/healthz", b"/metrics", b"/", b"//v2/"])),
 ]
 
+_NOTE: Final = (
+    b"registry.example.com/log\n3\n"
+    + b"A" * 43
+    + b"=\n\n"
+    + "\u2014 registry.example.com/log ".encode()
+    + b"A" * 92
+    + b"\n"
+)
+LOG: Final = [
+    _shape("GET", st.sampled_from([b"/log/checkpoint", b"/log/tile/0/000.p/1", b"/log/tile/entries/000.p/2"])),
+    _shape("GET", _written("/log/tile/{}", _mostly(["0/000", "entries/x001/000", "63/000.p/255"], _TEXT))),
+    _shape(
+        "POST",
+        st.just(b"/log/add-checkpoint"),
+        body=st.sampled_from([b"old 0\n\n" + _NOTE, b"old 2\n" + b"A" * 43 + b"=\n\n" + _NOTE, _NOTE, b"old 0\n\n"])
+        | st.binary(max_size=300),
+    ),
+]
+"""The transparency log and the witness."""
+
 _PARTS: Final[dict[str, st.SearchStrategy[str]]] = {
     "namespace": _VIEWS,
     "view": _VIEWS,
@@ -682,6 +703,12 @@ def _documents(fields: list[str]) -> st.SearchStrategy[bytes]:
     )
 
 
+def _part(name: str) -> st.SearchStrategy[str]:
+    """What may stand in a path; of what has no values of its own here, mostly what its description shows."""
+    known = _PARTS.get(name)
+    return _mostly(msgspec.json.schema(PARTS[name])["examples"], _TEXT) if known is None else known
+
+
 def _endpoint(endpoint: Endpoint) -> st.SearchStrategy[tuple[Any, ...]]:
     names = list(endpoint.query.__struct_fields__) if endpoint.query is not None else []
     query = (
@@ -691,7 +718,7 @@ def _endpoint(endpoint: Endpoint) -> st.SearchStrategy[tuple[Any, ...]]:
     )
     path = re.sub(r"\{\w+\}", "{}", endpoint.path)
     body = _documents(list(endpoint.body.__struct_encode_fields__)) if endpoint.body is not None else st.just(b"")
-    return _shape(endpoint.method, _written(path, *(_PARTS[part] for part in endpoint.parts)), query=query, body=body)
+    return _shape(endpoint.method, _written(path, *map(_part, endpoint.parts)), query=query, body=body)
 
 
 API: Final = [_endpoint(endpoint) for subject in SUBJECTS for endpoint in subject.endpoints]

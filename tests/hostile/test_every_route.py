@@ -32,7 +32,17 @@ def test_no_npm_request_finds_a_bug_or_is_done_by_half(app: Inside, request: Req
 
 
 @fuzz
-@given(request=strategies.requests([*strategies.OCI, *strategies.FILES, *strategies.NPM, *strategies.API], None))
+@given(request=strategies.requests(strategies.LOG, ADMINISTRATOR))
+def test_no_request_for_the_log_or_to_the_witness_finds_a_bug(app: Inside, request: Request) -> None:
+    send(app, request)
+
+
+@fuzz
+@given(
+    request=strategies.requests(
+        [*strategies.OCI, *strategies.FILES, *strategies.NPM, *strategies.API, *strategies.LOG], None
+    )
+)
 def test_no_request_without_credentials_changes_anything(app: Inside, request: Request) -> None:
     before = app.position()
 

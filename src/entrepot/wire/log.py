@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from entrepot.model.errors import InvalidProof, LogForked, LogInconsistent, LogMoved, LogUnknown, LogUnsigned
+from entrepot.model.errors import LogInconsistent, LogMoved
 from entrepot.operations import log, witness
 from entrepot.trust.log.tiles import Tile
 from entrepot.trust.log.witness import MAX_REQUEST
+from entrepot.wire.errors import PROBLEMS, ErrorTable, WireError, render_problem
 from entrepot.wire.format import Surface
 from entrepot.wire.reply import IMMUTABLE, PRIVATE_IMMUTABLE, Reply
 from entrepot.wire.routes import Route
@@ -26,8 +27,12 @@ _SAFE: Final = (b"x-content-type-options", b"nosniff")
 _BRIEF: Final = (b"cache-control", b"public, max-age=1")
 _PRIVATE_BRIEF: Final = (b"cache-control", b"private, max-age=1")
 
-_REFUSALS: Final = {InvalidProof: 400, LogInconsistent: 422, LogUnknown: 404, LogUnsigned: 403, LogForked: 409}
-"""What ``c2sp.org/tlog-witness`` demands; `LogMoved` is 409 with the size."""
+_ERRORS: Final = ErrorTable(
+    # 400, 403, 404 and 409 are their families'; that a proof does not fit is said so that a log can tell.
+    rows={**PROBLEMS.rows, LogInconsistent: WireError(422, "log-inconsistent")},
+    render=render_problem,
+)
+"""What ``c2sp.org/tlog-witness`` demands; `LogMoved` is told with the size, by the handler."""
 
 
 async def get_checkpoint(call: Call) -> Reply:
@@ -52,14 +57,13 @@ async def add_checkpoint(call: Call) -> Reply:
         signature = await witness.cosign(call.registry, body)
     except LogMoved as error:
         return Reply(409, [_SIZE, _SAFE], f"{error.size}\n".encode())
-    except tuple(_REFUSALS) as error:
-        return Reply(_REFUSALS[type(error)], [_TEXT, _SAFE], f"{error}\n".encode())
     return Reply(200, [_TEXT, _SAFE], str(signature).encode())
 
 
 SURFACE: Final = Surface(
     name="log",
     prefix="log",
+    errors=_ERRORS,
     routes=(
         Route("GET", "/log/checkpoint", get_checkpoint, "get_checkpoint"),
         Route("GET", "/log/(?P<tile>tile/.+)", get_tile, "get_tile"),
