@@ -20,6 +20,8 @@ from entrepot.api.namespaces import NAMESPACES
 from entrepot.api.openapi import describe
 from entrepot.api.packages import PACKAGES
 from entrepot.api.page import CONTENT_SECURITY_POLICY, render
+from entrepot.api.policies import POLICIES
+from entrepot.api.promotions import PROMOTIONS
 from entrepot.api.sboms import SBOMS
 from entrepot.api.search import SEARCH
 from entrepot.api.status import STATUS
@@ -83,6 +85,8 @@ SUBJECTS = (
     FEDERATION,
     PACKAGES,
     CLEARANCES,
+    POLICIES,
+    PROMOTIONS,
     ADVISORIES,
     ATTESTATIONS,
     SIGNERS,

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from entrepot.api import shapes
 from entrepot.model.errors import (
     Invalid,
+    PolicyDenied,
+    Quarantined,
     RateLimited,
     RegistryError,
     StorageFull,
@@ -50,6 +52,8 @@ PARTS: Final[Mapping[str, Any]] = {
     "principal": shapes.PrincipalText,
     "token": shapes.TokenId,
     "upstream": shapes.UpstreamText,
+    "policy": shapes.PolicyText,
+    "promotion": shapes.PromotionId,
     "source": shapes.AdvisorySourceText,
     "advisory": shapes.AdvisoryText,
     "signer": shapes.SignerText,
@@ -105,6 +109,9 @@ class Endpoint:
         found: list[type[RegistryError]] = [Unauthenticated, *self.errors, RateLimited, Unavailable]
         if self.parts or self.query or self.body:
             found.append(Invalid)
+        if "artifact" in self.parts:
+            # Also who may read it is not given what is blocked.
+            found += [PolicyDenied, Quarantined]
         if self.body:
             found.append(TooLarge)
         if self.method != "GET":

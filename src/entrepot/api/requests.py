@@ -72,6 +72,12 @@ def parse_whole(call: Call) -> PackageId:
     return package
 
 
+def parse_target(call: Call) -> ReferenceName | Digest:
+    """What ``artifact`` in the path names: by a name, or by its digest. Raises `InvalidReference`, `InvalidDigest`."""
+    text = call.path["artifact"]
+    return Digest.parse(text) if ":" in text else parse_reference(text)
+
+
 def parse_artifact(call: Call) -> tuple[ReferenceName | None, Digest | None]:
     """The name or the digest that the path names: only a digest has a colon. Raises `InvalidDigest`, `InvalidReference`."""
     text = call.path["artifact"]

@@ -105,6 +105,8 @@ PrincipalText = Annotated[
 WebhookId = Annotated[str, _text("The id of a webhook.", _ID)]
 TokenId = Annotated[str, _text("The public id of a token.", _ID)]
 PatternText = Annotated[str, _text("A glob over the names of packages; `*` is any run of characters.", "*")]
+PolicyText = Annotated[str, _text("The name of a policy.", "no-criticals", "^[a-z0-9][a-z0-9-]*$", 63)]
+PromotionId = Annotated[str, _text("A promotion.", _ID, longest=100)]
 UpstreamText = Annotated[str, _text("The name of an upstream in its namespace.", "public", f"^{_LABEL}$", 63)]
 IssuerText = Annotated[str, _text("The name of an issuer of identity tokens.", "github", f"^{_LABEL}$", 63)]
 PublisherText = Annotated[str, _text("The name of a trusted publisher in its namespace.", "release", f"^{_LABEL}$", 63)]

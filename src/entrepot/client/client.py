@@ -22,6 +22,7 @@ from entrepot.client.files import Files
 from entrepot.client.log import Log
 from entrepot.client.oci import UNKNOWN_ARTIFACT, OciPackage
 from entrepot.client.packages import Packages
+from entrepot.client.promotions import Policies, Promotions
 from entrepot.client.retry import Retry
 from entrepot.client.transfer import ProgressListener, Transfers
 from entrepot.client.upload import SessionStore, collect_sources
@@ -78,6 +79,8 @@ class Client:
         self.advisories: Final = Advisories(self.connection)
         self.log: Final = Log(self.connection)
         self.webhooks: Final = Webhooks(self.connection)
+        self.policies: Final = Policies(self.connection, self.packages)
+        self.promotions: Final = Promotions(self.connection, self.packages)
         self._parallel = parallel
         self._sessions = SessionStore.of(environment)
 

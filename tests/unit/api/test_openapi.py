@@ -234,6 +234,33 @@ def test_the_example_of_an_address_leads_to_its_operation(endpoint: Endpoint) ->
     assert find_endpoint(endpoint.method, path) is endpoint
 
 
+async def _ask_about_promotions(world: World) -> None:
+    """Have each operation of policies, promotions and blocks succeed once; a namespace ``acme`` is there."""
+    await world.image("1.0", package="promoted")
+    place, acme = "/api/v1/packages/acme/oci/promoted/-", "/api/v1/namespaces/acme"
+    policy = {"door": "promotion", "condition": "size > 0"}
+    await world.ask("GET", "/api/v1/policy-facts")
+    await world.ask("PUT", f"{acme}/policies/large", policy)
+    await world.ask("GET", f"{acme}/policies")
+    await world.ask("POST", f"{acme}/policies/large/replay", {"policy": policy})
+    await world.ask("POST", f"{place}/policies/1.0", {"channel": "prod"})
+    await world.ask("DELETE", f"{acme}/policies/large")
+    await world.ask("GET", f"{acme}/channels")
+    await world.ask("PUT", f"{acme}/channels/prod", {"approvals": 1, "self_approval": True})
+    await world.ask("GET", f"{place}/promotions/prod/1.0")
+    for verb in ("refuse", "approve"):
+        proposed = await world.ask("POST", f"{place}/promotions/prod/1.0")
+        await world.ask("POST", f"/api/v1/promotions/{proposed.json['id']}/{verb}")
+    await world.ask("GET", f"/api/v1/promotions/{proposed.json['id']}")
+    await world.ask("GET", f"{place}/promotions")
+    await world.ask("GET", f"{acme}/promotions")
+    await world.ask("DELETE", f"{place}/promotions/prod/1.0")
+    await world.ask("PUT", f"{place}/blocks/1.0", {"reason": "no"})
+    await world.ask("GET", f"{acme}/blocks")
+    await world.ask("GET", f"{place}/why/1.0")
+    await world.ask("DELETE", f"{place}/blocks/1.0")
+
+
 async def ask_log_and_webhooks(world: World) -> None:
     """Have each operation of the log and of webhooks succeed once; a namespace ``acme`` is there."""
     await catch_up(world.registry)
@@ -274,6 +301,7 @@ async def test_every_operation_answers_as_it_is_described(world: World) -> None:
     await _ask_about_advisories(world)
     await _ask_about_publishers(world)
     await _ask_about_signers(world)
+    await _ask_about_promotions(world)
     await world.ask("POST", "/api/v1/principals", {"name": "ada", "kind": "user"})
     await world.ask("GET", "/api/v1/principals")
     await world.ask("POST", "/api/v1/grants", grant)

@@ -84,6 +84,8 @@ def test_every_word_of_the_contract_is_a_command() -> None:
         signer add, signer list, signer activate, signer retire, signer revoke, signer affected, signer key,
         trusted-root set, trusted-root list, trusted-root remove,
         log verify, log prove, log witness,
+        channel rules, why, promote, approve, refuse, unpromote, promotions, block, quarantine, unblock, blocks,
+        policy list, policy set, policy remove, policy test, policy replay, policy facts,
         webhook add, webhook list, webhook test, webhook remove, webhook replay, webhook deliveries, webhook rotate,
         webhook enable, webhook disable
     """

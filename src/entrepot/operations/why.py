@@ -1,0 +1,167 @@
+"""Why is it as it is? All that is known about one artifact's standing, in one answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from entrepot.model.errors import ArtifactUnknown, ReferenceUnknown
+from entrepot.model.names import View
+from entrepot.model.reference import ReferenceKind
+from entrepot.operations import access
+from entrepot.operations.promote import plan_promotion
+from entrepot.operations.scan import scan_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from entrepot.model.access import Caller
+    from entrepot.model.block import Block
+    from entrepot.model.digest import Digest
+    from entrepot.model.names import ChannelName, PackageId, ReferenceName
+    from entrepot.model.promotion import Promotion
+    from entrepot.model.reference import Reference
+    from entrepot.operations.promote import Plan
+    from entrepot.operations.registry import Registry
+    from entrepot.operations.scan import Scan
+    from entrepot.ports.attestations import AttestationRow
+    from entrepot.ports.catalog import Clearance
+
+_HISTORY = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an artifact stands in one view."""
+
+    view: View
+    visible: bool
+    text: str
+    """Why, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """All that is known about an artifact's standing."""
+
+    package: PackageId
+    digest: Digest
+    references: Sequence[Reference]
+    """The names that mean it."""
+    standings: Sequence[Standing]
+    block: Block | None
+    kept: Sequence[str]
+    """What it is kept by, one sentence each."""
+    plans: Sequence[Plan]
+    """What would come of promoting it, for each channel that it is not in."""
+    promotions: Sequence[Promotion]
+    """How it came where it is, or did not, the newest first."""
+    evidence: Sequence[AttestationRow]
+    """Who says something of it."""
+    scan: Scan
+    """What was found."""
+
+
+async def why(registry: Registry, caller: Caller, package: PackageId, target: ReferenceName | Digest) -> Why:
+    """Why an artifact is visible or not, blocked, kept, cleared, or cannot be promoted; who signed it, what was found.
+
+    For who may read the whole namespace. Raises `ReferenceUnknown`, `ArtifactUnknown`, or what `access.require_read` raises.
+    """
+    view = View(package.namespace)
+    await access.require_read(registry, caller, view, package)
+    name, digest = (target, None) if isinstance(target, str) else (None, target)
+    found = await registry.catalog.find_artifact(view, package, name=name, digest=digest, barred=True)
+    if found is None:
+        raise await _missing(registry, package, target)
+    details = await registry.catalog.find_details(view, package, found.digest)
+    names = () if details is None else details.references
+    references = [
+        each
+        for each_name in names
+        for each in await registry.catalog.list_history(package, each_name)
+        if each.until_position is None
+    ]
+    block = await registry.catalog.blocks.find(package, found.digest)
+    clearances = () if details is None else details.clearances
+    namespace = await registry.catalog.find_namespace(package.namespace)
+    channels = () if namespace is None else namespace.channels
+    plans = [
+        await plan_promotion(registry, caller, package, found.digest if name is None else name, channel)
+        for channel in channels
+        if channel not in {each.channel for each in clearances}
+    ]
+    return Why(
+        package=package,
+        digest=found.digest,
+        references=references,
+        standings=[_whole(view, block, references), *_through(view, channels, clearances, found.digest, block)],
+        block=block,
+        kept=[*_kept(references, clearances, found.digest)],
+        plans=plans,
+        promotions=await registry.catalog.promotions.list(
+            package.namespace, package, digest=found.digest, limit=_HISTORY
+        ),
+        evidence=await registry.catalog.attestations.list_attestations(package, [found.digest]),
+        scan=await scan_digest(registry, found.digest),
+    )
+
+
+async def _missing(
+    registry: Registry, package: PackageId, target: ReferenceName | Digest
+) -> ReferenceUnknown | ArtifactUnknown:
+    """What is not there, with what became of it."""
+    if not isinstance(target, str):
+        return ArtifactUnknown(target)
+    history = await registry.catalog.list_history(package, target)
+    if not history:
+        return ReferenceUnknown(target)
+    last = history[-1]
+    return ReferenceUnknown(f"{target} meant {last.digest} until position {last.until_position}, when it was deleted")
+
+
+def _whole(view: View, block: Block | None, references: Sequence[Reference]) -> Standing:
+    if block is not None:
+        return Standing(view, visible=False, text=f"it is {block.kind} by {block.actor}: {block.reason}")
+    marks = [
+        f"{each.name} is {word}" + (f": {reason}" if reason else "")
+        for each in references
+        for word, reason in (("yanked", each.yanked), ("deprecated", each.deprecated))
+        if reason is not None
+    ]
+    return Standing(view, visible=True, text="; ".join(["it is in the package", *marks]))
+
+
+def _through(
+    view: View,
+    channels: Sequence[ChannelName],
+    clearances: Sequence[Clearance],
+    digest: Digest,
+    block: Block | None,
+) -> list[Standing]:
+    cleared = {each.channel: each for each in clearances}
+    found: list[Standing] = []
+    for channel in channels:
+        through, clearance = View(view.namespace, channel), cleared.get(channel)
+        if clearance is None:
+            found.append(Standing(through, visible=False, text="it is not cleared"))
+            continue
+        by = "it is cleared" if clearance.digest == digest else f"{clearance.digest}, which covers it, is cleared"
+        text = f"{by} since position {clearance.from_position}"
+        if block is not None:
+            text += f", and {block.kind}"
+        found.append(Standing(through, visible=block is None, text=text))
+    return found
+
+
+def _kept(references: Sequence[Reference], clearances: Sequence[Clearance], digest: Digest) -> list[str]:
+    """What keeps it from being collected."""
+    named = [
+        f"the {'version' if each.kind is ReferenceKind.VERSION else 'tag'} {each.name} means it" for each in references
+    ]
+    cleared = [
+        f"it is cleared for {each.channel}"
+        if each.digest == digest
+        else f"{each.digest}, which covers it, is cleared for {each.channel}"
+        for each in clearances
+    ]
+    return [*named, *cleared] or ["nothing but its membership in the package"]
