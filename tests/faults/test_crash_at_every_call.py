@@ -30,6 +30,7 @@ from entrepot.operations.check import check
 from entrepot.operations.clear import close_clearance, open_clearance
 from entrepot.operations.delete import delete_artifact, delete_blob, delete_reference
 from entrepot.operations.govern import set_channels
+from entrepot.operations.log import grow_log, prove_consistency
 from entrepot.operations.mark import yank
 from entrepot.operations.mount import mount
 from entrepot.operations.tag import tag
@@ -37,6 +38,7 @@ from entrepot.operations.token import create_token
 from entrepot.operations.upload import add_chunk, begin_upload, find_upload, finish_upload, received_size
 from entrepot.testing.builders import ADMINISTRATOR, World, image, index, package, referrer, stream
 from entrepot.testing.faults import every_crash
+from entrepot.trust.log.merkle import check_consistency
 
 pytestmark = pytest.mark.faults
 
@@ -319,3 +321,30 @@ async def test_an_upload_that_ended_in_a_crash_leaves_at_most_a_stage_to_be_swep
         for stage in stages:
             await blobs.discard(stage)
         assert await check(replace(crashed.world.registry)) == [], crashed
+
+
+async def test_a_crash_never_leaves_a_checkpoint_without_its_tiles(tmp_path: Path) -> None:
+    """Nor tiles without their checkpoint; and what was signed before it is still a part of what is signed after."""
+
+    async def prepare(world: World) -> None:
+        await an_image(world)
+        await grow_log(world.registry)
+        await world.push("acme/api", LISTED, "latest")
+
+    crashes = 0
+    async for crashed in every_crash(tmp_path, prepare=prepare, act=lambda world: grow_log(world.registry)):
+        world = crashed.world
+        before = await world.catalog.log.head()
+        assert before is not None
+        assert await check(world.registry) == [], crashed
+
+        end = await grow_log(world.registry)
+
+        proof = await prove_consistency(world.registry, ADMINISTRATOR, before.size)
+        after = await world.catalog.log.head()
+        assert after is not None
+        check_consistency(before.size, before.root, end, new_root=after.root, path=proof.path)
+        assert await check(world.registry) == [], crashed
+        crashes += 1
+
+    assert crashes >= 6

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from entrepot.drivers.blobs.files import FileBlobStore
 from entrepot.testing.builders import StoppedClock, World, open_world
@@ -149,6 +149,9 @@ class FaultyBlobStore:
         await self._faults.around("probe", self._blobs.probe)
 
 
+_AREAS: Final = "entrepot.drivers.catalog."
+
+
 class FaultyCatalog:
     """A catalog whose every change, and every step of a change, may be the last; questions only end with the process."""
 
@@ -178,6 +181,9 @@ class _FaultyTransaction:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._transaction, name)
+        if type(found).__module__.startswith(_AREAS):
+            # What a change does in an area of the catalog may be its last step too.
+            return _FaultyTransaction(found, self._faults)
         if not callable(found):
             return found
 
