@@ -40,6 +40,8 @@ class Registry:
     maintainer: Account
     reader: Account
     stranger: Account
+    administrator: Account | None = None
+    """None for a registry that runs already."""
 
     @property
     def url(self) -> str:
@@ -76,7 +78,8 @@ def serve(home: Path, *namespaces: str, settings: Mapping[str, str] | None = Non
     ):
         try:
             host = _ready(process, home / "server.log")
-            administrator = _environment(url=f"http://{host}", token=(data / "admin-token").read_text().strip())
+            secret = (data / "admin-token").read_text().strip()
+            administrator = _environment(url=f"http://{host}", token=secret)
             for namespace in namespaces:
                 _entrepot(administrator, "namespace", "create", namespace)
             yield Registry(
@@ -86,6 +89,7 @@ def serve(home: Path, *namespaces: str, settings: Mapping[str, str] | None = Non
                 maintainer=_account(administrator, "maintainer", namespaces),
                 reader=_account(administrator, "reader", namespaces),
                 stranger=Account("__token__", "ent_bot_" + "0" * 36),
+                administrator=Account("__token__", secret),
             )
         finally:
             process.terminate()

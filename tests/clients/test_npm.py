@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from entrepot import client as entrepot
 from tests.clients.content import noise
 from tests.clients.node import Client, log_in, registry_of
 from tests.clients.programs import Shell, program
@@ -132,6 +133,29 @@ def test_an_audit_finds_nothing(npm: Client, name: str) -> None:
     npm.run("install", folder=consumer)
 
     assert "found 0 vulnerabilities" in npm.run("audit", "--audit=true", folder=consumer)
+
+
+def test_an_audit_finds_what_is_known_to_be_bad(npm: Client, name: str, registry: Registry) -> None:
+    if registry.administrator is None:
+        pytest.skip("only an administrator says what is known to be bad")
+    events = [{"introduced": "0"}, {"fixed": "1.0.1"}]
+    affected = {"package": {"ecosystem": "npm", "name": name}, "ranges": [{"type": "SEMVER", "events": events}]}
+    record = {
+        "id": f"TEST-{abs(hash(name))}",
+        "modified": "2026-01-01T00:00:00Z",
+        "summary": "It leaks.",
+        "affected": [affected],
+    }
+    with entrepot.Client(registry.url, registry.administrator.password) as administrator:
+        administrator.advisories.take_in("test", [json.dumps(record).encode()])
+    npm.run("publish", folder=npm.project(name))
+    consumer = npm.consumer(**{name: "1.0.0"})
+    npm.run("install", folder=consumer)
+
+    found = npm.refuse("audit", "--audit=true", folder=consumer)
+
+    assert "It leaks." in found.said
+    assert "<1.0.1" in found.said
 
 
 @pytest.mark.parametrize("way", ["web", "legacy"])

@@ -246,11 +246,15 @@ def _intervals(events: Sequence[_Event], order: Callable[[str], Any]) -> list[In
     opened = any(event.introduced == _FIRST for event in events) or (bool(marks) and not introduced)
     since: str | None = None
     found: list[Interval] = []
+    void: Any = None
     for mark in marks:
         if mark.is_introduction:
-            if not opened:
+            # Introduced and fixed at one version, with nothing before that it could repair, is nowhere.
+            if not opened and (void is None or void < mark.key):
                 opened, since = True, mark.text
-        elif opened:
+        elif not opened:
+            void = mark.key if mark.turn == _FIXED else void
+        else:
             found.append(Interval(since, mark.text, inclusive=mark.turn == _LAST, repaired=mark.turn == _FIXED))
             opened = False
     if opened:

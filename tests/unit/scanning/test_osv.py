@@ -78,6 +78,18 @@ def test_a_later_introduction_does_not_take_back_an_earlier_match() -> None:
     assert states(read, "0.9", "1.0", "2.0", "3.1", "3.5", "4.9", "5.1") == "uaaauua"
 
 
+def test_what_is_introduced_and_fixed_at_one_version_is_nowhere_or_begins_again() -> None:
+    nowhere = advisory(
+        affecting(events(("introduced", "1.0"), ("fixed", "1.1"), ("introduced", "2.0"), ("fixed", "2.0")))
+    )
+    again = advisory(
+        affecting(events(("introduced", "1.0"), ("fixed", "2.0"), ("introduced", "2.0"), ("fixed", "2.1")))
+    )
+
+    assert states(nowhere, "1.0", "1.5", "2.0", "3.0") == "auuu"
+    assert states(again, "1.0", "1.5", "2.0", "2.1") == "aaau"
+
+
 def test_several_entries_of_one_package_count_together() -> None:
     read = advisory(
         affecting(events(("introduced", "1.0"), ("fixed", "1.5"))),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from entrepot.formats.npm import accounts
+from entrepot.formats.npm.audit import post_advisories
 from entrepot.formats.npm.hosted import print_revision, read_stored
 from entrepot.formats.npm.metadata import KIND, bundle_name, read_predicate_type
 from entrepot.formats.npm.packument import ABBREVIATED_TYPE, FULL_TYPE, Renderer
@@ -371,14 +372,8 @@ async def post_access(call: Call) -> Reply:
 # --- advisories ---
 
 
-async def post_advisories(call: Call) -> Reply:
-    """``npm audit``: this registry knows no advisories, and asks no upstream: it would learn all that is used here."""
-    await call.body.read(_ADVISORIES_SIZE)
-    return json_reply({})
-
-
 async def post_audit(call: Call) -> Reply:
-    """What older clients ask with ``audit``: likewise nothing."""
+    """What older clients ask with ``audit``, of a whole tree: they are told nothing, and newer ones ask otherwise."""
     await call.body.read(_ADVISORIES_SIZE)
     none = dict.fromkeys(("info", "low", "moderate", "high", "critical"), 0)
     counts = dict.fromkeys(("dependencies", "devDependencies", "optionalDependencies", "totalDependencies"), 0)
