@@ -155,7 +155,7 @@ def test_an_audit_finds_what_is_known_to_be_bad(npm: Client, name: str, registry
     found = npm.refuse("audit", "--audit=true", folder=consumer)
 
     assert "It leaks." in found.said
-    assert "<1.0.1" in found.said
+    assert f"{name}  " in found.said
 
 
 @pytest.mark.parametrize("way", ["web", "legacy"])
