@@ -2,6 +2,7 @@
 
 from bench.session import Group
 from bench.works import (
+    advisories,
     catalog_size,
     downloads,
     files,
@@ -29,4 +30,5 @@ GROUPS: tuple[Group, ...] = (
     journal.GROUP,
     memory.GROUP,
     catalog_size.GROUP,
+    advisories.GROUP,
 )
