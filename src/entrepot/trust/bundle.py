@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from cryptography import x509
@@ -230,22 +230,12 @@ def _accept_identities(
     """The identities that a certificate names, where *check* succeeds with their root."""
 
     def under(root: TrustedRoot) -> tuple[Identity, datetime]:
+        from entrepot.trust import offline  # noqa: PLC0415 - slow to import, and mostly not needed
+
         check(root)
-        return identity_of(certificate, root.name), _proven_time(bundle)
+        return identity_of(certificate, root.name), offline.proven_time(bundle.content, root)
 
     return question.accept_under_roots(under, PublicKey.of(certificate.public_key()).fingerprint)
-
-
-def _proven_time(bundle: Bundle) -> datetime:
-    """When a bundle that has been verified was signed, at the latest."""
-    (found,) = bundle.entries
-    entry = LogEntry.of_bundle(found)
-    if entry is not None:
-        return datetime.fromtimestamp(entry.integrated_at, UTC)
-    from entrepot.trust import offline  # noqa: PLC0415 - slow to import, and mostly not needed
-
-    # At least one of the timestamps holds, so the latest of them is no earlier than that one.
-    return max(offline.time_of(stamp) for stamp in bundle.timestamps)
 
 
 def _signer(material: dict[str, Any], media_type: str) -> tuple[tuple[x509.Certificate, ...], str | None]:

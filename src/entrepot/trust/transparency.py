@@ -56,7 +56,7 @@ class LogEntry:
     def of_bundle(cls, found: Mapping[str, Any]) -> Self | None:
         """Read an entry of a Sigstore bundle; None where the log promised nothing. Raises `InvalidEvidence`."""
         promise = found.get("inclusionPromise")
-        if not isinstance(promise, dict) or not found.get("integratedTime"):
+        if not isinstance(promise, dict) or not _integer(found.get("integratedTime") or 0):
             return None
         log = found.get("logId")
         return cls(

@@ -20,6 +20,7 @@ from entrepot.model.errors import InvalidKey
 from entrepot.testing.sigstore import NOON, Person, Sigstore
 from entrepot.trust.evidence import Evidence, EvidenceKind, Subject, Verdict
 from entrepot.trust.keys import PublicKey
+from entrepot.trust.offline import require_usable
 from entrepot.trust.roots import TrustedRoot
 from entrepot.trust.signers import IdentityPattern, IdentitySigner, KeySigner
 from entrepot.trust.verify import read, verify
@@ -240,3 +241,15 @@ def test_sha512_of_the_subject_is_no_sha256() -> None:
 def test_what_is_no_trusted_root_is_refused(content: bytes) -> None:
     with pytest.raises(InvalidKey):
         TrustedRoot.parse("ours", content)
+
+
+def test_a_root_that_the_library_cannot_use_is_found_when_it_is_registered() -> None:
+    found = json.loads(ROOT.content)
+    del found["certificateAuthorities"][0]["subject"]
+    lacking = TrustedRoot.parse("lacking", json.dumps(found).encode())
+    without_logs = TrustedRoot.parse("without logs", json.dumps(found | {"tlogs": []}).encode())
+
+    require_usable(ROOT)
+    for root in (lacking, without_logs):
+        with pytest.raises(InvalidKey):
+            require_usable(root)
