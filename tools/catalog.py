@@ -94,6 +94,7 @@ PROGRAMS: tuple[Program, ...] = (
     DebianProgram("skopeo", "skopeo"),
     DebianProgram("podman", "podman"),
     DebianProgram("buildah", "buildah"),
+    DebianProgram("debootstrap", "debootstrap"),
     DebianProgram("nginx", "nginx"),
     DebianProgram("wrk", "wrk"),
     DebianProgram("docker", "docker.io"),  # Debian's name of the package that ships the command

@@ -131,6 +131,10 @@ def _known(name: str) -> str | None:
 _REFERENCE: Final = re.compile(r"(?:DocumentRef-[A-Za-z0-9.-]{1,200}:)?LicenseRef-[A-Za-z0-9.-]{1,200}")
 
 
+_FAILURES: Final = (ExpressionError, AttributeError, LookupError, ValueError, TypeError, RecursionError)
+"""The parser of this library fails in several ways, all of which mean that something is no expression."""
+
+
 @cache
 def _licensing() -> Licensing:
     """The library makes it anew each time, which takes longer than all that is asked of it."""
@@ -153,8 +157,7 @@ def _parse(expression: str) -> str | None:
             if base.is_exception or (pair and not symbol.exception_symbol.is_exception):
                 return None
         return str(parsed.render())
-    except (ExpressionError, AttributeError, ValueError, TypeError, RecursionError):
-        # The parser of this library fails in several ways, all of which mean that it is no expression.
+    except _FAILURES:
         return None
 
 
@@ -166,7 +169,7 @@ def _category_of(expression: str) -> Category:
     try:
         parsed = _licensing().parse(expression)
         return Category.UNKNOWN if parsed is None else _judge(parsed)
-    except (ExpressionError, AttributeError, ValueError, TypeError, RecursionError):
+    except _FAILURES:
         return Category.UNKNOWN
 
 

@@ -73,7 +73,10 @@ def _elements(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     graph = found.get("@graph")
     if not isinstance(graph, list) or not all(isinstance(each, dict) for each in graph):
         raise InvalidInventory("@graph", expected="a list of elements")
-    if not any(each.get("type") == "SpdxDocument" for each in graph):
+    for at, each in enumerate(graph):
+        if not isinstance(each.get("type"), str):
+            raise InvalidInventory(f"@graph/{at}/type", expected="a type", actual=ascii(each.get("type"))[:_SHOWN])
+    if not any(each["type"] == "SpdxDocument" for each in graph):
         raise InvalidInventory("@graph", expected="an SpdxDocument", actual="none")
     seen: set[str] = set()
     for at, each in enumerate(graph):

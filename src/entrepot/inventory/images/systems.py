@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 import struct
 from collections.abc import Iterator, Mapping
@@ -197,7 +196,7 @@ def _alpine_checksum(text: str) -> str | None:
         return None
     try:
         found = base64.b64decode(text[2:], validate=True)
-    except binascii.Error:
+    except ValueError:  # Also what is no ASCII.
         return None
     return f"sha1:{found.hex()}" if len(found) == 20 else None  # noqa: PLR2004 - a SHA-1
 

@@ -1,0 +1,248 @@
+"""SBOMs, licences and images made up and spoilt: the only answer is an inventory or `Invalid`, soon."""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+import tempfile
+import time
+import zlib
+from typing import Any, Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from entrepot.inventory import cyclonedx_writer, spdx_writer
+from entrepot.inventory.documents import decode, read_decoded, read_document, read_predicate
+from entrepot.inventory.images.programs import read_program
+from entrepot.inventory.images.sqlite_file import read_blobs
+from entrepot.inventory.images.stock import Stock
+from entrepot.inventory.images.systems import read_rpm_header
+from entrepot.inventory.licences import Category, category_of, normalise, normalise_classifiers
+from entrepot.model.errors import Invalid, InvalidArchive, InvalidMetadata, TooLarge
+from entrepot.testing.builders import NOON
+from tests.hostile.effort import fuzz
+from tests.unit.archives.packing import zip_of
+from tests.unit.inventory import documents
+from tests.unit.inventory.images import (
+    OS_RELEASE,
+    dist_info,
+    elf,
+    go_information,
+    layer,
+    older_go_program,
+    package_json,
+    purls,
+    rpm_database,
+    rpm_header,
+    stock_of,
+)
+
+LONG: Final = 30
+"""Seconds of the processor that nothing here may take."""
+
+LEAVES: Final = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20)
+JSON: Final = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    max_leaves=12,
+)
+SEEDS: Final = [
+    *(json.loads(documents.cyclonedx(version)) for version in ("1.2", "1.5", "1.7")),
+    documents.spdx(),
+    documents.spdx3(),
+]
+
+
+def places(found: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every place in a document."""
+    inner = found.items() if isinstance(found, dict) else enumerate(found) if isinstance(found, list) else ()
+    return [at, *(place for key, each in inner for place in places(each, (*at, key)))]
+
+
+@st.composite
+def spoilt_documents(draw: st.DrawFn) -> Any:
+    """A valid document in which something is something else, or is missing."""
+    found = copy.deepcopy(draw(st.sampled_from(SEEDS)))
+    for _ in range(draw(st.integers(1, 3))):
+        place = draw(st.sampled_from([each for each in places(found) if each]))
+        holder = found
+        for key in place[:-1]:
+            holder = holder[key]
+        if draw(st.booleans()) and isinstance(holder, dict):
+            del holder[place[-1]]
+        else:
+            holder[place[-1]] = draw(JSON)
+    return found
+
+
+@fuzz
+@given(spoilt_documents())
+def test_a_spoilt_sbom_is_an_inventory_or_refused(found: Any) -> None:
+    try:
+        document = read_decoded(found)
+    except Invalid:
+        return
+    for write in (cyclonedx_writer.write, spdx_writer.write):
+        again = read_document(write(document.inventory, NOON, "1"))
+        assert len(again.inventory.components) == len(document.inventory.components)
+
+
+@fuzz
+@given(JSON, st.binary(max_size=200))
+def test_what_is_no_sbom_is_refused(found: Any, content: bytes) -> None:
+    for read in (lambda: read_document(content), lambda: read_predicate(found), lambda: read_document(dumped(found))):
+        with pytest.raises((Invalid, TooLarge)):
+            read()
+
+
+def dumped(found: Any) -> bytes:
+    return json.dumps(found).encode("utf-8", "surrogatepass")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[" * 1_000_000,
+        b'{"bomFormat":"CycloneDX","specVersion":"1.5","components":'
+        + b'[{"type":"library","name":"x","components":' * 5_000,
+        b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
+        b'{"bomFormat":"CycloneDX","specVersion":"1.5","components":[' + b"0," * 7_000_000 + b"0]}",
+        b'{"spdxVersion":"SPDX-2.3","packages":[' + b"{}," * 900_000 + b"{}]}",
+    ],
+    ids=["lists", "components", "objects", "numbers", "packages"],
+)
+def test_documents_without_end_are_refused_soon(content: bytes) -> None:
+    begun = time.process_time()
+
+    with pytest.raises(Invalid):
+        read_decoded(decode(content))
+
+    assert time.process_time() - begun < LONG
+
+
+def test_a_document_as_large_as_may_be_is_read() -> None:
+    component = {"type": "library", "name": "x", "purl": "pkg:pypi/x@1"}
+    components = [{**component, "version": str(number)} for number in range(20_000)]
+    content = dumped({"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1, "components": components})
+    begun = time.process_time()
+
+    assert len(read_document(content).inventory.components) == 20_000
+    assert time.process_time() - begun < LONG
+
+
+@fuzz
+@given(
+    st.text(max_size=300)
+    | st.lists(st.sampled_from(["MIT", "GPL-2.0", " AND ", "/", "(", ")", " WITH ", "+", ","])).map("".join)
+)
+def test_any_text_is_a_licence_or_none(text: str) -> None:
+    expression = normalise(text)
+
+    assert isinstance(category_of(text), Category)
+    assert isinstance(category_of(expression), Category)
+    if expression is not None:
+        assert normalise(expression) == expression
+    normalise_classifiers([f"License :: {text}"])
+
+
+# --- images ---
+
+FILES: Final = {
+    "etc/os-release": OS_RELEASE,
+    "var/lib/dpkg/status": b"Package: a\nStatus: install ok installed\nVersion: 1\nSource: b (2)\n\nPackage: c\nVersion: 1\n",
+    "usr/share/doc/a/copyright": b"Format: x\n\nFiles: *\nLicense: MIT\n",
+    "lib/apk/db/installed": b"C:Q1/V5CF4fHiJTu5GnkJqCDJwGrNY0=\nP:a\nV:1\nL:MIT\no:b\nA:x\n\n",
+    "var/lib/rpm/rpmdb.sqlite": rpm_database([rpm_header({1000: "a", 1001: "1", 1002: "1"}, epoch=1)], 512),
+    "a-1.dist-info/METADATA": dist_info("a", "1", "License: MIT\n"),
+    "node_modules/a/package.json": package_json("@a/b", "1.0.0", license={"type": "MIT"}),
+    "a.jar": zip_of(
+        {"META-INF/maven/a/b/pom.properties": b"groupId=a\nartifactId=b\nversion=1\n", "b.jar": zip_of({"x": b""})}
+    ),
+    "bin/go": elf({".go.buildinfo": go_information("go1.21.3", "mod\ta.com/b\tv1.0.0\n")}),
+    "bin/older": older_go_program("go1.17", "dep\ta.com/b\tv1.0.0\n"),
+    "bin/rust": elf({".dep-v0": zlib.compress(b'{"packages":[{"name":"a","version":"1"}]}')}),
+}
+
+
+@st.composite
+def spoilt_bytes(draw: st.DrawFn, content: bytes) -> bytes:
+    """Some bytes changed, cut, doubled or put in."""
+    data = bytearray(content)
+    for _ in range(draw(st.integers(1, 6))):
+        at = draw(st.integers(0, max(0, len(data) - 1)))
+        match draw(st.integers(0, 3)):
+            case 0 if data:
+                data[at] = draw(st.integers(0, 255))
+            case 1:
+                del data[at : at + draw(st.integers(1, 64))]
+            case 2:
+                data[at:at] = draw(st.binary(max_size=64))
+            case _:
+                data[at : at + 8] = draw(
+                    st.sampled_from([b"\xff" * 8, bytes(8), b"\x7f" + b"\xff" * 7, b"\x00\x00\x00\x01" * 2])
+                )
+    return bytes(data)
+
+
+@fuzz
+@given(st.data())
+def test_a_spoilt_file_in_an_image_spoils_nothing_else(data: st.DataObject) -> None:
+    path = data.draw(st.sampled_from(sorted(FILES)))
+    spoilt = data.draw(spoilt_bytes(FILES[path]))
+    other = "sound-1.dist-info/METADATA"
+
+    inventory = stock_of(layer({path: spoilt, other: dist_info("sound", "1")}))
+
+    assert "pkg:pypi/sound@1" in purls(inventory)
+    for write in (cyclonedx_writer.write, spdx_writer.write):
+        read_document(write(inventory, NOON, "1"))
+
+
+@fuzz
+@given(st.data())
+def test_a_spoilt_layer_is_taken_stock_of_or_refused(data: st.DataObject) -> None:
+    whole = layer(FILES, data.draw(st.sampled_from(["", "gzip", "zstd"])))
+    stock = Stock(tempfile.TemporaryFile)
+
+    try:
+        stock.add_layer(io.BytesIO(data.draw(spoilt_bytes(whole))))
+    except (InvalidArchive, TooLarge):
+        return
+    stock.inventory()
+
+
+@fuzz
+@given(st.data())
+def test_spoilt_programs_and_databases_are_read_or_refused(data: st.DataObject) -> None:
+    for name in ("bin/go", "bin/older", "bin/rust"):
+        try:
+            read_program(io.BytesIO(data.draw(spoilt_bytes(FILES[name]))), name)
+        except InvalidMetadata:
+            continue
+    try:
+        for header in read_blobs(io.BytesIO(data.draw(spoilt_bytes(FILES["var/lib/rpm/rpmdb.sqlite"]))), "Packages"):
+            read_rpm_header(header)
+    except InvalidMetadata:
+        return
+
+
+def test_whiteouts_without_end_are_dealt_with_soon() -> None:
+    lower = layer({f"d{number}/x-1.dist-info/METADATA": dist_info(f"p{number}", "1") for number in range(5_000)})
+    upper = layer({f"d{number}/.wh.x-1.dist-info": b"" for number in range(5_000)})
+    begun = time.process_time()
+
+    assert purls(stock_of(lower, upper)) == set()
+    assert time.process_time() - begun < LONG
+
+
+def test_jars_within_jars_end() -> None:
+    inner = zip_of({"META-INF/maven/a/b/pom.properties": b"groupId=a\nartifactId=b\nversion=1\n"})
+    for _ in range(20):
+        inner = zip_of({"a.jar": inner, "b.jar": inner})
+
+    inventory = stock_of(layer({"x.jar": inner}))
+
+    assert any("archives within archives" in note for note in inventory.unread)
