@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -23,7 +23,7 @@ class Reading:
     """Remembers what it was given, and does what the test says first."""
 
     fail_at: frozenset[int] = frozenset()
-    error: Exception = field(default_factory=lambda: ValueError("a bug"))
+    error: Callable[[], Exception] = lambda: ValueError("a bug")
     name: str = "reading"
     seen: list[int] = field(default_factory=list)
     attempts: int = 0
@@ -37,7 +37,7 @@ class Reading:
                 self.attempts += 1
                 if self.attempts >= self.want_attempts:
                     self.came.set()
-                raise self.error
+                raise self.error()
         self.seen += [entry.position for entry in entries]
         if self.seen and self.seen[-1] >= self.want:
             self.came.set()
@@ -111,7 +111,7 @@ async def test_a_runner_gives_up_an_entry_that_cannot_be_dealt_with_and_goes_on(
 
 
 async def test_a_runner_never_gives_up_while_the_registry_itself_is_unavailable(world: World) -> None:
-    reading = Reading(fail_at=frozenset({1}), error=Unavailable("the disk"), want_attempts=12)
+    reading = Reading(fail_at=frozenset({1}), error=lambda: Unavailable("the disk"), want_attempts=12)
     runner = Runner(world.registry, [reading])
 
     runner.start()
