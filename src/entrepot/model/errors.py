@@ -315,12 +315,7 @@ class LogForked(Conflict):
 
 
 class LogMoved(Conflict):
-    """The witness has seen another size of this log than the proof begins with."""
-
-    def __init__(self, subject: object = None, *, size: int) -> None:
-        super().__init__(subject, expected=f"old {size}")
-        self.size = size
-        """Where a proof must begin."""
+    """The witness has seen another size of this log than the proof begins with: the one that is expected."""
 
 
 class QuotaExceeded(Conflict):

@@ -56,7 +56,7 @@ async def add_checkpoint(call: Call) -> Reply:
     try:
         signature = await witness.cosign(call.registry, body)
     except LogMoved as error:
-        return Reply(409, [_SIZE, _SAFE], f"{error.size}\n".encode())
+        return Reply(409, [_SIZE, _SAFE], f"{error.expected}\n".encode())
     return Reply(200, [_TEXT, _SAFE], str(signature).encode())
 
 

@@ -83,7 +83,8 @@ ROWS: dict[type[e.RegistryError], tuple[int, str]] = {
 def every_error(cls: type[e.RegistryError] = e.RegistryError) -> Iterator[type[e.RegistryError]]:
     yield cls
     for child in cls.__subclasses__():
-        yield from every_error(child)
+        if child.__module__ == e.__name__:  # a surface may have some of its own
+            yield from every_error(child)
 
 
 def nearest(cls: type[e.RegistryError], rows: Any) -> Any:

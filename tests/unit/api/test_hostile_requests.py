@@ -12,6 +12,7 @@ import pytest
 from entrepot.api.docs import SUBJECTS
 from entrepot.api.endpoint import Endpoint
 from entrepot.api.openapi import describe
+from entrepot.operations.log import grow_log
 from tests.unit.api.description import ENDPOINTS
 from tests.unit.api.world import World
 
@@ -34,6 +35,10 @@ PLACES = {
     "issuer": "ci",
     "signer": "ghost",
     "root": "ghost",
+    "webhook": "ghost",
+    "source": "attestation",
+    "form": "cyclonedx",
+    "advisory": "CVE-2021-44228",
 }
 WITH_BODY = [endpoint for endpoint in ENDPOINTS if endpoint.body is not None]
 WITH_QUERY = [endpoint for endpoint in ENDPOINTS if endpoint.query is not None]
@@ -99,6 +104,7 @@ async def _filled(world: World) -> int:
     await world.namespace()
     await world.upstream()
     await world.image("1.0", "latest")
+    await grow_log(world.registry)
     return await _position(world)
 
 

@@ -379,7 +379,7 @@ async def test_a_witness_says_where_it_stands(world: World) -> None:
     with pytest.raises(LogMoved) as moved:
         await cosign(world.registry, await request(world, 0))
 
-    assert moved.value.size == end
+    assert moved.value.expected == end
     await cosign(world.registry, await request(world, end))  # the same again is no other tree
 
 

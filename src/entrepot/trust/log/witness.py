@@ -74,7 +74,7 @@ def judge(request: AddCheckpoint, checkpoint: Checkpoint, seen: Checkpoint | Non
     """
     size, root = (0, EMPTY_ROOT) if seen is None else (seen.size, seen.root)
     if request.old_size != size:
-        raise LogMoved(checkpoint.origin, size=size)
+        raise LogMoved(checkpoint.origin, expected=size)
     if size == checkpoint.size and root != checkpoint.root:
         raise LogForked(checkpoint.origin)
     try:
