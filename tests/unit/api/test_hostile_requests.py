@@ -91,7 +91,7 @@ SEGMENTS = ["%00", "%ff", "%E2%80%AE", "..", ".", "-", "%2F", "%20", "a" * 3_000
 
 
 def _path(endpoint: Endpoint, **parts: str) -> str:
-    return re.sub(r"\{(\w+)\}", lambda part: (PLACES | parts)[part[1]], endpoint.path)
+    return re.sub(r"\{(\w+)\}", lambda part: (PLACES | parts).get(part[1], "ghost"), endpoint.path)
 
 
 def _example(endpoint: Endpoint) -> dict[str, Any]:
