@@ -18,7 +18,8 @@ from entrepot.settings import Settings
 
 USES_PER_ARTIFACT = 20
 ADVISORIES = 100_000
-PACKAGES = 20_000
+NAMES = 50_000  # of packages that advisories are about
+PACKAGES = 20_000  # of them, those that are here
 VERSIONS = 10
 POPULAR = 5  # components that every twentieth artifact has
 _POPULAR_SHARE = 20
@@ -113,7 +114,7 @@ def _add_advisories(connection: sqlite3.Connection) -> None:
     )
     connection.executemany(
         "INSERT INTO affected (ecosystem, name, advisory_id, release, rule) VALUES ('pypi', ?, ?, '', ?)",
-        ((f"package-{number % PACKAGES}", number, rule) for number in range(1, ADVISORIES + 1)),
+        ((f"package-{number % NAMES}", number, rule) for number in range(1, ADVISORIES + 1)),
     )
 
 

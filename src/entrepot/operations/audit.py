@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from entrepot.model.advisory import State, Subject
 from entrepot.operations.match import judge
 from entrepot.ports.advisories import Unmatched
-from entrepot.scanning.rules import decode_rule
+from entrepot.scanning.rules import Compiled, decode_rule
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -33,10 +33,11 @@ async def audit(registry: Registry, asked: Mapping[Subject, Collection[str]]) ->
     found: list[Advice] = []
     for rule, known in await registry.catalog.advisories.list_rules(asked):
         decoded = decode_rule(rule.rule)
+        compiled = Compiled(decoded)
         versions = tuple(
             version
             for version in asked.get(rule.subject, ())
-            if judge(Unmatched(0, rule.subject, version), [(rule.subject, decoded)]).state is not State.UNAFFECTED
+            if judge(Unmatched(0, rule.subject, version), [(rule.subject, compiled)]).state is not State.UNAFFECTED
         )
         if versions:
             found.append(Advice(rule.subject, known, decoded, versions))

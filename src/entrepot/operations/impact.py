@@ -156,7 +156,7 @@ async def _look(
         if access.may_read(caller, View(place.package.namespace), place.package, public=place.public)
     ]
     repaired = await _first_without(registry, readable, list(meant))
-    hits = [_hit(place, by_artifact[place.holds], meant, repaired[place.package]) for place in readable]
+    hits = [_hit(place, by_artifact[place.holds], meant, repaired.get(place.package)) for place in readable]
     return Impact(
         asked=asked,
         advisories=names,
@@ -169,14 +169,11 @@ async def _look(
 
 async def _first_without(
     registry: Registry, places: Sequence[Place], components: Sequence[int]
-) -> Mapping[PackageId, ReferenceName | None]:
+) -> Mapping[PackageId, ReferenceName]:
     by_package: dict[PackageId, list[Digest]] = {}
     for place in places:
         by_package.setdefault(place.package, []).append(place.digest)
-    return {
-        package: await registry.catalog.advisories.find_first_without(package, digests, components)
-        for package, digests in by_package.items()
-    }
+    return await registry.catalog.advisories.find_first_without(by_package, components)
 
 
 def _hit(

@@ -12,7 +12,7 @@ from entrepot.model.advisory import State, Subject, Verdict
 from entrepot.model.events import ComponentsMatched
 from entrepot.ports.advisories import Match, Unmatched
 from entrepot.scanning.ecosystems import subject_of, version_of
-from entrepot.scanning.rules import Rule, decode_rule, judge_all
+from entrepot.scanning.rules import Compiled, compile_rule, judge_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from entrepot.operations.registry import Registry
     from entrepot.ports.advisories import KnownRule
     from entrepot.ports.catalog import Transaction
+    from entrepot.scanning.rules import Rule
 
 _AT_ONCE: Final = 500
 """Components that one change compares: others wait meanwhile."""
@@ -58,9 +59,9 @@ def match_components(components: Iterable[Unmatched], known: Iterable[KnownRule]
         by_package.setdefault((each.subject.ecosystem, each.subject.name), []).append(each)
     matches: list[Match] = []
     for component in components:
-        rules: dict[int, list[tuple[Subject, Rule]]] = {}
+        rules: dict[int, list[tuple[Subject, Compiled]]] = {}
         for each in by_package.get((component.subject.ecosystem, component.subject.name), ()):
-            rules.setdefault(each.advisory, []).append((each.subject, decode_rule(each.rule)))
+            rules.setdefault(each.advisory, []).append((each.subject, compile_rule(each.rule)))
         for advisory, said in rules.items():
             verdict = judge(component, said)
             if verdict.state is not State.UNAFFECTED:
@@ -75,9 +76,9 @@ def match_advisory(
     seen: dict[tuple[str, str], Sequence[Unmatched]],
 ) -> int:
     """Compare an advisory with the components of its packages; how many it means. *seen* is kept for the next one."""
-    by_package: dict[tuple[str, str], list[tuple[Subject, Rule]]] = {}
+    by_package: dict[tuple[str, str], list[tuple[Subject, Compiled]]] = {}
     for subject, rule in rules.items():
-        by_package.setdefault((subject.ecosystem, subject.name), []).append((subject, rule))
+        by_package.setdefault((subject.ecosystem, subject.name), []).append((subject, Compiled(rule)))
     matches: list[Match] = []
     for key, said in by_package.items():
         if key not in seen:
@@ -90,11 +91,13 @@ def match_advisory(
     return len(matches)
 
 
-def judge(component: Unmatched, said: Iterable[tuple[Subject, Rule]]) -> Verdict:
+def judge(component: Unmatched, said: Sequence[tuple[Subject, Compiled]]) -> Verdict:
     """What one advisory says of a component: of a distribution, what it says of its release.
 
     Where nobody says which release it is, what any release has is unknown of it.
     """
+    if len(said) == 1 and said[0][0] == component.subject:
+        return said[0][1].judge(component.version)
     own = [rule for subject, rule in said if subject.covers(component.subject)]
     verdict = judge_all(own, component.version)
     if verdict.state is State.AFFECTED or component.subject.release:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -63,9 +63,8 @@ class Unmatched:
     version: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class KnownRule:
-    """What one advisory says of a package."""
+class KnownRule(NamedTuple):
+    """What one advisory says of a package; a tuple, for an SBOM may meet thousands of them."""
 
     advisory: int
     subject: Subject
@@ -149,15 +148,18 @@ class Advisories(Protocol):
         """Artifacts that have one of these components."""
 
     async def count_holders(self, components: Collection[int]) -> int:
-        """How many artifacts have one of these components."""
+        """How many artifacts have one of these components; of very many, how often they have one."""
 
     async def list_places(self, digests: Collection[Digest], *, limit: int) -> Sequence[Place]:
         """Where these artifacts are, and those that contain them."""
 
     async def find_first_without(
-        self, package: PackageId, after: Collection[Digest], components: Collection[int]
-    ) -> ReferenceName | None:
-        """The first version after all of *after* that has an inventory, and none of these components in it."""
+        self, packages: Mapping[PackageId, Collection[Digest]], components: Collection[int]
+    ) -> Mapping[PackageId, ReferenceName]:
+        """Of each package the first version after all of these that has an inventory, and none of *components* in it.
+
+        A package that has no such version is left out.
+        """
 
 
 class AdvisoryChanges(Protocol):

@@ -15,7 +15,7 @@ import msgspec
 from entrepot.model.advisory import Notice, Severity, State, Subject
 from entrepot.model.errors import InvalidMetadata, InvalidName, InvalidReference, TooLarge
 from entrepot.scanning.ecosystems import order_of, parse_subject
-from entrepot.scanning.rules import Interval, Rule
+from entrepot.scanning.rules import Compiled, Interval, Rule
 from entrepot.scanning.severity import judge_severity
 from entrepot.scanning.versions import ORDERS
 
@@ -214,7 +214,7 @@ def _without_what_is_covered(rule: Rule) -> Rule:
     """Most lists repeat what the ranges say."""
     if not rule.intervals or not rule.versions:
         return rule
-    ranges = Rule(rule.order, rule.intervals)
+    ranges = Compiled(Rule(rule.order, rule.intervals))
     rest = tuple(version for version in rule.versions if ranges.judge(version).state is not State.AFFECTED)
     return Rule(rule.order, rule.intervals, rest, rule.unclear)
 

@@ -52,7 +52,7 @@ class Rule(msgspec.Struct, frozen=True, array_like=True):
 
     def judge(self, version: str | None) -> Verdict:
         """What is known of a version; None stands for a component without one."""
-        return _compiled(self).judge(version)
+        return Compiled(self).judge(version)
 
 
 UNCLEAR: Final = Verdict(State.UNKNOWN)
@@ -63,6 +63,14 @@ _DECODER: Final = msgspec.json.Decoder(Rule)
 
 
 @lru_cache(maxsize=65_536)
+def compile_rule(content: bytes) -> Compiled:
+    """What `Rule.encode` wrote, ready to be compared with; remembered by its text, which many advisories share.
+
+    Raises `Corrupt`.
+    """
+    return Compiled(decode_rule(content))
+
+
 def decode_rule(content: bytes) -> Rule:
     """What `Rule.encode` wrote. Raises `Corrupt`."""
     try:
@@ -71,7 +79,7 @@ def decode_rule(content: bytes) -> Rule:
         raise Corrupt("a compiled advisory") from error
 
 
-def judge_all(rules: Iterable[Rule], version: str | None) -> Verdict:
+def judge_all(rules: Iterable[Rule | Compiled], version: str | None) -> Verdict:
     """What several rules say of one version: affected by one is affected, and only what all clear is clear."""
     verdicts = [rule.judge(version) for rule in rules]
     for state in (State.AFFECTED, State.UNKNOWN):
@@ -81,7 +89,7 @@ def judge_all(rules: Iterable[Rule], version: str | None) -> Verdict:
     return CLEAR
 
 
-class _Compiled:
+class Compiled:
     """A rule with its bounds as keys, ready to be compared with."""
 
     __slots__ = ("_intervals", "_keys", "_order", "_rule", "_versions")
@@ -101,6 +109,7 @@ class _Compiled:
             self._keys = sorted(key for version in rule.versions if (key := _key(self._order, version)) is not None)
 
     def judge(self, version: str | None) -> Verdict:
+        """What is known of a version; None stands for a component without one."""
         if version in self._versions:
             key = None if self._order is None else _key(self._order, str(version))
             return Verdict(State.AFFECTED, None if key is None or not self._has(key) else self._fixed(key))
@@ -135,9 +144,6 @@ class _Compiled:
             (low is None or not key < low) and (high is None or key < high or (interval.inclusive and not high < key))
             for low, high, interval in self._intervals
         )
-
-
-_compiled: Final = lru_cache(maxsize=65_536)(_Compiled)
 
 
 def _key(order: Callable[[str], Any], version: str) -> Any | None:

@@ -9,7 +9,6 @@ import msgspec
 
 from entrepot.drivers.catalog.components import purl_of
 from entrepot.drivers.catalog.rows import parse_time, time_text
-from entrepot.drivers.catalog.session import identity
 from entrepot.drivers.catalog.statements import load
 from entrepot.model.advisory import Level, Notice, Severity, State, Subject
 from entrepot.model.digest import Digest
@@ -30,6 +29,7 @@ ADVISORIES: Final = load("advisories")
 _LEVEL: Final = 6
 """Of compression: records are written once, and there may be hundreds of thousands."""
 _NOTICE_COLUMNS: Final = 10
+_MANY: Final = 10_000
 
 
 class SqliteAdvisories:
@@ -93,8 +93,11 @@ class SqliteAdvisories:
         return [Holder(Digest.parse(row[0]), purl_of(row[1:6]), row[6], row[7]) for row in found]
 
     async def count_holders(self, components: Collection[int]) -> int:
-        """How many artifacts have one of these components."""
-        row = self._questions.one(ADVISORIES.count_holders, components=_json(components))
+        """How many artifacts have one of these components; of very many, how often they have one."""
+        asked = _json(components)
+        row = self._questions.one(ADVISORIES.count_uses, components=asked)
+        if row is not None and row[0] <= _MANY:
+            row = self._questions.one(ADVISORIES.count_holders, components=asked)
         return 0 if row is None else int(row[0])
 
     async def list_places(self, digests: Collection[Digest], *, limit: int) -> Sequence[Place]:
@@ -103,16 +106,16 @@ class SqliteAdvisories:
         return [_place(row) for row in found]
 
     async def find_first_without(
-        self, package: PackageId, after: Collection[Digest], components: Collection[int]
-    ) -> ReferenceName | None:
-        """The first version after all of *after* that has an inventory, and none of these components in it."""
-        row = self._questions.one(
+        self, packages: Mapping[PackageId, Collection[Digest]], components: Collection[int]
+    ) -> Mapping[PackageId, ReferenceName]:
+        """Of each package the first version after all of these that has an inventory, and none of *components* in it."""
+        asked = list(packages)
+        found = self._questions.all(
             ADVISORIES.find_first_without,
-            **identity(package),
-            digests=_json(map(str, after)),
+            packages=_json((*_parts(package), list(map(str, packages[package]))) for package in asked),
             components=_json(components),
         )
-        return None if row is None else ReferenceName(row[0])
+        return {asked[number]: ReferenceName(name) for number, name in found if name is not None}
 
     def _with_exploitation(self, known: Sequence[Known]) -> list[Known]:
         names = {name for each in known for name in each.notice.names}
@@ -245,7 +248,15 @@ class SqliteAdvisoryChanges:
 
     def list_rules(self, subjects: Collection[Subject]) -> Sequence[KnownRule]:
         """All that is said of packages, of any release of theirs."""
-        return [_rule(row) for row in self._session.all(ADVISORIES.list_rules, subjects=_pairs(subjects))]
+        found = self._session.all(ADVISORIES.list_rules, subjects=_pairs(subjects))
+        known: dict[tuple[str, str, str], Subject] = {}
+        for _, *parts, _ in found:
+            if (key := tuple(parts)) not in known:
+                known[key] = Subject(*key)
+        return [
+            KnownRule(advisory, known[ecosystem, name, release], rule)
+            for advisory, ecosystem, name, release, rule in found
+        ]
 
     def match(self, matches: Iterable[Match]) -> None:
         """Keep what came of comparing; what is cleared is not kept."""
@@ -266,6 +277,10 @@ class SqliteAdvisoryChanges:
 
 def _json(values: Iterable[object]) -> str:
     return msgspec.json.encode(list(values)).decode()
+
+
+def _parts(package: PackageId) -> tuple[str, str, str]:
+    return package.namespace, package.format, package.name
 
 
 def _pairs(subjects: Iterable[Subject]) -> str:

@@ -98,18 +98,18 @@ INSERT INTO component_match (component_id, advisory_id, state, fixed) VALUES (:c
 -- find_known --
 -- One step from a name to what has it, one to its other names, and one back: databases alias each other.
 WITH asked (name) AS (SELECT value FROM json_each(:names)),
-     first (id) AS (SELECT n.advisory_id FROM asked JOIN advisory_name n ON n.name = asked.name),
+     first (id) AS (SELECT n.advisory_id FROM asked CROSS JOIN advisory_name n ON n.name = asked.name),
      other (name) AS (
-         SELECT a.name FROM first JOIN advisory a ON a.id = first.id
-         UNION SELECT j.value FROM first JOIN advisory a ON a.id = first.id, json_each(a.aliases) j),
+         SELECT a.name FROM first CROSS JOIN advisory a ON a.id = first.id
+         UNION SELECT j.value FROM first CROSS JOIN advisory a ON a.id = first.id, json_each(a.aliases) j),
      found (id) AS (
          SELECT id FROM first
-         UNION SELECT n.advisory_id FROM other JOIN advisory_name n ON n.name = other.name
-               JOIN advisory a ON a.id = n.advisory_id
+         UNION SELECT n.advisory_id FROM other CROSS JOIN advisory_name n ON n.name = other.name
+               CROSS JOIN advisory a ON a.id = n.advisory_id
           WHERE a.name = other.name OR EXISTS (SELECT 1 FROM json_each(a.aliases) j WHERE j.value = other.name))
 SELECT a.name, a.modified, a.published, a.withdrawn, a.level, a.score, a.vector, a.summary, a.aliases, a.upstream,
        s.name, s.imported_at
-  FROM found JOIN advisory a ON a.id = found.id JOIN advisory_source s ON s.id = a.source_id
+  FROM found CROSS JOIN advisory a ON a.id = found.id JOIN advisory_source s ON s.id = a.source_id
  ORDER BY a.name
 
 -- find_content --
@@ -160,6 +160,9 @@ SELECT b.digest, c.type, c.namespace, c.name, c.version, c.qualifiers, u.relatio
   JOIN blob b ON b.id = u.blob_id
  LIMIT :limit
 
+-- count_uses --
+SELECT count(*) FROM json_each(:components) j CROSS JOIN component_use u ON u.component_id = j.value
+
 -- count_holders --
 SELECT count(*) FROM (
     SELECT DISTINCT u.blob_id FROM json_each(:components) j CROSS JOIN component_use u ON u.component_id = j.value)
@@ -167,46 +170,48 @@ SELECT count(*) FROM (
 -- list_places --
 -- The artifacts, what contains them (indexes in indexes), and where each of these is now.
 WITH RECURSIVE around (id, inner_id) AS (
-    SELECT b.id, b.id FROM json_each(:digests) j JOIN blob b ON b.digest = j.value
-    UNION SELECT l.artifact_id, a.inner_id FROM around a JOIN link l ON l.target_id = a.id AND l.kind = 'manifest')
+    SELECT b.id, b.id FROM json_each(:digests) j CROSS JOIN blob b ON b.digest = j.value
+    UNION SELECT l.artifact_id, a.inner_id FROM around a CROSS JOIN link l ON l.target_id = a.id AND l.kind = 'manifest')
 SELECT n.name, p.format, p.name, b.digest, i.digest, n.public,
        (SELECT json_group_array(r.name) FROM reference r
          WHERE r.blob_id = a.id AND r.package_id = p.id AND r.until_position IS NULL),
        (SELECT json_group_array(ch.name) FROM clearance k JOIN channel ch ON ch.id = k.channel_id
          WHERE k.package_id = p.id AND k.blob_id = a.id AND k.until_position IS NULL)
   FROM around a
-  JOIN membership m ON m.blob_id = a.id AND m.role = 'artifact' AND m.until_position IS NULL
-  JOIN package p ON p.id = m.package_id
-  JOIN namespace n ON n.id = p.namespace_id
-  JOIN blob b ON b.id = a.id
-  JOIN blob i ON i.id = a.inner_id
+  CROSS JOIN membership m ON m.blob_id = a.id AND m.role = 'artifact' AND m.until_position IS NULL
+  CROSS JOIN package p ON p.id = m.package_id
+  CROSS JOIN namespace n ON n.id = p.namespace_id
+  CROSS JOIN blob b ON b.id = a.id
+  CROSS JOIN blob i ON i.id = a.inner_id
  ORDER BY n.name, p.format, p.name, m.from_position
  LIMIT :limit
 
 -- find_first_without --
 -- A version that has an inventory, itself or what is in it, came later, and has none of the components.
-WITH last (position) AS (
-    SELECT max(r.from_position)
-      FROM namespace n
-      JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
-      JOIN json_each(:digests) j
-      JOIN blob b ON b.digest = j.value
-      JOIN reference r ON r.package_id = p.id AND r.blob_id = b.id AND r.until_position IS NULL
-     WHERE n.name = :namespace)
-SELECT r.name
-  FROM namespace n
-  JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
-  JOIN reference r ON r.package_id = p.id AND r.until_position IS NULL AND r.kind = 'version'
-       AND r.from_position > (SELECT position FROM last)
- WHERE n.name = :namespace
-   AND EXISTS (
-       WITH RECURSIVE inside (id) AS (
-           SELECT r.blob_id UNION SELECT l.target_id FROM inside i JOIN link l ON l.artifact_id = i.id AND l.kind = 'manifest')
-       SELECT 1 FROM inside i JOIN component_use u ON u.blob_id = i.id)
-   AND NOT EXISTS (
-       WITH RECURSIVE inside (id) AS (
-           SELECT r.blob_id UNION SELECT l.target_id FROM inside i JOIN link l ON l.artifact_id = i.id AND l.kind = 'manifest')
-       SELECT 1 FROM inside i JOIN json_each(:components) c
-         JOIN component_use u ON u.component_id = c.value AND u.blob_id = i.id)
- ORDER BY r.from_position
- LIMIT 1
+WITH asked (number, id, last) AS MATERIALIZED (
+    SELECT j.key, p.id, (
+           SELECT max(r.from_position)
+             FROM json_each(j.value, '$[3]') d
+             CROSS JOIN blob b ON b.digest = d.value
+             CROSS JOIN reference r ON r.blob_id = b.id AND r.package_id = p.id AND r.until_position IS NULL)
+      FROM json_each(:packages) j
+      CROSS JOIN namespace n ON n.name = j.value ->> 0
+      CROSS JOIN package p ON p.namespace_id = n.id AND p.format = j.value ->> 1 AND p.name = j.value ->> 2)
+SELECT a.number, (
+       SELECT r.name
+         FROM reference r
+        WHERE r.package_id = a.id AND r.until_position IS NULL AND r.kind = 'version' AND r.from_position > a.last
+          AND EXISTS (
+              WITH RECURSIVE inside (id) AS (
+                  SELECT r.blob_id
+                  UNION SELECT l.target_id FROM inside i CROSS JOIN link l ON l.artifact_id = i.id AND l.kind = 'manifest')
+              SELECT 1 FROM inside i CROSS JOIN component_use u ON u.blob_id = i.id)
+          AND NOT EXISTS (
+              WITH RECURSIVE inside (id) AS (
+                  SELECT r.blob_id
+                  UNION SELECT l.target_id FROM inside i CROSS JOIN link l ON l.artifact_id = i.id AND l.kind = 'manifest')
+              SELECT 1 FROM inside i CROSS JOIN component_use u ON u.blob_id = i.id
+               WHERE u.component_id IN (SELECT value FROM json_each(:components)))
+        ORDER BY r.from_position
+        LIMIT 1)
+  FROM asked a
