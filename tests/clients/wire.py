@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import httpx
 
+from entrepot.operations.attach_sbom import GENERATED
 from tests.clients.content import IMAGE, INDEX, Contents, Descriptor, Layout, closure, digest_of
 from tests.clients.server import Registry
 
@@ -56,11 +57,11 @@ class Wire:
         )
 
     def referrers(self, package: str, digest: str) -> list[Descriptor]:
-        """What has *digest* as its subject."""
+        """What clients gave *digest* as their subject; the registry's own SBOM of it comes a moment later, or has come."""
         found = self.http.get(f"/v2/{package}/referrers/{digest}").raise_for_status()
         assert found.headers["content-type"] == INDEX
         manifests: list[Descriptor] = found.json()["manifests"]
-        return manifests
+        return [each for each in manifests if GENERATED not in each.get("annotations", {})]
 
     def tags(self, package: str) -> list[str]:
         """The tags of *package*; none if there is no such package."""

@@ -67,7 +67,10 @@ def spoilt_documents(draw: st.DrawFn) -> Any:
     """A valid document in which something is something else, or is missing."""
     found = copy.deepcopy(draw(st.sampled_from(SEEDS)))
     for _ in range(draw(st.integers(1, 3))):
-        place = draw(st.sampled_from([each for each in places(found) if each]))
+        left = [each for each in places(found) if each]
+        if not left:
+            break
+        place = draw(st.sampled_from(left))
         holder = found
         for key in place[:-1]:
             holder = holder[key]

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from entrepot.model.names import PackageId
     from entrepot.operations.registry import Registry
 
+GENERATED: Final = "dev.entrepot.generated"
+"""The annotation by which a registry's own SBOMs are told from what clients attach; nobody believes it."""
+
 _NOTHING: Final = b"{}"
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
 
@@ -44,6 +47,7 @@ async def attach_sbom(
 ) -> Digest:
     """Check a document and make it a referrer of *subject*; return the referrer's digest.
 
+    *created_at* is when the registry itself was given what it makes a document of; None for everybody else's.
     The same document again is not an error. Raises `InvalidInventory`, `TooLarge`, `ArtifactUnknown`, or what `publish`
     raises.
     """
@@ -77,7 +81,7 @@ def _manifest(document: Document, blob: StoredBlob, *, subject: dict[str, object
         "subject": subject,
     }
     if at is not None:
-        manifest["annotations"] = {CREATED: at.isoformat()}
+        manifest["annotations"] = {CREATED: at.isoformat(), GENERATED: "true"}
     return _ENCODER.encode(manifest)
 
 
