@@ -119,6 +119,7 @@ SELECT content FROM advisory WHERE name = :name
 SELECT e.name, e.epss, e.known_since FROM json_each(:names) j CROSS JOIN exploitation e ON e.name = j.value
 
 -- list_findings --
+-- A dependency without a version is not in it: which one somebody gets is decided where it is installed.
 WITH RECURSIVE inside (id) AS (
     SELECT id FROM blob WHERE digest = :digest
     UNION SELECT l.target_id FROM inside i JOIN link l ON l.artifact_id = i.id AND l.kind = 'manifest')
@@ -127,7 +128,7 @@ SELECT a.name, a.modified, a.published, a.withdrawn, a.level, a.score, a.vector,
   FROM inside i
   CROSS JOIN component_use u ON u.blob_id = i.id
   CROSS JOIN component_match m ON m.component_id = u.component_id
-  JOIN component c ON c.id = m.component_id
+  JOIN component c ON c.id = m.component_id AND (c.version <> '' OR u.relation <> 'dependency')
   JOIN advisory a ON a.id = m.advisory_id
   JOIN advisory_source s ON s.id = a.source_id
   JOIN blob b ON b.id = i.id
