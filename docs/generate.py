@@ -16,6 +16,9 @@ import msgspec
 from entrepot.formats import discover
 from entrepot.model import errors, events
 from entrepot.model.access import Action, Role
+from entrepot.policy.bounds import LONGEST_EXPRESSION
+from entrepot.policy.defaults import DEFAULTS
+from entrepot.policy.facts import FACTS, LONGEST_LIST, LONGEST_TEXT
 from entrepot.settings import Settings
 from entrepot.wire.errors import PROBLEMS
 from entrepot.wire.metrics import Metrics
@@ -176,7 +179,36 @@ Alarm on `entrepot_storage_damaged > 0` ([bit rot](../runbooks/bit-rot.md)) and 
 """
 
 
+def policy_facts() -> str:
+    """All that a policy can ask."""
+    rows = "".join(
+        f"| `{fact.name}` | `{fact.kind}` | {fact.meaning} | {'at once' if fact.at_once else 'once it is examined'} |\n"
+        for fact in FACTS
+    )
+    defaults = "".join(
+        f"| `{each.name}` | `{each.condition.replace('||', chr(92) + '|' + chr(92) + '|')}` | {each.description} |\n"
+        for each in DEFAULTS
+    )
+    return f"""# What policies can ask
+
+The facts of an artifact, for conditions in [CEL](https://github.com/google/cel-spec): `entrepot policy facts` lists them too.
+A fact that nobody knows yet has no value, and whatever asks for it is refused with "is not known yet".
+Lists have at most {LONGEST_LIST} elements, texts {LONGEST_TEXT} characters; an expression has at most {LONGEST_EXPRESSION}.
+
+| fact | type | meaning | known |
+|---|---|---|---|
+{rows}
+## Defaults
+
+These hold for promotion into every channel but the first, until a namespace sets a policy of the same name (`--mode off` turns one off).
+
+| policy | condition | why not |
+|---|---|---|
+{defaults}"""
+
+
 REFERENCE: Final[dict[str, Callable[[], str]]] = {
+    "policy-facts.md": policy_facts,
     "settings.md": settings,
     "errors.md": error_matrix,
     "events.md": event_list,
