@@ -15,6 +15,7 @@ from entrepot.model.signer import SignerState
 from entrepot.operations.follow import wait_for
 from entrepot.operations.scan import scan_digest
 from entrepot.policy.facts import Facts
+from entrepot.ports.inventories import SbomSource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,9 +34,14 @@ VERIFIES: Final = "verify"
 """The follower that verifies signatures: as long as it has not come to an artifact, nobody knows who signed it."""
 MATCHES: Final = "match"
 """The follower that holds what is in an artifact against advisories."""
-EXAMINERS: Final = (VERIFIES, MATCHES)
+INVENTORIES: Final = "inventory"
+"""The follower that finds out what is in an artifact."""
+EXAMINERS: Final = (VERIFIES, INVENTORIES, MATCHES)
 """The followers that find out what policies ask."""
 
+_UNREADABLE: Final = "unknown"
+_REFERENCE: Final = "vnd.docker.reference.type"
+"""What BuildKit says of the attestations that it puts into an index."""
 _PROVENANCE: Final = ("https://slsa.dev/provenance/v1", "https://slsa.dev/provenance/v0.2")
 _PAGE: Final = 1_000
 
@@ -66,17 +72,17 @@ async def examined(registry: Registry, package: PackageId, *, seconds: float = 0
     return frozenset(name for name in EXAMINERS if cursors.get(name, 0) >= row.revision)
 
 
-async def gather(
-    registry: Registry, package: PackageId, digest: Digest, asked: Asked, *, now: datetime, seconds: float = 0
-) -> Facts:
+async def gather(registry: Registry, package: PackageId, digest: Digest, asked: Asked, *, now: datetime) -> Facts:
     """The facts of an artifact of the package, blocked or not. Raises `ArtifactUnknown`."""
-    done = await examined(registry, package, seconds=seconds)
+    done = await examined(registry, package)
     found = await registry.catalog.find_artifact(View(package.namespace), package, digest=digest, barred=True)
     if found is None:
         raise ArtifactUnknown(digest)
     values = await _about(registry, package, found, asked, now=now)
     if VERIFIES in done:
         values |= await _said(registry, package, digest)
+    if INVENTORIES in done:
+        values |= await _content(registry, package, found)
     values |= await _findings(registry, digest, matched=MATCHES in done, now=now)
     return Facts.of(values)
 
@@ -160,6 +166,45 @@ async def _reference(registry: Registry, package: PackageId, name: str) -> Refer
 
 
 # --- what is in it ---
+
+
+async def _content(registry: Registry, package: PackageId, found: FoundArtifact) -> dict[str, Value]:
+    """What SBOMs say of it; of an index, what they say of all that it contains."""
+    subjects = _parts(found)
+    known = {each: await registry.catalog.inventories.list_sboms(package, each) for each in subjects}
+    readable = {each: [row.sbom for row in rows if row.sbom.problem is None] for each, rows in known.items()}
+    components = {purl for each in subjects for purl, _ in await registry.catalog.inventories.list_components(each)}
+    licences = [row for each in subjects for row in await registry.catalog.inventories.list_licences(each)]
+    present = all(readable.values())
+    sources = {sbom.source for sboms in readable.values() for sbom in sboms}
+    values: dict[str, Value] = {
+        "sbom.known": True,
+        "sbom.present": present,
+        "sbom.generated": present and sources == {SbomSource.GENERATED},
+        "sbom.components": len(components),
+    }
+    if not present:
+        return values  # Then nobody knows its licences either.
+    return values | {
+        "licences.known": True,
+        "licences.categories": tuple(sorted({row.category for row in licences})),
+        "licences.expressions": tuple(sorted({row.expression for row in licences})),
+        "licences.unknown": sum(row.components for row in licences if row.category == _UNREADABLE),
+    }
+
+
+def _parts(found: FoundArtifact) -> list[Digest]:
+    """The artifact itself; or what an index contains, without what only says something of it."""
+    try:
+        artifact = Artifact.parse(found.content, found.media_type, digest=found.digest)
+    except InvalidManifest:
+        return [found.digest]
+    contained = [
+        link.target.digest
+        for link in artifact.links
+        if link.kind is LinkKind.MANIFEST and _REFERENCE not in link.target.annotations
+    ]
+    return contained or [found.digest]
 
 
 async def _findings(registry: Registry, digest: Digest, *, matched: bool, now: datetime) -> dict[str, Value]:

@@ -42,7 +42,7 @@ from entrepot.model.promotion import ChannelRules, Promotion, PromotionState
 from entrepot.model.reference import ReferenceKind
 from entrepot.operations import access
 from entrepot.operations.clear import withdraw_clearance
-from entrepot.operations.facts import Asked, gather, previous_channel
+from entrepot.operations.facts import Asked, examined, gather, previous_channel
 from entrepot.operations.publish import add_content
 from entrepot.operations.state import VSA_PREDICATE, draft_statement
 from entrepot.policy.defaults import DEFAULTS
@@ -64,6 +64,7 @@ if TYPE_CHECKING:
 
 WAIT_SECONDS: Final = 10.0
 """How long a promotion waits for the artifact to be examined, before it goes by what is known."""
+_ATTEMPTS: Final = 5
 MOST_APPROVALS: Final = 20
 _LONGEST_SOAK_DAYS: Final = 365
 
@@ -128,6 +129,7 @@ async def plan_promotion(
     await access.require_read(registry, caller, View(package.namespace), package)
     namespace = await _namespace(registry, package.namespace, channel)
     digest = await _find(registry, package, target)
+    await examined(registry, package, seconds=seconds)
     row = await registry.catalog.find_package(View(package.namespace), package)
     if row is None:
         raise ArtifactUnknown(digest)
@@ -137,7 +139,7 @@ async def plan_promotion(
     approvals = [] if proposed is None else _counted(proposed, rules)
     version = target if isinstance(target, str) else "" if proposed is None else proposed.version
     asked = Asked(version, channel, namespace.channels, requester, [] if proposed is None else proposed.approvals)
-    facts = await gather(registry, package, digest, asked, now=registry.clock.now(), seconds=seconds)
+    facts = await gather(registry, package, digest, asked, now=registry.clock.now())
     own = policy_set(await registry.catalog.policies.list(package.namespace), DEFAULTS)
     policies = own.at(package, Door.PROMOTION, channel, first=namespace.channels[0] == channel)
     block = await registry.catalog.blocks.find(package, digest)
@@ -167,10 +169,17 @@ async def promote(
     Raises `StaleRevision`, and like `plan_promotion`, or what `access.require` raises.
     """
     await access.require(registry, caller, Action.PROMOTE, package)
-    plan = await plan_promotion(registry, caller, package, target, channel, seconds=seconds)
-    if expected is not None and expected != plan.token:
-        raise StaleRevision(f"the plan for {package.name} to {channel}", expected=expected, actual=plan.token)
-    return await _apply(registry, caller, plan, reason)
+    for remaining in reversed(range(_ATTEMPTS)):
+        plan = await plan_promotion(registry, caller, package, target, channel, seconds=seconds)
+        if expected is not None and expected != plan.token:
+            raise StaleRevision(f"the plan for {package.name} to {channel}", expected=expected, actual=plan.token)
+        try:
+            return await _apply(registry, caller, plan, reason)
+        except StaleRevision:
+            # Something else was said of the package meanwhile; if the plan is still the same, it is applied.
+            if not remaining:
+                raise
+    raise StaleRevision(package.name)
 
 
 async def approve(

@@ -53,7 +53,7 @@ async def take_stock(
     The same artifact makes the same document, so that doing it again changes nothing. What cannot be looked into is
     known as that: an artifact of which nothing is known is not one that holds nothing.
     """
-    found = await registry.catalog.find_artifact(View(package.namespace), package, digest=digest)
+    found = await registry.catalog.find_artifact(View(package.namespace), package, digest=digest, barred=True)
     if found is None:
         return False  # Deleted meanwhile.
     artifact = Artifact.parse(found.content, found.media_type, digest=found.digest)

@@ -12,6 +12,30 @@ from entrepot.model.policy import Door, Policy
 
 DEFAULTS: Final[tuple[Policy, ...]] = (
     Policy(
+        name="no-fixable-critical",
+        door=Door.PROMOTION,
+        condition="!findings.enabled || (findings.fixable_critical == 0 && findings.unknown == 0)",
+        message=(
+            "findings.fixable_critical > 0"
+            " ? string(findings.fixable_critical) + ' critical vulnerabilities that a newer version does not have'"
+            " : string(findings.unknown) + ' components could not be held against the advisories about them'"
+        ),
+        description="It has a critical vulnerability that a newer version of the component does not have.",
+    ),
+    Policy(
+        name="known-content",
+        door=Door.PROMOTION,
+        condition="sbom.present",
+        description="Nobody knows what is in it: it came without an SBOM, and none could be made.",
+    ),
+    Policy(
+        name="signed-where-signers-are-registered",
+        door=Door.PROMOTION,
+        condition="signed.registered == 0 || size(signed.by) > 0",
+        message="'none of the ' + string(signed.registered) + ' registered signers has signed it'",
+        description="No registered signer has signed it.",
+    ),
+    Policy(
         name="not-yanked",
         door=Door.PROMOTION,
         condition="!yanked",

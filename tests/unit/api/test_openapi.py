@@ -16,6 +16,7 @@ from entrepot.followers import catch_up
 from entrepot.model.names import FormatName, View
 from entrepot.operations.deliver import deliver_due
 from entrepot.operations.signers import establish_own_signer
+from entrepot.policy.defaults import DEFAULTS
 from entrepot.testing.builders import ADMINISTRATOR
 from entrepot.testing.elsewhere import Said, elsewhere
 from entrepot.testing.identity import Signer
@@ -239,6 +240,8 @@ async def _ask_about_promotions(world: World) -> None:
     await world.image("1.0", package="promoted")
     place, acme = "/api/v1/packages/acme/oci/promoted/-", "/api/v1/namespaces/acme"
     policy = {"door": "promotion", "condition": "size > 0"}
+    for default in DEFAULTS:
+        await world.ask("PUT", f"{acme}/policies/{default.name}", {**policy, "mode": "off"})
     await world.ask("GET", "/api/v1/policy-facts")
     await world.ask("PUT", f"{acme}/policies/large", policy)
     await world.ask("GET", f"{acme}/policies")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from entrepot.policy.defaults import DEFAULTS
 from tests.unit.api.world import World
 
 API = "/api/v1/packages/acme/oci/api"
@@ -13,6 +14,11 @@ RED = {"door": "promotion", "condition": "annotations['team'] == 'red'", "descri
 async def promoter(world: World) -> str:
     await world.namespace()
     await world.image("1.0", annotations={"team": "blue"})
+    # Nothing examines what is published here.
+    for policy in DEFAULTS:
+        await world.ask(
+            "PUT", f"{ACME}/policies/{policy.name}", {"door": "promotion", "condition": "true", "mode": "off"}
+        )
     return await world.token("promoter")
 
 
@@ -51,7 +57,8 @@ async def test_a_policy_is_set_tried_asked_and_removed(world: World, promoter: s
     assert (replayed.json["refused"], replayed.json["items"][0]["version"]) == (1, "1.0")
     assert (await world.ask("DELETE", f"{ACME}/policies/red")).status == 204
     assert (await world.ask("DELETE", f"{ACME}/policies/red")).code == "policy-unknown"
-    assert len((await world.ask("GET", f"{ACME}/policies?history=1")).items) == 1
+    history = (await world.ask("GET", f"{ACME}/policies?history=1")).items
+    assert [each["version"] for each in history if each["name"] == "red"] == [1]
 
 
 async def test_what_cannot_be_asked_is_refused_with_its_place(world: World, promoter: str) -> None:

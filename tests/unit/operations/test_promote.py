@@ -47,6 +47,7 @@ from entrepot.operations.promote import (
     unpromote,
 )
 from entrepot.operations.resolve import resolve
+from entrepot.policy.defaults import DEFAULTS
 from entrepot.testing.builders import ADMINISTRATOR, World, caller, image, open_world, package, referrer
 from entrepot.trust.signing import LocalKey
 
@@ -74,7 +75,28 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 @pytest.fixture(autouse=True)
 async def _pushed(world: World) -> None:
+    """A version; of the defaults only the one that needs no examination."""
+    for default in DEFAULTS:
+        if default.name != "not-yanked":
+            await set_policy(world.registry, MAINTAINER, replace(default, namespace=ACME, mode=Mode.OFF))
     await world.push("acme/api", BUILT, "1.0", sealed=False)
+
+
+async def test_the_defaults_wait_for_what_is_not_examined_yet(world: World) -> None:
+    for default in DEFAULTS:
+        if default.name != "not-yanked":
+            await remove_policy(world.registry, MAINTAINER, ACME, default.name)
+
+    waiting = await promote(world.registry, PAT, API, V1, PROD)
+
+    assert waiting.state is PromotionState.PROPOSED
+    assert "known-content: sbom.present is not known yet" in waiting.refusals
+    assert "signed-where-signers-are-registered: signed.registered is not known yet" in waiting.refusals
+    await world.settle()
+    plan = await plan_promotion(world.registry, PAT, API, V1, PROD)
+    assert plan.facts["signed.known"] is True
+    assert plan.facts["sbom.known"] is True
+    assert plan.facts["findings.enabled"] is False
 
 
 async def test_what_nothing_is_in_the_way_of_is_promoted_sealed_and_on_record(world: World) -> None:
@@ -298,7 +320,7 @@ async def test_a_policy_has_versions_and_the_same_again_is_none(world: World) ->
         await remove_policy(world.registry, MAINTAINER, ACME, "blue")
     assert "blue" not in {each.name for each in await list_policies(world.registry, PAT, ACME)}
     history = await list_policies(world.registry, PAT, ACME, history=True)
-    assert [(each.version, each.mode, each.until_position is None) for each in history] == [
+    assert [(each.version, each.mode, each.until_position is None) for each in history if each.name == "blue"] == [
         (1, Mode.ENFORCE, False),
         (2, Mode.WARN, False),
     ]
@@ -311,7 +333,7 @@ async def test_a_policy_is_tried_on_a_version_before_it_is_set(world: World) -> 
 
     assert "red: it is the blue team" in trial.decision.refusals
     assert trial.facts["name"] == "api"
-    assert [each.name for each in await list_policies(world.registry, PAT, ACME) if each.namespace] == []
+    assert "red" not in {each.name for each in await list_policies(world.registry, PAT, ACME)}
 
 
 async def test_a_policy_is_held_against_the_promotions_of_the_past(world: World) -> None:
