@@ -138,9 +138,10 @@ async def try_policies(
 ) -> Trial:
     """Ask the policies of a door about one artifact; a *draft* stands for the policy of its name, or beside the others.
 
-    Raises `ReferenceUnknown`, `ArtifactUnknown`, `ChannelUnknown`, `InvalidPolicy`, or what `access.require_read` raises.
+    That is not for who reads because everybody may: it computes, and speaks of what is barred.
+    Raises `ReferenceUnknown`, `ArtifactUnknown`, `ChannelUnknown`, `InvalidPolicy`, or what `access.require` raises.
     """
-    await access.require_read(registry, caller, View(package.namespace), package)
+    await access.require(registry, caller, Action.READ, package)
     view, name, digest = View(package.namespace), None, None
     if isinstance(target, str):
         name = target
