@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from entrepot.model.digest import Digest
-from entrepot.model.events import ArtifactPublished, SignerAdded, SignerChanged, TrustedRootRemoved, TrustedRootSet
+from entrepot.model.events import (
+    ArtifactPublished,
+    ClearanceOpened,
+    PromotionRefused,
+    SignerAdded,
+    SignerChanged,
+    TrustedRootRemoved,
+    TrustedRootSet,
+)
 from entrepot.model.names import FormatName, NamespaceName, PackageId, PackageName
 from entrepot.operations.examine import FOLLOWER, KINDS_OF, examine
 
@@ -30,7 +38,12 @@ class Verify:
         done: set[tuple[PackageId, Digest]] = set()
         for entry in entries:
             match entry.event:
-                case ArtifactPublished(namespace=str(namespace), package=str(path), digest=digest):
+                case (
+                    ArtifactPublished(namespace=str(namespace), package=str(path), digest=digest)
+                    # The decision itself came into the package with what was decided.
+                    | ClearanceOpened(namespace=str(namespace), package=str(path), statement=str(digest))
+                    | PromotionRefused(namespace=str(namespace), package=str(path), statement=str(digest))
+                ):
                     place = (_package(namespace, path), Digest.parse(digest))
                     if place not in done:
                         done.add(place)

@@ -486,6 +486,8 @@ class PromotionRefused(Event, frozen=True, tag="dev.entrepot.promotion.refused.v
     version: str = ""
     refusals: tuple[str, ...] = ()
     policies: dict[str, str] = {}
+    statement: str | None = None
+    """The signed summary of the decision."""
 
 
 class PolicySet(Event, frozen=True, tag="dev.entrepot.policy.set.v1"):

@@ -490,6 +490,7 @@ def _refused(transaction: Transaction, caller: Caller, promotion: Promotion) -> 
             version=promotion.version,
             refusals=promotion.refusals,
             policies=dict(promotion.policies),
+            statement=None if promotion.statement is None else str(promotion.statement),
         ),
     )
     return replace(

@@ -161,6 +161,9 @@ async def test_a_decision_is_a_signed_summary_beside_the_artifact(world: World, 
     assert summary["subject"][0]["digest"] == {"sha256": BUILT.digest.hex}
     assert summary["predicate"]["verificationResult"] == result
     assert summary["predicate"]["entrepot"]["policies"][f"{policy.name}@1"] == policy.digest
+    await world.settle()
+    (row,) = await world.catalog.attestations.list_attestations(API, [BUILT.digest])
+    assert (row.attestation.holder, row.verified) == (done.statement, True)
     # Who sees the artifact through the channel sees why.
     through = await world.catalog.list_referrers(
         View.parse("acme.prod"), API, BUILT.digest, artifact_type=None, after="", limit=9
