@@ -18,6 +18,7 @@ from entrepot.model.errors import UpstreamInvalid, UpstreamUnavailable
 from entrepot.model.events import UpstreamIndexChanged
 from entrepot.model.names import PackageId, View
 from entrepot.model.upstream import is_reserved
+from entrepot.operations.repairs import find_repairs
 from entrepot.operations.upstreams import FindOrigin, origin_of, refusal
 from entrepot.ports.catalog import Mirrored
 
@@ -282,7 +283,10 @@ def _first_seen(
 async def hidden_versions(
     registry: Registry, upstream: Upstream, package: PackageId, versions: Mapping[str, object]
 ) -> frozenset[str]:
-    """Which of an upstream's *versions* are not to be shown: blocked ones, and those whose cooldown is not over."""
+    """Which of an upstream's *versions* are not to be shown: blocked ones, and those whose cooldown is not over.
+
+    A version that repairs what is known to be bad of an older one has no cooldown.
+    """
     rules, now = upstream.rules, registry.clock.now()
     hidden: set[str] = set()
     if rules.allow or rules.block:
@@ -290,9 +294,10 @@ async def hidden_versions(
     if rules.cooldown:
         seen = await registry.catalog.list_first_seen(upstream, package)
         undated = seen.get(_UNDATED, now)
-        hidden |= {
+        young = {
             name
             for name in versions
             if rules.hidden_until(package.format, package.name, name, seen.get(name, undated)) > now
-        }
+        } - hidden
+        hidden |= young - await find_repairs(registry, package, shown=versions.keys() - hidden - young, hidden=young)
     return frozenset(hidden)

@@ -23,9 +23,11 @@ from entrepot.formats.npm.remote import read_remote_packument
 from entrepot.model.errors import ReferenceUnknown, UpstreamInvalid
 from entrepot.model.names import FormatName, PackageName, ReferenceName, View, parse_namespace
 from entrepot.model.upstream import PurlPattern, Upstream, UpstreamName, UpstreamRules
+from entrepot.operations.advisories import import_advisories
 from entrepot.operations.check import check
 from entrepot.operations.govern import set_namespace
 from entrepot.operations.upstreams import add_upstream
+from entrepot.testing.builders import stream
 from entrepot.testing.elsewhere import Elsewhere, Said, elsewhere
 from tests.formats.generic.served import ADMINISTRATOR, Answer
 from tests.formats.npm.packages import bundle, dist, packed, tarball
@@ -272,6 +274,24 @@ async def test_a_version_is_hidden_until_it_has_cooled_down(npm: Npm, other: Els
     assert (list(cooling["versions"]), cooling["dist-tags"]) == (["1.0.0"], {"latest": "1.0.0"})
     assert refused.status == 404
     assert (list(after.json["versions"]), after.json["dist-tags"]) == (["1.0.0", "2.0.0"], {"latest": "2.0.0"})
+
+
+async def test_a_version_that_repairs_a_known_flaw_need_not_cool_down(npm: Npm, other: Elsewhere) -> None:
+    offer(other, "1.0.0")
+    await read_through(npm, other, cooldown=timedelta(days=7), refresh=timedelta(seconds=1))
+    await npm.read("/tool")
+    events = [{"introduced": "0"}, {"fixed": "1.0.1"}, {"introduced": "3.0.0"}]
+    affected = {"package": {"ecosystem": "npm", "name": "tool"}, "ranges": [{"type": "SEMVER", "events": events}]}
+    record = json.dumps({"id": "TEST-1", "modified": "2026-01-01T00:00:00Z", "affected": [affected]}).encode()
+
+    offer(other, "1.0.0", "1.0.1", "2.0.0", "3.0.0")
+    npm.clock.pass_by(timedelta(seconds=2))
+    before = await npm.packument()
+    await import_advisories(npm.registry, ADMINISTRATOR, "test", stream(record))
+    after = await npm.packument()
+
+    assert list(before["versions"]) == ["1.0.0"]
+    assert list(after["versions"]) == ["1.0.0", "1.0.1"]
 
 
 async def test_a_name_that_is_ours_is_never_theirs(npm: Npm, other: Elsewhere) -> None:
