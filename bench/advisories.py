@@ -90,7 +90,7 @@ def _add_uses(connection: sqlite3.Connection, artifacts: int) -> None:
 def _uses(artifacts: int, components: int) -> Iterator[tuple[int, int]]:
     """Some components are in very many artifacts, the others share the rest evenly; in the order of their table."""
     share = artifacts // _POPULAR_SHARE
-    each = (artifacts * USES_PER_ARTIFACT - POPULAR * share) // (components - POPULAR)
+    each = max(1, (artifacts * USES_PER_ARTIFACT - POPULAR * share) // (components - POPULAR))
     for component in range(1, components + 1):
         uses = share if component <= POPULAR else each
         step = max(1, artifacts // max(1, uses))
