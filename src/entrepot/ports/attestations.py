@@ -34,8 +34,6 @@ class Source(StrEnum):
     """An artifact under cosign's older tags, ``sha256-….sig`` and ``.att``; as long as it has the tag."""
     FILE = "file"
     """A file of the version, beside the one that it is about."""
-    METADATA = "metadata"
-    """The version's own metadata."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,7 @@ class Attestation:
 
     subject: Digest
     carrier: Digest
-    """What has to be in the package for it to count: the referrer, the file beside, the version with the metadata."""
+    """What has to be in the package for it to count: the referrer, or the file beside."""
     ordinal: int
     source: Source
     holder: Digest
