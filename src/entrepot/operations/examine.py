@@ -46,7 +46,7 @@ KINDS_OF: Final = {
     "key": frozenset(EvidenceKind) - {EvidenceKind.OPENPGP_DETACHED, EvidenceKind.OPENPGP_CLEARSIGNED},
     "identity": frozenset(EvidenceKind) - {EvidenceKind.OPENPGP_DETACHED, EvidenceKind.OPENPGP_CLEARSIGNED},
     "openpgp": frozenset({EvidenceKind.OPENPGP_DETACHED, EvidenceKind.OPENPGP_CLEARSIGNED}),
-    "x509": frozenset({EvidenceKind.NOTATION}),
+    "x509": frozenset(EvidenceKind) - {EvidenceKind.OPENPGP_DETACHED, EvidenceKind.OPENPGP_CLEARSIGNED},
 }
 """What each kind of signer may have signed."""
 

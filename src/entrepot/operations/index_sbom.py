@@ -183,6 +183,18 @@ async def read_indexed(registry: Registry, package: PackageId, subject: Digest) 
     return found
 
 
+async def _read_all(registry: Registry, subject: Digest) -> list[tuple[Sbom, Inventory]]:
+    """The same of every package that has the artifact.
+
+    What is in it is known by its digest, so whoever may publish the same bytes anywhere must not be able to take
+    away what is known of them elsewhere.
+    """
+    found = []
+    for package in await registry.catalog.inventories.list_tellers(subject):
+        found += await read_indexed(registry, package, subject)
+    return found
+
+
 async def _keep(
     registry: Registry,
     caller: Caller,
@@ -192,7 +204,7 @@ async def _keep(
     sbom: Sbom,
     inventory: Inventory | None,
 ) -> None:
-    others = [said for known, said in await read_indexed(registry, package, subject) if known.carrier != sbom.carrier]
+    others = [said for known, said in await _read_all(registry, subject) if known.carrier != sbom.carrier]
     said = [*others, inventory] if inventory is not None else others
     components, licences = _components(said), _licences(said)
     first = list(components.items())
@@ -252,7 +264,7 @@ def _licences(said: Iterable[Inventory]) -> list[LicenceRow]:
 async def forget_sbom(registry: Registry, package: PackageId, carrier: Digest) -> None:
     """Let what a deleted artifact brought say nothing more of what it was about."""
     for subject in await registry.catalog.inventories.find_subjects(package, carrier):
-        said = [inventory for _, inventory in await read_indexed(registry, package, subject)]
+        said = [inventory for _, inventory in await _read_all(registry, subject)]
         components, licences = _components(said), _licences(said)
         await registry.catalog.write(_setting(subject, components, licences))
 

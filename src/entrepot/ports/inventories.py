@@ -71,6 +71,9 @@ class Inventories(Protocol):
     async def list_sboms(self, package: PackageId, subject: Digest) -> Sequence[SbomRow]:
         """The documents about an artifact that are in the package, in the order in which they came."""
 
+    async def list_tellers(self, subject: Digest) -> Sequence[PackageId]:
+        """The packages that have documents about an artifact: the same bytes may be in several."""
+
     async def list_components(self, subject: Digest) -> Sequence[tuple[Purl, Relation]]:
         """What all documents together say is in it, as far as it has package URLs."""
 

@@ -93,6 +93,28 @@ async def test_an_image_is_taken_stock_of_layer_by_layer(world: World) -> None:
     assert await check(world.registry) == []
 
 
+async def test_who_publishes_the_same_bytes_elsewhere_takes_nothing_away_of_what_is_known(world: World) -> None:
+    theirs = built(layer({A: dist_info("a", "1", "License: GPL-3.0-only\n")}, "gzip"))
+    pushed = await world.push("acme/api", theirs, "1.0")
+    await world.settle()
+
+    await world.push("acme/evil", theirs, "1.0")
+    await world.settle()
+    (made,) = await world.catalog.inventories.list_sboms(package("acme/evil"), pushed.digest)
+    await delete_artifact(world.registry, ADMINISTRATOR, package("acme/evil"), made.sbom.carrier)
+    forged = await world.push("acme/evil", carrying(theirs, cyclonedx("1.6")))
+    await world.settle()
+
+    assert {"pkg:pypi/a@1", "pkg:pypi/requests@2.31.0"} <= await purls(world, pushed.digest)
+    assert "GPL-3.0-only" in {row.expression for row in await world.catalog.inventories.list_licences(pushed.digest)}
+
+    await delete_artifact(world.registry, ADMINISTRATOR, package("acme/evil"), forged.digest)
+    await world.settle()
+
+    assert "pkg:pypi/a@1" in await purls(world, pushed.digest)
+    assert "pkg:pypi/requests@2.31.0" not in await purls(world, pushed.digest)
+
+
 async def test_the_sbom_that_is_made_is_a_referrer_that_others_can_read(world: World) -> None:
     pushed = await world.push("acme/api", built(layer({A: dist_info("a", "1")}, "gzip")), "1.0")
 

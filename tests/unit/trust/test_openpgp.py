@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pysequoia
 import pytest
 
@@ -131,6 +133,16 @@ def test_what_stands_around_a_signed_list_makes_it_none() -> None:
     for each in (forged + content, content + forged, content.replace(b"Hash:", forged + b"Hash:")):
         evidence = Evidence(EvidenceKind.OPENPGP_CLEARSIGNED, each)
         assert not check(evidence, Subject(CHART, "app-1.0.0.tgz")).verified
+
+
+def test_a_document_of_nothing_but_beginnings_is_refused_at_once() -> None:
+    content = b"-----BEGIN PGP SIGNED MESSAGE-----\n\n" + b"\n-----BEGIN PGP SIGNATURE-----" * 100_000
+    started = time.process_time()
+
+    with pytest.raises(InvalidEvidence):
+        read(Evidence(EvidenceKind.OPENPGP_CLEARSIGNED, content))
+
+    assert time.process_time() - started < 5  # By the square of its size it took hours.
 
 
 def test_a_signed_message_of_another_kind_is_no_list() -> None:

@@ -9,6 +9,7 @@ from entrepot.drivers.catalog.session import identity
 from entrepot.drivers.catalog.statements import load
 from entrepot.model.component import Relation
 from entrepot.model.digest import Digest
+from entrepot.model.names import FormatName, NamespaceName, PackageId, PackageName
 from entrepot.model.position import Position
 from entrepot.ports.inventories import LicenceRow, Sbom, SbomRow, SbomSource
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from entrepot.drivers.catalog.questions import Questions
     from entrepot.drivers.catalog.session import Session
-    from entrepot.model.names import PackageId
     from entrepot.model.purl import Purl
 
 INVENTORIES: Final = load("inventories")
@@ -36,6 +36,14 @@ class SqliteInventories:
             return ()
         rows = self._questions.all(INVENTORIES.list_sboms, package=found[0], subject=str(subject))
         return [_sbom(row) for row in rows]
+
+    async def list_tellers(self, subject: Digest) -> Sequence[PackageId]:
+        """The packages that have documents about an artifact: the same bytes may be in several."""
+        rows = self._questions.all(INVENTORIES.list_tellers, subject=str(subject))
+        return [
+            PackageId(NamespaceName(namespace), FormatName(format), PackageName(name))
+            for namespace, format, name in rows
+        ]
 
     async def list_components(self, subject: Digest) -> Sequence[tuple[Purl, Relation]]:
         """What all documents together say is in it, as far as it has package URLs."""

@@ -38,6 +38,8 @@ _MOST_POMS: Final = 2_000
 _TEXT: Final = 400
 
 _POM: Final = re.compile(r"META-INF/maven/[^/]+/[^/]+/pom\.properties")
+_LONGEST_NAME: Final = 255
+"""No file system has longer ones, and what is made of a name takes time by the square of its length."""
 _FILE: Final = re.compile(r"(?P<name>[A-Za-z][\w.-]*?)(?:[-_](?P<version>[vV]?\d[\w.+-]*))?\.\w+")
 
 
@@ -128,7 +130,8 @@ def _manifest(archive: ZipReader) -> dict[str, str]:
 
 def _own(manifest: dict[str, str], place: str) -> Component | None:
     """What an archive is that does not say its coordinates."""
-    match = _FILE.fullmatch(place.replace(":", "/").rpartition("/")[2])
+    file = place.replace(":", "/").rpartition("/")[2]
+    match = _FILE.fullmatch(file) if len(file) <= _LONGEST_NAME else None
     symbolic = manifest.get("bundle-symbolicname", "").partition(";")[0].strip()
     name = (match["name"] if match is not None else None) or manifest.get("implementation-title") or symbolic
     version = (

@@ -10,6 +10,17 @@ SELECT s.id, c.digest, s.content, s.source, s.form, s.components, s.unread, s.pr
                 WHERE m.package_id = s.package_id AND m.blob_id = s.carrier_id AND m.until_position IS NULL)
  ORDER BY s.position, s.id
 
+-- list_tellers --
+-- The packages that have documents about an artifact. Uses the table's own key.
+SELECT DISTINCT n.name, p.format, p.name
+  FROM sbom s
+  JOIN package p ON p.id = s.package_id
+  JOIN namespace n ON n.id = p.namespace_id
+ WHERE s.subject_id = (SELECT id FROM blob WHERE digest = :subject)
+   AND EXISTS (SELECT 1 FROM membership m
+                WHERE m.package_id = s.package_id AND m.blob_id = s.carrier_id AND m.until_position IS NULL)
+ ORDER BY s.package_id
+
 -- find_subjects --
 -- What the documents that an artifact brings are about. Uses sbom_carrier_idx.
 SELECT b.digest FROM sbom s JOIN blob b ON b.id = s.subject_id
