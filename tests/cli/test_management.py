@@ -236,7 +236,9 @@ def test_the_journal_tells_what_happened(installation: Installation, namespace: 
     installation.must("push", dist / "empty", f"{namespace}/tool:1.0")
     installation.must("yank", f"{namespace}/tool:1.0")
 
-    entries = installation.must("journal", "--namespace", namespace, "-o", "json").json
+    # What followers do of it comes between, whenever they come to it.
+    listed = installation.must("journal", "--namespace", namespace, "-o", "json").json
+    entries = [each for each in listed if each["actor"] == "administrator"]
     some = installation.must(
         "journal", "--namespace", namespace, "--after", str(entries[0]["position"]), "--limit", "1"
     )
@@ -245,7 +247,6 @@ def test_the_journal_tells_what_happened(installation: Installation, namespace: 
         ["artifact", "published"],
         ["version", "yanked"],
     ]
-    assert [each["actor"] for each in entries] == ["administrator"] * 3
     assert len(some.out.splitlines()) == 2
     assert "artifact.published" in some.out
 
