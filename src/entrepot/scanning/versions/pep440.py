@@ -14,7 +14,8 @@ from packaging.version import InvalidVersion, Version
 from entrepot.model.errors import InvalidReference
 from entrepot.scanning.versions.text import checked
 
-Key = tuple[Version, tuple[tuple[int, int, str], ...]]
+Key = tuple[tuple[object, ...], tuple[tuple[int, int, str], ...]]
+"""Of plain tuples, which compare far faster than versions do: an inventory is held against thousands of bounds."""
 
 _BEGINNING: Final = re.compile(r"v?(?:[0-9]+!)?[0-9]+(?:\.[0-9]+)*", re.IGNORECASE)
 _WORD: Final = re.compile(r"[0-9]+|[a-z]+")
@@ -24,7 +25,7 @@ def order(version: str) -> Key:
     """The key of a release, also of one that is older than PEP 440. Raises `InvalidReference`."""
     text = checked(version)
     try:
-        return Version(text), ()
+        return _flat(Version(text)), ()
     except InvalidVersion:
         return _legacy(text)
 
@@ -37,10 +38,36 @@ def _legacy(text: str) -> Key:
     # What follows the numbers may still be known, such as ``rc1``: the longest such beginning counts.
     for at in range(end - 1, begin, -1):
         try:
-            return Version(text[:at]), _words(text[at:])
+            return _flat(Version(text[:at])), _words(text[at:])
         except InvalidVersion:
             continue
-    return Version(match[0]), _words(text[begin:])
+    return _flat(Version(match[0])), _words(text[begin:])
+
+
+def _flat(version: Version) -> tuple[object, ...]:
+    """The order of releases as a tuple: 1.0.dev1 < 1.0a1 < 1.0rc1 < 1.0 < 1.0+local < 1.0.post1; 1.0 is 1.0.0."""
+    release = version.release
+    length = len(release)
+    while length > 1 and release[length - 1] == 0:
+        length -= 1
+    if version.pre is not None:
+        before: tuple[object, ...] = (0, *version.pre)
+    else:
+        # A development release of nothing but itself comes before all that have a phase.
+        before = (-1,) if version.post is None and version.dev is not None else (1,)
+    local = (
+        ()
+        if version.local is None
+        else tuple((1, int(part), "") if part.isdigit() else (0, 0, part) for part in version.local.split("."))
+    )
+    return (
+        version.epoch,
+        release[:length],
+        before,
+        -1 if version.post is None else version.post,
+        (1,) if version.dev is None else (0, version.dev),
+        local,
+    )
 
 
 def _words(rest: str) -> tuple[tuple[int, int, str], ...]:
