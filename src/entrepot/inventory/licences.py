@@ -103,7 +103,8 @@ _WORDS: Final = {"/": " OR ", "|": " OR ", "||": " OR ", ";": " AND ", "&": " AN
 
 def _respelled(text: str, operators: re.Pattern[str]) -> str | None:
     """The expression with each licence as SPDX spells it; None when one of them is not known."""
-    pieces = operators.split(text)
+    # Long runs of spaces would take time by the square of their length.
+    pieces = operators.split(" ".join(text.split()))
     if len(pieces) > _MOST_PARTS * 2 or text.count("(") > _DEEPEST:
         return None
     spelled = []

@@ -83,6 +83,8 @@ class Plan:
     """The digest of the namespace's policies."""
     revision: Position
     """That of the package: another one means that something about it has changed."""
+    trust: Position
+    """That of whom the namespace believes: another one means that a signature may count no more."""
     cleared: bool
     """Whether it is in the channel already."""
     proposed: Promotion | None = None
@@ -130,6 +132,8 @@ async def plan_promotion(
     namespace = await _namespace(registry, package.namespace, channel)
     digest = await _find(registry, package, target)
     await examined(registry, package, seconds=seconds)
+    # Before anything is asked that depends on it.
+    trust = await registry.catalog.attestations.trust_revision(package.namespace)
     row = await registry.catalog.find_package(View(package.namespace), package)
     if row is None:
         raise ArtifactUnknown(digest)
@@ -148,7 +152,7 @@ async def plan_promotion(
         obstacles.insert(0, Obstacle(f"it is {block.kind}: {block.reason}", passes=not block.kind.is_final))
     cleared = channel in (await _cleared_as_such(registry, package, digest))
     decision = decide(policies, facts, obstacles=obstacles)
-    return Plan(package, digest, version, channel, facts, decision, own.digest, row.revision, cleared, proposed)
+    return Plan(package, digest, version, channel, facts, decision, own.digest, row.revision, trust, cleared, proposed)
 
 
 async def promote(
@@ -417,8 +421,10 @@ async def _summarise(registry: Registry, plan: Plan) -> Draft:
 
 
 def _require_unmoved(transaction: Transaction, plan: Plan) -> None:
-    """Raise `StaleRevision` when the package or the policies are not those that the plan was made of."""
+    """Raise `StaleRevision` when the package, the policies or whom to believe are not what the plan was made of."""
     now = transaction.promotions.revision(plan.package)
+    if transaction.attestations.trust_revision(plan.package.namespace) != plan.trust:
+        raise StaleRevision(f"whom {plan.package.namespace} believes changed while a promotion was decided")
     policies = policy_set(transaction.policies.list(plan.package.namespace), DEFAULTS).digest
     if now != plan.revision or policies != plan.policies:
         raise StaleRevision(f"{plan.package.name} changed while its promotion was decided")

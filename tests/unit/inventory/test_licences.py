@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from entrepot.inventory.licences import Category, all_of, category_of, normalise, normalise_classifiers
@@ -114,3 +116,12 @@ def test_what_is_not_known_makes_the_whole_unknown() -> None:
     assert all_of([]) is None
     assert all_of(["MIT", "MIT"]) == "MIT"
     assert all_of(["MIT OR Apache-2.0", "ISC"]) == "(MIT OR Apache-2.0) AND ISC"
+
+
+def test_long_runs_of_spaces_are_read_in_no_time() -> None:
+    started = time.process_time()
+
+    for number in range(50):
+        normalise(f"a{number}{' ' * 1_950}b")
+
+    assert time.process_time() - started < 10  # It took half a second for each.

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import threading
 from base64 import b64decode
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -31,6 +33,7 @@ from entrepot.model.errors import (
 from entrepot.model.names import NamespaceName, ReferenceName, View, parse_channel
 from entrepot.model.policy import Door, Mode, Policy
 from entrepot.model.promotion import ChannelRules, PromotionState
+from entrepot.model.signer import Signer, SignerKind, SignerName
 from entrepot.operations.block import block
 from entrepot.operations.check import check
 from entrepot.operations.mark import yank
@@ -47,6 +50,7 @@ from entrepot.operations.promote import (
     unpromote,
 )
 from entrepot.operations.resolve import resolve
+from entrepot.operations.signers import add_signer
 from entrepot.policy.defaults import DEFAULTS
 from entrepot.testing.builders import ADMINISTRATOR, World, caller, image, open_world, package, referrer
 from entrepot.trust.signing import LocalKey
@@ -179,6 +183,39 @@ async def _statement(world: World, digest: Digest) -> Any:
     assert blob is not None
     content = blob.content or b"".join([piece async for piece in world.registry.blobs.read(layer)])
     return msgspec.json.decode(b64decode(msgspec.json.decode(content)["dsseEnvelope"]["payload"]))
+
+
+class _SlowKey:
+    """A key behind a slow network."""
+
+    def __init__(self) -> None:
+        self._key = LocalKey.generate()
+        self.public_key = self._key.public_key
+        self.began, self.may_end = threading.Event(), threading.Event()
+
+    def sign(self, message: bytes) -> bytes:
+        self.began.set()
+        assert self.may_end.wait(60)
+        return self._key.sign(message)
+
+
+async def test_who_is_believed_no_more_while_a_promotion_is_decided_does_not_count(tmp_path: Path) -> None:
+    (tmp_path / "slow").mkdir()
+    async with open_world(tmp_path / "slow", signing=(key := _SlowKey())) as world:
+        await world.namespace("acme")
+        for default in DEFAULTS:
+            await set_policy(world.registry, MAINTAINER, replace(default, namespace=ACME, mode=Mode.OFF))
+        await set_policy(world.registry, MAINTAINER, replace(BLUE, condition="signed.registered == 0"))
+        await world.push("acme/api", BUILT, "1.0")
+        await world.settle()
+        deciding = asyncio.create_task(promote(world.registry, PAT, API, V1, PROD))
+        assert await asyncio.to_thread(key.began.wait, 60)
+        material = {"key": LocalKey.generate().public_key.pem}
+
+        await add_signer(world.registry, MAINTAINER, Signer(SignerName("new"), SignerKind.KEY, material, ACME))
+        key.may_end.set()
+
+        assert (await deciding).state is PromotionState.REFUSED
 
 
 async def test_an_unknown_fact_refuses_and_says_which(world: World) -> None:
