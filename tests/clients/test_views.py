@@ -106,14 +106,14 @@ def test_pip_installs_exactly_what_is_in_the_channel(
 
 
 def test_npm_sees_exactly_what_is_in_the_channel(own: Registry, operator: Operator, shell: Shell) -> None:
-    npm = Client(shell, program("npm"))
+    npm = Client(shell, "npm11")
     log_in(shell, own, own.publisher)
     for version in ("1.0.0", "1.1.0"):
         npm.run("publish", folder=npm.project("tool", version))
     log_in(shell, own, own.reader, view="acme.prod")
 
     def seen() -> set[str]:
-        done = shell.attempt(npm.command, "view", "tool", "versions", "--json")
+        done = shell.attempt(program("npm11"), "view", "tool", "versions", "--json")
         if done.code != 0:
             assert "404" in done.said
             return set()

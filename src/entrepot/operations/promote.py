@@ -150,7 +150,7 @@ async def plan_promotion(
     obstacles = [*_obstacles(rules, facts, namespace.channels, channel, approvals=len(approvals))]
     if block is not None:
         obstacles.insert(0, Obstacle(f"it is {block.kind}: {block.reason}", passes=not block.kind.is_final))
-    cleared = channel in (await _cleared_as_such(registry, package, digest))
+    cleared = await registry.catalog.promotions.is_cleared(package, channel, digest)
     decision = decide(policies, facts, obstacles=obstacles)
     return Plan(package, digest, version, channel, facts, decision, own.digest, row.revision, trust, cleared, proposed)
 
@@ -546,7 +546,3 @@ async def _find(registry: Registry, package: PackageId, target: ReferenceName | 
     if found is None:
         raise ReferenceUnknown(target) if isinstance(target, str) else ArtifactUnknown(target)
     return found.digest
-
-
-async def _cleared_as_such(registry: Registry, package: PackageId, digest: Digest) -> set[ChannelName]:
-    return {each.channel for each in await registry.catalog.list_clearances(package) if each.digest == digest}

@@ -47,6 +47,9 @@ class Promotions(Protocol):
     async def cleared_since(self, package: PackageId, digest: Digest) -> Mapping[ChannelName, datetime]:
         """The channels that an artifact is cleared for, each with when it was."""
 
+    async def is_cleared(self, package: PackageId, channel: ChannelName, digest: Digest) -> bool:
+        """Whether an artifact itself, and not what contains it, is cleared for a channel."""
+
     async def measure(self, digest: Digest) -> int:
         """Bytes of an artifact and of all that it links."""
 

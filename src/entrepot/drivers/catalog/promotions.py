@@ -84,6 +84,11 @@ class SqlitePromotions:
         found = self._questions.all(PROMOTIONS.cleared_since, **identity(package), digest=str(digest))
         return {ChannelName(channel): rows.parse_time(at) for channel, at in found}
 
+    async def is_cleared(self, package: PackageId, channel: ChannelName, digest: Digest) -> bool:
+        """Whether an artifact itself, and not what contains it, is cleared for a channel."""
+        where = identity(package) | {"channel": channel, "digest": str(digest)}
+        return self._questions.one(PROMOTIONS.is_cleared, **where) is not None
+
     async def measure(self, digest: Digest) -> int:
         """Bytes of an artifact and of all that it links."""
         row = self._questions.one(PROMOTIONS.measure, digest=str(digest))

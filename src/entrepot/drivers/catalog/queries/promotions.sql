@@ -118,6 +118,17 @@ SELECT ch.name, min(e.at)
  WHERE n.name = :namespace
  GROUP BY ch.id
 
+-- is_cleared --
+-- Whether an artifact itself, and not what contains it, is cleared. Uses clearance_open_idx.
+SELECT 1
+  FROM namespace n
+  JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
+  JOIN channel ch ON ch.namespace_id = n.id AND ch.name = :channel
+  JOIN blob b ON b.digest = :digest
+  JOIN clearance k ON k.package_id = p.id AND k.blob_id = b.id AND k.channel_id = ch.id AND k.root_id = b.id
+       AND k.until_position IS NULL
+ WHERE n.name = :namespace
+
 -- measure --
 WITH RECURSIVE within (id) AS (
     SELECT b.id FROM blob b WHERE b.digest = :digest
