@@ -166,6 +166,8 @@ async def _first_start(settings: Settings) -> None:
 
     async with open_registry(settings) as registry:
         secret = await create_first_token(registry, keep)
+        if settings.followers:
+            await followers.introduce(registry)
         await establish_own_signer(registry)
     if secret is not None:
         print(f"administrator token, shown once (also in {path}):\n{secret.text}", file=sys.stderr, flush=True)

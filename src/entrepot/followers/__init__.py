@@ -12,6 +12,7 @@ from entrepot.followers.match import Match
 from entrepot.followers.transparency import TRANSPARENCY
 from entrepot.followers.verify import Verify
 from entrepot.model.errors import Unavailable
+from entrepot.model.position import START
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from entrepot.followers.follower import Follower
     from entrepot.model.position import Position
     from entrepot.operations.registry import Registry
+    from entrepot.ports.catalog import Transaction
 
 ALL: tuple[Follower, ...] = (TRANSPARENCY, INVENTORY, Verify(), Match())
 
@@ -80,6 +82,19 @@ class Runner:
         for entry in await self._registry.catalog.list_entries(after=position, limit=1):
             _log.error("gave up", follower=follower.name, position=entry.position, kind=entry.event.type)
             await _move(self._registry, follower, entry.position)
+
+
+async def introduce(registry: Registry, followers: Sequence[Follower] = ALL) -> None:
+    """Let the followers be known before the first of them has read: whoever waits for them then knows for whom."""
+    known = await registry.catalog.cursors.list()
+    missing = [follower.name for follower in followers if follower.name not in known]
+
+    def change(transaction: Transaction) -> None:
+        for name in missing:
+            transaction.cursors.move(name, START)
+
+    if missing:
+        await registry.catalog.write(change)
 
 
 async def catch_up(registry: Registry, followers: Sequence[Follower] = ALL) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from entrepot import followers
-from entrepot.followers import Runner, catch_up
+from entrepot.followers import Runner, catch_up, introduce
 from entrepot.followers.follower import caller_of
 from entrepot.model.errors import Unavailable
 from entrepot.model.events import Entry, NamespaceCreated
@@ -76,6 +76,19 @@ async def test_every_entry_is_seen_once_and_in_order(world: World) -> None:
     end, _ = await world.catalog.head()
     assert reading.seen == list(range(1, end + 1))
     assert await world.catalog.cursors.find("reading") == end
+
+
+async def test_a_follower_is_known_before_it_has_read_and_stays_where_it_is(world: World) -> None:
+    reading = Reading()
+
+    await introduce(world.registry, [reading])
+    first = await world.catalog.cursors.list()
+    await catch_up(world.registry, [reading])
+    await introduce(world.registry, [reading])
+
+    end, _ = await world.catalog.head()
+    assert first == {"reading": 0}
+    assert await world.catalog.cursors.list() == {"reading": end}
 
 
 async def test_what_a_follower_makes_happen_is_followed_too(world: World) -> None:
