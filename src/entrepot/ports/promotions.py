@@ -38,8 +38,11 @@ class Promotions(Protocol):
     async def list_rules(self, namespace: NamespaceName) -> Mapping[ChannelName, ChannelRules]:
         """What each channel asks; one that asks nothing is not there."""
 
-    async def list_automatic(self) -> Sequence[tuple[NamespaceName, ChannelName]]:
-        """The channels that promote by themselves."""
+    async def list_waiting(self, *, limit: int) -> Sequence[Promotion]:
+        """Those that are on their way, everywhere, the oldest first."""
+
+    async def list_due(self, *, limit: int) -> Sequence[tuple[PackageId, Digest, ChannelName]]:
+        """What is in the channel before one that promotes by itself, and never was in that: the newest first."""
 
     async def first_seen(self, package: PackageId, digest: Digest) -> tuple[datetime, str] | None:
         """When an artifact came into the package first, and who brought it."""

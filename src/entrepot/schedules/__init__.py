@@ -9,6 +9,7 @@ import structlog
 
 from entrepot.model.errors import RegistryError
 from entrepot.schedules.advisories import ADVISORIES
+from entrepot.schedules.promote import PROMOTE
 from entrepot.schedules.sweep import SWEEP
 from entrepot.schedules.webhooks import WEBHOOKS
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from entrepot.operations.registry import Registry
     from entrepot.schedules.schedule import Schedule
 
-ALL: tuple[Schedule, ...] = (SWEEP, ADVISORIES, WEBHOOKS)
+ALL: tuple[Schedule, ...] = (SWEEP, ADVISORIES, WEBHOOKS, PROMOTE)
 
 _log = structlog.stdlib.get_logger("entrepot.schedule")
 

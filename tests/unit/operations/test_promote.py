@@ -49,6 +49,7 @@ from entrepot.operations.promote import (
     settle_promotion,
     unpromote,
 )
+from entrepot.operations.promote_due import promote_due
 from entrepot.operations.resolve import resolve
 from entrepot.operations.signers import add_signer
 from entrepot.policy.defaults import DEFAULTS
@@ -430,3 +431,24 @@ async def test_what_is_not_there_is_not_promoted(world: World) -> None:
         await promote(world.registry, PAT, API, image(b"?").digest, PROD)
     with pytest.raises(ChannelUnknown):
         await promote(world.registry, PAT, API, V1, parse_channel("moon"))
+
+
+async def test_what_waits_is_promoted_by_itself_once_nothing_is_in_the_way(world: World) -> None:
+    await set_rules(world.registry, MAINTAINER, ACME, PROD, ChannelRules(soak=timedelta(days=1), automatic=True))
+    await set_rules(world.registry, MAINTAINER, ACME, STAGING, ChannelRules(soak=timedelta(hours=1)))
+    await promote(world.registry, PAT, API, V1, DEV)
+    await promote(world.registry, PAT, API, V1, STAGING)
+    assert await promote_due(world.registry) == 0
+    world.clock.advance(hours=2)
+
+    assert await promote_due(world.registry) == 1
+
+    world.clock.advance(days=1)
+    assert await promote_due(world.registry) == 1
+    assert await promote_due(world.registry) == 0
+    newest, waited = await list_promotions(world.registry, PAT, ACME, limit=2)
+    assert (newest.channel, newest.actor, newest.reason) == (PROD, "schedule:promote", "automatic")
+    assert (waited.channel, waited.actor, waited.state) == (STAGING, "pat", PromotionState.APPLIED)
+    await unpromote(world.registry, PAT, API, V1, PROD)
+    assert await promote_due(world.registry) == 0
+    assert await check(world.registry) == []

@@ -68,10 +68,17 @@ class SqlitePromotions:
         found = self._questions.all(PROMOTIONS.list_rules, namespace=namespace)
         return {ChannelName(channel): _rules(tuple(rule)) for channel, *rule in found}
 
-    async def list_automatic(self) -> Sequence[tuple[NamespaceName, ChannelName]]:
-        """The channels that promote by themselves."""
+    async def list_waiting(self, *, limit: int) -> Sequence[Promotion]:
+        """Those that are on their way, everywhere."""
+        found = self._questions.all(PROMOTIONS.list_waiting, limit=limit)
+        return [promotion for (each,) in found if (promotion := await self.find(each)) is not None]
+
+    async def list_due(self, *, limit: int) -> Sequence[tuple[PackageId, Digest, ChannelName]]:
+        """What is in the channel before one that promotes by itself, and never was in that."""
+        found = self._questions.all(PROMOTIONS.list_due, limit=limit)
         return [
-            (NamespaceName(owner), ChannelName(name)) for owner, name in self._questions.all(PROMOTIONS.list_automatic)
+            (rows.package_id(owner, format_, name), Digest.parse(digest), ChannelName(channel))
+            for owner, format_, name, digest, channel in found
         ]
 
     async def first_seen(self, package: PackageId, digest: Digest) -> tuple[datetime, str] | None:

@@ -38,13 +38,26 @@ ON CONFLICT (channel_id) DO UPDATE
 SET approvals = excluded.approvals, self_approval = excluded.self_approval, soak = excluded.soak,
     ordered = excluded.ordered, automatic = excluded.automatic
 
--- list_automatic --
-SELECT n.name, ch.name
+-- list_waiting --
+-- Uses promotion_open_idx.
+SELECT id FROM promotion WHERE state = 'proposed' ORDER BY from_position LIMIT :limit
+
+-- list_due --
+-- What is cleared for the channel before one that promotes by itself, and not for that. Uses clearance_channel_idx.
+SELECT n.name, p.format, p.name, b.digest, ch.name
   FROM channel_rule r
-  JOIN channel ch ON ch.id = r.channel_id AND ch.rank >= 0
+  JOIN channel ch ON ch.id = r.channel_id AND ch.rank > 0
   JOIN namespace n ON n.id = ch.namespace_id
+  JOIN channel earlier ON earlier.namespace_id = ch.namespace_id AND earlier.rank = ch.rank - 1
+  JOIN clearance k ON k.channel_id = earlier.id AND k.blob_id = k.root_id AND k.until_position IS NULL
+  JOIN package p ON p.id = k.package_id
+  JOIN blob b ON b.id = k.blob_id
  WHERE r.automatic
- ORDER BY n.name, ch.rank
+   AND NOT EXISTS (
+        SELECT 1 FROM clearance x
+         WHERE x.channel_id = ch.id AND x.package_id = k.package_id AND x.root_id = k.root_id)
+ ORDER BY k.from_position DESC
+ LIMIT :limit
 
 -- find_promotion --
 SELECT t.id, n.name, p.format, p.name, b.digest, t.version, ch.name, t.state, t.actor, t.reason, t.refusals, t.facts,
