@@ -62,8 +62,9 @@ async def set_policy(registry: Registry, caller: Caller, policy: Policy) -> Poli
         raise InvalidPolicy(policy.name, expected="a namespace whose policy it is")
     access.require_anywhere(caller, Action.GOVERN, View(namespace))
     check_policy(policy)
-    if policy.door is Door.ADMISSION and policy.channels:
-        raise InvalidPolicy(policy.name, expected="no channels: what is published is in none yet")
+    if policy.door is not Door.PROMOTION:
+        # A policy that is set and not asked would let everything through, and nobody would notice.
+        raise InvalidPolicy(policy.name, expected=f"the door {Door.PROMOTION}: at others nothing is asked yet")
     if any(each not in registry.formats for each in policy.formats):
         raise InvalidPolicy(policy.name, expected=f"formats among {', '.join(sorted(registry.formats))}")
 
