@@ -1,4 +1,4 @@
-"""Take stock of an artifact that nobody said the contents of: a version's own metadata, or an image's layers."""
+"""Take stock of an artifact, whatever others say of it: a version's own metadata, or an image's layers."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from entrepot.model.purl import Purl
 from entrepot.operations.attach_sbom import attach_sbom
 from entrepot.operations.index_sbom import note_failure
 from entrepot.operations.receive_file import look_into_blob
+from entrepot.ports.inventories import SbomSource
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,9 +49,9 @@ async def take_stock(
     names: Sequence[str] = (),
     created_at: datetime,
 ) -> bool:
-    """Make an SBOM of an artifact and attach it, where there is none; return whether one was made.
+    """Make an SBOM of an artifact and attach it, unless we have; return whether one was made.
 
-    The same artifact makes the same document, so that doing it again changes nothing. What cannot be looked into is
+    Also where one came with it: whoever publishes must not say alone what is in it. The same artifact makes the same document, so that doing it again changes nothing. What cannot be looked into is
     known as that: an artifact of which nothing is known is not one that holds nothing.
     """
     found = await registry.catalog.find_artifact(View(package.namespace), package, digest=digest, barred=True)
@@ -59,7 +60,8 @@ async def take_stock(
     artifact = Artifact.parse(found.content, found.media_type, digest=found.digest)
     if artifact.subject is not None or artifact.is_index or any(name.endswith(_SIGNATURES) for name in names):
         return False
-    if await registry.catalog.inventories.list_sboms(package, digest):
+    known = await registry.catalog.inventories.list_sboms(package, digest)
+    if any(row.sbom.source is SbomSource.GENERATED for row in known):
         return False
     try:
         inventory = await _inventory(registry, package, artifact)

@@ -154,6 +154,16 @@ async def test_an_sbom_that_came_is_indexed_and_none_is_lost_by_another(world: W
     assert {"pkg:pypi/requests@2.31.0", "pkg:pypi/urllib3@2.0.0", "pkg:pypi/a@1"} <= await purls(world, pushed.digest)
 
 
+async def test_who_publishes_does_not_say_alone_what_is_in_it(world: World) -> None:
+    pushed = await world.push("acme/api", built(layer({A: dist_info("a", "1")}, "gzip")), "1.0")
+    await world.push("acme/api", carrying(pushed, cyclonedx("1.5")))
+
+    await world.settle()
+
+    assert {kind for kind, *_ in await documents(world, pushed.digest)} == {"generated", "uploaded"}
+    assert {"pkg:pypi/requests@2.31.0", "pkg:pypi/a@1"} <= await purls(world, pushed.digest)
+
+
 async def test_an_sbom_that_is_wrong_says_so_and_hides_nothing(world: World) -> None:
     pushed = await world.push("acme/api", built(layer({A: dist_info("a", "1")}, "gzip")), "1.0")
     await world.settle()
