@@ -38,7 +38,7 @@ from entrepot.model.events import (
 )
 from entrepot.model.names import View
 from entrepot.model.policy import Door
-from entrepot.model.promotion import ChannelRules, Promotion, PromotionState
+from entrepot.model.promotion import Approval, ChannelRules, Promotion, PromotionState
 from entrepot.model.reference import ReferenceKind
 from entrepot.operations import access
 from entrepot.operations.clear import withdraw_clearance
@@ -142,7 +142,7 @@ async def plan_promotion(
     requester = caller.name if proposed is None else proposed.actor
     approvals = [] if proposed is None else _counted(proposed, rules)
     version = target if isinstance(target, str) else "" if proposed is None else proposed.version
-    asked = Asked(version, channel, namespace.channels, requester, [] if proposed is None else proposed.approvals)
+    asked = Asked(version, channel, namespace.channels, requester, approvals)
     facts = await gather(registry, package, digest, asked, now=registry.clock.now())
     own = policy_set(await registry.catalog.policies.list(package.namespace), DEFAULTS)
     policies = own.at(package, Door.PROMOTION, channel, first=namespace.channels[0] == channel)
@@ -222,13 +222,23 @@ async def approve(
 
 
 async def settle_promotion(registry: Registry, caller: Caller, proposed: Promotion, *, seconds: float = 0) -> Promotion:
-    """Apply what was proposed if nothing is in its way any more; what still waits stays as it is."""
-    plan = await plan_promotion(registry, caller, proposed.package, proposed.digest, proposed.channel, seconds=seconds)
-    if plan.proposed is None:
-        return proposed
-    if plan.decision.allowed:
-        return await _apply(registry, caller, plan, proposed.reason)
-    return plan.proposed
+    """Apply what was proposed if nothing is in its way any more; what still waits stays as it is.
+
+    Raises `StaleRevision` when something else is said of the package again and again meanwhile.
+    """
+    package, digest, channel = proposed.package, proposed.digest, proposed.channel
+    for remaining in reversed(range(_ATTEMPTS)):
+        plan = await plan_promotion(registry, caller, package, digest, channel, seconds=seconds)
+        if plan.proposed is None:
+            return proposed
+        if not plan.decision.allowed:
+            return plan.proposed
+        try:
+            return await _apply(registry, caller, plan, proposed.reason)
+        except StaleRevision:
+            if not remaining:
+                raise
+    raise StaleRevision(package.name)
 
 
 async def refuse(registry: Registry, caller: Caller, promotion_id: str, *, reason: str) -> Promotion:
@@ -362,9 +372,9 @@ def _length(length: timedelta) -> str:
     return f"{seconds} seconds"
 
 
-def _counted(promotion: Promotion, rules: ChannelRules) -> list[str]:
-    """Whose approvals count: those of distinct people, not of who proposed it unless the channel allows that."""
-    return [each.principal for each in promotion.approvals if rules.self_approval or each.principal != promotion.actor]
+def _counted(promotion: Promotion, rules: ChannelRules) -> list[Approval]:
+    """The approvals that count: those of distinct people, not of who proposed it unless the channel allows that."""
+    return [each for each in promotion.approvals if rules.self_approval or each.principal != promotion.actor]
 
 
 # --- applying ---

@@ -257,6 +257,19 @@ async def test_who_proposes_may_approve_where_the_channel_allows_it(world: World
     assert (await approve(world.registry, PAT, proposed.id)).state is PromotionState.APPLIED
 
 
+async def test_an_approval_of_ones_own_counts_for_policies_only_while_the_channel_allows_it(world: World) -> None:
+    await set_policy(world.registry, MAINTAINER, replace(BLUE, condition="approvals.count >= 2"))
+    await set_rules(world.registry, MAINTAINER, ACME, PROD, ChannelRules(approvals=1, self_approval=True))
+    proposed = await promote(world.registry, PAT, API, V1, PROD)
+    await approve(world.registry, PAT, proposed.id)
+
+    await set_rules(world.registry, MAINTAINER, ACME, PROD, ChannelRules(approvals=1))
+    still = await approve(world.registry, ANN, proposed.id)
+
+    assert still.state is PromotionState.PROPOSED
+    assert (await approve(world.registry, BOB, proposed.id)).facts["approvals.by"] == ["ann", "bob"]
+
+
 async def test_a_policy_that_counts_approvals_waits_for_them(world: World) -> None:
     await set_policy(world.registry, MAINTAINER, replace(BLUE, condition="'bob' in approvals.by"))
     proposed = await promote(world.registry, PAT, API, V1, PROD)
