@@ -310,7 +310,7 @@ async def set_root(
     """
     await _require(registry, caller, namespace)
     parse_channel(name)  # The same grammar: a label.
-    TrustedRoot.parse(name, content)
+    await asyncio.to_thread(_require_usable, TrustedRoot.parse(name, content))
 
     def change(transaction: Transaction) -> bool:
         if not transaction.attestations.set_root(namespace, name, content):
@@ -319,6 +319,12 @@ async def set_root(
         return True
 
     return await registry.catalog.write(change)
+
+
+def _require_usable(root: TrustedRoot) -> None:
+    from entrepot.trust import offline  # noqa: PLC0415 - slow to import, and mostly not needed
+
+    offline.require_usable(root)
 
 
 async def remove_root(registry: Registry, caller: Caller, namespace: NamespaceName | None, name: str) -> None:

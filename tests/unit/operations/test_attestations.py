@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -264,6 +265,9 @@ async def test_a_trusted_root_is_what_identities_hang_from(world: World) -> None
     )
     with pytest.raises(InvalidKey):
         await signers.set_root(world.registry, ADMINISTRATOR, API.namespace, "own", b"{}")
+    without_log = json.dumps({**json.loads(Sigstore().trusted_root), "tlogs": []}).encode()
+    with pytest.raises(InvalidKey, match="no transparency log"):
+        await signers.set_root(world.registry, ADMINISTRATOR, API.namespace, "own", without_log)
     assert await signers.set_root(world.registry, ADMINISTRATOR, API.namespace, "own", Sigstore().trusted_root)
 
     assert await signers.add_signer(world.registry, ADMINISTRATOR, identity)
