@@ -34,7 +34,8 @@ class Version:
         if self.deleted is not None:
             if self.deleted != {path: content}:
                 return 409
-            self.files, self.deleted, self.yanked = {path: content}, None, False
+            # What was said of it before holds again.
+            self.files, self.deleted = {path: content}, None
             return 201
         if path in self.files:
             return 200 if self.files[path] == content else 409
