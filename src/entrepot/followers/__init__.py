@@ -66,10 +66,14 @@ class Runner:
             except Exception as error:  # noqa: BLE001 (a runner: whatever it was, the follower goes on)
                 failures += 1
                 delay = min(_LONGEST_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2**failures)
-                _log.warning("failed", follower=follower.name, attempt=failures, again_in=delay, exc_info=error)
-                if failures >= _PATIENCE and not isinstance(error, (Unavailable, OSError)):
-                    await self._give_up_one(follower)
-                    failures = 0
+                facts = {"follower": follower.name, "attempt": failures, "again_in": delay}
+                if isinstance(error, (Unavailable, OSError)):
+                    _log.warning("put off", **facts, reason=str(error))
+                else:
+                    _log.warning("failed", **facts, exc_info=error)
+                    if failures >= _PATIENCE:
+                        await self._give_up_one(follower)
+                        failures = 0
                 await asyncio.sleep(delay)
             else:
                 failures = 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from entrepot.model.errors import RegistryError
+from entrepot.model.errors import RegistryError, Unavailable
 from entrepot.schedules.advisories import ADVISORIES
 from entrepot.schedules.promote import PROMOTE
 from entrepot.schedules.sweep import SWEEP
@@ -44,6 +44,8 @@ class Runner:
         while True:
             try:
                 await schedule.run(self._registry)
-            except (RegistryError, OSError):
+            except (Unavailable, OSError) as error:
+                _log.warning("put off", schedule=schedule.name, reason=str(error))
+            except RegistryError:
                 _log.exception("failed", schedule=schedule.name)
             await asyncio.sleep(schedule.every_seconds)
