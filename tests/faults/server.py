@@ -110,7 +110,7 @@ class Server:
         return [pid for pid, group in _processes() if group == self.process.pid]
 
     def workers(self) -> list[int]:
-        """The processes that answer requests, when there are several."""
+        """The processes that answer requests, when there are several, of a server without followers."""
         return [
             pid
             for pid in self.members()

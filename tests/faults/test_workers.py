@@ -30,7 +30,7 @@ JSON = {"Content-Type": "application/json"}
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("workers"), workers=WORKERS, login_failures=40) as started:
+    with running(tmp_path_factory.mktemp("workers"), workers=WORKERS, login_failures=40, followers=False) as started:
         make_namespace(started.data, "acme")
         yield started
         assert violations(started.data) == []
@@ -256,7 +256,7 @@ def _states(server: Server, among: list[int]) -> set[int]:
 
 
 def test_a_killed_worker_is_replaced_and_the_others_go_on(tmp_path: Path) -> None:
-    with running(tmp_path, workers=2) as server:
+    with running(tmp_path, workers=2, followers=False) as server:
         make_namespace(server.data, "acme")
         with Line(server.address, server.token) as line:
             manifest = _push(line, "acme/api", "latest")
@@ -289,7 +289,7 @@ def _get_after_retries(server: Server, path: str) -> Reply:
 
 
 def test_workers_do_not_outlive_their_killed_supervisor(tmp_path: Path) -> None:
-    server = start(tmp_path, workers=2)
+    server = start(tmp_path, workers=2, followers=False)
     try:
         workers = server.workers()
         assert len(workers) == 2
@@ -322,7 +322,7 @@ def test_caches_work_again_after_a_writer_was_killed(tmp_path: Path) -> None:
 
 
 def test_while_somebody_else_holds_the_catalog_writes_wait_and_reads_go_on(tmp_path: Path) -> None:
-    with running(tmp_path, workers=2) as server:
+    with running(tmp_path, workers=2, followers=False) as server:
         make_namespace(server.data, "acme")
         with Line(server.address, server.token) as line:
             manifest = _push(line, "acme/api", "latest")
