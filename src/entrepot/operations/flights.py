@@ -21,6 +21,10 @@ class Flights:
         running = self._running.get(key)
         return None if running is None else running[1]
 
+    def runs(self, key: Hashable) -> bool:
+        """Whether a flight is under way, with a companion or without."""
+        return key in self._running
+
     def begin(self, key: Hashable, companion: object, fetch: Callable[[], Awaitable[object]]) -> None:
         """Let a flight begin, with something that others will `find`."""
         self._start(key, companion, fetch)

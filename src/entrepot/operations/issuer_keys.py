@@ -47,11 +47,9 @@ async def find_keys(registry: Registry, issuer: Issuer, key_id: str | None) -> K
             return known.keys
         if now - known.asked_at < _PAUSE and age < _STALE:
             return known.keys
-    if known is not None and now - known.asked_at < _PAUSE:
-        # Nothing good is known; those who come while it is being found out wait for that.
-        if registry.flights.find(issuer) is None:
-            raise UpstreamUnavailable(f"the keys of {issuer.url}", after=int(_PAUSE.total_seconds()))
-        return await registry.flights.join(issuer, lambda: _ask(registry, issuer))
+    # Nothing good is known; those who come while it is being found out wait for that.
+    if known is not None and now - known.asked_at < _PAUSE and not registry.flights.runs(issuer):
+        raise UpstreamUnavailable(f"the keys of {issuer.url}", after=int(_PAUSE.total_seconds()))
     return await registry.flights.join(issuer, lambda: _ask(registry, issuer))
 
 

@@ -431,6 +431,24 @@ async def test_an_unknown_key_is_asked_for_once_a_minute(world: World) -> None:
         assert where.asked["/keys"] == 2
 
 
+async def test_all_who_come_while_keys_are_asked_for_wait_for_the_one_answer(world: World) -> None:
+    async with elsewhere() as where:
+        signer = Signer(where.url)
+        _publish_keys(where, signer)
+        await add_issuer(world.registry, ADMINISTRATOR, issuer(signer, keys=None, private=True))
+        await add_publisher(world.registry, MAINTAINER, publisher())
+        where.asked.clear()
+
+        async def trade(turns_later: int) -> None:
+            for _ in range(turns_later):
+                await asyncio.sleep(0)
+            await exchange(world.registry, token(signer, world), ANYTHING)
+
+        await asyncio.gather(*map(trade, range(0, 200, 10)))
+
+        assert where.asked["/keys"] == 1
+
+
 async def test_an_empty_key_set_never_takes_the_place_of_a_good_one(world: World) -> None:
     async with elsewhere() as where:
         signer = Signer(where.url)
