@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from entrepot.model.contents import Contents
+from entrepot.model.events import ArtifactPublished, BlobAdded, InventoryIndexed
 from entrepot.model.reference import ReferenceKind
 from entrepot.operations.browse import find_package
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from entrepot.model.access import Caller
     from entrepot.model.contents import Kind
     from entrepot.model.digest import Digest
+    from entrepot.model.events import Event
     from entrepot.model.names import PackageId, ReferenceName, View
     from entrepot.model.position import Position
     from entrepot.operations.add_files import Metadata
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from entrepot.ports.catalog import VersionRow
 
 _PAGE = 500
+_LOOK_BACK = 1_000
+"""So many events of a namespace are read to find out whether any of them changed a package."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,28 @@ async def read_package(registry: Registry, caller: Caller, view: View, package: 
         await _list_tags(registry, view, package),
         await registry.catalog.list_times(package),
     )
+
+
+async def is_as_read(registry: Registry, package: PackageId, position: Position) -> bool:
+    """Whether its versions and tags are still those that somebody read at *position*; False where too much has happened.
+
+    What is attached to an artifact, or found in it, changes none of them: that follows from every publication, while its
+    client may already be changing what it published.
+    """
+    entries = await registry.catalog.list_entries(after=position, limit=_LOOK_BACK, namespace=package.namespace)
+    name = f"{package.format}/{package.name}"
+    return len(entries) < _LOOK_BACK and all(
+        entry.event.package != name or _is_beside(entry.event) for entry in entries
+    )
+
+
+def _is_beside(event: Event) -> bool:
+    match event:
+        case BlobAdded() | InventoryIndexed():
+            return True
+        case ArtifactPublished(references=()):
+            return True
+    return False
 
 
 async def _list_versions(registry: Registry, view: View, package: PackageId) -> list[VersionRow]:

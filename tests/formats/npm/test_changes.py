@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from entrepot.followers import catch_up
+from entrepot.followers.inventory import INVENTORY
 from entrepot.model.names import ReferenceName
 from entrepot.operations.mark import yank
 from tests.formats.generic.served import ADMINISTRATOR
@@ -256,10 +258,32 @@ async def test_nothing_goes_that_the_client_has_not_seen(npm: Npm) -> None:
         await npm.ask("DELETE", REGISTRY + path, by="maintainer"),
         await npm.ask("DELETE", f"{REGISTRY}/tool/-/tool-1.0.0.tgz/-rev/{seen['_rev']}", by="maintainer"),
         await npm.ask("DELETE", f"{REGISTRY}/tool/-rev/undefined", by="maintainer"),
+        await npm.ask("DELETE", f"{REGISTRY}/tool/-rev/999999999999-0", by="maintainer"),
     ]
 
-    assert [answer.status for answer in answers] == [409] * 4
+    assert [answer.status for answer in answers] == [409] * 5
     assert list((await npm.packument())["versions"]) == ["1.0.0", "1.1.0"]
+
+
+async def test_what_follows_from_a_publication_does_not_come_between_a_client_and_what_it_has_read(npm: Npm) -> None:
+    await npm.publish()
+    await npm.publish(version="1.1.0")
+    await npm.publish(version="1.2.0")
+    seen = await npm.packument()
+    await catch_up(npm.registry, [INVENTORY])
+    told = await npm.packument()
+    less = {**seen, "versions": {key: said for key, said in seen["versions"].items() if key != "1.2.0"}}
+    path = f"/tool/-rev/{seen['_rev']}"
+
+    answers = [
+        await npm.send("/tool", seen, by="maintainer"),
+        await npm.send(path, less, by="maintainer"),
+        await npm.send(path, seen, by="maintainer"),
+    ]
+
+    assert told["_rev"] != seen["_rev"]
+    assert told | {"_rev": seen["_rev"]} == seen
+    assert [answer.status for answer in answers] == [201, 201, 409]
 
 
 async def test_taking_back_needs_the_right_to(npm: Npm) -> None:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from entrepot.formats.npm.metadata import KIND
 from entrepot.formats.npm.packument import Packument, Release
 from entrepot.formats.npm.rules import tarball_name
 from entrepot.model.errors import PackageUnknown
+from entrepot.model.position import Position
 from entrepot.operations.read_package import read_package
 
 if TYPE_CHECKING:
     from entrepot.model.access import Caller
     from entrepot.model.names import PackageId, PackageName, View
-    from entrepot.model.position import Position
     from entrepot.operations.read_package import StoredPackage, StoredVersion
     from entrepot.operations.registry import Registry
+
+_REVISION: Final = re.compile(r"([0-9]{1,18})-0")
 
 
 async def read_packument(registry: Registry, caller: Caller, view: View, package: PackageId) -> Packument:
@@ -45,6 +48,12 @@ def to_packument(name: PackageName, stored: StoredPackage) -> Packument:
 def print_revision(revision: Position) -> str:
     """A revision as CouchDB writes one, which clients send back with a change."""
     return f"{revision}-0"
+
+
+def parse_revision(text: str) -> Position | None:
+    """What `print_revision` wrote; None for anything else."""
+    match = _REVISION.fullmatch(text)
+    return None if match is None else Position(int(match[1]))
 
 
 def _release(name: PackageName, version: StoredVersion) -> Release:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from entrepot.formats.npm.body import Attachments
-from entrepot.formats.npm.hosted import print_revision, to_packument
+from entrepot.formats.npm.hosted import parse_revision, print_revision, to_packument
 from entrepot.formats.npm.metadata import BUNDLE_TYPE, KIND, TARBALL_TYPE, Claim, bundle_name, describe, verify
 from entrepot.formats.npm.rules import RULES, parse_tag, tarball_name
 from entrepot.formats.npm.tarball import examine
@@ -19,8 +19,9 @@ from entrepot.model.errors import InvalidMetadata, InvalidName, ReferenceUnknown
 from entrepot.model.names import View
 from entrepot.operations import access
 from entrepot.operations.add_files import Addition, NewFile, add_files
+from entrepot.operations.browse import find_package
 from entrepot.operations.mark import deprecate, undeprecate
-from entrepot.operations.read_package import read_package
+from entrepot.operations.read_package import is_as_read, read_package
 from entrepot.operations.receive_file import receive_upload
 from entrepot.operations.upload import StoredBlob, begin_upload
 from entrepot.wire.call import decode_json
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from entrepot.model.names import PackageId, ReferenceName
     from entrepot.model.upload import Upload
     from entrepot.operations.add_files import Metadata
-    from entrepot.operations.read_package import StoredPackage
     from entrepot.wire.call import Call
 
 _DOCUMENT_SIZE: Final = 16 * 1024 * 1024
@@ -189,7 +189,7 @@ async def _mark(call: Call, package: PackageId, document: Document) -> None:
     if document.versions is None:
         return
     stored = await read_package(call.registry, call.caller, View(package.namespace), package, KIND)
-    require_revision(document.rev, stored)
+    await require_revision(call, package, document.rev)
     # Compared with what clients were told: they send it back for the versions that they do not change.
     present = {release.version: release.deprecated for release in to_packument(package.name, stored).releases}
     wanted = {RULES.parse_version(key): _read_reason(key, said) for key, said in document.versions.items()}
@@ -217,11 +217,16 @@ def _read_reason(key: str, manifest: Mapping[str, Any]) -> str | None:
     return reason
 
 
-def require_revision(revision: str | None, stored: StoredPackage) -> None:
-    """Raise `StaleRevision` when the client has read an older revision than is there."""
-    present = print_revision(stored.revision)
-    if revision not in (None, present):
-        raise StaleRevision("_rev", expected=present, actual=ascii(revision)[:80])
+async def require_revision(call: Call, package: PackageId, revision: str | None) -> None:
+    """Raise `StaleRevision` when a version or a tag is another than the client has read, if it says what it has read."""
+    if revision is None:
+        return
+    row = await find_package(call.registry, call.caller, View(package.namespace), package)
+    read = parse_revision(revision)
+    if read == row.revision:
+        return
+    if read is None or read > row.revision or not await is_as_read(call.registry, package, read):
+        raise StaleRevision("_rev", expected=print_revision(row.revision), actual=ascii(revision)[:80])
 
 
 # --- tags ---

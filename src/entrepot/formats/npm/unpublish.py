@@ -14,10 +14,10 @@ from entrepot.formats.npm.metadata import KIND
 from entrepot.formats.npm.publish import move_tag, read_document, require_revision
 from entrepot.formats.npm.rules import RULES, parse_tag, parse_tarball_name
 from entrepot.model.access import Action
-from entrepot.model.errors import Denied, FileUnknown, PackageUnknown, Protected, ReferenceUnknown, StaleRevision
+from entrepot.model.errors import Denied, FileUnknown, PackageUnknown, Protected, ReferenceUnknown
 from entrepot.model.names import View
 from entrepot.operations import access
-from entrepot.operations.browse import find_package, list_clearances
+from entrepot.operations.browse import list_clearances
 from entrepot.operations.delete import delete_version
 from entrepot.operations.read_package import read_package
 
@@ -75,13 +75,9 @@ async def delete_tarball(call: Call, package: PackageId, file: str, revision: st
 
 
 async def _read(call: Call, package: PackageId, revision: str) -> StoredPackage:
-    """The package at exactly *revision*: nothing that was published while it was read. Raises `StaleRevision`."""
-    view = View(package.namespace)
-    stored = await read_package(call.registry, call.caller, view, package, KIND)
-    require_revision(revision, stored)
-    row = await find_package(call.registry, call.caller, view, package)
-    if row.revision != stored.revision:
-        raise StaleRevision("_rev", expected=row.revision, actual=stored.revision)
+    """The package as it was at *revision*: nothing that was published while it was read. Raises `StaleRevision`."""
+    stored = await read_package(call.registry, call.caller, View(package.namespace), package, KIND)
+    await require_revision(call, package, revision)
     return stored
 
 
