@@ -19,7 +19,7 @@ from tests.clients.wire import Wire
 
 pytestmark = pytest.mark.clients
 
-_START_SECONDS = 30
+_START_SECONDS = 120
 # Nothing but content, images and the plainest snapshotter: no runtime, no cgroups, no network.
 _UNUSED = ["io.containerd.cri.v1.runtime", "io.containerd.cri.v1.images", "io.containerd.grpc.v1.cri"]
 

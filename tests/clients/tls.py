@@ -18,7 +18,7 @@ NAME = "registry.example.com"
 """What the registry may also be called."""
 
 _PIECE = 64 << 10
-_START_SECONDS = 30
+_START_SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,8 @@ _TEST_MILLISECONDS = "180000"
 _PASSED = 15
 """What its own table counts. Two tests do not apply to npm, and two need a simulated upstream."""
 _SUMMARY = re.compile(r"(\d+) passed.*?(\d+) failed.*?(\d+) skipped", re.DOTALL)
+_LINE, _LINES, _END = 300, 60, 3_000
+"""So many characters of a line, lines of what failed, and characters of the rest: a report of it may be cut."""
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -83,10 +85,21 @@ def test_every_test_of_the_suite_passes(
     )
 
     said = _COLOURS.sub("", done.stdout + done.stderr)
-    assert done.returncode == 0, said
+    assert done.returncode == 0, _told(said)
     counts = _SUMMARY.search(said)
-    assert counts is not None, said
+    assert counts is not None, _told(said)
     passed, failed, _ = map(int, counts.groups())
-    assert (passed >= _PASSED, failed) == (True, 0), said
+    assert (passed >= _PASSED, failed) == (True, 0), _told(said)
     with capsys.disabled():
         sys.stdout.write(f"\n{npm}: {counts[0]}\n")
+
+
+def _told(said: str) -> str:
+    """What failed, in the suite's words; then the end of all that it said."""
+    failures: list[str] = []
+    of_failure = False
+    for line in said.splitlines():
+        of_failure = line.startswith("  FAIL ") or (of_failure and line.startswith("    "))
+        if of_failure or line.lstrip().startswith("\u2717") or "check FAILED" in line:
+            failures.append(line[:_LINE])
+    return "\n".join(["what failed:", *failures[:_LINES], "the end of the output:", said[-_END:]])

@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def eventually(look: Callable[[], T | None], *, seconds: float = 30.0) -> T:
+def eventually(look: Callable[[], T | None], *, seconds: float = 120.0) -> T:
     """What *look* returns, once that is neither None nor False."""
     deadline = monotonic() + seconds
     while True:

@@ -40,7 +40,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def _assert_others_are_served(server: Server) -> None:
     """A new client pulls and pushes, each in a reasonable time for a machine that has other things to do."""
-    with Line(server.address, server.token, timeout=20) as line:
+    with Line(server.address, server.token, timeout=60) as line:
         begun = monotonic()
         for _ in range(10):
             assert line.must(200, "GET", "/v2/acme/api/manifests/1.0").body == IMAGE
@@ -48,7 +48,7 @@ def _assert_others_are_served(server: Server) -> None:
         line.push("acme/api", content)
         assert line.must(200, "GET", f"/v2/acme/api/blobs/{digest_of(content)}").body == content
         line.must(200, "GET", "/livez")
-        assert monotonic() - begun < 10
+        assert monotonic() - begun < 30
 
 
 def _head(server: Server, method: bytes, target: bytes, *fields: bytes) -> bytes:

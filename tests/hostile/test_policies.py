@@ -39,14 +39,14 @@ _FACTS = st.fixed_dictionaries({}, optional={fact.name: _VALUES[fact.kind] for f
 @settings(deadline=None)
 @given(text=_EXPRESSIONS, facts=_FACTS)
 def test_any_text_is_refused_or_answers_soon(text: str, facts: Facts) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     try:
         condition = ENGINE.condition(text)
     except InvalidPolicy:
         return
     outcome = condition.ask(facts)
 
-    assert time.perf_counter() - began < _SECONDS
+    assert time.process_time() - began < _SECONDS
     assert outcome.allowed in (True, False)
     assert not (outcome.allowed and outcome.problem)
 
@@ -77,12 +77,12 @@ def test_what_asks_for_something_unknown_never_says_yes(facts: Facts) -> None:
 )
 def test_what_is_meant_to_take_long_does_not(text: str) -> None:
     facts = Facts.of({"name": "x", "signed.by": ("a" * 1_024,) * 100, "tags": ("a" * 1_024,) * 100})
-    began = time.perf_counter()
+    began = time.process_time()
 
     with suppress(InvalidPolicy):
         ENGINE.condition(text).ask(facts)
 
-    assert time.perf_counter() - began < _SECONDS
+    assert time.process_time() - began < _SECONDS
 
 
 def test_the_record_of_facts_is_read_as_it_was_written() -> None:

@@ -160,7 +160,7 @@ def test_what_cannot_be_compared_is_never_clean(ecosystem: str, bound: str, vers
 @pytest.mark.parametrize("name", sorted(ORDERS))
 def test_no_version_takes_long(name: str) -> None:
     order = ORDERS[name]
-    begun = time.monotonic()
+    begun = time.process_time()
 
     for part in ("1", "1.", "1-", "a1", "1.a-", "~", "0.", "-.", "_p1", "1:1", "rc1."):
         for end in ("", "!", "-", " "):
@@ -169,7 +169,7 @@ def test_no_version_takes_long(name: str) -> None:
             except RegistryError:
                 continue
 
-    assert time.monotonic() - begun < 5
+    assert time.process_time() - begun < 5
 
 
 @fuzz

@@ -117,7 +117,7 @@ _SHAPES: Final = [*strategies.OCI, *strategies.FILES, *strategies.NPM, *strategi
 
 def _answers(server: Server, sent: bytes) -> Iterator[Answer]:
     """All that the server says to *sent*, until it closes."""
-    with Raw(server.address, timeout=20) as raw:
+    with Raw(server.address, timeout=60) as raw:
         raw.send(sent).finish()
         with suppress(Ended):
             while True:

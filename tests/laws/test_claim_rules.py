@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import example, given
@@ -66,10 +66,10 @@ def test_no_value_matches_by_a_part_of_it(pattern: str, value: str, more: str) -
 
 def test_no_pattern_takes_long() -> None:
     rule = ClaimRule.parse("sub", "*a" * 16)
-    began = perf_counter()
+    began = process_time()
 
     assert not rule.matches("a" * 16_000 + "b")
-    assert perf_counter() - began < 1
+    assert process_time() - began < 1
 
 
 @pytest.mark.parametrize("pattern", ["", "a**", "**a", "a/**/b", "***", "*a" * 17, "x" * 513, "a\nb"])

@@ -25,7 +25,7 @@ App = Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]
 
 T = TypeVar("T")
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 """How long anything here waits for what should come at once."""
 
 
