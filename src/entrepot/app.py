@@ -15,6 +15,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
+import msgspec
+import structlog
+
 from entrepot import __version__, followers, schedules
 from entrepot.api import SURFACE as API
 from entrepot.drivers.blobs.files import FileBlobStore
@@ -25,6 +28,8 @@ from entrepot.drivers.log_keys import load_log_keys
 from entrepot.drivers.signing_key import open_signing_key
 from entrepot.drivers.turn import FileTurn
 from entrepot.formats import discover
+from entrepot.model.errors import RegistryError
+from entrepot.operations.log import sign_again
 from entrepot.operations.registry import Limits, Registry
 from entrepot.operations.signers import establish_own_signer
 from entrepot.operations.token import create_first_token
@@ -42,6 +47,7 @@ if TYPE_CHECKING:
 
     from entrepot.model.access import TokenSecret
     from entrepot.settings import Settings
+    from entrepot.trust.signing import Signing
 
 CATALOG_FILE: Final = "catalog.sqlite"
 ADMIN_TOKEN_FILE: Final = "admin-token"  # noqa: S105 (a file's name)
@@ -50,6 +56,8 @@ _SIGNING_KEY_FILE: Final = "signing-key.pem"
 _THROTTLE_FILE: Final = "throttle"
 _TURN_FILE: Final = "followers.lock"
 _LOG_KEYS_FILE: Final = "log-keys.pem"
+
+_log = structlog.stdlib.get_logger("entrepot.app")
 
 
 @asynccontextmanager
@@ -82,11 +90,7 @@ class _Parts:
             read_through=read_through_of(self.formats),
             accept=accept_of(self.formats),
             evidence=evidence_of(self.formats),
-            signing=open_signing_key(
-                settings.signing_key,
-                default=data / _SIGNING_KEY_FILE,
-                public_key=Path(settings.signing_public_key) if settings.signing_public_key else None,
-            ),
+            signing=_open_key(settings, settings.signing_key, settings.signing_public_key),
             describe=describe_of(self.formats),
             upload_secret=self.catalog.secret("uploads"),
             fetcher=self.fetcher,
@@ -108,12 +112,23 @@ class _Parts:
         self.epochs.close()
 
 
+def _open_key(settings: Settings, address: str, public_key: str) -> Signing:
+    """What signs with the key at that address, or with the data directory's. Raises `InvalidKey`."""
+    return open_signing_key(
+        address,
+        default=settings.data_path / _SIGNING_KEY_FILE,
+        public_key=Path(public_key) if public_key else None,
+        pin=Path(settings.signing_pin) if settings.signing_pin else None,
+    )
+
+
 def _log_identity(settings: Settings) -> LogIdentity:
-    """Who the journal's log is. Raises `InvalidProof` when the settings do not say so."""
+    """Who the journal's log is. Raises `InvalidProof` when the settings do not say so, `InvalidKey`."""
     address = settings.public_url.rstrip("/").rpartition("://")[2] or settings.listen
     return identify(
         settings.log_origin or f"{address}/log",
         load_log_keys(settings.data_path / _LOG_KEYS_FILE),
+        ecdsa=_open_key(settings, settings.log_key, settings.log_public_key) if settings.log_key else None,
         readers=LogReaders(settings.log_readers),
         witnessed=[NoteKey.parse(key) for key in settings.log_witnessed],
     )
@@ -126,6 +141,9 @@ def serve(settings: Settings) -> None:
     """
     configure_logs(settings.log_format, settings.log_level)
     sockets = bind(settings.listen)
+    # With the port that was found where any would do: the log is called by it.
+    host, port = settings.listen.rpartition(":")[0], sockets[0].getsockname()[1]
+    settings = msgspec.structs.replace(settings, listen=f"{host}:{port}")
     asyncio.run(_first_start(settings))
     options = ServeOptions(
         workers=settings.workers,
@@ -143,8 +161,8 @@ def serve(settings: Settings) -> None:
 
     def announce(urls: list[str]) -> None:
         # By the name that was asked for: clients keep credentials by host.
-        host, port = settings.listen.rpartition(":")[0], urls[0].rpartition(":")[2]
-        print(f"ready {options.scheme}://{host}:{port}", flush=True)
+        del urls
+        print(f"ready {options.scheme}://{settings.listen}", flush=True)
 
     with _shared_metrics(settings.workers):
         run("entrepot.app:create_service", sockets, options, arguments=(settings,), on_ready=announce)
@@ -169,6 +187,11 @@ async def _first_start(settings: Settings) -> None:
         if settings.followers:
             await followers.introduce(registry)
         await establish_own_signer(registry)
+        try:
+            await sign_again(registry)
+        except RegistryError as error:
+            # Nothing else has to wait for a key that is away, or for a log that has to be repaired.
+            _log.error("the log's checkpoint is still signed as it was before", reason=str(error))
     if secret is not None:
         print(f"administrator token, shown once (also in {path}):\n{secret.text}", file=sys.stderr, flush=True)
 

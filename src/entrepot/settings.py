@@ -66,6 +66,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     signing_public_key: Annotated[
         str, msgspec.Meta(description="PEM file of the public key, where the key is in a key store")
     ] = ""
+    signing_pin: Annotated[
+        str, msgspec.Meta(description="file with the PIN of the hardware module, for keys at hsm: addresses")
+    ] = ""
 
     manifest_size: Annotated[_Size, msgspec.Meta(description="largest manifest")] = 4 * 1024 * 1024
     blob_size: Annotated[_Size, msgspec.Meta(description="largest blob")] = 1024**4
@@ -89,6 +92,16 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     log_origin: Annotated[
         str,
         msgspec.Meta(description="the transparency log's name; empty: public_url (else listen) and /log, no scheme"),
+    ] = ""
+    log_key: Annotated[
+        str,
+        msgspec.Meta(
+            description="the ECDSA P-256 key that the log's checkpoints are signed with, as for signing_key; empty means "
+            "the one in log-keys.pem of the data directory, where the Ed25519 key is in any case"
+        ),
+    ] = ""
+    log_public_key: Annotated[
+        str, msgspec.Meta(description="PEM file of the public key, where the log's key is in a key store")
     ] = ""
     log_readers: Annotated[
         str,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from entrepot.model.errors import InvalidKey
+from entrepot.drivers.key_store import StoredKey
+from entrepot.model.errors import InvalidKey, Unavailable
 from entrepot.trust.keys import PublicKey
-from entrepot.trust.signing import LocalKey, StoredKey
+from entrepot.trust.signing import LocalKey
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,10 +19,11 @@ _MODE: Final = 0o600
 _FILE: Final = "file:"
 
 
-def open_signing_key(address: str, *, default: Path, public_key: Path | None) -> Signing:
+def open_signing_key(address: str, *, default: Path, public_key: Path | None, pin: Path | None = None) -> Signing:
     """The key at ``file:PATH``, or in a store (``awskms:…`` with the file of its *public_key*); without an address, *default*.
 
     The default is made when it is not there; of several processes that do so at once, all get the same.
+    *pin* is the file of what a hardware module is opened with.
     Raises `InvalidKey`: a key that cannot be read is never replaced, for nobody would believe the other.
     """
     if not address:
@@ -36,7 +38,15 @@ def open_signing_key(address: str, *, default: Path, public_key: Path | None) ->
         known = PublicKey.parse(public_key.read_bytes())
     except OSError as error:
         raise InvalidKey(public_key, expected="a file that can be read", actual=error.strerror) from error
-    return StoredKey.open(address, known)
+    return StoredKey.open(address, known, None if pin is None else lambda: _read_pin(pin))
+
+
+def _read_pin(path: Path) -> str:
+    """A PIN that is read when it is needed, so that another one needs no restart."""
+    try:
+        return path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Unavailable(f"the PIN of the hardware module, in {path}, cannot be read") from error
 
 
 def _read(path: Path) -> LocalKey:

@@ -6,7 +6,8 @@ the journal that was changed is therefore served as it is now, and does not fit 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from entrepot.model.access import Action
@@ -36,12 +37,13 @@ from entrepot.trust.log.tiles import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from entrepot.model.access import Caller
     from entrepot.model.events import Entry
     from entrepot.operations.registry import Registry
     from entrepot.ports.catalog import Transaction
+    from entrepot.ports.log import TileKey
     from entrepot.trust.log.identity import LogIdentity
     from entrepot.trust.log.merkle import Range
 
@@ -56,7 +58,8 @@ async def grow_log(registry: Registry) -> int:
     """Bring all that is in the journal into the log, and say how many entries it has then.
 
     Each checkpoint becomes known together with its tiles, or not at all.
-    Raises `Corrupt` where the journal, or the tree, is not what it was: nothing is signed then.
+    Raises `Corrupt` where the journal, or the tree, is not what it was: nothing is signed then; and `Unavailable`
+    while a key store does not sign: then the log stays where it is, and the journal goes on.
     """
     while True:
         head = await registry.catalog.log.head()
@@ -67,20 +70,54 @@ async def grow_log(registry: Registry) -> int:
         await _extend(registry, head, entries)
 
 
+async def sign_again(registry: Registry) -> bool:
+    """Sign the last checkpoint anew where the log goes by another name, or other keys, than when it was signed.
+
+    Until then its readers would find a checkpoint that is not by whom the registry says it is. Whether it was so.
+    Raises `Unavailable` while a key store does not sign.
+    """
+    head = await registry.catalog.log.head()
+    identity = identity_of(registry)
+    if head is None:
+        return False
+    note = Note.parse(head.note)
+    made = {(signature.name, signature.key_id) for signature in note.signatures}
+    if Checkpoint.parse(note.unchecked_text).origin == identity.origin and made >= {
+        (key.name, key.id) for key in identity.keys
+    }:
+        return False
+    # What is signed is what was: the tree has to be the one that the old checkpoint names.
+    await _edge(registry, head)
+    renewed = replace(head, note=await _sign(identity, head.size, head.root), signed_at=registry.clock.now())
+    return await _replace_head(registry, head, renewed, {})
+
+
+async def _sign(identity: LogIdentity, size: int, root: bytes) -> bytes:
+    """A signed checkpoint. The key may be behind a network, or in hardware. Raises `Unavailable`."""
+    return bytes(await asyncio.to_thread(Checkpoint(identity.origin, size, root).sign, identity.signers))
+
+
 async def _extend(registry: Registry, head: LogHead | None, entries: Sequence[Entry]) -> None:
     identity = identity_of(registry)
     journal_hash = check_chain(entries, Position(0 if head is None else head.size), _journal_hash(head))
     edge, tiles = (await _edge(registry, head)).grow([leaf_hash(leaf_of(entry)) for entry in entries])
     root = edge.root
-    note = bytes(Checkpoint(identity.origin, edge.size, root).sign(identity.signers))
+    note = await _sign(identity, edge.size, root)
     new = LogHead(edge.size, root, note, journal_hash, registry.clock.now())
+    await _replace_head(registry, head, new, {(tile.level, tile.number): content for tile, content in tiles.items()})
 
-    def change(transaction: Transaction) -> None:
+
+async def _replace_head(registry: Registry, head: LogHead | None, new: LogHead, tiles: Mapping[TileKey, bytes]) -> bool:
+    """Let *new* be the last checkpoint, where *head* still is; whether it was."""
+
+    def change(transaction: Transaction) -> bool:
         # Another process may have been faster; what it has signed stands, and ours was never seen.
-        if transaction.log.head() == head:
-            transaction.log.extend(new, {(tile.level, tile.number): content for tile, content in tiles.items()})
+        unmoved = transaction.log.head() == head
+        if unmoved:
+            transaction.log.extend(new, tiles)
+        return unmoved
 
-    await registry.catalog.write(change)
+    return await registry.catalog.write(change)
 
 
 def check_chain(entries: Iterable[Entry], position: Position, hash: bytes) -> bytes:

@@ -83,14 +83,12 @@ HOST: Final = "http://registry.example.com"
 
 _CATALOG: Final = "catalog.sqlite"
 
-LOG: Final = identify(
-    "registry.example.com/log",
-    (
-        Ed25519PrivateKey.from_private_bytes(b"log" + bytes(29)),
-        derive_private_key(0x10C, SECP256R1()),
-        Ed25519PrivateKey.from_private_bytes(b"witness" + bytes(25)),
-    ),
+LOG_KEYS: Final = (
+    Ed25519PrivateKey.from_private_bytes(b"log" + bytes(29)),
+    derive_private_key(0x10C, SECP256R1()),
+    Ed25519PrivateKey.from_private_bytes(b"witness" + bytes(25)),
 )
+LOG: Final = identify("registry.example.com/log", LOG_KEYS)
 """Who the log of a world is."""
 
 

@@ -1,4 +1,4 @@
-"""Signing in our own name: a key in a file or behind a key store's address, envelopes and bundles.
+"""Signing in our own name: a key in a file, or whatever else can sign; envelopes and bundles.
 
 What is signed here can be checked by any Sigstore client that is given the public key: a statement in a DSSE envelope,
 in a bundle of version 0.3 with the key's hint.
@@ -45,7 +45,7 @@ class Signing(Protocol):
         """What its signatures are checked with."""
 
     def sign(self, message: bytes) -> bytes:
-        """The signature of *message*, which `PublicKey.verify` accepts."""
+        """The signature of *message*, which `PublicKey.verify` accepts. Raises `Unavailable` while it cannot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,44 +94,6 @@ class LocalKey:
 
 
 _CURVES: Final = {"secp256r1": hashes.SHA256(), "secp384r1": hashes.SHA384(), "secp521r1": hashes.SHA512()}
-
-
-class _Store(Protocol):
-    """What the `securesystemslib` library gives for an address."""
-
-    def sign(self, payload: bytes) -> Any:
-        """The library's signature of the payload."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredKey:
-    """A private key that never leaves its store: a cloud's, Vault's, or a hardware module behind PKCS #11."""
-
-    public_key: PublicKey
-    _store: _Store = field(repr=False, compare=False)
-
-    @classmethod
-    def open(cls, address: str, public_key: PublicKey) -> Self:
-        """Reach the key behind an address of `securesystemslib`: ``awskms:…``, ``gcpkms:…``, ``azurekms:…``, ``hv:…``, ``hsm:…``.
-
-        Raises `InvalidKey` where there is none, or where what reaches it is not installed.
-        """
-        # Only who has such a key has what its store needs installed.
-        # It does not mark the names that it documents as exported.
-        from securesystemslib.signer import Signer, SSlibKey  # type: ignore[attr-defined]  # noqa: PLC0415
-
-        try:
-            store = Signer.from_priv_key_uri(address, SSlibKey.from_crypto(public_key.key))
-        except Exception as error:  # each store raises its own
-            raise InvalidKey("key store", expected="an address that can be reached", actual=str(error)[:300]) from error
-        return cls(public_key, store)
-
-    def sign(self, message: bytes) -> bytes:
-        """The store's signature. Raises `InvalidKey` where it is not the public key's."""
-        signature = bytes.fromhex(self._store.sign(message).signature)
-        if not self.public_key.verify(signature, message):
-            raise InvalidKey("key store", expected=f"a signature of {self.public_key.fingerprint}")
-        return signature
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ def health_surfaces(metrics: Metrics, flush: Callable[[], None], version: str) -
         return Reply(
             200,
             [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")],
-            metrics.render(await totals.read(call)),
+            metrics.render(await totals.read(call), await _behind(call)),
         )
 
     async def root(call: Call) -> Reply:
@@ -63,6 +63,13 @@ def health_surfaces(metrics: Metrics, flush: Callable[[], None], version: str) -
         Surface(name="health", prefix=prefix, routes=(Route("GET", f"/{prefix}", page, prefix or "root"),))
         for prefix, page in pages.items()
     ]
+
+
+async def _behind(call: Call) -> Mapping[str, int]:
+    """How many entries of the journal each follower has yet to deal with."""
+    end, _ = await call.registry.catalog.head()
+    cursors = await call.registry.catalog.cursors.list()
+    return {follower: end - position for follower, position in cursors.items()}
 
 
 class _Totals:

@@ -101,14 +101,14 @@ class Metrics:
             )
         return known
 
-    def render(self, storage: Mapping[str, int]) -> bytes:
-        """The text that a scrape gets, with the totals of *storage*."""
+    def render(self, storage: Mapping[str, int], behind: Mapping[str, int]) -> bytes:
+        """The text that a scrape gets, with the totals of *storage*, and how far *behind* each follower is."""
         whole = CollectorRegistry()
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
             multiprocess.MultiProcessCollector(whole)  # type: ignore[no-untyped-call]
         else:
             whole = self._registry
-        return generate_latest(whole) + generate_latest(_of(_Storage(storage)))
+        return generate_latest(whole) + generate_latest(_of(_Asked(storage, behind)))
 
 
 def _observe_many(histogram: Histogram, value: float, times: int) -> None:
@@ -118,19 +118,26 @@ def _observe_many(histogram: Histogram, value: float, times: int) -> None:
     total.inc(value * times)
 
 
-class _Storage:
-    """Totals of what is stored, asked at the scrape."""
+class _Asked:
+    """What the catalog is asked at the scrape."""
 
-    def __init__(self, totals: Mapping[str, int]) -> None:
+    def __init__(self, totals: Mapping[str, int], behind: Mapping[str, int]) -> None:
         self._totals = totals
+        self._behind = behind
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        """One gauge for each total."""
+        """One gauge for each total, and one for the followers."""
         for name, value in self._totals.items():
             yield GaugeMetricFamily(f"entrepot_storage_{name}", f"Stored {name}", value=value)
+        followers = GaugeMetricFamily(
+            "entrepot_follower_behind", "Entries of the journal that a follower has not dealt with", labels=["follower"]
+        )
+        for name, value in self._behind.items():
+            followers.add_metric([name], value)
+        yield followers
 
 
-def _of(collector: _Storage) -> CollectorRegistry:
+def _of(collector: _Asked) -> CollectorRegistry:
     registry = CollectorRegistry()
     registry.register(collector)
     return registry

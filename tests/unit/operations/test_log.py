@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP384R1, generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from entrepot.model.access import Caller, Role
 from entrepot.model.errors import (
@@ -33,17 +35,19 @@ from entrepot.operations.log import (
     prove_inclusion,
     read_checkpoint,
     read_tile,
+    sign_again,
 )
 from entrepot.operations.witness import cosign
 from entrepot.ports.catalog import Transaction
-from entrepot.testing.builders import LOG, World, caller, image
+from entrepot.testing.builders import LOG, LOG_KEYS, World, caller, image
 from entrepot.trust.log.checkpoints import Checkpoint
-from entrepot.trust.log.identity import LogReaders
+from entrepot.trust.log.identity import LogReaders, identify
 from entrepot.trust.log.leaves import MAX_LEAF, leaf_of
 from entrepot.trust.log.merkle import EMPTY_ROOT, check_consistency, leaf_hash
 from entrepot.trust.log.notes import Note, sign_note
 from entrepot.trust.log.tiles import ENTRIES, Tile, unpack_entries
 from entrepot.trust.log.witness import AddCheckpoint
+from entrepot.trust.signing import LocalKey
 
 ANYBODY = Caller(None)
 AUDITOR = caller(Role.AUDITOR, None)
@@ -85,6 +89,45 @@ async def test_growing_again_changes_nothing(world: World) -> None:
     await grow_log(world.registry)
 
     assert await world.catalog.log.head() == before
+
+
+OTHERWISE = {
+    "another name": identify("log.example.com", LOG_KEYS),
+    "another ECDSA key": identify(LOG.origin, LOG_KEYS, ecdsa=LocalKey.generate()),
+}
+
+
+@pytest.mark.parametrize("name", OTHERWISE)
+async def test_a_log_that_is_called_or_signed_otherwise_has_its_checkpoint_signed_anew(world: World, name: str) -> None:
+    end = await fill(world)
+    now = replace(world.registry, log=OTHERWISE[name])
+
+    changed = [await sign_again(registry) for registry in (world.registry, now, now)]
+    head = await read_checkpoint(now, AUDITOR)
+
+    assert changed == [False, True, False]
+    checkpoint, signatures = Checkpoint.open(head.note, OTHERWISE[name].origin, OTHERWISE[name].keys)
+    assert (checkpoint.size, len(signatures)) == (end, 2)
+    assert await check(now) == []
+
+
+async def test_a_tree_that_is_not_what_was_signed_is_not_signed_anew(world: World) -> None:
+    await fill(world)
+    connection = tampering(world)
+    connection.execute("UPDATE log_tile SET hashes = zeroblob(length(hashes))")
+    connection.close()
+
+    with pytest.raises(Corrupt):
+        await sign_again(replace(world.registry, log=OTHERWISE["another name"]))
+
+
+def test_only_a_key_that_signed_notes_know_signs_a_log() -> None:
+    p384 = LocalKey.parse(
+        generate_private_key(SECP384R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+
+    with pytest.raises(InvalidProof, match="ecdsa-p256"):
+        identify(LOG.origin, LOG_KEYS, ecdsa=p384)
 
 
 async def test_a_log_that_grows_by_many_steps_is_one_that_grew_by_few(

@@ -12,9 +12,8 @@ from entrepot.model.digest import Digest
 from entrepot.model.errors import InvalidKey
 from entrepot.testing.sigstore import NOON
 from entrepot.trust.evidence import Evidence, EvidenceKind, Subject
-from entrepot.trust.keys import PublicKey
 from entrepot.trust.signers import KeySigner
-from entrepot.trust.signing import LocalKey, Named, StoredKey, make_statement, sign_envelope, sign_file, sign_statement
+from entrepot.trust.signing import LocalKey, Named, make_statement, sign_envelope, sign_file, sign_statement
 from entrepot.trust.verify import verify
 
 WHEEL = Digest.of(b"a wheel")
@@ -88,31 +87,3 @@ def test_a_key_is_not_given_away() -> None:
 
     assert "PrivateKey" not in repr(key)
     assert key.public_key.fingerprint in str(key.public_key.names)
-
-
-def test_a_key_in_a_store_signs_as_one_in_a_file(tmp_path: object) -> None:
-    path = f"{tmp_path}/key.pem"
-    key = LocalKey.parse(KEYS["ecdsa-p256"])
-    with open(path, "wb") as file:  # noqa: PTH123 (a store's address is a text)
-        file.write(KEYS["ecdsa-p256"])
-
-    stored = StoredKey.open(f"file2:{path}", key.public_key)
-
-    assert key.public_key.verify(stored.sign(b"message"), b"message")
-
-
-def test_a_store_with_another_key_is_found_out(tmp_path: object) -> None:
-    path = f"{tmp_path}/key.pem"
-    with open(path, "wb") as file:  # noqa: PTH123 (a store's address is a text)
-        file.write(LocalKey.generate().to_pem())
-
-    with pytest.raises(InvalidKey):
-        StoredKey.open(f"file2:{path}", LocalKey.generate().public_key).sign(b"message")
-
-
-@pytest.mark.parametrize("address", ["nothing", "unknown:x", "file2:/nowhere", "awskms:x", "hv:x", "gcpkms:x"])
-def test_a_store_that_cannot_be_reached_is_an_error(address: str) -> None:
-    key = PublicKey.of(ec.generate_private_key(ec.SECP256R1()).public_key())
-
-    with pytest.raises(InvalidKey):
-        StoredKey.open(address, key)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from entrepot import followers
+from entrepot.followers.transparency import TRANSPARENCY
 from entrepot.model.errors import StorageReadOnly
 from entrepot.testing.builders import image
 
@@ -72,6 +74,17 @@ async def test_what_is_stored_is_counted(world: World) -> None:
     assert found["entrepot_storage_artifacts"] == 1
     assert found["entrepot_storage_blobs"] == len(pushed.blobs) + 1
     assert found["entrepot_storage_damaged"] == 0
+
+
+async def test_how_far_each_follower_is_behind_is_counted(world: World) -> None:
+    await followers.catch_up(world.registry, [TRANSPARENCY])
+    before = await figures(world)
+    await world.push("acme/api", image(layer=b"layer"), "1.0")
+
+    found = await figures(world)
+
+    assert before['entrepot_follower_behind{follower="transparency"}'] == 0
+    assert found['entrepot_follower_behind{follower="transparency"}'] > 0
 
 
 async def test_no_label_takes_what_a_client_chose(world: World) -> None:

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from entrepot.model.errors import InvalidProof
 from entrepot.trust.log.checkpoints import check_origin
-from entrepot.trust.log.notes import NoteKey, NoteSigner, signer_of
+from entrepot.trust.log.notes import NoteKey, NoteSigner, SignatureType, signer_of
+from entrepot.trust.signing import Signing
 
 
 class LogReaders(StrEnum):
@@ -48,22 +50,33 @@ def identify(
     origin: str,
     private_keys: tuple[Ed25519PrivateKey, EllipticCurvePrivateKey, Ed25519PrivateKey],
     *,
+    ecdsa: Signing | None = None,
     readers: LogReaders = LogReaders.AUDITORS,
     witnessed: Sequence[NoteKey] = (),
 ) -> LogIdentity:
     """The identity of a log by its private keys: two that sign as the log, and one that signs as a witness.
 
+    Where there is *ecdsa*, such as a key in a key store, it signs in the place of the second.
     Raises `InvalidProof`.
     """
     check_origin(origin)
-    ed25519, ecdsa, witness = private_keys
+    ed25519, local, witness = private_keys
     logs: dict[str, list[NoteKey]] = {}
     for key in witnessed:
         logs.setdefault(key.name, []).append(key)
     return LogIdentity(
         origin,
-        (signer_of(origin, ed25519), signer_of(origin, ecdsa)),
+        (signer_of(origin, ed25519), signer_of(origin, local) if ecdsa is None else _signer_in(origin, ecdsa)),
         signer_of(origin, witness, witness=True),
         readers,
         logs,
     )
+
+
+def _signer_in(origin: str, signing: Signing) -> NoteSigner:
+    """What signs with a key that is elsewhere. Raises `InvalidProof`."""
+    key = signing.public_key.key
+    # Signed notes know ECDSA with SHA-256 alone, and Sigstore's clients P-256 alone.
+    if not isinstance(key, EllipticCurvePublicKey) or not isinstance(key.curve, SECP256R1):
+        raise InvalidProof("the log's key", expected="ecdsa-p256", actual=signing.public_key.algorithm)
+    return NoteSigner(NoteKey.of(origin, SignatureType.ECDSA, key), signing.sign)
