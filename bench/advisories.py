@@ -81,10 +81,11 @@ def _add_uses(connection: sqlite3.Connection, artifacts: int) -> None:
     connection.execute("INSERT INTO component_subject SELECT id, type, name, '', version FROM component")
     connection.execute("DROP INDEX component_use_blob_idx")
     connection.executemany(
-        "INSERT INTO component_use (component_id, blob_id, relation) VALUES (?, ?, 'contained')",
+        f"""INSERT INTO component_use (component_id, blob_id, package_id, relation)
+            VALUES (?1, ?2, (?2 - 1) / {_PACKAGE_SIZE} + 1, 'contained')""",
         _uses(artifacts, count),
     )
-    connection.execute("CREATE INDEX component_use_blob_idx ON component_use (blob_id)")
+    connection.execute("CREATE INDEX component_use_blob_idx ON component_use (blob_id, package_id)")
 
 
 def _uses(artifacts: int, components: int) -> Iterator[tuple[int, int]]:

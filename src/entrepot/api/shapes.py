@@ -1228,6 +1228,10 @@ class Scan(Struct, frozen=True):
     ]
     components: Annotated[int, Meta(description="Packages that are known to be in it.", examples=[42])]
     pending: Annotated[int, Meta(description="How many of them were not compared yet.", examples=[0])]
+    unread: Annotated[
+        int,
+        Meta(description="Documents about it that could not be read, or say that something was not.", examples=[0]),
+    ]
     findings: Annotated[list[Finding], Meta(description="The worst first.")]
 
     @staticmethod
@@ -1238,6 +1242,7 @@ class Scan(Struct, frozen=True):
             complete=found.is_complete,
             components=found.components,
             pending=found.pending,
+            unread=found.unread,
             findings=[Finding.of(each) for each in found.findings],
         )
 

@@ -125,8 +125,13 @@ def scan(reference: str, output: Output) -> None:
     show_list(found.findings, _FINDINGS, output)
     if found.components == 0:
         click.echo("nobody knows what is in it: that nothing was found says nothing", err=True)
-    elif not found.complete:
+    if found.pending:
         click.echo(f"{found.pending} of {found.components} components were not compared yet", err=True)
+    if found.unread:
+        click.echo(
+            f"{found.unread} documents about what is in it were not read, or not all of it: see entrepot sbom show --format documents",
+            err=True,
+        )
 
 
 @click.command()

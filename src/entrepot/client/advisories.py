@@ -75,6 +75,7 @@ class Scan:
     components: int
     pending: int
     findings: tuple[Finding, ...]
+    unread: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ async def gather(registry: Registry, package: PackageId, digest: Digest, asked: 
         values |= await _said(registry, package, digest)
     if INVENTORIES in done:
         values |= await _content(registry, package, found)
-    values |= await _findings(registry, digest, matched=MATCHES in done, now=now)
+    values |= await _findings(registry, package, digest, matched=MATCHES in done, now=now)
     return Facts.of(values)
 
 
@@ -173,8 +173,9 @@ async def _content(registry: Registry, package: PackageId, found: FoundArtifact)
     subjects = _parts(found)
     known = {each: await registry.catalog.inventories.list_sboms(package, each) for each in subjects}
     readable = {each: [row.sbom for row in rows if row.sbom.problem is None] for each, rows in known.items()}
-    components = {purl for each in subjects for purl, _ in await registry.catalog.inventories.list_components(each)}
-    licences = [row for each in subjects for row in await registry.catalog.inventories.list_licences(each)]
+    inventories = registry.catalog.inventories
+    components = {purl for each in subjects for purl, _ in await inventories.list_components(package, each)}
+    licences = [row for each in subjects for row in await inventories.list_licences(package, each)]
     present = all(readable.values())
     sources = {sbom.source for sboms in readable.values() for sbom in sboms}
     values: dict[str, Value] = {
@@ -207,7 +208,9 @@ def _parts(found: FoundArtifact) -> list[Digest]:
     return contained or [found.digest]
 
 
-async def _findings(registry: Registry, digest: Digest, *, matched: bool, now: datetime) -> dict[str, Value]:
+async def _findings(
+    registry: Registry, package: PackageId, digest: Digest, *, matched: bool, now: datetime
+) -> dict[str, Value]:
     """Vulnerabilities; none of them known before all that is in the artifact was held against the advisories."""
     sources = [source for source in await registry.catalog.advisories.list_sources() if source.advisories]
     read = [source.checked_at or source.imported_at for source in sources]
@@ -217,7 +220,7 @@ async def _findings(registry: Registry, digest: Digest, *, matched: bool, now: d
         values["findings.advisories_age"] = min(ages)
     if not matched:
         return values
-    scan = await scan_digest(registry, digest)
+    scan = await scan_digest(registry, package, digest)
     if not scan.is_complete:
         return values
     certain = [each for each in scan.findings if each.state is State.AFFECTED]

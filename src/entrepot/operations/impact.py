@@ -146,17 +146,21 @@ async def _look(
     advisories = registry.catalog.advisories
     holders = await advisories.list_holders(meant, limit=limit + 1)
     total = await advisories.count_holders(meant)
-    by_artifact: dict[Digest, list[tuple[Purl, str, int]]] = {}
+    by_artifact: dict[tuple[int, int], list[tuple[Purl, str, int]]] = {}
     for holder in holders[:limit]:
-        by_artifact.setdefault(holder.digest, []).append((holder.component, holder.relation, holder.number))
+        held = by_artifact.setdefault((holder.package, holder.artifact), [])
+        held.append((holder.component, holder.relation, holder.number))
     places = await advisories.list_places(by_artifact, limit=limit + 1)
     readable = [
         place
         for place in places[:limit]
         if access.may_read(caller, View(place.package.namespace), place.package, public=place.public)
     ]
-    repaired = await _first_without(registry, readable, list(meant))
-    hits = [_hit(place, by_artifact[place.holds], meant, repaired.get(place.package)) for place in readable]
+    by_package: dict[int, list[int]] = {}
+    for place in readable:
+        by_package.setdefault(place.holder[0], []).append(place.artifact)
+    repaired = await advisories.find_first_without(by_package, list(meant))
+    hits = [_hit(place, by_artifact[place.holder], meant, repaired.get(place.holder[0])) for place in readable]
     return Impact(
         asked=asked,
         advisories=names,
@@ -165,15 +169,6 @@ async def _look(
         hits=hits,
         truncated=len(holders) > limit or len(places) > limit,
     )
-
-
-async def _first_without(
-    registry: Registry, places: Sequence[Place], components: Sequence[int]
-) -> Mapping[PackageId, ReferenceName]:
-    by_package: dict[PackageId, list[Digest]] = {}
-    for place in places:
-        by_package.setdefault(place.package, []).append(place.digest)
-    return await registry.catalog.advisories.find_first_without(by_package, components)
 
 
 def _hit(

@@ -26,7 +26,7 @@ from entrepot.operations.receive_file import look_into_blob
 from entrepot.ports.inventories import LicenceRow, Sbom, SbomSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from entrepot.inventory.inventory import Inventory
     from entrepot.model.access import Caller
@@ -47,13 +47,16 @@ _SBOM_TAG: Final = ".sbom"
 _FEW: Final = 5_000
 """So many components are written at once: everybody else who writes waits meanwhile."""
 _LONGEST: Final = 1_000
+MOST_DOCUMENTS: Final = 32
+"""So many documents about one artifact are read, beside the one that we made; of a further one that it was not read is
+known. All are read again with each that comes."""
 _RANKS: Final = {Relation.SUBJECT: 0, Relation.CONTAINED: 1, Relation.DEPENDENCY: 2}
 
 
 async def index_sbom(
     registry: Registry, caller: Caller, package: PackageId, carrier: Digest, names: Sequence[str] = (), *, ours: bool
 ) -> bool:
-    """Index what an artifact brings, if it brings an SBOM; return whether it does.
+    """Index what an artifact brings, if it brings SBOMs; return whether it does.
 
     *names* are its tags: cosign attaches by ``sha256-….sbom``, too. *ours* says that we made it.
     A document that cannot be read is known as that, and nothing of what is in its subject is known from it.
@@ -63,15 +66,29 @@ async def index_sbom(
         return False  # Deleted meanwhile.
     artifact = Artifact.parse(found.content, found.media_type, digest=found.digest)
     subject = _subject(artifact, names)
-    if subject is None or (link := _document_in(artifact)) is None:
+    if subject is None or not (links := _documents_in(artifact)):
         return False
     if await registry.catalog.find_artifact(View(package.namespace), package, digest=subject) is None:
         return False  # What it is about has not come, or is gone: pushed again, it is looked at again.
-    sbom, inventory = await _read(registry, package, carrier, link, subject=subject, ours=ours)
-    if sbom is None:
-        return False
-    await _keep(registry, caller, package, subject, sbom=sbom, inventory=inventory)
-    return True
+    others = [said for said in await read_indexed(registry, package, subject) if said[0].carrier != carrier]
+    brought: list[tuple[Sbom, Inventory | None]] = []
+    room = MOST_DOCUMENTS - sum(sbom.source is not SbomSource.GENERATED for sbom, _ in others)
+    for looked_at, (ordinal, link) in enumerate(links):
+        if not ours and (len(brought) >= room or looked_at >= MOST_DOCUMENTS):
+            brought.append((_too_many(carrier, link, ordinal), None))
+            break
+        sbom, inventory = await _read(registry, package, carrier, link, ordinal=ordinal, subject=subject, ours=ours)
+        if sbom is not None:
+            brought.append((sbom, inventory))
+    if brought:
+        await _keep(registry, caller, package, subject, brought=brought, others=others)
+    return bool(brought)
+
+
+def _too_many(carrier: Digest, link: Link, ordinal: int) -> Sbom:
+    """What is known of a document for which there is no room: that it was not read."""
+    problem = f"there are {MOST_DOCUMENTS} documents about it already, and no more are read"
+    return Sbom(carrier, link.target.digest, _source(link, ours=False), "", 0, problem=problem, ordinal=ordinal)
 
 
 def _subject(artifact: Artifact, names: Iterable[str]) -> Digest | None:
@@ -86,18 +103,18 @@ def _subject(artifact: Artifact, names: Iterable[str]) -> Digest | None:
     return None
 
 
-def _document_in(artifact: Artifact) -> Link | None:
-    """The first layer that is an SBOM, or may hold one."""
-    for link in artifact.links:
-        if link.kind is LinkKind.LAYER and (
-            link.target.media_type in MEDIA_TYPES
-            or artifact.effective_type in MEDIA_TYPES
-            or "spdx" in link.target.media_type
-            or "cyclonedx" in link.target.media_type
-            or link.target.media_type.startswith(_STATEMENTS)
-        ):
-            return link
-    return None
+def _documents_in(artifact: Artifact) -> list[tuple[int, Link]]:
+    """The layers that are SBOMs, or may hold one, each with its place."""
+    layers = [link for link in artifact.links if link.kind is LinkKind.LAYER]
+    return [
+        (ordinal, link)
+        for ordinal, link in enumerate(layers)
+        if link.target.media_type in MEDIA_TYPES
+        or artifact.effective_type in MEDIA_TYPES
+        or "spdx" in link.target.media_type
+        or "cyclonedx" in link.target.media_type
+        or link.target.media_type.startswith(_STATEMENTS)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +125,18 @@ class _Statement:
     subjects: frozenset[str] | None
 
 
+def _source(link: Link, *, ours: bool) -> SbomSource:
+    if ours:
+        return SbomSource.GENERATED
+    return SbomSource.ATTESTED if link.target.media_type.startswith(_STATEMENTS) else SbomSource.UPLOADED
+
+
 async def _read(
-    registry: Registry, package: PackageId, carrier: Digest, link: Link, *, subject: Digest, ours: bool
+    registry: Registry, package: PackageId, carrier: Digest, link: Link, *, ordinal: int, subject: Digest, ours: bool
 ) -> tuple[Sbom | None, Inventory | None]:
     """What is known of the document, and what it says; neither for a statement about something else than contents."""
-    is_statement = link.target.media_type.startswith(_STATEMENTS)
-    source = SbomSource.GENERATED if ours else SbomSource.ATTESTED if is_statement else SbomSource.UPLOADED
-    examine = _examine_statement if is_statement else _examine
+    source = _source(link, ours=ours)
+    examine = _examine_statement if source is SbomSource.ATTESTED else _examine
     try:
         read = await look_into_blob(registry, package, link.target.digest, examine, limit=_ENVELOPE_SIZE)
         if read is None:
@@ -123,7 +145,7 @@ async def _read(
             raise InvalidInventory("statement", expected=f"{subject} as its subject")
     except (Invalid, NotFound) as error:
         problem = str(error)[:_LONGEST]
-        return Sbom(carrier, link.target.digest, source, "", 0, problem=problem), None
+        return Sbom(carrier, link.target.digest, source, "", 0, problem=problem, ordinal=ordinal), None
     document = read.document
     return (
         Sbom(
@@ -133,6 +155,7 @@ async def _read(
             form=f"{document.format} {document.version}",
             components=len(document.inventory.components),
             unread=len(document.inventory.unread),
+            ordinal=ordinal,
         ),
         document.inventory,
     )
@@ -183,38 +206,36 @@ async def read_indexed(registry: Registry, package: PackageId, subject: Digest) 
     return found
 
 
-async def _read_all(registry: Registry, subject: Digest) -> list[tuple[Sbom, Inventory]]:
-    """The same of every package that has the artifact.
-
-    What is in it is known by its digest, so whoever may publish the same bytes anywhere must not be able to take
-    away what is known of them elsewhere.
-    """
-    found = []
-    for package in await registry.catalog.inventories.list_tellers(subject):
-        found += await read_indexed(registry, package, subject)
-    return found
-
-
 async def _keep(
     registry: Registry,
     caller: Caller,
     package: PackageId,
     subject: Digest,
     *,
-    sbom: Sbom,
-    inventory: Inventory | None,
+    brought: Sequence[tuple[Sbom, Inventory | None]],
+    others: Iterable[tuple[Sbom, Inventory]],
 ) -> None:
-    others = [said for known, said in await _read_all(registry, subject) if known.carrier != sbom.carrier]
-    said = [*others, inventory] if inventory is not None else others
+    said = [inventory for _, inventory in (*others, *brought) if inventory is not None]
     components, licences = _components(said), _licences(said)
     first = list(components.items())
     for start in range(0, len(first) - _FEW, _FEW):
         some = dict(first[start : start + _FEW])
-        await registry.catalog.write(_adding(subject, some))
+        await registry.catalog.write(_adding(package, subject, some))
+    for sbom, _ in brought:
+        await registry.catalog.write(_knowing(caller, package, subject, sbom, contents=(components, licences)))
 
+
+def _knowing(
+    caller: Caller,
+    package: PackageId,
+    subject: Digest,
+    sbom: Sbom,
+    *,
+    contents: tuple[dict[Purl, Relation], list[LicenceRow]],
+) -> Callable[[Transaction], None]:
     def change(transaction: Transaction) -> None:
         news = transaction.inventories.keep(package, subject, sbom)
-        transaction.inventories.set_components(subject, components, licences)
+        transaction.inventories.set_components(package, subject, *contents)
         if news:
             transaction.append(
                 caller.name,
@@ -230,11 +251,11 @@ async def _keep(
                 ),
             )
 
-    await registry.catalog.write(change)
+    return change
 
 
-def _adding(subject: Digest, components: dict[Purl, Relation]) -> Any:
-    return lambda transaction: transaction.inventories.add_components(subject, components)
+def _adding(package: PackageId, subject: Digest, components: dict[Purl, Relation]) -> Callable[[Transaction], None]:
+    return lambda transaction: transaction.inventories.add_components(package, subject, components)
 
 
 def _components(said: Iterable[Inventory]) -> dict[Purl, Relation]:
@@ -264,16 +285,18 @@ def _licences(said: Iterable[Inventory]) -> list[LicenceRow]:
 async def forget_sbom(registry: Registry, package: PackageId, carrier: Digest) -> None:
     """Let what a deleted artifact brought say nothing more of what it was about."""
     for subject in await registry.catalog.inventories.find_subjects(package, carrier):
-        said = [inventory for _, inventory in await _read_all(registry, subject)]
-        components, licences = _components(said), _licences(said)
-        await registry.catalog.write(_setting(subject, components, licences))
+        said = [inventory for _, inventory in await read_indexed(registry, package, subject)]
+        await registry.catalog.write(_setting(package, subject, _components(said), _licences(said)))
 
 
-def _setting(subject: Digest, components: dict[Purl, Relation], licences: list[LicenceRow]) -> Any:
-    return lambda transaction: transaction.inventories.set_components(subject, components, licences)
+def _setting(
+    package: PackageId, subject: Digest, components: dict[Purl, Relation], licences: list[LicenceRow]
+) -> Callable[[Transaction], None]:
+    return lambda transaction: transaction.inventories.set_components(package, subject, components, licences)
 
 
 async def note_failure(registry: Registry, caller: Caller, package: PackageId, subject: Digest, problem: str) -> None:
     """Know that what is in an artifact could not be found out, and why."""
     sbom = Sbom(subject, subject, SbomSource.GENERATED, "", 0, problem=problem[:_LONGEST])
-    await _keep(registry, caller, package, subject, sbom=sbom, inventory=None)
+    others = [said for said in await read_indexed(registry, package, subject) if said[0].carrier != subject]
+    await _keep(registry, caller, package, subject, brought=[(sbom, None)], others=others)

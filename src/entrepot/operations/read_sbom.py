@@ -48,7 +48,7 @@ async def list_documents(
     licences: dict[str, LicenceRow] = {}
     for each in subjects:
         documents += await registry.catalog.inventories.list_sboms(package, each)
-        for row in await registry.catalog.inventories.list_licences(each):
+        for row in await registry.catalog.inventories.list_licences(package, each):
             known = licences.get(row.expression)
             licences[row.expression] = (
                 row if known is None else replace(row, components=known.components + row.components)

@@ -63,11 +63,13 @@ class Scan:
     """How many of them were not compared with anything yet."""
     truncated: bool
     """Whether there were more matches than are looked at."""
+    unread: int = 0
+    """How many documents about it could not be read, or say that something in it was not."""
 
     @property
     def is_complete(self) -> bool:
         """Whether that is all: only then is nothing found a good sign."""
-        return self.components > 0 and not self.pending and not self.truncated
+        return self.components > 0 and not (self.pending or self.unread or self.truncated)
 
 
 async def scan(
@@ -81,14 +83,16 @@ async def scan(
 ) -> Scan:
     """What is known to be bad of an artifact that the caller may read. Raises like `resolve`."""
     found = await resolve(registry, caller, view, package, name=name, digest=digest)
-    return await scan_digest(registry, found.digest)
+    return await scan_digest(registry, package, found.digest)
 
 
-async def scan_digest(registry: Registry, digest: Digest) -> Scan:
-    """The same of any artifact: for who has asked already whether the caller may."""
-    matches = await registry.catalog.advisories.list_findings(digest, limit=MOST + 1)
-    components, pending = await registry.catalog.advisories.count_components(digest)
-    return Scan(digest, merge(matches[:MOST]), components, pending, len(matches) > MOST)
+async def scan_digest(registry: Registry, package: PackageId, digest: Digest) -> Scan:
+    """The same of any artifact of a package: for who has asked already whether the caller may."""
+    advisories = registry.catalog.advisories
+    matches = await advisories.list_findings(package, digest, limit=MOST + 1)
+    components, pending = await advisories.count_components(package, digest)
+    unread = await advisories.count_unread(package, digest)
+    return Scan(digest, merge(matches[:MOST]), components, pending, len(matches) > MOST, unread)
 
 
 def merge(matches: Sequence[Found]) -> list[Finding]:

@@ -102,7 +102,7 @@ async def why(registry: Registry, caller: Caller, package: PackageId, target: Re
             package.namespace, package, digest=found.digest, limit=_HISTORY
         ),
         evidence=await registry.catalog.attestations.list_attestations(package, [found.digest]),
-        scan=await scan_digest(registry, found.digest),
+        scan=await scan_digest(registry, package, found.digest),
     )
 
 

@@ -95,9 +95,10 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """An artifact that has a component."""
+    """An artifact of a package that has a component, all by their numbers."""
 
-    digest: Digest
+    package: int
+    artifact: int
     component: Purl
     relation: str
     number: int
@@ -108,10 +109,13 @@ class Holder:
 class Place:
     """Where an artifact is, and what it is called there."""
 
+    holder: tuple[int, int]
+    """The numbers of the package, and of what has the component: the artifact itself, or one that it contains."""
+    artifact: int
+    """The artifact's number."""
     package: PackageId
     digest: Digest
     holds: Digest
-    """The artifact itself, or one that it contains."""
     public: bool
     names: tuple[ReferenceName, ...]
     channels: tuple[View, ...]
@@ -132,11 +136,14 @@ class Advisories(Protocol):
     async def list_rules(self, subjects: Collection[Subject]) -> Sequence[tuple[KnownRule, Known]]:
         """All that is said of packages, of any release of theirs."""
 
-    async def list_findings(self, digest: Digest, *, limit: int) -> Sequence[Found]:
-        """What an artifact has, and what is in it has."""
+    async def list_findings(self, package: PackageId, digest: Digest, *, limit: int) -> Sequence[Found]:
+        """What an artifact of a package has, and what is in it has."""
 
-    async def count_components(self, digest: Digest) -> tuple[int, int]:
+    async def count_components(self, package: PackageId, digest: Digest) -> tuple[int, int]:
         """How many components an artifact has, with what is in it; and how many of them were not compared yet."""
+
+    async def count_unread(self, package: PackageId, digest: Digest) -> int:
+        """How many documents about an artifact, and what is in it, could not be read, or say that something was not."""
 
     async def list_versions(self, purl: Purl) -> Sequence[tuple[int, Purl]]:
         """The components that are versions of a package, with their numbers."""
@@ -150,15 +157,15 @@ class Advisories(Protocol):
     async def count_holders(self, components: Collection[int]) -> int:
         """How many artifacts have one of these components; of very many, how often they have one."""
 
-    async def list_places(self, digests: Collection[Digest], *, limit: int) -> Sequence[Place]:
-        """Where these artifacts are, and those that contain them."""
+    async def list_places(self, holders: Collection[tuple[int, int]], *, limit: int) -> Sequence[Place]:
+        """What these artifacts are, each by the number of its package and its own, and those that contain them there."""
 
     async def find_first_without(
-        self, packages: Mapping[PackageId, Collection[Digest]], components: Collection[int]
-    ) -> Mapping[PackageId, ReferenceName]:
+        self, packages: Mapping[int, Collection[int]], components: Collection[int]
+    ) -> Mapping[int, ReferenceName]:
         """Of each package the first version after all of these that has an inventory, and none of *components* in it.
 
-        A package that has no such version is left out.
+        Packages and artifacts are called by their numbers. A package that has no such version is left out.
         """
 
 

@@ -1,4 +1,7 @@
-"""What is in artifacts, as SBOMs say it: an area of the catalog (`entrepot.ports.cursors` says what that is)."""
+"""What is in artifacts, as SBOMs say it: an area of the catalog (`entrepot.ports.cursors` says what that is).
+
+It is known for each package that has an artifact: what is said of the same bytes elsewhere is nothing that is known here.
+"""
 
 from __future__ import annotations
 
@@ -43,6 +46,8 @@ class Sbom:
     """How many files could not be looked into: what is in those is not known."""
     problem: str | None = None
     """Why it cannot be read: then nothing is known from it."""
+    ordinal: int = 0
+    """Its place among the layers of what brings it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +76,10 @@ class Inventories(Protocol):
     async def list_sboms(self, package: PackageId, subject: Digest) -> Sequence[SbomRow]:
         """The documents about an artifact that are in the package, in the order in which they came."""
 
-    async def list_tellers(self, subject: Digest) -> Sequence[PackageId]:
-        """The packages that have documents about an artifact: the same bytes may be in several."""
+    async def list_components(self, package: PackageId, subject: Digest) -> Sequence[tuple[Purl, Relation]]:
+        """What all documents of the package together say is in it, as far as it has package URLs."""
 
-    async def list_components(self, subject: Digest) -> Sequence[tuple[Purl, Relation]]:
-        """What all documents together say is in it, as far as it has package URLs."""
-
-    async def list_licences(self, subject: Digest) -> Sequence[LicenceRow]:
+    async def list_licences(self, package: PackageId, subject: Digest) -> Sequence[LicenceRow]:
         """The licences of that."""
 
     async def find_subjects(self, package: PackageId, carrier: Digest) -> Sequence[Digest]:
@@ -90,10 +92,14 @@ class InventoryChanges(Protocol):
     def keep(self, package: PackageId, subject: Digest, sbom: Sbom) -> bool:
         """Know of a document; False when that is no news."""
 
-    def add_components(self, subject: Digest, components: Mapping[Purl, Relation]) -> None:
-        """Let an artifact have these, too."""
+    def add_components(self, package: PackageId, subject: Digest, components: Mapping[Purl, Relation]) -> None:
+        """Let an artifact of the package have these, too."""
 
     def set_components(
-        self, subject: Digest, components: Mapping[Purl, Relation], licences: Iterable[LicenceRow]
+        self,
+        package: PackageId,
+        subject: Digest,
+        components: Mapping[Purl, Relation],
+        licences: Iterable[LicenceRow],
     ) -> None:
-        """Let an artifact have these components and licences and no others."""
+        """Let an artifact of the package have these components and licences and no others."""

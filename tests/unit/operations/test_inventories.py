@@ -14,11 +14,13 @@ from entrepot.model.component import Relation
 from entrepot.model.digest import Digest
 from entrepot.model.errors import ArtifactUnknown, Denied, InvalidInventory, PackageUnknown, RegistryError, TooLarge
 from entrepot.model.names import View
+from entrepot.operations import index_sbom
 from entrepot.operations.attach_sbom import attach_sbom
 from entrepot.operations.check import check
 from entrepot.operations.delete import delete_artifact
 from entrepot.operations.export_sbom import export_sbom
 from entrepot.operations.read_sbom import list_documents, read_inventory
+from entrepot.operations.scan import scan
 from entrepot.ports.inventories import SbomRow
 from entrepot.testing.builders import ADMINISTRATOR, Image, World, caller, image, index, package, referrer
 from tests.unit.inventory.documents import cyclonedx, spdx
@@ -73,7 +75,7 @@ async def documents(world: World, digest: Digest) -> list[tuple[str, str, str | 
 
 
 async def purls(world: World, digest: Digest) -> set[str]:
-    return {str(purl) for purl, _ in await world.catalog.inventories.list_components(digest)}
+    return {str(purl) for purl, _ in await world.catalog.inventories.list_components(API, digest)}
 
 
 async def test_an_image_is_taken_stock_of_layer_by_layer(world: World) -> None:
@@ -93,26 +95,84 @@ async def test_an_image_is_taken_stock_of_layer_by_layer(world: World) -> None:
     assert await check(world.registry) == []
 
 
-async def test_who_publishes_the_same_bytes_elsewhere_takes_nothing_away_of_what_is_known(world: World) -> None:
+async def test_what_strangers_say_of_the_same_bytes_elsewhere_is_nothing_that_is_known_here(world: World) -> None:
     theirs = built(layer({A: dist_info("a", "1", "License: GPL-3.0-only\n")}, "gzip"))
     pushed = await world.push("acme/api", theirs, "1.0")
     await world.settle()
+    before = await purls(world, pushed.digest)
 
     await world.push("acme/evil", theirs, "1.0")
     await world.settle()
     (made,) = await world.catalog.inventories.list_sboms(package("acme/evil"), pushed.digest)
     await delete_artifact(world.registry, ADMINISTRATOR, package("acme/evil"), made.sbom.carrier)
-    forged = await world.push("acme/evil", carrying(theirs, cyclonedx("1.6")))
+    await world.push("acme/evil", carrying(theirs, cyclonedx("1.6")))
     await world.settle()
 
-    assert {"pkg:pypi/a@1", "pkg:pypi/requests@2.31.0"} <= await purls(world, pushed.digest)
-    assert "GPL-3.0-only" in {row.expression for row in await world.catalog.inventories.list_licences(pushed.digest)}
+    assert await purls(world, pushed.digest) == before
+    assert "GPL-3.0-only" in {
+        row.expression for row in await world.catalog.inventories.list_licences(API, pushed.digest)
+    }
+    there = await world.catalog.inventories.list_components(package("acme/evil"), pushed.digest)
+    assert "pkg:pypi/requests@2.31.0" in {str(purl) for purl, _ in there}
 
-    await delete_artifact(world.registry, ADMINISTRATOR, package("acme/evil"), forged.digest)
+
+async def test_all_documents_of_a_carrier_count(world: World) -> None:
+    pushed = await world.push("acme/api", image(b"x"), "1.0")
+    one, other = cyclonedx("1.4"), json.dumps(spdx()).encode()
+    plain = carrying(pushed, one)
+    document = json.loads(plain.content)
+    document["layers"].append(
+        {"mediaType": "application/spdx+json", "digest": str(Digest.of(other)), "size": len(other)}
+    )
+    both = _as(Image(plain.artifact, blobs=(*plain.blobs, other)), document)
+
+    await world.push("acme/api", both)
     await world.settle()
 
-    assert "pkg:pypi/a@1" in await purls(world, pushed.digest)
-    assert "pkg:pypi/requests@2.31.0" not in await purls(world, pushed.digest)
+    assert [form for _, form, _ in await documents(world, pushed.digest)] == ["CycloneDX 1.4", "SPDX 2.3"]
+
+    await delete_artifact(world.registry, ADMINISTRATOR, API, both.digest)
+    await world.settle()
+
+    assert await documents(world, pushed.digest) == []
+    assert await purls(world, pushed.digest) == set()
+
+
+async def test_beyond_so_many_documents_it_is_told_that_no_more_are_read(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_sbom, "MOST_DOCUMENTS", 2)
+    pushed = await world.push("acme/api", built(layer({A: dist_info("a", "1")}, "gzip")), "1.0")
+    for version in ("1.3", "1.4", "1.5"):
+        await world.push("acme/api", carrying(pushed, cyclonedx(version)))
+
+    await world.settle()
+
+    found = await documents(world, pushed.digest)
+    assert {(source, form) for source, form, problem in found if problem is None} == {
+        ("generated", "CycloneDX 1.6"),
+        ("uploaded", "CycloneDX 1.3"),
+        ("uploaded", "CycloneDX 1.4"),
+    }
+    assert [problem for *_, problem in found if problem is not None] == [
+        "there are 2 documents about it already, and no more are read"
+    ]
+
+
+async def test_what_could_not_be_read_is_no_good_sign(world: World) -> None:
+    pushed = await world.push("acme/api", built(layer({A: dist_info("a", "1")}, "gzip")), "1.0")
+    await world.settle()
+    before = await scan(world.registry, ADMINISTRATOR, ALL, API, digest=pushed.digest)
+
+    broken = await world.push("acme/api", carrying(pushed, b"no document"))
+    await world.settle()
+    after = await scan(world.registry, ADMINISTRATOR, ALL, API, digest=pushed.digest)
+    await delete_artifact(world.registry, ADMINISTRATOR, API, broken.digest)
+
+    assert (before.is_complete, before.unread) == (True, 0)
+    assert (after.is_complete, after.unread) == (False, 1)
+    again = await scan(world.registry, ADMINISTRATOR, ALL, API, digest=pushed.digest)
+    assert again.is_complete
 
 
 async def test_the_sbom_that_is_made_is_a_referrer_that_others_can_read(world: World) -> None:

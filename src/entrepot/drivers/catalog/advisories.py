@@ -9,6 +9,7 @@ import msgspec
 
 from entrepot.drivers.catalog.components import purl_of
 from entrepot.drivers.catalog.rows import parse_time, time_text
+from entrepot.drivers.catalog.session import CHANGE
 from entrepot.drivers.catalog.statements import load
 from entrepot.model.advisory import Level, Notice, Severity, State, Subject
 from entrepot.model.digest import Digest
@@ -58,19 +59,26 @@ class SqliteAdvisories:
         known = self._with_exploitation([_known(row[5:]) for row in found])
         return [(_rule(row), each) for row, each in zip(found, known, strict=True)]
 
-    async def list_findings(self, digest: Digest, *, limit: int) -> Sequence[Found]:
-        """What an artifact has, and what is in it has."""
-        found = self._questions.all(ADVISORIES.list_findings, digest=str(digest), limit=limit)
+    async def list_findings(self, package: PackageId, digest: Digest, *, limit: int) -> Sequence[Found]:
+        """What an artifact of a package has, and what is in it has."""
+        found = self._questions.all(
+            ADVISORIES.list_findings, package=self._number(package), digest=str(digest), limit=limit
+        )
         known = self._with_exploitation([_known(row) for row in found])
         return [
             Found(each, purl_of(row[12:17]), State(row[17]), row[18], Digest.parse(row[19]), row[20])
             for row, each in zip(found, known, strict=True)
         ]
 
-    async def count_components(self, digest: Digest) -> tuple[int, int]:
+    async def count_components(self, package: PackageId, digest: Digest) -> tuple[int, int]:
         """How many components an artifact has, with what is in it; and how many of them were not compared yet."""
-        row = self._questions.one(ADVISORIES.count_components, digest=str(digest))
+        row = self._questions.one(ADVISORIES.count_components, package=self._number(package), digest=str(digest))
         return (0, 0) if row is None else (row[0], row[1])
+
+    async def count_unread(self, package: PackageId, digest: Digest) -> int:
+        """How many documents about an artifact, and what is in it, could not be read, or say that something was not."""
+        row = self._questions.one(ADVISORIES.count_unread, package=self._number(package), digest=str(digest))
+        return 0 if row is None else int(row[0])
 
     async def list_versions(self, purl: Purl) -> Sequence[tuple[int, Purl]]:
         """The components that are versions of a package, with their numbers."""
@@ -90,7 +98,7 @@ class SqliteAdvisories:
     async def list_holders(self, components: Collection[int], *, limit: int) -> Sequence[Holder]:
         """Artifacts that have one of these components."""
         found = self._questions.all(ADVISORIES.list_holders, components=_json(components), limit=limit)
-        return [Holder(Digest.parse(row[0]), purl_of(row[1:6]), row[6], row[7]) for row in found]
+        return [Holder(row[0], row[1], purl_of(row[2:7]), row[7], row[8]) for row in found]
 
     async def count_holders(self, components: Collection[int]) -> int:
         """How many artifacts have one of these components; of very many, how often they have one."""
@@ -100,22 +108,27 @@ class SqliteAdvisories:
             row = self._questions.one(ADVISORIES.count_holders, components=asked)
         return 0 if row is None else int(row[0])
 
-    async def list_places(self, digests: Collection[Digest], *, limit: int) -> Sequence[Place]:
-        """Where these artifacts are, and those that contain them."""
-        found = self._questions.all(ADVISORIES.list_places, digests=_json(map(str, digests)), limit=limit)
+    async def list_places(self, holders: Collection[tuple[int, int]], *, limit: int) -> Sequence[Place]:
+        """What these artifacts are, and those that contain them in the same package."""
+        found = self._questions.all(ADVISORIES.list_places, holders=_json(holders), limit=limit)
         return [_place(row) for row in found]
 
     async def find_first_without(
-        self, packages: Mapping[PackageId, Collection[Digest]], components: Collection[int]
-    ) -> Mapping[PackageId, ReferenceName]:
+        self, packages: Mapping[int, Collection[int]], components: Collection[int]
+    ) -> Mapping[int, ReferenceName]:
         """Of each package the first version after all of these that has an inventory, and none of *components* in it."""
-        asked = list(packages)
         found = self._questions.all(
             ADVISORIES.find_first_without,
-            packages=_json((*_parts(package), list(map(str, packages[package]))) for package in asked),
+            packages=_json((package, list(artifacts)) for package, artifacts in packages.items()),
             components=_json(components),
         )
-        return {asked[number]: ReferenceName(name) for number, name in found if name is not None}
+        return {package: ReferenceName(name) for package, name in found if name is not None}
+
+    def _number(self, package: PackageId) -> int | None:
+        row = self._questions.one(
+            CHANGE.package_id, namespace=package.namespace, format=package.format, package=package.name
+        )
+        return None if row is None else int(row[0])
 
     def _with_exploitation(self, known: Sequence[Known]) -> list[Known]:
         names = {name for each in known for name in each.notice.names}
@@ -279,10 +292,6 @@ def _json(values: Iterable[object]) -> str:
     return msgspec.json.encode(list(values)).decode()
 
 
-def _parts(package: PackageId) -> tuple[str, str, str]:
-    return package.namespace, package.format, package.name
-
-
 def _pairs(subjects: Iterable[Subject]) -> str:
     return _json({(subject.ecosystem, subject.name) for subject in subjects})
 
@@ -344,9 +353,11 @@ def _rule(row: tuple[Any, ...]) -> KnownRule:
 
 
 def _place(row: tuple[Any, ...]) -> Place:
-    namespace, format, package, digest, holds, public, names, channels = row
+    package_id, artifact, inner, namespace, format, package, digest, holds, public, names, channels = row
     owner = NamespaceName(namespace)
     return Place(
+        holder=(package_id, inner),
+        artifact=artifact,
         package=PackageId(owner, FormatName(format), PackageName(package)),
         digest=Digest.parse(digest),
         holds=Digest.parse(holds),

@@ -9,7 +9,6 @@ from entrepot.drivers.catalog.session import identity
 from entrepot.drivers.catalog.statements import load
 from entrepot.model.component import Relation
 from entrepot.model.digest import Digest
-from entrepot.model.names import FormatName, NamespaceName, PackageId, PackageName
 from entrepot.model.position import Position
 from entrepot.ports.inventories import LicenceRow, Sbom, SbomRow, SbomSource
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     from entrepot.drivers.catalog.questions import Questions
     from entrepot.drivers.catalog.session import Session
+    from entrepot.model.names import PackageId
     from entrepot.model.purl import Purl
 
 INVENTORIES: Final = load("inventories")
@@ -37,22 +37,21 @@ class SqliteInventories:
         rows = self._questions.all(INVENTORIES.list_sboms, package=found[0], subject=str(subject))
         return [_sbom(row) for row in rows]
 
-    async def list_tellers(self, subject: Digest) -> Sequence[PackageId]:
-        """The packages that have documents about an artifact: the same bytes may be in several."""
-        rows = self._questions.all(INVENTORIES.list_tellers, subject=str(subject))
-        return [
-            PackageId(NamespaceName(namespace), FormatName(format), PackageName(name))
-            for namespace, format, name in rows
-        ]
-
-    async def list_components(self, subject: Digest) -> Sequence[tuple[Purl, Relation]]:
-        """What all documents together say is in it, as far as it has package URLs."""
-        rows = self._questions.all(INVENTORIES.list_components, subject=str(subject))
+    async def list_components(self, package: PackageId, subject: Digest) -> Sequence[tuple[Purl, Relation]]:
+        """What all documents of the package together say is in it, as far as it has package URLs."""
+        found = self._questions.one(INVENTORIES.find_package, **identity(package))
+        if found is None:
+            return ()
+        rows = self._questions.all(INVENTORIES.list_components, package=found[0], subject=str(subject))
         return [(purl_of(row[:5]), Relation(row[5])) for row in rows]
 
-    async def list_licences(self, subject: Digest) -> Sequence[LicenceRow]:
+    async def list_licences(self, package: PackageId, subject: Digest) -> Sequence[LicenceRow]:
         """The licences of that."""
-        return [LicenceRow(*row) for row in self._questions.all(INVENTORIES.list_licences, subject=str(subject))]
+        found = self._questions.one(INVENTORIES.find_package, **identity(package))
+        if found is None:
+            return ()
+        rows = self._questions.all(INVENTORIES.list_licences, package=found[0], subject=str(subject))
+        return [LicenceRow(*row) for row in rows]
 
     async def find_subjects(self, package: PackageId, carrier: Digest) -> Sequence[Digest]:
         """What the documents that an artifact once brought are about."""
@@ -77,6 +76,7 @@ class SqliteInventoryChanges:
             package=session.package_id(package),
             subject=session.blob_id(subject),
             carrier=session.blob_id(sbom.carrier),
+            ordinal=sbom.ordinal,
             content=str(sbom.content),
             source=sbom.source,
             form=sbom.form,
@@ -87,45 +87,54 @@ class SqliteInventoryChanges:
         )
         return changed > 0
 
-    def add_components(self, subject: Digest, components: Mapping[Purl, Relation]) -> None:
+    def add_components(self, package: PackageId, subject: Digest, components: Mapping[Purl, Relation]) -> None:
         """Let an artifact have these, too."""
-        blob = self._session.blob_id(subject)
+        place = self._place(package, subject)
         rows = [columns(purl) for purl in components]
         self._session.run_each(INVENTORIES.add_component, rows)
         self._session.run_each(
             INVENTORIES.add_use,
             (
-                {**row, "blob": blob, "relation": str(relation)}
+                {**row, **place, "relation": str(relation)}
                 for row, relation in zip(rows, components.values(), strict=True)
             ),
         )
 
     def set_components(
-        self, subject: Digest, components: Mapping[Purl, Relation], licences: Iterable[LicenceRow]
+        self,
+        package: PackageId,
+        subject: Digest,
+        components: Mapping[Purl, Relation],
+        licences: Iterable[LicenceRow],
     ) -> None:
         """Let an artifact have these components and licences and no others."""
-        session, blob = self._session, self._session.blob_id(subject)
-        self.add_components(subject, components)
+        session, place = self._session, self._place(package, subject)
+        self.add_components(package, subject, components)
         kept = {tuple(columns(purl).values()) for purl in components}
         session.run_each(
             INVENTORIES.remove_use,
             [
-                {"component": number, "blob": blob}
-                for number, *row in session.all(INVENTORIES.list_uses, blob=blob)
+                {"component": number, **place}
+                for number, *row in session.all(INVENTORIES.list_uses, **place)
                 if tuple(row) not in kept
             ],
         )
-        session.run(INVENTORIES.forget_licences, blob=blob)
+        session.run(INVENTORIES.forget_licences, **place)
         for each in licences:
             session.run(INVENTORIES.add_licence, expression=each.expression, category=each.category)
-            session.run(INVENTORIES.add_licence_use, blob=blob, expression=each.expression, components=each.components)
+            session.run(INVENTORIES.add_licence_use, **place, expression=each.expression, components=each.components)
+
+    def _place(self, package: PackageId, subject: Digest) -> dict[str, int]:
+        """The columns that say of what something is known, and where."""
+        return {"package": self._session.package_id(package), "blob": self._session.blob_id(subject)}
 
 
 def _sbom(row: tuple[Any, ...]) -> SbomRow:
-    _, carrier, content, source, form, components, unread, problem, position = row
+    _, carrier, ordinal, content, source, form, components, unread, problem, position = row
     return SbomRow(
         Sbom(
             carrier=Digest.parse(carrier),
+            ordinal=ordinal,
             content=Digest.parse(content),
             source=SbomSource(source),
             form=form,

@@ -126,7 +126,7 @@ WITH RECURSIVE inside (id) AS (
 SELECT a.name, a.modified, a.published, a.withdrawn, a.level, a.score, a.vector, a.summary, a.aliases, a.upstream,
        s.name, s.imported_at, c.type, c.namespace, c.name, c.version, c.qualifiers, m.state, m.fixed, b.digest, u.relation
   FROM inside i
-  CROSS JOIN component_use u ON u.blob_id = i.id
+  CROSS JOIN component_use u ON u.blob_id = i.id AND u.package_id = :package
   CROSS JOIN component_match m ON m.component_id = u.component_id
   JOIN component c ON c.id = m.component_id AND (c.version <> '' OR u.relation <> 'dependency')
   JOIN advisory a ON a.id = m.advisory_id
@@ -140,8 +140,20 @@ WITH RECURSIVE inside (id) AS (
     UNION SELECT l.target_id FROM inside i JOIN link l ON l.artifact_id = i.id AND l.kind = 'manifest')
 SELECT count(DISTINCT u.component_id), count(DISTINCT CASE WHEN c.component_id IS NULL THEN u.component_id END)
   FROM inside i
-  CROSS JOIN component_use u ON u.blob_id = i.id
+  CROSS JOIN component_use u ON u.blob_id = i.id AND u.package_id = :package
   LEFT JOIN component_subject c ON c.component_id = u.component_id
+
+-- count_unread --
+-- Documents that say, or are, something that could not be read; those whose carrier is still in the package.
+WITH RECURSIVE inside (id) AS (
+    SELECT id FROM blob WHERE digest = :digest
+    UNION SELECT l.target_id FROM inside i JOIN link l ON l.artifact_id = i.id AND l.kind = 'manifest')
+SELECT count(*)
+  FROM inside i
+  CROSS JOIN sbom s ON s.subject_id = i.id AND s.package_id = :package
+ WHERE (s.problem IS NOT NULL OR s.unread > 0)
+   AND EXISTS (SELECT 1 FROM membership m
+                WHERE m.package_id = s.package_id AND m.blob_id = s.carrier_id AND m.until_position IS NULL)
 
 -- list_versions --
 SELECT id, type, namespace, name, version, qualifiers FROM component
@@ -154,11 +166,10 @@ SELECT m.component_id, m.state
   JOIN component_match m ON m.advisory_id = a.id
 
 -- list_holders --
-SELECT b.digest, c.type, c.namespace, c.name, c.version, c.qualifiers, u.relation, u.component_id
+SELECT u.package_id, u.blob_id, c.type, c.namespace, c.name, c.version, c.qualifiers, u.relation, u.component_id
   FROM json_each(:components) j
   CROSS JOIN component_use u ON u.component_id = j.value
   JOIN component c ON c.id = u.component_id
-  JOIN blob b ON b.id = u.blob_id
  LIMIT :limit
 
 -- count_uses --
@@ -169,18 +180,20 @@ SELECT count(*) FROM (
     SELECT DISTINCT u.blob_id FROM json_each(:components) j CROSS JOIN component_use u ON u.component_id = j.value)
 
 -- list_places --
--- The artifacts, what contains them (indexes in indexes), and where each of these is now.
-WITH RECURSIVE around (id, inner_id) AS (
-    SELECT b.id, b.id FROM json_each(:digests) j CROSS JOIN blob b ON b.digest = j.value
-    UNION SELECT l.artifact_id, a.inner_id FROM around a CROSS JOIN link l ON l.target_id = a.id AND l.kind = 'manifest')
-SELECT n.name, p.format, p.name, b.digest, i.digest, n.public,
+-- The artifacts, what contains them in the same package (indexes in indexes), and what they are called there.
+WITH RECURSIVE around (package_id, id, inner_id) AS (
+    SELECT j.value ->> 0, j.value ->> 1, j.value ->> 1 FROM json_each(:holders) j
+    UNION SELECT a.package_id, l.artifact_id, a.inner_id
+      FROM around a CROSS JOIN link l ON l.target_id = a.id AND l.kind = 'manifest')
+SELECT a.package_id, a.id, a.inner_id, n.name, p.format, p.name, b.digest, i.digest, n.public,
        (SELECT json_group_array(r.name) FROM reference r
          WHERE r.blob_id = a.id AND r.package_id = p.id AND r.until_position IS NULL),
        (SELECT json_group_array(ch.name) FROM clearance k JOIN channel ch ON ch.id = k.channel_id
          WHERE k.package_id = p.id AND k.blob_id = a.id AND k.until_position IS NULL)
   FROM around a
-  CROSS JOIN membership m ON m.blob_id = a.id AND m.role = 'artifact' AND m.until_position IS NULL
-  CROSS JOIN package p ON p.id = m.package_id
+  CROSS JOIN membership m
+          ON m.package_id = a.package_id AND m.blob_id = a.id AND m.role = 'artifact' AND m.until_position IS NULL
+  CROSS JOIN package p ON p.id = a.package_id
   CROSS JOIN namespace n ON n.id = p.namespace_id
   CROSS JOIN blob b ON b.id = a.id
   CROSS JOIN blob i ON i.id = a.inner_id
@@ -189,16 +202,14 @@ SELECT n.name, p.format, p.name, b.digest, i.digest, n.public,
 
 -- find_first_without --
 -- A version that has an inventory, itself or what is in it, came later, and has none of the components.
-WITH asked (number, id, last) AS MATERIALIZED (
-    SELECT j.key, p.id, (
+WITH asked (id, last) AS MATERIALIZED (
+    SELECT j.value ->> 0, (
            SELECT max(r.from_position)
-             FROM json_each(j.value, '$[3]') d
-             CROSS JOIN blob b ON b.digest = d.value
-             CROSS JOIN reference r ON r.blob_id = b.id AND r.package_id = p.id AND r.until_position IS NULL)
-      FROM json_each(:packages) j
-      CROSS JOIN namespace n ON n.name = j.value ->> 0
-      CROSS JOIN package p ON p.namespace_id = n.id AND p.format = j.value ->> 1 AND p.name = j.value ->> 2)
-SELECT a.number, (
+             FROM json_each(j.value, '$[1]') d
+             CROSS JOIN reference r
+                     ON r.blob_id = d.value AND r.package_id = j.value ->> 0 AND r.until_position IS NULL)
+      FROM json_each(:packages) j)
+SELECT a.id, (
        SELECT r.name
          FROM reference r
         WHERE r.package_id = a.id AND r.until_position IS NULL AND r.kind = 'version' AND r.from_position > a.last
@@ -206,12 +217,12 @@ SELECT a.number, (
               WITH RECURSIVE inside (id) AS (
                   SELECT r.blob_id
                   UNION SELECT l.target_id FROM inside i CROSS JOIN link l ON l.artifact_id = i.id AND l.kind = 'manifest')
-              SELECT 1 FROM inside i CROSS JOIN component_use u ON u.blob_id = i.id)
+              SELECT 1 FROM inside i CROSS JOIN component_use u ON u.blob_id = i.id AND u.package_id = a.id)
           AND NOT EXISTS (
               WITH RECURSIVE inside (id) AS (
                   SELECT r.blob_id
                   UNION SELECT l.target_id FROM inside i CROSS JOIN link l ON l.artifact_id = i.id AND l.kind = 'manifest')
-              SELECT 1 FROM inside i CROSS JOIN component_use u ON u.blob_id = i.id
+              SELECT 1 FROM inside i CROSS JOIN component_use u ON u.blob_id = i.id AND u.package_id = a.id
                WHERE u.component_id IN (SELECT value FROM json_each(:components)))
         ORDER BY r.from_position
         LIMIT 1)

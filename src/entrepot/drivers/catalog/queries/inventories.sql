@@ -2,7 +2,7 @@
 
 -- list_sboms --
 -- Those whose carrier is still in the package. Uses the table's own key.
-SELECT s.id, c.digest, s.content, s.source, s.form, s.components, s.unread, s.problem, s.position
+SELECT s.id, c.digest, s.ordinal, s.content, s.source, s.form, s.components, s.unread, s.problem, s.position
   FROM sbom s
   JOIN blob c ON c.id = s.carrier_id
  WHERE s.subject_id = (SELECT id FROM blob WHERE digest = :subject) AND s.package_id = :package
@@ -10,20 +10,9 @@ SELECT s.id, c.digest, s.content, s.source, s.form, s.components, s.unread, s.pr
                 WHERE m.package_id = s.package_id AND m.blob_id = s.carrier_id AND m.until_position IS NULL)
  ORDER BY s.position, s.id
 
--- list_tellers --
--- The packages that have documents about an artifact. Uses the table's own key.
-SELECT DISTINCT n.name, p.format, p.name
-  FROM sbom s
-  JOIN package p ON p.id = s.package_id
-  JOIN namespace n ON n.id = p.namespace_id
- WHERE s.subject_id = (SELECT id FROM blob WHERE digest = :subject)
-   AND EXISTS (SELECT 1 FROM membership m
-                WHERE m.package_id = s.package_id AND m.blob_id = s.carrier_id AND m.until_position IS NULL)
- ORDER BY s.package_id
-
 -- find_subjects --
 -- What the documents that an artifact brings are about. Uses sbom_carrier_idx.
-SELECT b.digest FROM sbom s JOIN blob b ON b.id = s.subject_id
+SELECT DISTINCT b.digest FROM sbom s JOIN blob b ON b.id = s.subject_id
  WHERE s.carrier_id = (SELECT id FROM blob WHERE digest = :carrier) AND s.package_id = :package
 
 -- find_package --
@@ -31,9 +20,9 @@ SELECT p.id FROM package p JOIN namespace n ON n.id = p.namespace_id
  WHERE n.name = :namespace AND p.format = :format AND p.name = :package
 
 -- keep_sbom --
-INSERT INTO sbom (package_id, subject_id, carrier_id, content, source, form, components, unread, problem, position)
-VALUES (:package, :subject, :carrier, :content, :source, :form, :components, :unread, :problem, :position)
-ON CONFLICT (subject_id, package_id, carrier_id) DO UPDATE
+INSERT INTO sbom (package_id, subject_id, carrier_id, ordinal, content, source, form, components, unread, problem, position)
+VALUES (:package, :subject, :carrier, :ordinal, :content, :source, :form, :components, :unread, :problem, :position)
+ON CONFLICT (subject_id, package_id, carrier_id, ordinal) DO UPDATE
    SET content = excluded.content, source = excluded.source, form = excluded.form, components = excluded.components,
        unread = excluded.unread, problem = excluded.problem, position = excluded.position
  WHERE (content, source, form, components, unread, coalesce(problem, ''))
@@ -46,25 +35,25 @@ VALUES (:type, :namespace, :name, :version, :qualifiers) ON CONFLICT DO NOTHING
 
 -- add_use --
 -- What is contained is not made less by another document that only depends on it.
-INSERT INTO component_use (component_id, blob_id, relation)
-SELECT id, :blob, :relation FROM component
+INSERT INTO component_use (component_id, blob_id, package_id, relation)
+SELECT id, :blob, :package, :relation FROM component
  WHERE (type, namespace, name, version, qualifiers) = (:type, :namespace, :name, :version, :qualifiers)
-ON CONFLICT (component_id, blob_id) DO UPDATE SET relation = excluded.relation WHERE relation <> excluded.relation
+ON CONFLICT (component_id, blob_id, package_id) DO UPDATE SET relation = excluded.relation WHERE relation <> excluded.relation
 
 -- list_uses --
 -- Uses component_use_blob_idx.
 SELECT c.id, c.type, c.namespace, c.name, c.version, c.qualifiers
   FROM component_use u JOIN component c ON c.id = u.component_id
- WHERE u.blob_id = :blob
+ WHERE u.blob_id = :blob AND u.package_id = :package
 
 -- remove_use --
-DELETE FROM component_use WHERE component_id = :component AND blob_id = :blob
+DELETE FROM component_use WHERE component_id = :component AND blob_id = :blob AND package_id = :package
 
 -- list_components --
 -- Uses component_use_blob_idx.
 SELECT c.type, c.namespace, c.name, c.version, c.qualifiers, u.relation
   FROM component_use u JOIN component c ON c.id = u.component_id
- WHERE u.blob_id = (SELECT id FROM blob WHERE digest = :subject)
+ WHERE u.blob_id = (SELECT id FROM blob WHERE digest = :subject) AND u.package_id = :package
  ORDER BY c.type, c.namespace, c.name, c.version, c.qualifiers
 
 -- add_licence --
@@ -72,14 +61,14 @@ INSERT INTO licence (expression, category) VALUES (:expression, :category)
 ON CONFLICT (expression) DO UPDATE SET category = excluded.category WHERE category <> excluded.category
 
 -- forget_licences --
-DELETE FROM licence_use WHERE blob_id = :blob
+DELETE FROM licence_use WHERE blob_id = :blob AND package_id = :package
 
 -- add_licence_use --
-INSERT INTO licence_use (blob_id, licence_id, components)
-SELECT :blob, id, :components FROM licence WHERE expression = :expression
+INSERT INTO licence_use (blob_id, package_id, licence_id, components)
+SELECT :blob, :package, id, :components FROM licence WHERE expression = :expression
 
 -- list_licences --
 SELECT l.expression, l.category, u.components
   FROM licence_use u JOIN licence l ON l.id = u.licence_id
- WHERE u.blob_id = (SELECT id FROM blob WHERE digest = :subject)
+ WHERE u.blob_id = (SELECT id FROM blob WHERE digest = :subject) AND u.package_id = :package
  ORDER BY l.expression
