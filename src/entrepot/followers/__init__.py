@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from entrepot.followers.doors import Doors
+from entrepot.followers.follower import ReadsBehind
 from entrepot.followers.inventory import INVENTORY
 from entrepot.followers.match import Match
 from entrepot.followers.transparency import TRANSPARENCY
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from entrepot.operations.registry import Registry
     from entrepot.ports.catalog import Transaction
 
-ALL: tuple[Follower, ...] = (TRANSPARENCY, INVENTORY, Verify(), Match())
+ALL: tuple[Follower, ...] = (TRANSPARENCY, INVENTORY, Verify(), Match(), Doors())
 
 _PAGE: Final = 256
 """So many entries are dealt with between two movements of a cursor: so many may be seen twice after a crash."""
@@ -114,6 +116,10 @@ async def _step(registry: Registry, follower: Follower, *, limit: int) -> bool:
     """Let a follower deal with the next entries; whether there were any."""
     position = await registry.catalog.cursors.find(follower.name)
     entries = await registry.catalog.list_entries(after=position, limit=limit)
+    if isinstance(follower, ReadsBehind):
+        cursors = await registry.catalog.cursors.list()
+        last = min(cursors.get(name, START) for name in follower.behind)
+        entries = [entry for entry in entries if entry.position <= last]
     if not entries:
         return False
     await follower.handle(registry, entries)

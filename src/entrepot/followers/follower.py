@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from entrepot.model.access import Allowance, Caller, Principal, PrincipalKind, Rights, Role
 from entrepot.model.names import EVERY_PACKAGE, PrincipalName
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from entrepot.model.events import Entry
     from entrepot.operations.registry import Registry
@@ -34,6 +34,15 @@ class Follower(Protocol):
         Whatever it raises has the same entries given again, later.
         What is wrong with an artifact is no reason to raise: that is a result.
         """
+
+
+@runtime_checkable
+class ReadsBehind(Protocol):
+    """A follower that is given only what others have dealt with: it needs what these find out."""
+
+    @property
+    def behind(self) -> Collection[str]:
+        """Their names."""
 
 
 def caller_of(follower: Follower) -> Caller:

@@ -240,6 +240,25 @@ class ArtifactPublished(Event, frozen=True, tag="dev.entrepot.artifact.published
     artifact_type: str | None = None
     subject: str | None = None
     references: tuple[str, ...] = ()
+    policies: dict[str, str] = {}
+    """Those that were asked whether it may come in: ``name@version`` with the digest of their words."""
+    awaiting: str | None = None
+    """Why it is not served yet, where a policy asks for what nobody knows yet."""
+    warnings: tuple[str, ...] = ()
+    """What policies that only warn say."""
+    unenforced: tuple[str, ...] = ()
+    """What policies say that are only tried."""
+
+
+class AdmissionRefused(Event, frozen=True, tag="dev.entrepot.admission.refused.v1"):
+    """A policy did not let an artifact in, and nothing of it was kept."""
+
+    digest: str
+    references: tuple[str, ...] = ()
+    """The names that it should have had."""
+    refusals: tuple[str, ...] = ()
+    policies: dict[str, str] = {}
+    """Those that were asked: ``name@version`` with the digest of their words."""
 
 
 class InventoryIndexed(Event, frozen=True, tag="dev.entrepot.inventory.indexed.v1"):
@@ -569,6 +588,7 @@ AnyEvent = (
     | AdvisorySourceRemoved
     | AdvisoriesImported
     | ComponentsMatched
+    | AdmissionRefused
     | PromotionProposed
     | PromotionApproved
     | PromotionRefused

@@ -122,15 +122,26 @@ async def release(
 
 def close_block(transaction: Transaction, actor: str, package: PackageId, digest: Digest, *, reason: str) -> None:
     """Release an artifact and append the event: the end of a change. Raises `BlockUnknown`."""
-    names = tuple(reference.name for reference in transaction.names_of(package, digest))
     if not transaction.blocks.close(package, digest):
         raise BlockUnknown(digest)
+    _append_release(transaction, actor, package, digest, reason)
+
+
+def _append_release(transaction: Transaction, actor: str, package: PackageId, digest: Digest, reason: str) -> None:
+    names = tuple(reference.name for reference in transaction.names_of(package, digest))
     transaction.append(
         actor,
         ArtifactReleased(
             namespace=package.namespace, package=package.path, digest=str(digest), reason=reason, references=names
         ),
     )
+
+
+def admit_block(transaction: Transaction, actor: str, package: PackageId, digest: Digest, *, reason: str) -> None:
+    """Let in what awaits, with all that it contains, and append the event: the end of a change. Raises `BlockUnknown`."""
+    if not transaction.blocks.admit(package, digest):
+        raise BlockUnknown(digest)
+    _append_release(transaction, actor, package, digest, reason)
 
 
 async def list_blocks(

@@ -94,9 +94,45 @@ async def _about(
     digest = found.digest
     details = await registry.catalog.find_details(View(package.namespace), package, digest)
     row = await registry.catalog.find_package(View(package.namespace), package)
-    first = await registry.catalog.promotions.first_seen(package, digest)
     names = [] if details is None else details.references
-    references = [each for name in names if (each := await _reference(registry, package, name)) is not None]
+    standing = Standing(
+        references=[each for name in names if (each := await _reference(registry, package, name)) is not None],
+        size=await registry.catalog.promotions.measure(digest),
+        hosted=row is not None and row.hosted,
+        first_seen=await registry.catalog.promotions.first_seen(package, digest),
+        cleared=await registry.catalog.promotions.cleared_since(package, digest),
+    )
+    try:
+        artifact = Artifact.parse(found.content, found.media_type)
+    except InvalidManifest:
+        artifact = None
+    return known_at_once(package, digest, artifact, standing, asked, now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an artifact stands in its package."""
+
+    references: Sequence[Reference]
+    """The names that mean it."""
+    size: int
+    hosted: bool
+    first_seen: tuple[datetime, str] | None
+    """When, and by whom; None for what is only on its way."""
+    cleared: Mapping[ChannelName, datetime]
+
+
+def known_at_once(
+    package: PackageId,
+    digest: Digest,
+    artifact: Artifact | None,
+    standing: Standing,
+    asked: Asked,
+    *,
+    now: datetime,
+) -> dict[str, Value]:
+    """The facts that are known as soon as an artifact is there, before anything has examined it."""
+    references = standing.references
     versions = [each for each in references if each.kind is ReferenceKind.VERSION]
     values: dict[str, Value] = {
         "owner": package.namespace,
@@ -106,30 +142,26 @@ async def _about(
         "versions": tuple(each.name for each in versions),
         "tags": tuple(each.name for each in references if each.kind is ReferenceKind.TAG),
         "digest": str(digest),
-        "size": await registry.catalog.promotions.measure(digest),
+        "size": standing.size,
         "now": now,
         "sealed": bool(versions) and all(each.sealed for each in versions),
         "yanked": any(each.yanked is not None for each in versions),
         "deprecated": any(each.deprecated is not None for each in versions),
-        "hosted": row is not None and row.hosted,
+        "hosted": standing.hosted,
         "approvals.count": len(asked.approvals),
         "approvals.by": tuple(each.principal for each in asked.approvals),
         "requested_by": asked.requester,
-        **manifest_facts(found.content, found.media_type),
-        **_channels(asked, await registry.catalog.promotions.cleared_since(package, digest), now),
+        **({} if artifact is None else _told(artifact)),
+        **_channels(asked, standing.cleared, now),
     }
-    if first is not None:
-        at, actor = first
+    if standing.first_seen is not None:
+        at, actor = standing.first_seen
         values |= {"first_seen": at, "age": max(now - at, now - now), "published_by": actor}
     return values
 
 
-def manifest_facts(content: bytes, media_type: str) -> dict[str, Value]:
+def _told(artifact: Artifact) -> dict[str, Value]:
     """What an artifact says of itself."""
-    try:
-        artifact = Artifact.parse(content, media_type)
-    except InvalidManifest:
-        return {}
     files = [link.target.annotations.get(TITLE) for link in artifact.links if link.kind is LinkKind.LAYER]
     return {
         "media_type": artifact.media_type,

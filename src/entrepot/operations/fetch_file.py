@@ -27,6 +27,7 @@ from entrepot.model.errors import (
 )
 from entrepot.model.names import PackagePattern, PrincipalName, View
 from entrepot.model.upload import Upload, UploadId
+from entrepot.operations.doors import is_guarded, require_admitted
 from entrepot.operations.receive_file import look_into
 from entrepot.operations.upload import receive
 from entrepot.operations.upstreams import FindOrigin, origin_of, refusal
@@ -156,7 +157,7 @@ async def fetch_file(
 
     What *landing* refuses is `UpstreamInvalid` to who waits.
 
-    Raises `FileUnknown`, `UpstreamUnavailable`, `UpstreamInvalid`.
+    Raises `FileUnknown`, `UpstreamUnavailable`, `UpstreamInvalid`, `PolicyDenied`, `Quarantined`.
     """
     key = ("fetch", upstream.namespace, upstream.format, upstream.name, wanted.url)
     arrival: Arrival | None = registry.flights.find(key)
@@ -170,6 +171,9 @@ async def fetch_file(
         arrival = Arrival(registry, upload)
         registry.flights.begin(key, arrival, partial(_fetch, registry, upstream, wanted, arrival, landing))
     await arrival.begun()
+    if await is_guarded(registry, package):
+        # Whether it may come in is known at its end: who asks gets the whole file, or the reason.
+        await asyncio.shield(arrival.blob)
     return arrival
 
 
@@ -196,6 +200,7 @@ async def _fetch(registry: Registry, upstream: Upstream, wanted: Wanted, arrival
             content = _verified(wanted, stream.content, arrival)
             blob = await receive(registry, upload, expected=_expected(wanted), content=content, size=None, examine=look)
         await landing.publish(caller_of(upstream), blob, found[0])
+        await require_admitted(registry, upload.package, blob.digest)
     except (DigestMismatch, InvalidArchive, InvalidMetadata) as error:
         arrival.blob.set_exception(UpstreamInvalid(wanted.name, expected=str(error)))
     except BaseException as error:

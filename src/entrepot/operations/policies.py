@@ -62,9 +62,7 @@ async def set_policy(registry: Registry, caller: Caller, policy: Policy) -> Poli
         raise InvalidPolicy(policy.name, expected="a namespace whose policy it is")
     access.require_anywhere(caller, Action.GOVERN, View(namespace))
     check_policy(policy)
-    if policy.door is not Door.PROMOTION:
-        # A policy that is set and not asked would let everything through, and nobody would notice.
-        raise InvalidPolicy(policy.name, expected=f"the door {Door.PROMOTION}: at others nothing is asked yet")
+    _require_asked(policy)
     if any(each not in registry.formats for each in policy.formats):
         raise InvalidPolicy(policy.name, expected=f"formats among {', '.join(sorted(registry.formats))}")
 
@@ -85,6 +83,14 @@ async def set_policy(registry: Registry, caller: Caller, policy: Policy) -> Poli
         return replace(now, at=transaction.now)
 
     return await registry.catalog.write(change)
+
+
+def _require_asked(policy: Policy) -> None:
+    """Raise `InvalidPolicy` for what nobody would ever ask: it would let everything through, and nobody would notice."""
+    if policy.door is Door.READING:
+        raise InvalidPolicy(policy.name, expected="another door: at this one nothing is asked yet")
+    if policy.door is Door.ADMISSION and policy.channels:
+        raise InvalidPolicy(policy.name, expected="no channels: what comes in comes into the namespace")
 
 
 def _event(policy: Policy) -> PolicySet:

@@ -107,13 +107,6 @@ class Plan:
         """The promotion that begins with this plan."""
         return Promotion(id, self.package, self.digest, self.version, self.channel, PromotionState.PROPOSED, actor)
 
-    @property
-    def asked(self) -> dict[str, str]:
-        """The policies that were asked, each with the digest of its words."""
-        return {
-            f"{reason.policy.name}@{reason.policy.version}": reason.policy.digest for reason in self.decision.reasons
-        }
-
 
 async def plan_promotion(
     registry: Registry,
@@ -395,7 +388,7 @@ async def _apply(registry: Registry, caller: Caller, plan: Plan, reason: str) ->
             refusals=plan.decision.refusals,
             statement=None if statement is None else statement.artifact.digest,
             facts=plan.facts.text(),
-            policies=plan.asked,
+            policies=plan.decision.asked,
         )
         if statement is not None:
             # Beside the artifact, before the clearance is opened that covers it.
@@ -425,7 +418,11 @@ async def _summarise(registry: Registry, plan: Plan) -> Draft:
         "verificationResult": "PASSED" if plan.decision.allowed else "FAILED",
         "verifiedLevels": ["SLSA_BUILD_LEVEL_UNEVALUATED" if level is None else f"SLSA_BUILD_LEVEL_{level}"],
         "slsaVersion": "1.1",
-        "entrepot": {"channel": plan.channel, "policies": plan.asked, "refusals": list(plan.decision.refusals)},
+        "entrepot": {
+            "channel": plan.channel,
+            "policies": plan.decision.asked,
+            "refusals": list(plan.decision.refusals),
+        },
     }
     return await draft_statement(registry, plan.package, plan.digest, predicate_type=VSA_PREDICATE, predicate=predicate)
 

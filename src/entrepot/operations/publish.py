@@ -1,12 +1,13 @@
 """Make an artifact part of a package, and give it names: the one write path of every format.
 
 A request is authenticated and parsed by the wire; here it is authorised, its bytes are stored already (`upload`),
-and one transaction does the rest: content, links (I2), membership, names (I3, I4), the event (I5).
+and one transaction does the rest: content, links (I2), membership, names (I3, I4), what the policies at the first door
+say (`admission`), the event (I5).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from entrepot.model.access import Action
@@ -15,6 +16,7 @@ from entrepot.model.errors import (
     InvalidManifest,
     LinkUnknown,
     NamespaceUnknown,
+    PolicyDenied,
     TagImmutable,
     TooLarge,
     TooMany,
@@ -25,6 +27,7 @@ from entrepot.model.events import ArtifactPublished
 from entrepot.model.names import View
 from entrepot.model.reference import Reference, ReferenceKind
 from entrepot.operations import access
+from entrepot.operations.admission import ask_admission
 from entrepot.operations.block import refusal_of
 
 if TYPE_CHECKING:
@@ -33,8 +36,10 @@ if TYPE_CHECKING:
     from entrepot.model.access import Caller
     from entrepot.model.artifact import Artifact
     from entrepot.model.digest import Digest
+    from entrepot.model.events import AdmissionRefused
     from entrepot.model.names import PackageId, ReferenceName
     from entrepot.model.namespace import Namespace
+    from entrepot.operations.admission import Admission
     from entrepot.operations.registry import Registry
     from entrepot.operations.upload import StoredBlob
     from entrepot.ports.catalog import Transaction
@@ -77,8 +82,12 @@ async def publish_composed(
     """
     await access.require(registry, caller, Action.PUBLISH, package)
     may_overwrite = caller.rights.allows(Action.OVERWRITE, View(package.namespace), package.name)
+    block_id = registry.clock.new_id()
+    refused: AdmissionRefused | None = None
 
     def change(transaction: Transaction) -> Artifact:
+        nonlocal refused
+        refused = None
         namespace = transaction.find_namespace(package.namespace)
         if namespace is None:
             raise NamespaceUnknown(package.namespace)
@@ -96,10 +105,33 @@ async def publish_composed(
             if _give_name(transaction, namespace, package, draft, name, kind=kind, may_overwrite=may_overwrite)
         )
         if changed or named:
-            transaction.append(caller.name, _event(package, draft.artifact, named))
+            admission = ask_admission(transaction, caller.name, package, draft.artifact, tuple(kinds))
+            if admission.refused:
+                refused = admission.refused_event()
+                raise admission.refusal()
+            _let_wait(transaction, admission, block_id)
+            transaction.append(caller.name, admission.mark(_event(package, draft.artifact, named)))
         return draft.artifact
 
-    return await registry.catalog.write(change)
+    try:
+        return await registry.catalog.write(change)
+    except PolicyDenied:
+        if (event := refused) is not None:
+            # Of what was refused nothing is kept but that it was.
+            await registry.catalog.write(lambda transaction: transaction.append(caller.name, event))
+        raise
+
+
+def _let_wait(transaction: Transaction, admission: Admission, id: str) -> None:
+    """Keep from being served what must wait; what is in takes with it what it contains."""
+    if not admission.decision.reasons:
+        return
+    package, digest = admission.package, admission.artifact.digest
+    transaction.blocks.supersede(package, digest)
+    if admission.awaiting is not None:
+        transaction.blocks.open(replace(admission.awaiting, id=id))
+    else:
+        transaction.blocks.admit(package, digest)
 
 
 def _check_limits(registry: Registry, draft: Draft) -> None:

@@ -95,6 +95,20 @@ class Decision:
         )
 
     @property
+    def unenforced(self) -> tuple[str, ...]:
+        """What policies that are only tried say."""
+        return tuple(
+            f"{reason.policy.name}: {reason.text}"
+            for reason in self.reasons
+            if not reason.allowed and reason.policy.mode is Mode.DRY_RUN
+        )
+
+    @property
+    def asked(self) -> dict[str, str]:
+        """The policies that were asked, each with the digest of its words."""
+        return {f"{reason.policy.name}@{reason.policy.version}": reason.policy.digest for reason in self.reasons}
+
+    @property
     def waits(self) -> bool:
         """Whether what is in the way may go away without anything about the artifact or the policies changing."""
         return (

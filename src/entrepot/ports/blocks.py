@@ -34,8 +34,13 @@ class Blocks(Protocol):
     ) -> Sequence[Block]:
         """A page of blocks, the oldest first: the open ones, or all that ever were."""
 
-    async def list_awaiting(self, *, after: Position, limit: int) -> Sequence[Block]:
-        """What waits to be examined, the oldest first."""
+    async def list_around(self, package: PackageId, digest: Digest) -> Sequence[Digest]:
+        """An artifact, what it is about and what contains these, as far as they are in the package, the oldest first."""
+
+    async def list_awaiting(
+        self, package: PackageId | None = None, *, before: Position | None = None, limit: int
+    ) -> Sequence[Block]:
+        """A page of what waits to be let in, in one package or everywhere, the newest first."""
 
 
 class BlockChanges(Protocol):
@@ -55,6 +60,12 @@ class BlockChanges(Protocol):
 
     def close(self, package: PackageId, digest: Digest) -> bool:
         """Unblock an artifact; False when it is not blocked."""
+
+    def admit(self, package: PackageId, digest: Digest) -> bool:
+        """Let an artifact, and all that it contains, await nothing any more; False when nothing of it did."""
+
+    def supersede(self, package: PackageId, digest: Digest) -> bool:
+        """Let what a version was before it grew into this artifact await nothing any more; False when it did not."""
 
     def apply(self, package: PackageId, digest: Digest) -> None:
         """Let the blocks count for an artifact that has just come into the package, and for what it shares."""

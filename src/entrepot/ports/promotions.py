@@ -75,5 +75,14 @@ class PromotionChanges(Protocol):
     def find_rules(self, namespace: NamespaceName, channel: ChannelName) -> ChannelRules:
         """What a channel asks. Raises `ChannelUnknown`."""
 
+    def first_seen(self, package: PackageId, digest: Digest) -> tuple[datetime, str] | None:
+        """When an artifact came into the package first, and who brought it; None for what this change brings."""
+
+    def cleared_since(self, package: PackageId, digest: Digest) -> Mapping[ChannelName, datetime]:
+        """The channels that an artifact is cleared for, each with when it was."""
+
+    def measure(self, digest: Digest) -> int:
+        """Bytes of an artifact and of all that it links."""
+
     def revision(self, package: PackageId) -> Position | None:
         """The position of the last event that touched the package."""

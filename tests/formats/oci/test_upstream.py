@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,14 @@ from typing import Any
 import httpx
 import pytest
 
+from entrepot import followers
 from entrepot.model.artifact import IMAGE_INDEX, IMAGE_MANIFEST
 from entrepot.model.digest import Digest
 from entrepot.model.names import FormatName, parse_namespace
+from entrepot.model.policy import Door, Policy
 from entrepot.model.upstream import PurlPattern, Upstream, UpstreamName, UpstreamRules
 from entrepot.operations.check import check
+from entrepot.operations.policies import set_policy
 from entrepot.operations.upstreams import add_upstream
 from entrepot.testing.builders import ADMINISTRATOR, Image, World, image, open_world, referrer
 from entrepot.testing.elsewhere import Elsewhere, Said, elsewhere
@@ -251,3 +255,50 @@ async def test_an_upstream_that_fails_keeps_nobody_from_pushing(world: World, ot
     await world.push("acme/api", SUBJECT, "1.0")
 
     assert (looked.status_code, asked.status_code, pulled.status_code) == (404, 502, 502)
+
+
+GUARD = Policy("guard", Door.ADMISSION, "sbom.known", namespace=parse_namespace("acme"))
+
+
+def offer_image(other: Elsewhere, offered: Image, tag: str) -> None:
+    """Let the other registry have an image."""
+    for name in (tag, offered.digest):
+        other.says[f"/v2/api/manifests/{name}"] = Said(offered.content, headers={"content-type": IMAGE_MANIFEST})
+    for blob in offered.blobs:
+        other.says[f"/v2/api/blobs/{Digest.of(blob)}"] = Said(blob)
+
+
+async def test_who_pulls_through_a_guarded_door_waits_until_it_opens(
+    world: World, client: httpx.AsyncClient, other: Elsewhere
+) -> None:
+    built = image(b"from elsewhere")
+    offer_image(other, built, "1.0")
+    await read_through(world, other)
+    await set_policy(world.registry, ADMINISTRATOR, GUARD)
+    runner = followers.Runner(world.registry)
+    runner.start()
+
+    answer = await client.get("/v2/acme/api/manifests/1.0")
+
+    await runner.stop()
+    assert answer.status_code == 200, answer.text
+    assert answer.content == built.content
+    assert [each for each in await world.events() if each.startswith("artifact.")] == [
+        "artifact.published",
+        "artifact.released",
+    ]
+
+
+async def test_what_the_door_refuses_does_not_come_through(
+    world: World, client: httpx.AsyncClient, other: Elsewhere
+) -> None:
+    offer_image(other, image(b"from elsewhere"), "1.0")
+    await read_through(world, other)
+    await set_policy(world.registry, ADMINISTRATOR, replace(GUARD, condition="size > 1000000"))
+
+    answer = await client.get("/v2/acme/api/manifests/1.0")
+
+    assert answer.status_code == 403
+    assert "guard: size > 1000000 does not hold" in answer.json()["errors"][0]["message"]
+    assert "admission.refused" in await world.events()
+    assert await check(world.registry) == []

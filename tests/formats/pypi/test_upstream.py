@@ -13,12 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from entrepot import followers
 from entrepot.formats.pypi.upstream import read_page
 from entrepot.model.access import Caller
 from entrepot.model.errors import Denied, PackageUnknown, ReferenceUnknown, UpstreamInvalid
 from entrepot.model.names import FormatName, PrincipalName, View, parse_namespace
+from entrepot.model.policy import Door, Policy
 from entrepot.model.upstream import PurlPattern, Upstream, UpstreamName, UpstreamRules
 from entrepot.operations.govern import set_namespace
+from entrepot.operations.policies import set_policy
 from entrepot.operations.upstreams import add_upstream
 from entrepot.operations.warm import fetch_version, refresh
 from entrepot.testing.builders import ADMINISTRATOR, caller
@@ -471,3 +474,32 @@ def test_no_page_is_worse_than_invalid(content: bytes) -> None:
             read_page(content, kind, "https://registry.example.com/")
         except UpstreamInvalid:
             continue
+
+
+async def test_a_file_that_the_door_refuses_is_never_whole(index: Index, other: Elsewhere) -> None:
+    offer(other, WHEEL, NEWER)
+    await read_through(index, other)
+    guard = Policy("guard", Door.ADMISSION, "version != '1.0'", namespace=ACME, description="Too old.")
+    await set_policy(index.world.registry, ADMINISTRATOR, guard)
+
+    refused = await index.get(address(WHEEL))
+    taken = await index.get(address(NEWER))
+
+    assert refused.status_code == 403
+    assert "guard: Too old." in refused.text
+    assert taken.content == NEWER.content
+    assert "admission.refused" in await index.world.events()
+
+
+async def test_a_file_that_must_be_examined_comes_as_soon_as_it_is(index: Index, other: Elsewhere) -> None:
+    offer(other, WHEEL)
+    await read_through(index, other)
+    await set_policy(index.world.registry, ADMINISTRATOR, Policy("guard", Door.ADMISSION, "sbom.known", namespace=ACME))
+    runner = followers.Runner(index.world.registry)
+    runner.start()
+
+    answer = await index.get(address(WHEEL))
+
+    await runner.stop()
+    assert answer.content == WHEEL.content
+    assert "artifact.released" in await index.world.events()

@@ -60,9 +60,20 @@ class SqliteBlocks:
         found = self._questions.all(BLOCKS.list_blocks, **where, history=history, after=after, limit=limit)
         return [_block(row) for row in found]
 
-    async def list_awaiting(self, *, after: Position, limit: int) -> Sequence[Block]:
-        """What waits to be examined, the oldest first."""
-        return [_block(row) for row in self._questions.all(BLOCKS.list_awaiting, after=after, limit=limit)]
+    async def list_around(self, package: PackageId, digest: Digest) -> Sequence[Digest]:
+        """An artifact, what it is about and what contains these, as far as they are in the package, the oldest first."""
+        found = self._questions.all(BLOCKS.around, **identity(package), digest=str(digest))
+        return [Digest.parse(each) for (each,) in found]
+
+    async def list_awaiting(
+        self, package: PackageId | None = None, *, before: Position | None = None, limit: int
+    ) -> Sequence[Block]:
+        """A page of what waits to be let in, in one package or everywhere, the newest first."""
+        if package is None:
+            found = self._questions.all(BLOCKS.list_awaiting, before=before, limit=limit)
+        else:
+            found = self._questions.all(BLOCKS.list_awaiting_of, **identity(package), before=before, limit=limit)
+        return [_block(row) for row in found]
 
 
 class SqliteBlockChanges:
@@ -117,6 +128,32 @@ class SqliteBlockChanges:
             return False
         self._settle(package, digest)
         return True
+
+    def admit(self, package: PackageId, digest: Digest) -> bool:
+        """Let an artifact, and all that it contains, await nothing any more; False when nothing of it did."""
+        if not self._any(package):
+            return False
+        within = self._session.all(BLOCKS.within, blobs=_ids({self._session.blob_id(digest)}))
+        return self._admit(package, digest, within)
+
+    def supersede(self, package: PackageId, digest: Digest) -> bool:
+        """Let what a version was before it grew into this artifact await nothing any more; False when it did not."""
+        if not self._any(package):
+            return False
+        known = {"package": self._session.package_id(package), "blob": self._session.blob_id(digest)}
+        return self._admit(package, digest, self._session.all(BLOCKS.grown_from, **known))
+
+    def _admit(self, package: PackageId, digest: Digest, found: Iterable[tuple[Any, ...]]) -> bool:
+        """End what these await; *digest* is what they are settled with."""
+        admitted = self._session.run(
+            BLOCKS.admit,
+            package=self._session.package_id(package),
+            blobs=_ids(int(row[0]) for row in found),
+            position=self._session.position,
+        )
+        if admitted:
+            self._settle(package, digest)
+        return admitted > 0
 
     def apply(self, package: PackageId, digest: Digest) -> None:
         """Let the blocks count for an artifact that has just come into the package, and for what it shares."""

@@ -16,7 +16,7 @@ from entrepot.model.position import Position
 from entrepot.model.promotion import Approval, ChannelRules, Promotion, PromotionState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from entrepot.drivers.catalog.questions import Questions
@@ -83,13 +83,11 @@ class SqlitePromotions:
 
     async def first_seen(self, package: PackageId, digest: Digest) -> tuple[datetime, str] | None:
         """When an artifact came into the package first, and who brought it."""
-        row = self._questions.one(PROMOTIONS.first_seen, **identity(package), digest=str(digest))
-        return None if row is None else (rows.parse_time(row[0]), row[1])
+        return _first_seen(self._questions.one(PROMOTIONS.first_seen, **identity(package), digest=str(digest)))
 
     async def cleared_since(self, package: PackageId, digest: Digest) -> Mapping[ChannelName, datetime]:
         """The channels that an artifact is cleared for, each with when it was."""
-        found = self._questions.all(PROMOTIONS.cleared_since, **identity(package), digest=str(digest))
-        return {ChannelName(channel): rows.parse_time(at) for channel, at in found}
+        return _cleared(self._questions.all(PROMOTIONS.cleared_since, **identity(package), digest=str(digest)))
 
     async def is_cleared(self, package: PackageId, channel: ChannelName, digest: Digest) -> bool:
         """Whether an artifact itself, and not what contains it, is cleared for a channel."""
@@ -163,10 +161,31 @@ class SqlitePromotionChanges:
         row = self._session.one(PROMOTIONS.find_rules, channel=self._session.channel_id(namespace, channel))
         return ChannelRules() if row is None else _rules(row)
 
+    def first_seen(self, package: PackageId, digest: Digest) -> tuple[datetime, str] | None:
+        """When an artifact came into the package first, and who brought it; None for what this change brings."""
+        return _first_seen(self._session.one(PROMOTIONS.first_seen, **identity(package), digest=str(digest)))
+
+    def cleared_since(self, package: PackageId, digest: Digest) -> Mapping[ChannelName, datetime]:
+        """The channels that an artifact is cleared for, each with when it was."""
+        return _cleared(self._session.all(PROMOTIONS.cleared_since, **identity(package), digest=str(digest)))
+
+    def measure(self, digest: Digest) -> int:
+        """Bytes of an artifact and of all that it links."""
+        row = self._session.one(PROMOTIONS.measure, digest=str(digest))
+        return 0 if row is None else int(row[0])
+
     def revision(self, package: PackageId) -> Position | None:
         """The position of the last event that touched the package."""
         row = self._session.one(PROMOTIONS.revision, package=self._session.find_package_id(package))
         return None if row is None else Position(row[0])
+
+
+def _first_seen(row: tuple[Any, ...] | None) -> tuple[datetime, str] | None:
+    return None if row is None else (rows.parse_time(row[0]), row[1])
+
+
+def _cleared(found: Iterable[tuple[Any, ...]]) -> dict[ChannelName, datetime]:
+    return {ChannelName(channel): rows.parse_time(at) for channel, at in found}
 
 
 def _text(value: object) -> str:

@@ -39,6 +39,7 @@ from entrepot.model.errors import (
 from entrepot.model.names import PackageId, View
 from entrepot.model.reference import ReferenceKind, fallback_of
 from entrepot.operations import access
+from entrepot.operations.doors import is_guarded, require_admitted
 from entrepot.operations.fetch_file import Landing, Wanted, caller_of, fetch_file
 from entrepot.operations.mirror import Question, ask, upstreams_for
 from entrepot.operations.publish import Draft, publish_composed
@@ -95,8 +96,8 @@ async def read_remote_manifest(
 ) -> RemoteManifest | None:
     """What upstreams have under a tag or a digest; None when there is nothing, or nobody to ask.
 
-    What it needs is fetched from now on, behind the answer.
-    Raises `UpstreamUnavailable`, `UpstreamInvalid`, or what `access.require_read` raises.
+    What it needs is fetched from now on, behind the answer; before it, where policies are asked of what comes in.
+    Raises `UpstreamUnavailable`, `UpstreamInvalid`, `PolicyDenied`, `Quarantined`, or what `access.require_read` raises.
     """
     upstreams = await upstreams_for(registry, view, package)
     if upstreams:
@@ -119,7 +120,13 @@ async def read_remote_manifest(
             artifact = Artifact.parse(answer.content, answer.media_type, digest=digest)
         except InvalidManifest as error:
             raise UpstreamInvalid(f"{package.name}:{digest or name}", expected=str(error)) from error
-        _complete(registry, where, artifact, () if name is None else (name,))
+        tags = () if name is None else (name,)
+        if await is_guarded(registry, package):
+            # Nobody gets ahead of the door.
+            await _completed(registry, where, artifact, tags)
+            await require_admitted(registry, package, artifact.digest)
+        else:
+            _complete(registry, where, artifact, tags)
         return RemoteManifest(upstream, artifact, answer.stale)
     return None
 

@@ -102,8 +102,21 @@ SELECT k.id, n.name, p.format, p.name, b.digest, k.kind, k.reason, k.actor, k.po
   JOIN package p ON p.id = k.package_id
   JOIN namespace n ON n.id = p.namespace_id
   JOIN blob b ON b.id = k.blob_id
- WHERE k.until_position IS NULL AND k.kind = 'awaiting' AND k.from_position > :after
- ORDER BY k.from_position, k.id
+ WHERE k.until_position IS NULL AND k.kind = 'awaiting' AND (:before IS NULL OR k.from_position < :before)
+ ORDER BY k.from_position DESC, k.id
+ LIMIT :limit
+
+-- list_awaiting_of --
+-- Uses block_history_idx.
+SELECT k.id, n.name, p.format, p.name, b.digest, k.kind, k.reason, k.actor, k.policy, k.from_position,
+       k.until_position, (SELECT e.at FROM event e WHERE e.position = k.from_position)
+  FROM namespace n
+  JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
+  JOIN block k ON k.package_id = p.id AND k.until_position IS NULL AND k.kind = 'awaiting'
+       AND (:before IS NULL OR k.from_position < :before)
+  JOIN blob b ON b.id = k.blob_id
+ WHERE n.name = :namespace
+ ORDER BY k.from_position DESC, k.id
  LIMIT :limit
 
 -- open_block --
@@ -113,6 +126,31 @@ VALUES (:id, :package, :blob, :kind, :reason, :policy, :actor, :position)
 -- close_block --
 UPDATE block SET until_position = :position
  WHERE package_id = :package AND blob_id = :blob AND until_position IS NULL
+
+-- admit --
+-- Uses block_open_idx.
+UPDATE block SET until_position = :position
+ WHERE package_id = :package AND blob_id IN (SELECT value FROM json_each(:blobs))
+   AND until_position IS NULL AND kind = 'awaiting'
+
+-- around --
+-- An artifact, what it is about, and what contains these: as far as they are in the package. Uses link_target_idx and
+-- membership_open_idx.
+WITH RECURSIVE around (id) AS (
+    SELECT b.id FROM blob b WHERE b.digest = :digest
+    UNION
+    SELECT a.subject_id FROM around JOIN artifact a ON a.blob_id = around.id WHERE a.subject_id IS NOT NULL
+    UNION
+    SELECT l.artifact_id FROM around JOIN link l ON l.target_id = around.id AND l.kind = 'manifest'
+)
+SELECT b.digest
+  FROM namespace n
+  JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
+  JOIN around
+  JOIN membership m ON m.package_id = p.id AND m.blob_id = around.id AND m.role = 'artifact' AND m.until_position IS NULL
+  JOIN blob b ON b.id = around.id
+ WHERE n.name = :namespace
+ ORDER BY m.from_position, m.id
 
 -- grown_from --
 -- What the versions that mean an artifact meant before, and nothing means now. Uses reference_artifact_idx and
