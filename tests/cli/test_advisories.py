@@ -6,7 +6,7 @@ import json
 import zipfile
 from pathlib import Path
 
-from tests.cli.installation import Installation
+from tests.cli.installation import Installation, install
 
 
 def record(id: str, **more: object) -> str:
@@ -42,6 +42,39 @@ def test_advisories_come_from_a_zip_a_folder_and_a_file(installation: Installati
     assert unknown.code == 1
     assert "CVE-2026-404" in unknown.err
     assert [each["name"] for each in left] == ["cli"]
+
+
+def test_advisories_come_from_another_registry_and_go_into_a_file(installation: Installation, tmp_path: Path) -> None:
+    known = tmp_path / "known.json"
+    known.write_text(record("FAR-1", aliases=["CVE-2026-88"]))
+    packed = tmp_path / "all.zip"
+    with install(tmp_path / "central") as central:
+        central.must("advisories", "import", known, "--source", "pypi")
+        secret = {"ENTREPOT_SOURCE_TOKEN": central.token}
+        refused = installation.run("advisories", "import", central.url, "--source", "central", "--private")
+        first = installation.must(
+            "advisories", "import", central.url, "--source", "central", "--private", "-o", "json", variables=secret
+        ).json
+        known.write_text(record("FAR-1", withdrawn="2026-02-01T00:00:00Z"))
+        central.must("advisories", "import", known, "--source", "pypi")
+        second = installation.must("advisories", "refresh", "central", "-o", "json").json
+        third = installation.must("advisories", "refresh", "central", "-o", "json").json
+        central.must("advisories", "export", packed)
+        secret_is_told = central.token in installation.must("advisories", "status", "-o", "json").out
+    status = installation.must("advisories", "status", "-o", "json").json
+    (source,) = [each for each in status if each["name"] == "central"]
+    installation.must("advisories", "remove", "central")
+
+    assert refused.code != 0
+    assert "token" in refused.err
+    assert (first["records"], first["changed"]) == (1, 1)
+    assert (second["records"], second["changed"], second["withdrawn"]) == (1, 1, 1)
+    assert (third["records"], third["changed"]) == (0, 0)
+    assert [(each["name"], each["advisories"]) for each in source["origins"]] == [("pypi", 1)]
+    assert not secret_is_told
+    with zipfile.ZipFile(packed) as archive:
+        assert archive.namelist() == ["FAR-1.json"]
+        assert json.loads(archive.read("FAR-1.json")) == json.loads(known.read_text())
 
 
 def test_what_nobody_looked_into_is_not_said_to_be_clean(

@@ -7,17 +7,26 @@ import pytest
 
 from entrepot.drivers.catalog.sqlite import SqliteCatalog
 from entrepot.testing.builders import StoppedClock
+from entrepot.testing.contracts.advisories import AdvisoriesContract
 from entrepot.testing.contracts.attestations import AttestationsContract
 from entrepot.testing.contracts.catalog import CatalogContract
 from entrepot.testing.contracts.cursors import CursorsContract
 from entrepot.testing.contracts.federation import FederationContract
+from entrepot.testing.contracts.inventories import InventoriesContract
 from entrepot.testing.contracts.log import LogContract
 from entrepot.testing.contracts.webhooks import WebhooksContract
 from entrepot.wire.server import Epochs
 
 
 class TestSqliteCatalog(
-    CatalogContract, CursorsContract, AttestationsContract, FederationContract, LogContract, WebhooksContract
+    CatalogContract,
+    CursorsContract,
+    AdvisoriesContract,
+    AttestationsContract,
+    FederationContract,
+    InventoriesContract,
+    LogContract,
+    WebhooksContract,
 ):
     @pytest.fixture
     def epochs(self, tmp_path: Path) -> Iterator[Epochs]:

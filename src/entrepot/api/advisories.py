@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from entrepot.api import shapes
 from entrepot.api.endpoint import JSON, Answer, Endpoint, Subject
 from entrepot.api.replies import page_of_all
-from entrepot.api.requests import parse_place, read_body, read_query
+from entrepot.api.requests import parse_credentials, parse_place, read_body, read_query
 from entrepot.model.digest import Digest
 from entrepot.model.errors import (
     AdvisoryUnknown,
@@ -22,6 +22,7 @@ from entrepot.model.errors import (
 )
 from entrepot.model.names import parse_reference
 from entrepot.operations import advisories
+from entrepot.operations.advisory_changes import list_changes
 from entrepot.operations.impact import find_impact
 from entrepot.operations.scan import scan
 from entrepot.wire.reply import Reply, json_reply, text_header
@@ -49,7 +50,14 @@ async def add_advisory_source(call: Call) -> Reply:
     It is asked now and then, or when you say so; nothing is read yet.
     """
     body = await read_body(call, shapes.NewAdvisorySource)
-    source = await advisories.add_source(call.registry, call.caller, body.name, body.url, private=body.private)
+    source = await advisories.add_source(
+        call.registry,
+        call.caller,
+        body.name,
+        body.url,
+        private=body.private,
+        credentials=parse_credentials(body.credentials),
+    )
     return json_reply(shapes.AdvisorySource.of(source), status=201)
 
 
@@ -79,6 +87,16 @@ async def import_exploitation(call: Call) -> Reply:
     """Take in EPSS scores (CSV, perhaps in gzip) or the catalogue of known exploited vulnerabilities (JSON)."""
     content = await call.body.read(advisories.EXPLOITATION_SIZE)
     return json_reply(shapes.ImportedScores(await advisories.import_exploitation(call.registry, call.caller, content)))
+
+
+async def list_advisory_changes(call: Call) -> Reply:
+    """List the advisories that changed, each as it is now, in the order in which they did.
+
+    Another Entrepot keeps up with this one by that; without `since` it is all there is.
+    """
+    query = read_query(call, shapes.AdvisoryChangesQuery)
+    found = await list_changes(call.registry, call.caller, since=query.since or None, limit=query.limit)
+    return json_reply(shapes.AdvisoryChanges.of(found))
 
 
 async def read_advisory(call: Call) -> Reply:
@@ -149,6 +167,13 @@ ADVISORIES = Subject(
             handler=import_exploitation,
             answers={200: Answer("What was said of how many flaws.", shapes.ImportedScores)},
             errors=(Denied, Invalid, TooLarge),
+        ),
+        Endpoint(
+            method="GET",
+            path="/api/v1/advisories/changes",
+            handler=list_advisory_changes,
+            query=shapes.AdvisoryChangesQuery,
+            answers={200: Answer("What changed.", shapes.AdvisoryChanges)},
         ),
         Endpoint(
             method="GET",

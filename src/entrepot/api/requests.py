@@ -5,17 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
+from msgspec import UnsetType
 
+from entrepot.api import shapes
 from entrepot.model.access import Allowance
 from entrepot.model.digest import Digest
 from entrepot.model.errors import Invalid, Unauthenticated
 from entrepot.model.names import FormatName, PackageId, PackagePattern, View, parse_reference
 from entrepot.operations import access
+from entrepot.ports.fetch import Basic, Bearer
 from entrepot.wire.call import decode_json, misshapen
 
 if TYPE_CHECKING:
     from entrepot.model.access import Role
     from entrepot.model.names import ReferenceName
+    from entrepot.ports.fetch import Credentials
     from entrepot.ports.formats import Rules
     from entrepot.wire.call import Call
 
@@ -98,3 +102,15 @@ def parse_allowance(role: Role, view: str | None, pattern: str) -> Allowance:
     Raises `InvalidName`.
     """
     return Allowance(role, None if view is None else View.parse(view), PackagePattern.parse(pattern))
+
+
+def parse_credentials(given: shapes.Credentials | None) -> Credentials | None:
+    """What another registry is asked with. Raises `Invalid`, which tells nothing of it."""
+    match given:
+        case None:
+            return None
+        case shapes.Credentials(user=str(user), password=str(password), token=UnsetType()):
+            return Basic(user, password)
+        case shapes.Credentials(user=UnsetType(), password=UnsetType(), token=str(token)):
+            return Bearer(token)
+    raise Invalid("credentials", expected="`user` and `password`, or `token`")

@@ -11,10 +11,9 @@ from msgspec import UNSET, UnsetType
 from entrepot.api import shapes
 from entrepot.api.endpoint import Answer, Endpoint, Subject
 from entrepot.api.replies import DONE, page, page_of_all
-from entrepot.api.requests import parse_format, read_body, read_query
+from entrepot.api.requests import parse_credentials, parse_format, read_body, read_query
 from entrepot.model.errors import (
     Denied,
-    Invalid,
     NamespaceUnknown,
     NameTaken,
     PackageUnknown,
@@ -28,11 +27,9 @@ from entrepot.model.errors import (
 from entrepot.model.names import View, parse_namespace
 from entrepot.model.upstream import PurlPattern, Upstream, UpstreamRules, parse_upstream_name
 from entrepot.operations import upstreams, warm
-from entrepot.ports.fetch import Basic, Bearer
 from entrepot.wire.reply import Reply, json_reply
 
 if TYPE_CHECKING:
-    from entrepot.ports.fetch import Credentials
     from entrepot.wire.call import Call
 
 
@@ -71,7 +68,7 @@ async def add_upstream(call: Call) -> Reply:
         private=body.private,
         rules=_rules(UpstreamRules(), body),
     )
-    added = await upstreams.add_upstream(call.registry, call.caller, upstream, _credentials(body.credentials))
+    added = await upstreams.add_upstream(call.registry, call.caller, upstream, parse_credentials(body.credentials))
     return json_reply(shapes.Upstream.of(added), status=201)
 
 
@@ -86,7 +83,7 @@ async def change_upstream(call: Call) -> Reply:
     Its credentials are forgotten with its address, unless new ones are sent.
     """
     body = await read_body(call, shapes.UpstreamChange)
-    credentials = None if body.credentials is UNSET else _credentials(body.credentials)
+    credentials = None if body.credentials is UNSET else parse_credentials(body.credentials)
     upstream = await _find(call)
     changed = await upstreams.set_upstream(
         call.registry,
@@ -178,18 +175,6 @@ def _purls(texts: list[str] | UnsetType, old: tuple[PurlPattern, ...]) -> tuple[
 
 def _length(seconds: int | UnsetType, old: timedelta) -> timedelta:
     return old if seconds is UNSET else timedelta(seconds=seconds)
-
-
-def _credentials(given: shapes.Credentials | None) -> Credentials | None:
-    """What an upstream is asked with. Raises `Invalid`, which tells nothing of it."""
-    match given:
-        case None:
-            return None
-        case shapes.Credentials(user=str(user), password=str(password), token=UnsetType()):
-            return Basic(user, password)
-        case shapes.Credentials(user=UnsetType(), password=UnsetType(), token=str(token)):
-            return Bearer(token)
-    raise Invalid("credentials", expected="`user` and `password`, or `token`")
 
 
 _UPSTREAMS = "/api/v1/namespaces/{namespace}/upstreams"

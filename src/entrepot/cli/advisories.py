@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import zipfile
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
     from entrepot.client.advisories import AdvisorySource, Finding, ImpactHit, ImportedAdvisories
 
 _PIECE: Final = 1024 * 1024
+_PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,150}")
+"""Names of advisories that every system takes for those of files."""
 
 _SOURCES: Final[Columns[AdvisorySource]] = {
     "SOURCE": lambda it: it.name,
@@ -23,6 +28,7 @@ _SOURCES: Final[Columns[AdvisorySource]] = {
     "IMPORTED": lambda it: it.imported_at,
     "NEWEST": lambda it: it.newest,
     "URL": lambda it: it.url,
+    "FROM": lambda it: [f"{each.name} ({each.read_at:%Y-%m-%d})" if each.read_at else each.name for each in it.origins],
     "PROBLEM": lambda it: it.problem,
 }
 _IMPORTED: Final[Columns[ImportedAdvisories]] = {
@@ -32,6 +38,7 @@ _IMPORTED: Final[Columns[ImportedAdvisories]] = {
     "withdrawn": lambda it: it.withdrawn,
     "older than known": lambda it: it.older,
     "matches": lambda it: it.matches,
+    "removed": lambda it: it.removed,
     "refused": lambda it: it.refused,
     "problems": lambda it: list(it.problems),
 }
@@ -64,18 +71,28 @@ def advisories() -> None:
 @click.argument("origin")
 @click.option("--source", help="What to call where it comes from; by default like the file.")
 @click.option("--private", is_flag=True, help="The address may be of a private network.")
+@click.option(
+    "--token",
+    envvar="ENTREPOT_SOURCE_TOKEN",
+    help="What the address is asked with; ENTREPOT_SOURCE_TOKEN. It is kept, and never shown.",
+)
 @click.option("--exploitation", is_flag=True, help="The file has EPSS scores, or known exploited vulnerabilities.")
 @output_option
-def import_(origin: str, *, source: str | None, private: bool, exploitation: bool, output: Output) -> None:
-    """Take in advisories: a zip, a folder or a file of OSV records, or an address that is asked again later."""
+def import_(
+    origin: str, *, source: str | None, private: bool, token: str | None, exploitation: bool, output: Output
+) -> None:
+    """Take in advisories: a zip, a folder or a file of OSV records, or an address that is asked again later.
+
+    The address may be that of another Entrepot, which is asked only for what changed.
+    """
     with Client() as registry:
         if exploitation:
             registry.advisories.take_in_scores(Path(origin).read_bytes())
             show_done(f"took in {origin}", {"file": origin}, output)
             return
         if origin.startswith(("http://", "https://")):
-            name = source or _name(origin.rpartition("/")[2])
-            registry.advisories.add_source(name, origin, private=private)
+            name = source or _name(origin.rstrip("/").rpartition("/")[2])
+            registry.advisories.add_source(name, origin, private=private, token=token)
             imported = registry.advisories.refresh(name)
         else:
             path = Path(origin)
@@ -83,6 +100,19 @@ def import_(origin: str, *, source: str | None, private: bool, exploitation: boo
                 raise Misuse(f"{origin}: no such file or folder")
             imported = registry.advisories.take_in(source or _name(path.stem), _pieces(path))
     show_one(imported, _IMPORTED, output)
+
+
+@advisories.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@output_option
+def export(file: Path, *, output: Output) -> None:
+    """Write all advisories into a zip of OSV records, for who cannot ask."""
+    count = 0
+    with Client() as registry, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for count, each in enumerate(registry.advisories.records(), 1):  # noqa: B007 (the last one is how many)
+            name = each.id if _PLAIN.fullmatch(each.id) else sha256(each.id.encode()).hexdigest()
+            archive.writestr(f"{name}.json", json.dumps(each.record))
+    show_done(f"{file}: {count} advisories", {"file": str(file), "advisories": count}, output)
 
 
 @advisories.command()

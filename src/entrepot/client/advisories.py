@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -18,6 +18,15 @@ _SOURCES = "/api/v1/advisories/sources"
 
 
 @dataclass(frozen=True, slots=True)
+class AdvisoryOrigin:
+    """Where a source has its advisories from, when it is another Entrepot."""
+
+    name: str
+    read_at: datetime | None
+    advisories: int
+
+
+@dataclass(frozen=True, slots=True)
 class AdvisorySource:
     """Where advisories come from, and how old they are."""
 
@@ -29,6 +38,8 @@ class AdvisorySource:
     problem: str | None = None
     advisories: int = 0
     newest: datetime | None = None
+    credentials: bool = False
+    origins: tuple[AdvisoryOrigin, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +52,30 @@ class ImportedAdvisories:
     withdrawn: int = 0
     older: int = 0
     matches: int = 0
+    removed: int = 0
     refused: int = 0
     problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedAdvisory:
+    """An advisory that is new, or says something else than before."""
+
+    id: str
+    source: str
+    record: Mapping[str, object]
+    """As OSV's schema has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdvisoryChanges:
+    """What changed, and where to go on."""
+
+    cursor: str
+    complete: bool
+    more: bool
+    records: tuple[ChangedAdvisory, ...]
+    removed: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +149,11 @@ class Advisories:
         """Where advisories come from, by name."""
         return self._connection.pages(_SOURCES, AdvisorySource)
 
-    def add_source(self, name: str, url: str, *, private: bool = False) -> AdvisorySource:
-        """Let advisories come from an address; nothing is read yet."""
+    def add_source(self, name: str, url: str, *, private: bool = False, token: str | None = None) -> AdvisorySource:
+        """Let advisories come from an address, or from another Entrepot; nothing is read yet."""
         document = {"name": name, "url": url, "private": private}
+        if token is not None:
+            document["credentials"] = {"token": token}
         return self._connection.call("POST", _SOURCES, document=document, repeatable=True).read(AdvisorySource)
 
     def remove_source(self, name: str) -> None:
@@ -133,6 +168,19 @@ class Advisories:
         """Send OSV records: a zip of them, one a line, or a single one."""
         answer = self._connection.once("POST", "/api/v1/advisories/import", query={"source": source}, content=content)
         return answer.read(ImportedAdvisories)
+
+    def changes(self, since: str = "", *, limit: int = 1_000) -> AdvisoryChanges:
+        """A page of what changed since the `cursor` of an earlier one, or of everything."""
+        query: dict[str, str | int] = {"since": since, "limit": limit}
+        return self._connection.call("GET", "/api/v1/advisories/changes", query=query).read(AdvisoryChanges)
+
+    def records(self) -> Iterator[ChangedAdvisory]:
+        """Every advisory."""
+        page = self.changes()
+        yield from page.records
+        while page.more:
+            page = self.changes(page.cursor)
+            yield from page.records
 
     def take_in_scores(self, content: bytes) -> None:
         """Send EPSS scores or the catalogue of known exploited vulnerabilities."""

@@ -415,6 +415,7 @@ class AdvisorySourceAdded(Event, frozen=True, tag="dev.entrepot.advisory-source.
     source: str
     url: str
     private: bool = False
+    credentials: bool = False
 
 
 class AdvisorySourceRemoved(Event, frozen=True, tag="dev.entrepot.advisory-source.removed.v1"):
@@ -431,6 +432,7 @@ class AdvisoriesImported(Event, frozen=True, tag="dev.entrepot.advisories.import
     changed: int = 0
     withdrawn: int = 0
     matches: int = 0
+    removed: int = 0
 
 
 class ComponentsMatched(Event, frozen=True, tag="dev.entrepot.components.matched.v1"):

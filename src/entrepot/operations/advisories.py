@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,7 @@ from entrepot.model.errors import (
     AdvisoryUnknown,
     Invalid,
     RegistryError,
+    TooLarge,
     Unauthenticated,
     UpstreamInvalid,
     UpstreamUnavailable,
@@ -25,6 +27,8 @@ from entrepot.model.events import AdvisoriesImported, AdvisorySourceAdded, Advis
 from entrepot.model.upload import UploadId
 from entrepot.model.upstream import parse_upstream_name
 from entrepot.operations import access
+from entrepot.operations.advisory_changes import ask, recognise
+from entrepot.operations.credentials import check_credentials, read_secret, secret_of
 from entrepot.operations.match import match_advisory
 from entrepot.ports.advisories import Source
 from entrepot.ports.fetch import Origin
@@ -36,10 +40,11 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from entrepot.model.access import Caller
+    from entrepot.operations.advisory_changes import HandedOn, Page
     from entrepot.operations.registry import Registry
     from entrepot.ports.advisories import Unmatched
     from entrepot.ports.catalog import Transaction
-    from entrepot.ports.fetch import Stream
+    from entrepot.ports.fetch import Credentials, Stream
     from entrepot.scanning.osv import Advisory
 
 LARGEST: Final = 8 * 1024 * 1024 * 1024
@@ -65,6 +70,8 @@ class Imported:
     """Records of which another source has a younger form."""
     matches: int = 0
     """Components that the changed ones mean, or may mean."""
+    removed: int = 0
+    """Advisories that another registry handed on, and does no more."""
     refused: int = 0
     """Records that could not be read."""
     problems: list[str] = field(default_factory=list)
@@ -76,6 +83,7 @@ class _Prepared:
     advisory: Advisory
     content: bytes
     hash: bytes
+    origin: str | None = None
 
 
 async def list_sources(registry: Registry, caller: Caller) -> Sequence[Source]:
@@ -95,18 +103,33 @@ async def read_advisory(registry: Registry, caller: Caller, id: str) -> bytes:
     return content
 
 
-async def add_source(registry: Registry, caller: Caller, name: str, url: str, *, private: bool = False) -> Source:
+async def add_source(
+    registry: Registry,
+    caller: Caller,
+    name: str,
+    url: str,
+    *,
+    private: bool = False,
+    credentials: Credentials | None = None,
+) -> Source:
     """Let advisories come from an address, again and again; nothing is read yet.
+
+    It is that of a document, or of another Entrepot. Its credentials are stored, never shown.
 
     Raises `Invalid`, `InvalidName`, or what `access.require_anywhere` raises.
     """
     access.require_anywhere(caller, Action.ADMINISTER)
-    source = Source(parse_upstream_name(name), url, private)
-    _origin(source)
+    source = Source(parse_upstream_name(name), url, private, has_credentials=credentials is not None)
+    _split(source)
+    check_credentials(credentials)
 
     def change(transaction: Transaction) -> None:
         transaction.advisories.put_source(source)
-        transaction.append(caller.name, AdvisorySourceAdded(source=source.name, url=url, private=private))
+        transaction.advisories.put_source_secret(source.name, secret_of(credentials))
+        transaction.append(
+            caller.name,
+            AdvisorySourceAdded(source=source.name, url=url, private=private, credentials=source.has_credentials),
+        )
 
     await registry.catalog.write(change)
     return source
@@ -175,6 +198,8 @@ async def refresh_source(registry: Registry, caller: Caller, name: str) -> Impor
         raise Invalid(name, expected="a source with an address; files are given again")
     stage = UploadId(registry.clock.new_id())
     try:
+        if (found := await _recognise(registry, source)) is not None:
+            return await _follow(registry, caller.name, source, *found)
         fetched = await _fetch(registry, source, stage)
         if fetched is None:
             await _note(registry, replace(source, checked_at=registry.clock.now(), problem=None))
@@ -214,14 +239,104 @@ async def _note(registry: Registry, source: Source) -> None:
     await registry.catalog.write(lambda transaction: transaction.advisories.put_source(source))
 
 
+# --- from another registry ---
+
+
+async def _recognise(registry: Registry, source: Source) -> tuple[Origin, Page] | None:
+    """The registry that is at a source's address, and the first of what it has to say; None when there is none."""
+    if source.cursor is None and not _may_be_registry(source.url or ""):
+        return None
+    origin = await _with_credentials(registry, source, Origin.parse(source.url or "", private=source.private))
+    if source.cursor is not None:
+        return origin, await ask(registry, origin, source.cursor)
+    page = await recognise(registry, origin)
+    return None if page is None else (origin, page)
+
+
+async def _follow(registry: Registry, actor: str, source: Source, origin: Origin, page: Page) -> Imported:
+    """Take in what changed at another Entrepot, page by page.
+
+    What is read from the beginning is remembered as read only at its end, when what it has no more is forgotten too:
+    who is interrupted begins again, and finds most of it unchanged.
+    """
+    # A document that once was at the address is another thing.
+    source = replace(source, etag=None, last_modified=None, checked_at=registry.clock.now(), problem=None)
+    imported = Imported(source.name)
+    seen: set[str] | None = None
+    size = 0
+    while True:
+        size += sum(len(each.content) for each in page.records)
+        if size > LARGEST:
+            raise TooLarge(source.url, expected=f"at most {LARGEST} bytes of advisories")
+        if page.complete:
+            seen = set()
+        await _take_in_page(registry, actor, imported, page)
+        if seen is None:
+            await _note(registry, replace(source, cursor=page.cursor))
+        else:
+            seen.update(each.id for each in page.records)
+        if not page.more:
+            break
+        page = await ask(registry, origin, page.cursor)
+    if seen is not None:
+        names = await registry.catalog.advisories.list_names_of(source.name)
+        await _remove(registry, actor, imported, [name for name in names if name not in seen])
+    if imported.removed:
+        await _put_origins(registry, imported.source, page)
+    await _note(registry, replace(source, cursor=page.cursor, imported_at=registry.clock.now()))
+    return imported
+
+
+def _may_be_registry(url: str) -> bool:
+    """Whether an address may be that of a registry: documents have a suffix."""
+    path = url.partition("://")[2].partition("/")[2].rstrip("/")
+    return "?" not in url and "." not in path.rpartition("/")[2]
+
+
+async def _put_origins(registry: Registry, source: str, page: Page) -> None:
+    await registry.catalog.write(lambda transaction: transaction.advisories.put_origins(source, page.origins))
+
+
+async def _take_in_page(registry: Registry, actor: str, imported: Imported, page: Page) -> None:
+    await _put_origins(registry, imported.source, page)
+    for at in range(0, len(page.records), _AT_ONCE):
+        batch = await asyncio.to_thread(_prepare_all, page.records[at : at + _AT_ONCE], imported)
+        await _write(registry, actor, imported, batch)
+    await _remove(registry, actor, imported, page.removed)
+
+
+def _prepare_all(records: Sequence[HandedOn], imported: Imported) -> list[_Prepared]:
+    found = (_prepare(each.content, each.id, imported, origin=each.origin) for each in records)
+    return [each for each in found if each is not None]
+
+
+async def _remove(registry: Registry, actor: str, imported: Imported, ids: Sequence[str]) -> None:
+    for at in range(0, len(ids), _AT_ONCE):
+        imported.removed += await registry.catalog.write(
+            partial(_remove_some, actor=actor, source=imported.source, ids=ids[at : at + _AT_ONCE])
+        )
+
+
+def _remove_some(transaction: Transaction, *, actor: str, source: str, ids: Sequence[str]) -> int:
+    removed = transaction.advisories.remove(ids, source)
+    if removed:
+        transaction.append(actor, AdvisoriesImported(source=source, removed=removed))
+    return removed
+
+
 # --- from an address ---
 
 
-def _origin(source: Source) -> tuple[Origin, str]:
-    """The registry to ask, and for what. Raises `Invalid`."""
+def _split(source: Source) -> tuple[Origin, str]:
+    """The server to ask, and for what. Raises `Invalid`."""
     address, mark, query = (source.url or "").partition("?")
     origin = Origin.parse(address, private=source.private)
     return replace(origin, path=""), f"{origin.path}{mark}{query}"
+
+
+async def _with_credentials(registry: Registry, source: Source, origin: Origin) -> Origin:
+    secret = await registry.catalog.advisories.find_source_secret(source.name)
+    return origin if secret is None else replace(origin, credentials=read_secret(secret))
 
 
 async def _fetch(registry: Registry, source: Source, stage: UploadId) -> Source | None:
@@ -229,7 +344,8 @@ async def _fetch(registry: Registry, source: Source, stage: UploadId) -> Source 
 
     A transfer that breaks goes on where it was (RFC 9110, 13.1.5 and 14.2).
     """
-    origin, target = _origin(source)
+    origin, target = _split(source)
+    origin = await _with_credentials(registry, source, origin)
     tag: str | None = None
     for attempt in range(1, _ATTEMPTS + 1):
         at = await registry.blobs.staged_size(stage)
@@ -283,13 +399,8 @@ async def _take_in(registry: Registry, actor: str, source: Source, stage: Upload
     def read(file: BinaryIO) -> None:
         batch: list[_Prepared] = []
         for place, content in iter_records(file):
-            imported.records += 1
-            try:
-                batch.append(_Prepared(parse_advisory(content), content, sha256(content).digest()))
-            except RegistryError as error:
-                imported.refused += 1
-                if len(imported.problems) < _MOST_PROBLEMS:
-                    imported.problems.append(f"{place}: {error}"[:500])
+            if (prepared := _prepare(content, place, imported)) is not None:
+                batch.append(prepared)
             if len(batch) >= _AT_ONCE:
                 _hand_over(batch)
                 batch = []
@@ -301,6 +412,18 @@ async def _take_in(registry: Registry, actor: str, source: Source, stage: Upload
     await registry.blobs.examine(stage, read)
     await _note(registry, replace(source, imported_at=registry.clock.now()))
     return imported
+
+
+def _prepare(content: bytes, place: str, imported: Imported, *, origin: str | None = None) -> _Prepared | None:
+    """Read one record; None when it cannot be read, which is counted."""
+    imported.records += 1
+    try:
+        return _Prepared(parse_advisory(content), content, sha256(content).digest(), origin)
+    except RegistryError as error:
+        imported.refused += 1
+        if len(imported.problems) < _MOST_PROBLEMS:
+            imported.problems.append(f"{place}: {error}"[:500])
+        return None
 
 
 async def _write(registry: Registry, actor: str, imported: Imported, batch: Sequence[_Prepared]) -> None:
@@ -317,6 +440,7 @@ async def _write(registry: Registry, actor: str, imported: Imported, batch: Sequ
                 content=each.content,
                 hash=each.hash,
                 rules={subject: rule.encode() for subject, rule in rules.items()},
+                origin=each.origin,
             )
             if number < 0:
                 older += 1

@@ -245,7 +245,7 @@ async def _findings(
 ) -> dict[str, Value]:
     """Vulnerabilities; none of them known before all that is in the artifact was held against the advisories."""
     sources = [source for source in await registry.catalog.advisories.list_sources() if source.advisories]
-    read = [source.checked_at or source.imported_at for source in sources]
+    read = [source.read_at for source in sources]
     values: dict[str, Value] = {"findings.enabled": bool(sources)}
     ages = [now - at for at in read if at is not None]
     if ages:

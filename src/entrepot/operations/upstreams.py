@@ -10,8 +10,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from entrepot.model.access import Action
 from entrepot.model.errors import (
     Denied,
@@ -27,9 +25,10 @@ from entrepot.model.events import UpstreamAdded, UpstreamChanged, UpstreamRemove
 from entrepot.model.names import View
 from entrepot.model.upstream import Upstream
 from entrepot.operations import access
+from entrepot.operations.credentials import check_credentials, read_secret, secret_of
 from entrepot.operations.govern import read_namespace
 from entrepot.operations.purls import spell
-from entrepot.ports.fetch import Basic, Bearer, Origin
+from entrepot.ports.fetch import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,11 +90,11 @@ async def add_upstream(
     present = await registry.catalog.list_upstreams(upstream.namespace, format=upstream.format)
     if len(present) >= _MOST:
         raise TooMany("upstreams", expected=f"at most {_MOST} of one format", actual=len(present) + 1)
-    _check_credentials(credentials)
+    check_credentials(credentials)
     upstream = replace(_checked(registry, upstream), has_credentials=credentials is not None)
 
     def change(transaction: Transaction) -> None:
-        if not transaction.add_upstream(upstream, _secret(credentials)):
+        if not transaction.add_upstream(upstream, secret_of(credentials)):
             raise NameTaken(upstream.name)
         transaction.append(
             caller.name,
@@ -137,7 +136,7 @@ async def set_upstream(
     Raises `Invalid`, `UpstreamUnknown`, `NamespaceUnknown`, `Unauthenticated`, `Denied`.
     """
     await require_govern(registry, caller, upstream)
-    _check_credentials(credentials)
+    check_credentials(credentials)
 
     def change(transaction: Transaction) -> Upstream:
         # As it is now, and not as the caller saw it: somebody may have changed its address in between.
@@ -161,7 +160,7 @@ async def set_upstream(
             return old
         transaction.set_upstream(new)
         if credentials is not None or forgets:
-            transaction.set_upstream_secret(new, _secret(credentials))
+            transaction.set_upstream_secret(new, secret_of(credentials))
         transaction.append(
             caller.name,
             UpstreamChanged(
@@ -240,7 +239,7 @@ def refusal(what: str, status: int) -> UpstreamInvalid:
 async def origin_of(registry: Registry, upstream: Upstream) -> Origin:
     """Where an upstream is, with what it is asked with: for the fetcher alone."""
     secret = await registry.catalog.find_upstream_secret(upstream)
-    credentials = None if secret is None else _read_secret(secret)
+    credentials = None if secret is None else read_secret(secret)
     return Origin.parse(upstream.url, credentials=credentials, private=upstream.private)
 
 
@@ -279,36 +278,5 @@ def _checked(registry: Registry, upstream: Upstream) -> Upstream:
     return replace(upstream, url=str(Origin.parse(upstream.url, private=upstream.private)), rules=rules)
 
 
-def _check_credentials(credentials: Credentials | None) -> None:
-    """Raises `Invalid` for what no header can say; it tells nothing of what was given."""
-    match credentials:
-        case Basic(user, password) if ":" in user or not (user + password).isprintable():
-            raise Invalid("credentials", expected="visible characters, and no colon in the user's name")
-        case Bearer(token) if not (token and token.isascii() and token.isprintable() and " " not in token):
-            raise Invalid("credentials", expected="a token of visible ASCII characters")
-
-
 def _spelt(registry: Registry, patterns: Sequence[PurlPattern]) -> tuple[PurlPattern, ...]:
     return tuple(spell(registry, pattern) for pattern in patterns)
-
-
-class _Secret(msgspec.Struct, omit_defaults=True):
-    user: str | None = None
-    password: str = ""
-    token: str = ""
-
-
-def _secret(credentials: Credentials | None) -> str | None:
-    match credentials:
-        case None:
-            return None
-        case Basic(user, password):
-            stored = _Secret(user=user, password=password)
-        case Bearer(token):
-            stored = _Secret(token=token)
-    return msgspec.json.encode(stored).decode()
-
-
-def _read_secret(text: str) -> Credentials:
-    stored = msgspec.json.decode(text, type=_Secret)
-    return Bearer(stored.token) if stored.user is None else Basic(stored.user, stored.password)

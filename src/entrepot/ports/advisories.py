@@ -21,6 +21,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceOrigin:
+    """Where a source has its advisories from, when it is another registry that hands them on."""
+
+    name: str
+    """As it is called there; ``central/pypi`` when it came there through another one."""
+    read_at: datetime | None
+    """When it was last read where it was read first, or asked and had nothing new."""
+    through: tuple[str, ...] = ()
+    """The instances that it came through, the nearest first."""
+    advisories: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """Where advisories come from."""
 
@@ -39,6 +52,18 @@ class Source:
     advisories: int = 0
     newest: datetime | None = None
     """When the youngest of its advisories was changed."""
+    cursor: str | None = None
+    """Where reading goes on, of another registry: it says what has changed since."""
+    has_credentials: bool = False
+    origins: tuple[SourceOrigin, ...] = ()
+    """Where it has them from, by name; nothing for what is read at first hand."""
+
+    @property
+    def read_at(self) -> datetime | None:
+        """When it was last known to be up to date; of what is handed on, when it was there."""
+        own = self.checked_at or self.imported_at
+        there = [each.read_at for each in self.origins if each.advisories and each.read_at is not None]
+        return own if own is None or not there else min(own, max(there))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +146,37 @@ class Place:
     channels: tuple[View, ...]
 
 
+class Change(NamedTuple):
+    """What became of an advisory."""
+
+    number: int
+    id: str
+    content: bytes | None
+    """The record as it was sent; None when it was forgotten."""
+    source: str
+    """Who says it, as `Known.source`; nothing for what was forgotten."""
+
+
 class Advisories(Protocol):
     """What is asked of the advisories."""
 
     async def list_sources(self) -> Sequence[Source]:
         """All sources, by name."""
+
+    async def find_source_secret(self, name: str) -> str | None:
+        """What a source is asked with, as it was put."""
+
+    async def read_feed(self) -> tuple[str, int]:
+        """What this set of advisories is called, unlike any other, and the number of its last change."""
+
+    async def list_changes(self, *, after: int, limit: int, size: int) -> Sequence[Change]:
+        """What changed after a number, in order, each advisory as it is now; all of them after 0.
+
+        The records together are no more than *size* bytes, or one.
+        """
+
+    async def list_names_of(self, source: str) -> Sequence[str]:
+        """What a source's advisories are called."""
 
     async def find_known(self, names: Collection[str]) -> Sequence[Known]:
         """The advisories that have one of *names*, or a name of one that has: one flaw has many names."""
@@ -173,16 +224,39 @@ class AdvisoryChanges(Protocol):
     """What a change may do to them."""
 
     def put_source(self, source: Source) -> None:
-        """Add a source, or say what is new of it."""
+        """Add a source, or say what is new of it; not of its origins, nor what it is asked with."""
+
+    def put_source_secret(self, name: str, secret: str | None) -> None:
+        """Say what a source is asked with."""
+
+    def put_origins(self, source: str, origins: Iterable[SourceOrigin]) -> None:
+        """Say where a source has its advisories from; others are forgotten when nothing of theirs is left."""
 
     def remove_source(self, name: str) -> int | None:
-        """Forget a source and its advisories; how many there were, or None when there is no such source."""
+        """Forget a source and its advisories; how many there were, or None when there is no such source.
+
+        Other sources are asked for everything the next time: they may have had the same.
+        """
+
+    def remove(self, ids: Collection[str], source: str) -> int:
+        """Forget those of these advisories that the source says, as `remove_source` does; how many."""
 
     def find_hash(self, id: str) -> bytes | None:
         """The hash of an advisory's record, as it was put."""
 
-    def put(self, notice: Notice, source: str, *, content: bytes, hash: bytes, rules: Mapping[Subject, bytes]) -> int:
+    def put(
+        self,
+        notice: Notice,
+        source: str,
+        *,
+        content: bytes,
+        hash: bytes,
+        rules: Mapping[Subject, bytes],
+        origin: str | None = None,
+    ) -> int:
         """Keep an advisory in place of what it said before, without its matches; its number.
+
+        *origin* is one of those that the source has.
 
         One that another source has in a younger form is not replaced: then the number of that is returned negative.
         """

@@ -56,8 +56,8 @@ def _iter_lines(file: BinaryIO) -> Iterator[tuple[str, bytes]]:
     while line:
         if len(line) > LONGEST:
             raise TooLarge(f"line {number}", expected=f"at most {LONGEST} bytes")
-        if line.strip():
-            yield f"line {number}", line
+        if record := line.strip():
+            yield f"line {number}", record
         number, line = number + 1, file.readline(LONGEST + 1)
 
 

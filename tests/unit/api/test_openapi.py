@@ -84,6 +84,7 @@ DELETE /api/v1/advisories/sources/{source}
 POST /api/v1/advisories/sources/{source}/refresh
 POST /api/v1/advisories/import
 POST /api/v1/advisories/exploitation
+GET /api/v1/advisories/changes
 GET /api/v1/advisories/records/{advisory}
 GET /api/v1/impact
 GET /api/v1/packages/{view}/{format}/{package}/-/artifacts/{artifact}/attestations
@@ -370,6 +371,7 @@ async def _ask_about_advisories(world: World) -> None:
         await world.ask("POST", f"{api}/sources/osv/refresh")
     await world.ask("GET", f"{api}/sources")
     await world.ask("POST", f"{api}/import?source=files", content=content)
+    await world.ask("GET", f"{api}/changes?limit=1")
     await world.ask("POST", f"{api}/exploitation", content=b"CVE-2026-1,0.5,0.9")
     found = await world.ask("GET", f"{api}/records/TEST-1")
     assert found.json == record

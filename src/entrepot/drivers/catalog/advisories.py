@@ -14,7 +14,17 @@ from entrepot.drivers.catalog.statements import load
 from entrepot.model.advisory import Level, Notice, Severity, State, Subject
 from entrepot.model.digest import Digest
 from entrepot.model.names import ChannelName, FormatName, NamespaceName, PackageId, PackageName, ReferenceName, View
-from entrepot.ports.advisories import Found, Holder, Known, KnownRule, Place, Source, Unmatched
+from entrepot.ports.advisories import (
+    Change,
+    Found,
+    Holder,
+    Known,
+    KnownRule,
+    Place,
+    Source,
+    SourceOrigin,
+    Unmatched,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -41,7 +51,37 @@ class SqliteAdvisories:
 
     async def list_sources(self) -> Sequence[Source]:
         """All sources, by name."""
-        return [_source(row) for row in self._questions.all(ADVISORIES.list_sources)]
+        origins: dict[str, list[SourceOrigin]] = {}
+        for source, name, through, read_at, advisories in self._questions.all(ADVISORIES.list_origins):
+            origins.setdefault(source, []).append(
+                SourceOrigin(name, _time(read_at), tuple(msgspec.json.decode(through)), advisories)
+            )
+        return [_source(row, tuple(origins.get(row[0], ()))) for row in self._questions.all(ADVISORIES.list_sources)]
+
+    async def find_source_secret(self, name: str) -> str | None:
+        """What a source is asked with, as it was put."""
+        row = self._questions.one(ADVISORIES.find_source_secret, name=name)
+        return None if row is None else row[0]
+
+    async def read_feed(self) -> tuple[str, int]:
+        """What this set of advisories is called, unlike any other, and the number of its last change."""
+        instance, change = self._questions.all(ADVISORIES.read_feed)[0]
+        return instance, change
+
+    async def list_changes(self, *, after: int, limit: int, size: int) -> Sequence[Change]:
+        """What changed after a number, in order, each advisory as it is now; all of them after 0."""
+        changes: list[Change] = []
+        for number, name, packed, source in self._questions.all(ADVISORIES.list_changes, after=after, limit=limit):
+            content = None if packed is None else zlib.decompress(packed)
+            size -= len(content or b"")
+            if size < 0 and changes:
+                break
+            changes.append(Change(number, name, content, source or ""))
+        return changes
+
+    async def list_names_of(self, source: str) -> Sequence[str]:
+        """What a source's advisories are called."""
+        return [name for (name,) in self._questions.all(ADVISORIES.list_names_of, source=source)]
 
     async def find_known(self, names: Collection[str]) -> Sequence[Known]:
         """The advisories that have one of *names*, or a name of one that has."""
@@ -157,7 +197,27 @@ class SqliteAdvisoryChanges:
             imported_at=_text(source.imported_at),
             checked_at=_text(source.checked_at),
             problem=source.problem,
+            cursor=source.cursor,
         )
+
+    def put_source_secret(self, name: str, secret: str | None) -> None:
+        """Say what a source is asked with."""
+        self._session.run(ADVISORIES.put_source_secret, name=name, secret=secret)
+
+    def put_origins(self, source: str, origins: Iterable[SourceOrigin]) -> None:
+        """Say where a source has its advisories from; others are forgotten when nothing of theirs is left."""
+        (source_id,) = self._session.returned(ADVISORIES.find_source, name=source)
+        names = []
+        for each in origins:
+            names.append(each.name)
+            self._session.run(
+                ADVISORIES.put_origin,
+                source=source_id,
+                name=each.name,
+                through=_json(each.through),
+                read_at=_text(each.read_at),
+            )
+        self._session.run(ADVISORIES.remove_origins, source=source_id, names=_json(names))
 
     def remove_source(self, name: str) -> int | None:
         """Forget a source and its advisories; how many there were, or None when there is no such source."""
@@ -165,18 +225,47 @@ class SqliteAdvisoryChanges:
         if source is None:
             return None
         advisories = self._session.all(ADVISORIES.list_advisories_of, source=source[0])
-        for (advisory,) in advisories:
-            self._forget(advisory)
-            self._session.run(ADVISORIES.forget_advisory, advisory=advisory)
+        self._remove(source[0], advisories)
+        self._session.run(ADVISORIES.remove_origins, source=source[0], names=_json(()))
         self._session.run(ADVISORIES.remove_source, source=source[0])
         return len(advisories)
+
+    def remove(self, ids: Collection[str], source: str) -> int:
+        """Forget those of these advisories that the source says; how many."""
+        (source_id,) = self._session.returned(ADVISORIES.find_source, name=source)
+        found = [(name, self._session.one(ADVISORIES.find_advisory, name=name)) for name in ids]
+        own = [(row[0], name) for name, row in found if row is not None and row[1] == source_id]
+        self._remove(source_id, own)
+        return len(own)
+
+    def _remove(self, source: int, advisories: Sequence[tuple[Any, ...]]) -> None:
+        for advisory, name in advisories:
+            self._forget(advisory)
+            self._session.run(ADVISORIES.forget_advisory, advisory=advisory)
+            self._session.run(ADVISORIES.note_removed, name=name, change=self._next_change())
+        if advisories:
+            self._session.run(ADVISORIES.ask_for_all, source=source)
+
+    def _next_change(self) -> int:
+        now = self._session.now
+        (change,) = self._session.returned(ADVISORIES.next_change, now=int(now.timestamp() * 1_000_000))
+        return int(change)
 
     def find_hash(self, id: str) -> bytes | None:
         """The hash of an advisory's record, as it was put."""
         row = self._session.one(ADVISORIES.find_advisory, name=id)
         return None if row is None else bytes(row[3])
 
-    def put(self, notice: Notice, source: str, *, content: bytes, hash: bytes, rules: Mapping[Subject, bytes]) -> int:
+    def put(
+        self,
+        notice: Notice,
+        source: str,
+        *,
+        content: bytes,
+        hash: bytes,
+        rules: Mapping[Subject, bytes],
+        origin: str | None = None,
+    ) -> int:
         """Keep an advisory in place of what it said before, without its matches; its number."""
         (source_id,) = self._session.returned(ADVISORIES.find_source, name=source)
         modified = time_text(notice.modified)
@@ -185,10 +274,17 @@ class SqliteAdvisoryChanges:
             if before[1] != source_id and before[2] > modified:
                 return -int(before[0])
             self._forget(before[0])
+        else:
+            self._session.run(ADVISORIES.note_returned, name=notice.id)
+        origin_id = None
+        if origin is not None:
+            (origin_id,) = self._session.returned(ADVISORIES.find_origin, source=source_id, name=origin)
         (advisory,) = self._session.returned(
             ADVISORIES.put_advisory,
             name=notice.id,
             source=source_id,
+            origin=origin_id,
+            change=self._next_change(),
             modified=modified,
             published=_text(notice.published),
             withdrawn=_text(notice.withdrawn),
@@ -304,8 +400,8 @@ def _time(text: str | None) -> datetime | None:
     return None if text is None else parse_time(text)
 
 
-def _source(row: tuple[Any, ...]) -> Source:
-    name, url, private, etag, last_modified, imported_at, checked_at, problem, advisories, newest = row
+def _source(row: tuple[Any, ...], origins: tuple[SourceOrigin, ...]) -> Source:
+    name, url, private, etag, last_modified, imported_at, checked_at, problem, cursor, secret, advisories, newest = row
     return Source(
         name=name,
         url=url,
@@ -317,6 +413,9 @@ def _source(row: tuple[Any, ...]) -> Source:
         problem=problem,
         advisories=advisories,
         newest=_time(newest),
+        cursor=cursor,
+        has_credentials=bool(secret),
+        origins=origins,
     )
 
 

@@ -1,17 +1,45 @@
 -- What is known to be bad, and of what.
 
 -- list_sources --
-SELECT s.name, s.url, s.private, s.etag, s.last_modified, s.imported_at, s.checked_at, s.problem,
-       (SELECT count(*) FROM advisory a WHERE a.source_id = s.id),
+SELECT s.name, s.url, s.private, s.etag, s.last_modified, s.imported_at, s.checked_at, s.problem, s.cursor,
+       s.credentials IS NOT NULL, (SELECT count(*) FROM advisory a WHERE a.source_id = s.id),
        (SELECT max(a.modified) FROM advisory a WHERE a.source_id = s.id)
   FROM advisory_source s ORDER BY s.name
 
+-- list_origins --
+SELECT s.name, o.name, o.through, o.read_at, (SELECT count(*) FROM advisory a WHERE a.origin_id = o.id)
+  FROM advisory_origin o JOIN advisory_source s ON s.id = o.source_id ORDER BY s.name, o.name
+
 -- put_source --
-INSERT INTO advisory_source (name, url, private, etag, last_modified, imported_at, checked_at, problem)
-VALUES (:name, :url, :private, :etag, :last_modified, :imported_at, :checked_at, :problem)
+INSERT INTO advisory_source (name, url, private, etag, last_modified, imported_at, checked_at, problem, cursor)
+VALUES (:name, :url, :private, :etag, :last_modified, :imported_at, :checked_at, :problem, :cursor)
     ON CONFLICT (name) DO UPDATE
    SET url = excluded.url, private = excluded.private, etag = excluded.etag, last_modified = excluded.last_modified,
-       imported_at = excluded.imported_at, checked_at = excluded.checked_at, problem = excluded.problem
+       imported_at = excluded.imported_at, checked_at = excluded.checked_at, problem = excluded.problem,
+       cursor = excluded.cursor
+
+-- put_source_secret --
+UPDATE advisory_source SET credentials = :secret WHERE name = :name
+
+-- find_source_secret --
+SELECT credentials FROM advisory_source WHERE name = :name
+
+-- ask_for_all --
+-- What two sources had was kept once: who is asked for what is new would not say it again.
+UPDATE advisory_source SET etag = NULL, last_modified = NULL, cursor = NULL WHERE id <> :source
+
+-- put_origin --
+INSERT INTO advisory_origin (source_id, name, through, read_at) VALUES (:source, :name, :through, :read_at)
+    ON CONFLICT (source_id, name) DO UPDATE SET through = excluded.through, read_at = excluded.read_at
+
+-- find_origin --
+SELECT id FROM advisory_origin WHERE source_id = :source AND name = :name
+
+-- remove_origins --
+-- Those that are named no more, and said nothing that is still here.
+DELETE FROM advisory_origin
+ WHERE source_id = :source AND name NOT IN (SELECT value FROM json_each(:names))
+   AND NOT EXISTS (SELECT 1 FROM advisory a WHERE a.origin_id = advisory_origin.id)
 
 -- find_source --
 SELECT id FROM advisory_source WHERE name = :name
@@ -20,20 +48,47 @@ SELECT id FROM advisory_source WHERE name = :name
 DELETE FROM advisory_source WHERE id = :source
 
 -- list_advisories_of --
-SELECT id FROM advisory WHERE source_id = :source
+SELECT id, name FROM advisory WHERE source_id = :source
+
+-- list_names_of --
+SELECT a.name FROM advisory a JOIN advisory_source s ON s.id = a.source_id WHERE s.name = :source
 
 -- find_advisory --
 SELECT id, source_id, modified, hash FROM advisory WHERE name = :name
 
 -- put_advisory --
-INSERT INTO advisory (name, source_id, modified, published, withdrawn, level, score, vector, summary, aliases, upstream, hash, content)
-VALUES (:name, :source, :modified, :published, :withdrawn, :level, :score, :vector, :summary, :aliases, :upstream, :hash, :content)
+INSERT INTO advisory (name, source_id, origin_id, modified, published, withdrawn, level, score, vector, summary, aliases,
+                      upstream, hash, content, change)
+VALUES (:name, :source, :origin, :modified, :published, :withdrawn, :level, :score, :vector, :summary, :aliases,
+        :upstream, :hash, :content, :change)
     ON CONFLICT (name) DO UPDATE
-   SET source_id = excluded.source_id, modified = excluded.modified, published = excluded.published,
+   SET source_id = excluded.source_id, origin_id = excluded.origin_id, change = excluded.change,
+       modified = excluded.modified, published = excluded.published,
        withdrawn = excluded.withdrawn, level = excluded.level, score = excluded.score, vector = excluded.vector,
        summary = excluded.summary, aliases = excluded.aliases, upstream = excluded.upstream, hash = excluded.hash,
        content = excluded.content
 RETURNING id
+
+-- next_change --
+UPDATE advisory_feed SET change = max(change + 1, :now) RETURNING change
+
+-- read_feed --
+SELECT instance, change FROM advisory_feed
+
+-- list_changes --
+SELECT a.change, a.name, a.content, s.name || coalesce('/' || o.name, '')
+  FROM advisory a JOIN advisory_source s ON s.id = a.source_id LEFT JOIN advisory_origin o ON o.id = a.origin_id
+ WHERE a.change > :after
+UNION ALL
+SELECT change, name, NULL, NULL FROM advisory_removed WHERE change > :after
+ ORDER BY 1 LIMIT :limit
+
+-- note_removed --
+INSERT INTO advisory_removed (name, change) VALUES (:name, :change)
+    ON CONFLICT (name) DO UPDATE SET change = excluded.change
+
+-- note_returned --
+DELETE FROM advisory_removed WHERE name = :name
 
 -- forget_matches --
 DELETE FROM component_match WHERE advisory_id = :advisory
@@ -85,11 +140,13 @@ SELECT w.advisory_id, w.ecosystem, w.name, w.release, w.rule
 
 -- list_known_rules --
 SELECT w.advisory_id, w.ecosystem, w.name, w.release, w.rule, a.name, a.modified, a.published, a.withdrawn, a.level,
-       a.score, a.vector, a.summary, a.aliases, a.upstream, s.name, s.imported_at
+       a.score, a.vector, a.summary, a.aliases, a.upstream,
+       s.name || coalesce('/' || o.name, ''), min(s.imported_at, coalesce(o.read_at, s.imported_at))
   FROM json_each(:subjects) j
   CROSS JOIN affected w ON w.ecosystem = j.value ->> 0 AND w.name = j.value ->> 1
   JOIN advisory a ON a.id = w.advisory_id
   JOIN advisory_source s ON s.id = a.source_id
+  LEFT JOIN advisory_origin o ON o.id = a.origin_id
 
 -- add_match --
 INSERT INTO component_match (component_id, advisory_id, state, fixed) VALUES (:component, :advisory, :state, :fixed)
@@ -108,8 +165,9 @@ WITH asked (name) AS (SELECT value FROM json_each(:names)),
                CROSS JOIN advisory a ON a.id = n.advisory_id
           WHERE a.name = other.name OR EXISTS (SELECT 1 FROM json_each(a.aliases) j WHERE j.value = other.name))
 SELECT a.name, a.modified, a.published, a.withdrawn, a.level, a.score, a.vector, a.summary, a.aliases, a.upstream,
-       s.name, s.imported_at
+       s.name || coalesce('/' || o.name, ''), min(s.imported_at, coalesce(o.read_at, s.imported_at))
   FROM found CROSS JOIN advisory a ON a.id = found.id JOIN advisory_source s ON s.id = a.source_id
+  LEFT JOIN advisory_origin o ON o.id = a.origin_id
  ORDER BY a.name
 
 -- find_content --
@@ -124,13 +182,15 @@ WITH RECURSIVE inside (id) AS (
     SELECT id FROM blob WHERE digest = :digest
     UNION SELECT l.target_id FROM inside i JOIN link l ON l.artifact_id = i.id AND l.kind = 'manifest')
 SELECT a.name, a.modified, a.published, a.withdrawn, a.level, a.score, a.vector, a.summary, a.aliases, a.upstream,
-       s.name, s.imported_at, c.type, c.namespace, c.name, c.version, c.qualifiers, m.state, m.fixed, b.digest, u.relation
+       s.name || coalesce('/' || o.name, ''), min(s.imported_at, coalesce(o.read_at, s.imported_at)),
+       c.type, c.namespace, c.name, c.version, c.qualifiers, m.state, m.fixed, b.digest, u.relation
   FROM inside i
   CROSS JOIN component_use u ON u.blob_id = i.id AND u.package_id = :package
   CROSS JOIN component_match m ON m.component_id = u.component_id
   JOIN component c ON c.id = m.component_id AND (c.version <> '' OR u.relation <> 'dependency')
   JOIN advisory a ON a.id = m.advisory_id
   JOIN advisory_source s ON s.id = a.source_id
+  LEFT JOIN advisory_origin o ON o.id = a.origin_id
   JOIN blob b ON b.id = i.id
  LIMIT :limit
 
