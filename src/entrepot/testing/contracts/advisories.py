@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from entrepot.model.digest import Digest
+    from entrepot.model.names import PackageId
     from entrepot.ports.catalog import Catalog, Transaction
 
 _AT: Final = datetime(2026, 1, 31, 12, 30, 15, 123456, tzinfo=UTC)
@@ -69,12 +70,12 @@ async def _source(catalog: Catalog, name: str = "osv") -> None:
     await catalog.write(lambda change: change.advisories.put_source(Source(name)))
 
 
-async def _hold(catalog: Catalog, digest: Digest, *purls: str) -> list[int]:
+async def _hold(catalog: Catalog, digest: Digest, *purls: str, where: PackageId = API) -> list[int]:
     """Let an artifact have these packages; the components' numbers, in their order."""
     components = {Purl.parse(each): Relation.CONTAINED for each in purls}
 
     def change(transaction: Transaction) -> list[int]:
-        transaction.inventories.add_components(digest, components)
+        transaction.inventories.add_components(where, digest, components)
         found = {purl: number for number, purl in transaction.advisories.list_unnamed(limit=100)}
         for purl, number in found.items():
             assert purl is not None
@@ -327,14 +328,14 @@ class AdvisoriesContract:
         await _match(catalog, advisory, two, State.UNKNOWN)
         await _match(catalog, advisory, three, State.UNAFFECTED)
 
-        found = await catalog.advisories.list_findings(outer, limit=10)
+        found = await catalog.advisories.list_findings(API, outer, limit=10)
 
         assert {(each.component.version, each.state, each.fixed, each.artifact) for each in found} == {
             ("1", State.AFFECTED, "2.31", inner.digest),
             ("2", State.UNKNOWN, None, inner.digest),
         }
-        assert len(await catalog.advisories.list_findings(outer, limit=1)) == 1
-        assert await catalog.advisories.count_components(outer) == (3, 0)
+        assert len(await catalog.advisories.list_findings(API, outer, limit=1)) == 1
+        assert await catalog.advisories.count_components(API, outer) == (3, 0)
         assert await catalog.advisories.list_affected(["GHSA-1"]) == {one: State.AFFECTED, two: State.UNKNOWN}
         assert await catalog.advisories.list_affected(["GHSA-2"]) == {}
 
@@ -348,7 +349,7 @@ class AdvisoriesContract:
 
         await catalog.write(partial(_put, hash=b"2"))
 
-        assert await catalog.advisories.list_findings(digest, limit=10) == []
+        assert await catalog.advisories.list_findings(API, digest, limit=10) == []
 
     async def test_who_has_a_component_and_where_and_which_version_does_not(self, catalog: Catalog) -> None:
         filling = Filling(catalog)
@@ -359,19 +360,40 @@ class AdvisoriesContract:
         await filling.artifact(elsewhere, "9.0", kind=ReferenceKind.VERSION, where=OTHER)
         await filling.clear(bad.digest)
         (one,) = await _hold(catalog, bad.digest, "pkg:pypi/requests@1")
-        await _hold(catalog, elsewhere.digest, "pkg:pypi/flask@1")
+        (flask,) = await _hold(catalog, elsewhere.digest, "pkg:pypi/flask@1", where=OTHER)
         await _hold(catalog, fine.digest, "pkg:pypi/requests@2")
 
         (holder,) = await catalog.advisories.list_holders([one], limit=10)
-        (place,) = await catalog.advisories.list_places([bad.digest], limit=10)
-        without = await catalog.advisories.find_first_without({API: [bad.digest], OTHER: [elsewhere.digest]}, [one])
+        (other,) = await catalog.advisories.list_holders([flask], limit=10)
+        (place,) = await catalog.advisories.list_places([(holder.package, holder.artifact)], limit=10)
+        without = await catalog.advisories.find_first_without(
+            {holder.package: [holder.artifact], other.package: [other.artifact]}, [one]
+        )
 
-        assert (holder.digest, holder.component, holder.number) == (bad.digest, Purl.parse("pkg:pypi/requests@1"), one)
+        assert (holder.component, holder.relation, holder.number) == (
+            Purl.parse("pkg:pypi/requests@1"),
+            Relation.CONTAINED,
+            one,
+        )
         assert await catalog.advisories.count_holders([one]) == 1
         assert await catalog.advisories.count_holders([]) == 0
+        assert (place.holder, place.artifact) == ((holder.package, holder.artifact), holder.artifact)
         assert (place.package, place.digest, place.holds) == (API, bad.digest, bad.digest)
         assert (place.names, [each.channel for each in place.channels]) == (
             (ReferenceName("1.0"),),
             [View.parse("acme.prod").channel],
         )
-        assert without == {API: "2.0"}
+        assert without == {holder.package: "2.0"}
+
+    async def test_what_is_said_of_an_artifact_elsewhere_is_not_said_here(self, catalog: Catalog) -> None:
+        filling = Filling(catalog)
+        await filling.namespace()
+        for where in (API, OTHER):
+            digest = await filling.artifact(image(b"one"), where=where)
+        (one,) = await _hold(catalog, digest, "pkg:pypi/requests@1", where=OTHER)
+        await _source(catalog)
+        await _match(catalog, await catalog.write(_put), one)
+
+        assert await catalog.advisories.list_findings(API, digest, limit=10) == []
+        assert await catalog.advisories.count_components(API, digest) == (0, 0)
+        assert len(await catalog.advisories.list_findings(OTHER, digest, limit=10)) == 1

@@ -79,12 +79,11 @@ class InventoriesContract:
         await _fill(catalog, API, OTHER)
         await catalog.write(_keep)
 
-        assert list(await catalog.inventories.list_tellers(_IMAGE.digest)) == [API]
         assert list(await catalog.inventories.list_sboms(OTHER, _IMAGE.digest)) == []
 
         await catalog.write(partial(_keep, where=OTHER))
 
-        assert set(await catalog.inventories.list_tellers(_IMAGE.digest)) == {API, OTHER}
+        assert len(await catalog.inventories.list_sboms(OTHER, _IMAGE.digest)) == 1
         assert list(await catalog.inventories.find_subjects(OTHER, _CARRIER.digest)) == [_IMAGE.digest]
         assert list(await catalog.inventories.find_subjects(OTHER, _SECOND.digest)) == []
 
@@ -101,23 +100,34 @@ class InventoriesContract:
         await _fill(catalog)
         before = {_REQUESTS: Relation.CONTAINED, _FLASK: Relation.SUBJECT}
         after = {_FLASK: Relation.DEPENDENCY, _LIBC: Relation.CONTAINED}
-        await catalog.write(lambda change: change.inventories.set_components(_IMAGE.digest, before, [_MIT]))
+        await catalog.write(lambda change: change.inventories.set_components(API, _IMAGE.digest, before, [_MIT]))
 
-        await catalog.write(lambda change: change.inventories.set_components(_IMAGE.digest, after, [_GPL]))
+        await catalog.write(lambda change: change.inventories.set_components(API, _IMAGE.digest, after, [_GPL]))
 
-        assert dict(await catalog.inventories.list_components(_IMAGE.digest)) == after
-        assert await catalog.inventories.list_licences(_IMAGE.digest) == [_GPL]
-        assert list(await catalog.inventories.list_components(_CARRIER.digest)) == []
+        assert dict(await catalog.inventories.list_components(API, _IMAGE.digest)) == after
+        assert await catalog.inventories.list_licences(API, _IMAGE.digest) == [_GPL]
+        assert list(await catalog.inventories.list_components(API, _CARRIER.digest)) == []
 
     async def test_components_that_are_added_take_none_away(self, catalog: Catalog) -> None:
         await _fill(catalog)
         await catalog.write(
-            lambda change: change.inventories.set_components(_IMAGE.digest, {_FLASK: Relation.CONTAINED}, [_MIT])
+            lambda change: change.inventories.set_components(API, _IMAGE.digest, {_FLASK: Relation.CONTAINED}, [_MIT])
         )
 
         await catalog.write(
-            lambda change: change.inventories.add_components(_IMAGE.digest, {_LIBC: Relation.CONTAINED})
+            lambda change: change.inventories.add_components(API, _IMAGE.digest, {_LIBC: Relation.CONTAINED})
         )
 
-        assert {purl for purl, _ in await catalog.inventories.list_components(_IMAGE.digest)} == {_FLASK, _LIBC}
-        assert await catalog.inventories.list_licences(_IMAGE.digest) == [_MIT]
+        assert {purl for purl, _ in await catalog.inventories.list_components(API, _IMAGE.digest)} == {_FLASK, _LIBC}
+        assert await catalog.inventories.list_licences(API, _IMAGE.digest) == [_MIT]
+
+    async def test_what_an_artifact_has_is_known_for_each_package_by_itself(self, catalog: Catalog) -> None:
+        await _fill(catalog, API, OTHER)
+
+        await catalog.write(
+            lambda change: change.inventories.set_components(OTHER, _IMAGE.digest, {_FLASK: Relation.CONTAINED}, [_MIT])
+        )
+
+        assert list(await catalog.inventories.list_components(API, _IMAGE.digest)) == []
+        assert list(await catalog.inventories.list_licences(API, _IMAGE.digest)) == []
+        assert dict(await catalog.inventories.list_components(OTHER, _IMAGE.digest)) == {_FLASK: Relation.CONTAINED}
