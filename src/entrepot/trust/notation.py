@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE: Final = "application/jose+json"
 
+_COSE: Final = "application/cose"
 _CONTENT_TYPE: Final = "application/vnd.cncf.notary.payload.v1+json"
 _SCHEME: Final = "io.cncf.notary.signingScheme"
 _TIME: Final = "io.cncf.notary.signingTime"
@@ -87,14 +88,14 @@ class _Envelope:
 
 def read(evidence: Evidence) -> Claims:
     """What the signature says of itself. Raises `InvalidEvidence`."""
-    envelope = _Envelope.parse(evidence.content)
+    envelope = _parse(evidence)
     subject = StatementSubject(None, {envelope.target.algorithm: envelope.target.hex})
     return Claims(evidence.kind, None, (subject,), identity=named(envelope.chain[0]), claimed_at=envelope.signed_at)
 
 
 def verify(evidence: Evidence, question: Question) -> Verdict:
     """Who signed the artifact. Raises `InvalidEvidence`, `Unproven`."""
-    envelope = _Envelope.parse(evidence.content)
+    envelope = _parse(evidence)
     if envelope.target not in question.subject.digests:
         raise Unproven(f"the signature is about {envelope.target}, not about {question.subject.digest}")
     _require_header(envelope.header)
@@ -103,6 +104,14 @@ def verify(evidence: Evidence, question: Question) -> Verdict:
     key = PublicKey.of(envelope.chain[0].public_key())
     _require_signature(envelope, key)
     return Verdict(accept_x509(question, envelope.chain, claimed_at=envelope.signed_at))
+
+
+def _parse(evidence: Evidence) -> _Envelope:
+    if evidence.media_type == _COSE:
+        raise InvalidEvidence(
+            "Notation's COSE envelope", expected=f"a signature made with --signature-format jws ({MEDIA_TYPE})"
+        )
+    return _Envelope.parse(evidence.content)
 
 
 def _require_header(header: Mapping[str, Any]) -> None:
