@@ -33,7 +33,7 @@ from entrepot.operations.log import sign_again
 from entrepot.operations.registry import Limits, Registry
 from entrepot.operations.signers import establish_own_signer
 from entrepot.operations.token import create_first_token
-from entrepot.trust.log.identity import LogIdentity, LogReaders, identify
+from entrepot.trust.log.identity import LogIdentity, LogReaders, Witness, identify
 from entrepot.trust.log.notes import NoteKey
 from entrepot.wire.federation import SURFACE as FEDERATION
 from entrepot.wire.format import accept_of, describe_of, evidence_of, read_through_of, rules_of
@@ -131,6 +131,7 @@ def _log_identity(settings: Settings) -> LogIdentity:
         ecdsa=_open_key(settings, settings.log_key, settings.log_public_key) if settings.log_key else None,
         readers=LogReaders(settings.log_readers),
         witnessed=[NoteKey.parse(key) for key in settings.log_witnessed],
+        witnesses=[Witness.parse(text) for text in settings.log_witnesses],
     )
 
 

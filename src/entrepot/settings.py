@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _PREFIX: Final = "ENTREPOT_"
 FILE: Final = "entrepot.toml"
-_LISTS: Final = ("trusted_proxies", "log_witnessed")
+_LISTS: Final = ("trusted_proxies", "log_witnessed", "log_witnesses")
 
 _Count = Annotated[int, msgspec.Meta(ge=1)]
 _Size = Annotated[int, msgspec.Meta(ge=1, description="bytes")]
@@ -112,6 +112,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ] = "auditors"
     log_witnessed: Annotated[
         tuple[str, ...], msgspec.Meta(description="verifier keys of other logs whose checkpoints are signed here")
+    ] = ()
+    log_witnesses: Annotated[
+        tuple[str, ...],
+        msgspec.Meta(
+            description="who is asked to sign this log's checkpoints: for each its verifier key, a space and its "
+            "address, such as https://other.example.com/log"
+        ),
     ] = ()
     log_format: Annotated[str, msgspec.Meta(pattern="^(json|console|auto)$", description="json, console or auto")] = (
         "auto"

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import httpx
@@ -22,8 +22,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, derive_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from entrepot.drivers.log_keys import load_log_keys
 from entrepot.model.errors import InvalidProof
 from entrepot.trust.log.checkpoints import Checkpoint
+from entrepot.trust.log.identity import identify
 from entrepot.trust.log.merkle import (
     check_consistency,
     consistency_ranges,
@@ -357,6 +359,51 @@ def _logged(client: httpx.Client, end: int) -> Any:
         if answer.status_code == 200 and answer.json()["size"] >= end:
             return answer.json()
     raise AssertionError(f"the log has not come to {end} entries: {answer.text}")
+
+
+def test_another_registry_is_a_witness_and_a_verifier_of_others_finds_its_signature(tmp_path: Path) -> None:
+    verifier = program("logverifier")
+    for name in ("ours", "other"):
+        (tmp_path / name / "data").mkdir(parents=True)
+    # Made beforehand, as each needs the other's: with the log's own names.
+    ours, other = (
+        identify(f"{name}.example.com/log", load_log_keys(tmp_path / name / "data" / "log-keys.pem"))
+        for name in ("ours", "other")
+    )
+    witnessed = ",".join(map(str, ours.keys))
+    with (
+        running(tmp_path / "other", log_origin=other.origin, log_witnessed=witnessed) as theirs,
+        running(
+            tmp_path / "ours",
+            log_origin=ours.origin,
+            log_witnesses=f"{other.witness.key} {theirs.url}/log",
+            log_readers="hashes",
+        ) as server,
+    ):
+        client = server.client()
+        client.post("/api/v1/namespaces", json={"name": "acme"}).raise_for_status()
+        end = len(list(_entries(client)))
+        checkpoint = _cosigned(client, end)
+    (tmp_path / "checkpoint").write_bytes(checkpoint)
+    keys = [str(key) for key in (*ours.keys, other.witness.key)]
+
+    accepted = Shell(tmp_path).run(verifier, "checkpoint", "checkpoint", ours.origin, *keys)
+
+    assert int(accepted.output.split()[0]) >= end
+    assert accepted.output.split()[2] == "3"
+
+
+def _cosigned(client: httpx.Client, end: int) -> bytes:
+    """The checkpoint that everybody gets, once it has all of the journal and a third signature."""
+    deadline = monotonic() + 60
+    while monotonic() < deadline:
+        answer = client.get("/log/checkpoint")
+        if answer.status_code == 200:
+            note = Note.parse(answer.content)
+            if Checkpoint.parse(note.unchecked_text).size >= end and len(note.signatures) == 3:
+                return answer.content
+        sleep(0.05)
+    raise AssertionError(f"no witness has signed: {answer.text}")
 
 
 def test_the_verifier_s_keys_are_written_as_ours_are() -> None:

@@ -28,6 +28,7 @@ async def read_log(call: Call) -> Reply:
     Keys that come over the same wire as what they verify prove nothing: compare them once with what the operator says.
     """
     head = await log.read_checkpoint(call.registry, call.caller)
+    cosigned = await log.read_cosigned(call.registry, call.caller)
     identity = log.identity_of(call.registry)
     return json_reply(
         shapes.LogState(
@@ -38,6 +39,8 @@ async def read_log(call: Call) -> Reply:
             root=_text(head.root),
             checkpoint=head.note.decode(),
             signed_at=head.signed_at,
+            witnesses=[str(witness.key) for witness in identity.witnesses],
+            cosigned=None if cosigned is None else cosigned.note.decode(),
         )
     )
 

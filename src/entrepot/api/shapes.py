@@ -1516,6 +1516,13 @@ class LogState(Struct, frozen=True):
     root: _Root
     checkpoint: _Checkpoint
     signed_at: Annotated[datetime, Meta(examples=[_TIME])]
+    witnesses: Annotated[
+        list[str], Meta(description="The verifier keys of those who are asked to sign its checkpoints.")
+    ]
+    cosigned: Annotated[
+        str | None,
+        Meta(description="The last checkpoint that witnesses have signed: where much happens, an earlier one."),
+    ]
 
 
 class InclusionQuery(Struct, frozen=True, forbid_unknown_fields=True):

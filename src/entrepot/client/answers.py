@@ -401,6 +401,10 @@ class LogState:
     size: int
     root: str
     checkpoint: str
+    witnesses: tuple[str, ...] = ()
+    """The verifier keys of those who are asked to sign its checkpoints."""
+    cosigned: str | None = None
+    """The last checkpoint that witnesses have signed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from entrepot.model.events import Entry
     from entrepot.operations.registry import Registry
     from entrepot.ports.catalog import Transaction
-    from entrepot.ports.log import TileKey
+    from entrepot.ports.log import Cosigned, TileKey
     from entrepot.trust.log.identity import LogIdentity
     from entrepot.trust.log.merkle import Range
 
@@ -170,6 +170,12 @@ async def read_checkpoint(registry: Registry, caller: Caller) -> LogHead:
     return await _head(registry)
 
 
+async def read_cosigned(registry: Registry, caller: Caller) -> Cosigned | None:
+    """The last checkpoint that witnesses have signed, if any has. Raises `Unauthenticated`, `Denied`."""
+    _require_reader(registry, caller, LogReaders.HASHES)
+    return await registry.catalog.log.cosigned()
+
+
 async def read_tile(registry: Registry, caller: Caller, tile: Tile) -> bytes:
     """A tile of hashes, or a bundle of entries. Raises `RouteUnknown`, `Unauthenticated`, `Denied`."""
     _require_reader(registry, caller, LogReaders.EVERYBODY if tile.level == ENTRIES else LogReaders.HASHES)
@@ -245,8 +251,13 @@ async def prove_consistency(registry: Registry, caller: Caller, old_size: int, s
         raise InvalidProof(
             f"from {old_size} entries to {new}", expected=f"sizes up to {head.size}, the first not larger"
         )
-    path = await _prove(registry, consistency_ranges(old_size, new), new)
+    path = await path_between(registry, old_size, new)
     return Consistency(old_size, new, tuple(path), head.note)
+
+
+async def path_between(registry: Registry, old_size: int, size: int) -> list[bytes]:
+    """The proof that the tree of *size* entries begins with that of *old_size*; both are sizes that the log had."""
+    return await _prove(registry, consistency_ranges(old_size, size), size)
 
 
 def _require_reader(registry: Registry, caller: Caller, needed: LogReaders) -> None:

@@ -41,6 +41,15 @@ class Seen:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Cosigned:
+    """The last checkpoint that witnesses have signed, too: where much happens, the last one has none of theirs yet."""
+
+    size: int
+    note: bytes
+    at: datetime
+
+
 class Log(Protocol):
     """Questions about the log, and about those that are witnessed."""
 
@@ -49,6 +58,9 @@ class Log(Protocol):
 
     async def find_tiles(self, keys: Collection[TileKey]) -> Mapping[TileKey, bytes]:
         """The hashes of those of the tiles that there are."""
+
+    async def cosigned(self) -> Cosigned | None:
+        """The last checkpoint with signatures of witnesses; None before the first."""
 
     async def list_seen(self) -> list[Seen]:
         """What was seen of every log that is witnessed, by origin."""
@@ -62,6 +74,12 @@ class LogChanges(Protocol):
 
     def extend(self, head: LogHead, tiles: Mapping[TileKey, bytes]) -> None:
         """Let *head* be the last checkpoint, of a tree that has these tiles new or longer."""
+
+    def cosigned(self) -> Cosigned | None:
+        """The last checkpoint with signatures of witnesses; None before the first."""
+
+    def set_cosigned(self, cosigned: Cosigned) -> None:
+        """Let that be the last checkpoint with signatures of witnesses."""
 
     def seen(self, origin: str) -> Seen | None:
         """What was seen of a log last; None before the first time."""

@@ -12,12 +12,13 @@ from entrepot.schedules.advisories import ADVISORIES
 from entrepot.schedules.promote import PROMOTE
 from entrepot.schedules.sweep import SWEEP
 from entrepot.schedules.webhooks import WEBHOOKS
+from entrepot.schedules.witnesses import WITNESSES
 
 if TYPE_CHECKING:
     from entrepot.operations.registry import Registry
     from entrepot.schedules.schedule import Schedule
 
-ALL: tuple[Schedule, ...] = (SWEEP, ADVISORIES, WEBHOOKS, PROMOTE)
+ALL: tuple[Schedule, ...] = (SWEEP, ADVISORIES, WEBHOOKS, PROMOTE, WITNESSES)
 
 _log = structlog.stdlib.get_logger("entrepot.schedule")
 

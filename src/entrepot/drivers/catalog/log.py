@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from entrepot.drivers.catalog.rows import parse_time, time_text
 from entrepot.drivers.catalog.statements import load
-from entrepot.ports.log import LogHead, Seen, TileKey
+from entrepot.ports.log import Cosigned, LogHead, Seen, TileKey
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -31,6 +31,10 @@ class SqliteLog:
         """The hashes of those of the tiles that there are."""
         found = {key: self._questions.one(LOG.find_tile, level=key[0], number=key[1]) for key in keys}
         return {key: row[0] for key, row in found.items() if row is not None}
+
+    async def cosigned(self) -> Cosigned | None:
+        """The last checkpoint with signatures of witnesses; None before the first."""
+        return _cosigned(self._questions.one(LOG.find_cosigned))
 
     async def list_seen(self) -> list[Seen]:
         """What was seen of every log that is witnessed, by origin."""
@@ -60,6 +64,14 @@ class SqliteLogChanges:
             signed_at=time_text(head.signed_at),
         )
 
+    def cosigned(self) -> Cosigned | None:
+        """The last checkpoint with signatures of witnesses; None before the first."""
+        return _cosigned(self._session.one(LOG.find_cosigned))
+
+    def set_cosigned(self, cosigned: Cosigned) -> None:
+        """Let that be the last checkpoint with signatures of witnesses."""
+        self._session.run(LOG.set_cosigned, size=cosigned.size, note=cosigned.note, at=time_text(cosigned.at))
+
     def seen(self, origin: str) -> Seen | None:
         """What was seen of a log last; None before the first time."""
         row = self._session.one(LOG.find_seen, origin=origin)
@@ -87,3 +99,7 @@ def _head(row: tuple[Any, ...] | None) -> LogHead | None:
 def _seen(row: tuple[Any, ...]) -> Seen:
     origin, size, root, note, at = row
     return Seen(origin, size, root, note, parse_time(at))
+
+
+def _cosigned(row: tuple[Any, ...] | None) -> Cosigned | None:
+    return None if row is None else Cosigned(row[0], row[1], parse_time(row[2]))

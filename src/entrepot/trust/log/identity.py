@@ -27,6 +27,24 @@ class LogReaders(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Witness:
+    """Who is asked to sign the log's checkpoints, too."""
+
+    key: NoteKey
+    url: str
+    """Where ``add-checkpoint`` is."""
+
+    @classmethod
+    def parse(cls, text: str) -> Witness:
+        """Read a verifier key and an address, with a space between them. Raises `InvalidProof`."""
+        encoded, _, url = text.partition(" ")
+        key = NoteKey.parse(encoded)
+        if key.type is not SignatureType.COSIGNATURE or not url.startswith(("http://", "https://")):
+            raise InvalidProof(text[:300], expected="a witness's verifier key (of type 4), a space, and its address")
+        return cls(key, url.rstrip("/"))
+
+
+@dataclass(frozen=True, slots=True)
 class LogIdentity:
     """What a log signs with, and whom it serves."""
 
@@ -39,6 +57,8 @@ class LogIdentity:
     readers: LogReaders = LogReaders.AUDITORS
     witnessed: Mapping[str, Sequence[NoteKey]] = field(default_factory=dict)
     """The keys of the logs that are witnessed, by origin."""
+    witnesses: Sequence[Witness] = ()
+    """Who witnesses this one."""
 
     @property
     def keys(self) -> list[NoteKey]:
@@ -53,6 +73,7 @@ def identify(
     ecdsa: Signing | None = None,
     readers: LogReaders = LogReaders.AUDITORS,
     witnessed: Sequence[NoteKey] = (),
+    witnesses: Sequence[Witness] = (),
 ) -> LogIdentity:
     """The identity of a log by its private keys: two that sign as the log, and one that signs as a witness.
 
@@ -70,6 +91,7 @@ def identify(
         signer_of(origin, witness, witness=True),
         readers,
         logs,
+        tuple(witnesses),
     )
 
 

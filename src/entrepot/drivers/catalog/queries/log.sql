@@ -10,6 +10,13 @@ VALUES (1, :size, :root, :note, :journal_hash, :signed_at)
         size = excluded.size, root = excluded.root, note = excluded.note,
         journal_hash = excluded.journal_hash, signed_at = excluded.signed_at
 
+-- find_cosigned --
+SELECT size, note, at FROM log_cosigned
+
+-- set_cosigned --
+INSERT INTO log_cosigned (id, size, note, at) VALUES (1, :size, :note, :at)
+    ON CONFLICT (id) DO UPDATE SET size = excluded.size, note = excluded.note, at = excluded.at
+
 -- find_tile --
 SELECT hashes FROM log_tile WHERE level = :level AND number = :number
 
