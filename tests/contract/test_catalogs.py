@@ -12,6 +12,7 @@ from entrepot.testing.contracts.attestations import AttestationsContract
 from entrepot.testing.contracts.catalog import CatalogContract
 from entrepot.testing.contracts.cursors import CursorsContract
 from entrepot.testing.contracts.federation import FederationContract
+from entrepot.testing.contracts.holds import HoldsContract
 from entrepot.testing.contracts.inventories import InventoriesContract
 from entrepot.testing.contracts.log import LogContract
 from entrepot.testing.contracts.webhooks import WebhooksContract
@@ -24,6 +25,7 @@ class TestSqliteCatalog(
     AdvisoriesContract,
     AttestationsContract,
     FederationContract,
+    HoldsContract,
     InventoriesContract,
     LogContract,
     WebhooksContract,

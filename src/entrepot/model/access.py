@@ -40,6 +40,14 @@ class Action(StrEnum):
     """Approve or refuse what somebody else wants to promote."""
     BLOCK = "block"
     """Block and quarantine artifacts, and let them go."""
+    LEASE = "lease"
+    """Keep artifacts for a bounded time, and let them go again."""
+    HOLD = "hold"
+    """Keep artifacts until somebody lifts the hold."""
+    LIFT = "lift"
+    """Lift holds, place legal ones, and end the leases of others."""
+    DEPLOY = "deploy"
+    """Record what runs where, which keeps it."""
     GOVERN = "govern"
     """Change the namespace's rules, channels, policies and upstreams, and grant roles in it."""
     AUDIT = "audit"
@@ -55,6 +63,10 @@ class Role(StrEnum):
     PUBLISHER = "publisher"
     APPROVER = "approver"
     PROMOTER = "promoter"
+    DEPLOYER = "deployer"
+    """A pipeline, a cluster or a replica: reads, and says what of it is in use."""
+    CUSTODIAN = "custodian"
+    """Who answers for what is kept: the only one, beside administrators, who lifts a hold, and may delete nothing."""
     MAINTAINER = "maintainer"
     AUDITOR = "auditor"
     ADMINISTRATOR = "administrator"
@@ -67,10 +79,14 @@ class Role(StrEnum):
 
 _ACTIONS: Final = {
     Role.READER: frozenset({Action.READ}),
-    Role.PUBLISHER: frozenset({Action.READ, Action.PUBLISH}),
+    Role.PUBLISHER: frozenset({Action.READ, Action.PUBLISH, Action.LEASE}),
     Role.APPROVER: frozenset({Action.READ, Action.APPROVE}),
-    Role.PROMOTER: frozenset({Action.READ, Action.PROMOTE, Action.APPROVE, Action.BLOCK}),
-    Role.MAINTAINER: frozenset(set(Action) - {Action.AUDIT, Action.ADMINISTER}),
+    Role.PROMOTER: frozenset(
+        {Action.READ, Action.PROMOTE, Action.APPROVE, Action.BLOCK, Action.LEASE, Action.HOLD, Action.DEPLOY}
+    ),
+    Role.DEPLOYER: frozenset({Action.READ, Action.LEASE, Action.DEPLOY}),
+    Role.CUSTODIAN: frozenset({Action.READ, Action.LEASE, Action.HOLD, Action.LIFT}),
+    Role.MAINTAINER: frozenset(set(Action) - {Action.LIFT, Action.AUDIT, Action.ADMINISTER}),
     Role.AUDITOR: frozenset({Action.READ, Action.AUDIT}),
     Role.ADMINISTRATOR: frozenset(Action),
 }

@@ -231,6 +231,18 @@ class PublisherUnknown(NotFound):
     """The namespace has no such trusted publisher, or it is not for you to know."""
 
 
+class LeaseUnknown(NotFound):
+    """There is no such lease, or it has ended."""
+
+
+class HoldUnknown(NotFound):
+    """There is no such hold, or it was lifted."""
+
+
+class DeploymentUnknown(NotFound):
+    """There is no such deployment."""
+
+
 class BlockUnknown(NotFound):
     """The artifact is not blocked."""
 
@@ -316,6 +328,10 @@ class LogForked(Conflict):
 
 class LogMoved(Conflict):
     """The witness has seen another size of this log than the proof begins with: the one that is expected."""
+
+
+class TooManyHolds(Conflict):
+    """As many leases and holds as may be are there already."""
 
 
 class QuotaExceeded(Conflict):

@@ -44,6 +44,7 @@ class NamespaceChanged(Event, frozen=True, tag="dev.entrepot.namespace.changed.v
     movable: tuple[str, ...]
     versions: tuple[str, ...]
     reserved: tuple[str, ...] = ()
+    rollbacks: int = 3
 
 
 class ChannelsChanged(Event, frozen=True, tag="dev.entrepot.channels.changed.v1"):
@@ -398,6 +399,91 @@ class ArtifactBlocked(Event, frozen=True, tag="dev.entrepot.artifact.blocked.v1"
     references: tuple[str, ...] = ()
 
 
+class LeaseTaken(Event, frozen=True, tag="dev.entrepot.lease.taken.v1"):
+    """An artifact is kept until a time, for somebody."""
+
+    digest: str
+    lease: str
+    holder: str
+    reason: str
+    expires_at: datetime
+
+
+class LeaseRenewed(Event, frozen=True, tag="dev.entrepot.lease.renewed.v1"):
+    """A leased artifact is kept for longer."""
+
+    digest: str
+    lease: str
+    holder: str
+    expires_at: datetime
+
+
+class LeaseReleased(Event, frozen=True, tag="dev.entrepot.lease.released.v1"):
+    """A lease is needed no more."""
+
+    digest: str
+    lease: str
+    holder: str
+
+
+class LeaseExpired(Event, frozen=True, tag="dev.entrepot.lease.expired.v1"):
+    """A lease was found to have run out; it had protected nothing since then."""
+
+    digest: str
+    lease: str
+    holder: str
+    expires_at: datetime
+
+
+class HoldPlaced(Event, frozen=True, tag="dev.entrepot.hold.placed.v1"):
+    """An artifact is kept until somebody lifts the hold."""
+
+    digest: str
+    hold: str
+    kind: str
+    """``manual`` or ``legal``."""
+    holder: str
+    reason: str
+
+
+class HoldLifted(Event, frozen=True, tag="dev.entrepot.hold.lifted.v1"):
+    """A hold keeps an artifact no more."""
+
+    digest: str
+    hold: str
+    kind: str
+    holder: str
+    reason: str = ""
+
+
+class DeploymentRecorded(Event, frozen=True, tag="dev.entrepot.deployment.recorded.v1"):
+    """An artifact runs as a service; or something else is known of that."""
+
+    digest: str
+    deployment: int
+    environment: str
+    service: str
+    cluster: str = ""
+    region: str = ""
+    version: str = ""
+    tags: dict[str, str] = {}
+    risks: tuple[str, ...] = ()
+    repository: str = ""
+    replaced: str | None = None
+    """The digest of what ran there before, until now."""
+
+
+class DeploymentEnded(Event, frozen=True, tag="dev.entrepot.deployment.ended.v1"):
+    """A service runs no more where it ran."""
+
+    digest: str
+    deployment: int
+    environment: str
+    service: str
+    cluster: str = ""
+    region: str = ""
+
+
 class ArtifactReleased(Event, frozen=True, tag="dev.entrepot.artifact.released.v1"):
     """An artifact is not blocked any more."""
 
@@ -586,6 +672,14 @@ AnyEvent = (
     | TrustedRootRemoved
     | ArtifactBlocked
     | ArtifactReleased
+    | LeaseTaken
+    | LeaseRenewed
+    | LeaseReleased
+    | LeaseExpired
+    | HoldPlaced
+    | HoldLifted
+    | DeploymentRecorded
+    | DeploymentEnded
     | AdvisorySourceAdded
     | AdvisorySourceRemoved
     | AdvisoriesImported

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from entrepot.model.access import Action
-from entrepot.model.errors import Denied, InsufficientScope, PackageUnknown, ReadOnly, Unauthenticated
+from entrepot.model.errors import Denied, InsufficientScope, NamespaceUnknown, PackageUnknown, ReadOnly, Unauthenticated
 from entrepot.model.names import View
 
 if TYPE_CHECKING:
@@ -75,6 +75,19 @@ def require_anywhere(caller: Caller, action: Action, view: View | None = None) -
     if caller.principal is None:
         raise Unauthenticated
     raise Denied(f"{caller.name} may not {action}" + ("" if view is None else f" in {view}"))
+
+
+def require_somewhere(caller: Caller, action: Action, view: View) -> None:
+    """Raise unless the caller may do *action* to anything at all in a namespace; which is asked of each thing, too.
+
+    Raises `Unauthenticated`, `InsufficientScope`, `NamespaceUnknown`.
+    """
+    if caller.principal is None:
+        raise Unauthenticated
+    if not caller.rights.touches(view):
+        if caller.unscoped is not None and caller.unscoped.touches(view):
+            raise InsufficientScope(action)
+        raise NamespaceUnknown(view.namespace)
 
 
 def require_writable(view: View) -> None:

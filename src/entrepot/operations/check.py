@@ -29,7 +29,8 @@ INVARIANTS = {
     "I6": "A reader that has seen position n never later finds a new event before it.",
     "I7": "No byte is served but through a membership that the caller may read.",
     "I8": "Deletion runs the other way: references, memberships, artifacts, blobs, bytes.",
-    "I9": "Nothing reachable is condemned; a referrer lives as long as its subject.",
+    "I9": "Nothing reachable is condemned, nothing that runs or is held leaves its package; a referrer lives as long as "
+    "its subject.",
     "I10": "Followers change the registry only by calling operations; each is idempotent.",
     "I11": "An index document is a function of package and view at its revision.",
     "I12": "The signed checkpoint is of the tree that is kept, and that tree is of the journal as it was appended.",

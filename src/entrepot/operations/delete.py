@@ -1,14 +1,16 @@
 """Take names, artifacts and blobs out of a package.
 
-Nothing that is in use goes: not what another artifact of the package links (I2), not what a channel clears (I9).
+Nothing that is in use goes: not what another artifact of the package links (I2), not what a channel clears, what runs,
+what may be rolled back to, what is leased or held (I9).
 Bytes stay until nobody can reach them; removing them is the collector's work (I8).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from entrepot.model.access import Action
+from entrepot.model.digest import Digest
 from entrepot.model.errors import ArtifactUnknown, BlobUnknown, PackageUnknown, Protected, ReferenceUnknown
 from entrepot.model.events import ArtifactDeleted, BlobDeleted, ReferenceDeleted
 from entrepot.model.names import View
@@ -17,10 +19,12 @@ from entrepot.operations import access
 
 if TYPE_CHECKING:
     from entrepot.model.access import Caller
-    from entrepot.model.digest import Digest
     from entrepot.model.names import PackageId, ReferenceName
     from entrepot.operations.registry import Registry
     from entrepot.ports.catalog import Transaction
+
+_FEW: Final = 3
+"""How many reasons are told."""
 
 
 async def delete_reference(registry: Registry, caller: Caller, package: PackageId, name: ReferenceName) -> None:
@@ -35,7 +39,11 @@ async def delete_reference(registry: Registry, caller: Caller, package: PackageI
         if reference is None:
             raise ReferenceUnknown(name)
         if reference.kind is ReferenceKind.VERSION:
+            _require_not_protected(transaction, package, reference.digest)
             _require_not_cleared(transaction, package, reference.digest)
+        if (running := transaction.deployments.find_by_name(package, name)) is not None:
+            # It is pulled by this name when it starts again.
+            raise Protected(name, expected=f"what is deployed by it as {running.place} to be deployed by another name")
         transaction.end_reference(package, name)
         transaction.append(
             caller.name,
@@ -93,6 +101,7 @@ async def delete_blob(registry: Registry, caller: Caller, package: PackageId, di
         if not transaction.has_member(package, digest):
             raise BlobUnknown(digest)
         if (holder := transaction.linked_by(package, digest, artifact=False)) is not None:
+            _require_not_protected(transaction, package, Digest.parse(holder))
             raise Protected(digest, expected=f"{holder}, which needs it, to be deleted first")
         if not transaction.remove_member(package, digest, artifact=False):
             raise BlobUnknown(digest)
@@ -110,6 +119,7 @@ async def _require_known(registry: Registry, caller: Caller, package: PackageId)
 
 
 def _remove_artifact(transaction: Transaction, caller: Caller, package: PackageId, digest: Digest) -> None:
+    _require_not_protected(transaction, package, digest)
     _require_not_cleared(transaction, package, digest)
     if (holder := transaction.linked_by(package, digest, artifact=True)) is not None:
         raise Protected(digest, expected=f"{holder}, which contains it, to be deleted first")
@@ -121,6 +131,13 @@ def _remove_artifact(transaction: Transaction, caller: Caller, package: PackageI
         caller.name,
         ArtifactDeleted(namespace=package.namespace, package=package.path, digest=str(digest), references=names),
     )
+
+
+def _require_not_protected(transaction: Transaction, package: PackageId, digest: Digest) -> None:
+    if found := transaction.protections.find(package, digest, limit=_FEW + 1):
+        reasons = "; ".join(str(each) for each in found[:_FEW])
+        more = "" if len(found) <= _FEW else "; and more"
+        raise Protected(f"{digest} is {reasons}{more}")
 
 
 def _require_not_cleared(transaction: Transaction, package: PackageId, digest: Digest) -> None:

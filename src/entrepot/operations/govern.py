@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from entrepot.ports.catalog import Transaction
 
 _MAX_CHANNELS = 20
+_MAX_ROLLBACKS = 100
 
 
 async def create_namespace(registry: Registry, caller: Caller, name: NamespaceName, *, public: bool) -> Namespace:
@@ -61,12 +62,17 @@ async def set_namespace(
     movable: Sequence[PackagePattern] | None = None,
     versions: Sequence[PackagePattern] | None = None,
     reserved: Sequence[PurlPattern] | None = None,
+    rollbacks: int | None = None,
 ) -> Namespace:
-    """Change who may read a namespace, its rules for tags, or what names are its own; None leaves something as it is.
+    """Change who may read a namespace, its rules for tags, what names are its own, or how many *rollbacks* it keeps.
+
+    None leaves something as it is.
 
     Raises `Invalid`, `NamespaceUnknown`, `Unauthenticated`, `Denied`.
     """
     await _require_govern(registry, caller, name)
+    if rollbacks is not None and not 0 <= rollbacks <= _MAX_ROLLBACKS:
+        raise Invalid("rollbacks", expected=f"0 to {_MAX_ROLLBACKS}", actual=rollbacks)
     own = None if reserved is None else tuple(_checked(registry, pattern) for pattern in reserved)
 
     def change(transaction: Transaction) -> Namespace:
@@ -82,6 +88,7 @@ async def set_namespace(
             public=old.public if public is None else public,
             rules=rules,
             reserved=old.reserved if own is None else own,
+            rollbacks=old.rollbacks if rollbacks is None else rollbacks,
         )
         if new == old:
             return old
@@ -94,6 +101,7 @@ async def set_namespace(
                 movable=tuple(str(pattern) for pattern in rules.movable),
                 versions=tuple(str(pattern) for pattern in rules.versions),
                 reserved=tuple(str(pattern) for pattern in new.reserved),
+                rollbacks=new.rollbacks,
             ),
         )
         return replace(new, revision=revision)

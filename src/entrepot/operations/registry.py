@@ -43,6 +43,11 @@ class Limits:
     """The longest page of a listing."""
     upload_lease: timedelta = timedelta(hours=24)
     """How long an upload may rest before what it brought is thrown away."""
+    longest_lease: timedelta = timedelta(days=30)
+    """For how long content may be leased, or a lease renewed, at a time."""
+    holds_per_artifact: int = 100
+    """How many leases and holds there may be on an artifact at a time."""
+    holds_per_namespace: int = 10_000
 
 
 @dataclass(frozen=True, slots=True)

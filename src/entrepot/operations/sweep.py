@@ -1,8 +1,10 @@
-"""Throw away what has run out: what uploads left behind, and the tokens of trusted publishers."""
+"""Throw away what has run out: what uploads left behind, leases, and the tokens of trusted publishers."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from entrepot.operations.hold import close_expired
 
 if TYPE_CHECKING:
     from entrepot.operations.registry import Registry
@@ -16,6 +18,7 @@ async def sweep(registry: Registry) -> int:
     for stage in stale:
         await registry.blobs.discard(stage)
     await registry.catalog.write(_forget)
+    await close_expired(registry)
     return len(stale)
 
 

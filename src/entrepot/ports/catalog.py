@@ -38,11 +38,14 @@ if TYPE_CHECKING:
     from entrepot.ports.attestations import AttestationChanges, Attestations
     from entrepot.ports.blocks import BlockChanges, Blocks
     from entrepot.ports.cursors import CursorChanges, Cursors
+    from entrepot.ports.deployments import DeploymentChanges, Deployments
     from entrepot.ports.federation import Federation, FederationChanges
+    from entrepot.ports.holds import HoldChanges, Holds
     from entrepot.ports.inventories import Inventories, InventoryChanges
     from entrepot.ports.log import Log, LogChanges
     from entrepot.ports.policies import Policies, PolicyChanges
     from entrepot.ports.promotions import PromotionChanges, Promotions
+    from entrepot.ports.protections import ProtectionQuestions, Protections
     from entrepot.ports.webhooks import WebhookChanges, Webhooks
 
 T = TypeVar("T")
@@ -289,6 +292,18 @@ class Transaction(Reader, Protocol):
     def inventories(self) -> InventoryChanges:
         """What is in artifacts."""
 
+    @property
+    def holds(self) -> HoldChanges:
+        """What is leased and held."""
+
+    @property
+    def deployments(self) -> DeploymentChanges:
+        """What runs where."""
+
+    @property
+    def protections(self) -> ProtectionQuestions:
+        """Why something cannot be deleted."""
+
     # namespaces
     def add_namespace(self, namespace: Namespace) -> bool:
         """Create it with its channels; False when it is there already."""
@@ -476,6 +491,18 @@ class Catalog(Protocol):
     @property
     def inventories(self) -> Inventories:
         """What is in artifacts."""
+
+    @property
+    def holds(self) -> Holds:
+        """What is leased and held."""
+
+    @property
+    def deployments(self) -> Deployments:
+        """What runs where."""
+
+    @property
+    def protections(self) -> Protections:
+        """Why something cannot be deleted."""
 
     async def write(self, change: Callable[[Transaction], T]) -> T:
         """Run *change*, and return what it returned once it is durable.

@@ -26,7 +26,7 @@ from entrepot.model.names import (
     ReferenceName,
     View,
 )
-from entrepot.model.namespace import Namespace
+from entrepot.model.namespace import ROLLBACK_TARGETS, Namespace
 from entrepot.model.position import Position
 from entrepot.model.reference import Reference, ReferenceKind, TagRules
 from entrepot.model.upstream import PurlPattern, Upstream, UpstreamName, UpstreamRules
@@ -57,6 +57,7 @@ class _Rules(msgspec.Struct, omit_defaults=True):
     movable: list[str]
     versions: list[str]
     reserved: list[str] = []
+    rollbacks: int = ROLLBACK_TARGETS
 
 
 class _UpstreamRules(msgspec.Struct, omit_defaults=True):
@@ -77,7 +78,7 @@ class _Scope(msgspec.Struct, array_like=True):
 def rules_text(namespace: Namespace) -> str:
     """A namespace's rules, and what it reserves, as they are stored."""
     rules = namespace.rules
-    stored = _Rules(_texts(rules.movable), _texts(rules.versions), _texts(namespace.reserved))
+    stored = _Rules(_texts(rules.movable), _texts(rules.versions), _texts(namespace.reserved), namespace.rollbacks)
     return msgspec.json.encode(stored).decode()
 
 
@@ -189,6 +190,7 @@ def namespace(row: Row) -> Namespace:
             versions=tuple(PackagePattern(pattern) for pattern in stored.versions),
         ),
         reserved=tuple(map(PurlPattern.parse, stored.reserved)),
+        rollbacks=stored.rollbacks,
         channels=tuple(ChannelName(channel) for channel in sorted(ranks, key=ranks.__getitem__)),
         revision=Position(revision),
     )

@@ -29,13 +29,16 @@ from entrepot.drivers.catalog.answers import Answers, Unpacked
 from entrepot.drivers.catalog.attestations import SqliteAttestations
 from entrepot.drivers.catalog.blocks import SqliteBlocks
 from entrepot.drivers.catalog.cursors import SqliteCursors
+from entrepot.drivers.catalog.deployments import SqliteDeployments
 from entrepot.drivers.catalog.failures import translated
 from entrepot.drivers.catalog.federation import SqliteFederation
+from entrepot.drivers.catalog.holds import SqliteHolds
 from entrepot.drivers.catalog.inventories import SqliteInventories
 from entrepot.drivers.catalog.log import SqliteLog
 from entrepot.drivers.catalog.migrate import migrate
 from entrepot.drivers.catalog.policies import SqlitePolicies
 from entrepot.drivers.catalog.promotions import SqlitePromotions
+from entrepot.drivers.catalog.protections import SqliteProtections
 from entrepot.drivers.catalog.questions import Questions
 from entrepot.drivers.catalog.session import LISTINGS
 from entrepot.drivers.catalog.statements import load
@@ -124,6 +127,9 @@ class SqliteCatalog:
         self.log = SqliteLog(self._questions)
         self.webhooks = SqliteWebhooks(self._questions)
         self.inventories = SqliteInventories(self._questions)
+        self.holds = SqliteHolds(self._questions)
+        self.deployments = SqliteDeployments(self._questions)
+        self.protections = SqliteProtections(self._questions)
         self._committer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
         self._answers = Answers(_ANSWERS_SIZE)
         self._pending: deque[_Pending] = deque()
@@ -585,7 +591,7 @@ class SqliteCatalog:
     async def violations(self) -> Sequence[tuple[str, str]]:
         """What the catalog itself can see broken: pairs of invariant and what is wrong."""
         with translated():
-            return list(integrity.violations(self._reader))
+            return list(integrity.violations(self._reader, self._clock.now()))
 
     async def iter_blobs(self, *, after: str, limit: int) -> Sequence[tuple[Digest, int, bytes | None]]:
         """A page of the present blobs, with their content when it lives here."""

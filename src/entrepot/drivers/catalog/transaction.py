@@ -13,11 +13,14 @@ from entrepot.drivers.catalog.advisories import SqliteAdvisoryChanges
 from entrepot.drivers.catalog.attestations import SqliteAttestationChanges
 from entrepot.drivers.catalog.blocks import SqliteBlockChanges
 from entrepot.drivers.catalog.cursors import SqliteCursorChanges
+from entrepot.drivers.catalog.deployments import SqliteDeploymentChanges
 from entrepot.drivers.catalog.federation import SqliteFederationChanges
+from entrepot.drivers.catalog.holds import SqliteHoldChanges
 from entrepot.drivers.catalog.inventories import SqliteInventoryChanges
 from entrepot.drivers.catalog.log import SqliteLogChanges
 from entrepot.drivers.catalog.policies import SqlitePolicyChanges
 from entrepot.drivers.catalog.promotions import SqlitePromotionChanges
+from entrepot.drivers.catalog.protections import SqliteProtectionQuestions
 from entrepot.drivers.catalog.session import CHANGE, LISTINGS, Session, identity
 from entrepot.drivers.catalog.statements import load
 from entrepot.drivers.catalog.webhooks import SqliteWebhookChanges
@@ -122,6 +125,21 @@ class SqliteTransaction(Session):
     def inventories(self) -> SqliteInventoryChanges:
         """What is in artifacts."""
         return SqliteInventoryChanges(self)
+
+    @cached_property
+    def holds(self) -> SqliteHoldChanges:
+        """What is leased and held."""
+        return SqliteHoldChanges(self)
+
+    @cached_property
+    def deployments(self) -> SqliteDeploymentChanges:
+        """What runs where."""
+        return SqliteDeploymentChanges(self)
+
+    @cached_property
+    def protections(self) -> SqliteProtectionQuestions:
+        """Why something cannot be deleted."""
+        return SqliteProtectionQuestions(self)
 
     # --- reading ---
 

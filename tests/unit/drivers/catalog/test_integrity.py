@@ -8,8 +8,13 @@ import sqlite3
 import pytest
 
 from entrepot.drivers.catalog.integrity import CHECKS
+from entrepot.drivers.catalog.rows import time_text
+from entrepot.model.deployment import Particulars, Place
 from entrepot.model.digest import Digest
-from entrepot.testing.builders import World, image, referrer
+from entrepot.model.names import parse_namespace
+from entrepot.operations.deploy import record_deployment
+from entrepot.operations.hold import place_hold
+from entrepot.testing.builders import ADMINISTRATOR, World, image, package, referrer
 
 BUILT = image(b"a layer")
 LAYER, CONFIG, MANIFEST = Digest.of(b"a layer"), Digest.of(b"{}"), BUILT.digest
@@ -40,6 +45,10 @@ PLANTED = {
     "I7_what_is_barred_is_blocked": f"UPDATE membership SET barred = 1 WHERE blob_id = {blob(LAYER)}",
     "I8_members_outlive_nothing": f"UPDATE blob SET state = 'absent' WHERE digest = '{LAYER}'",
     "I9_what_is_reachable_is_kept": f"UPDATE blob SET state = 'condemned' WHERE digest = '{LAYER}'",
+    "I9_what_runs_is_kept": f"UPDATE membership SET until_position = 1 WHERE blob_id = {blob(MANIFEST)}",
+    "I9_what_is_held_is_kept": f"UPDATE membership SET until_position = 1 WHERE blob_id = {blob(MANIFEST)}",
+    "I9_places_run_what_is_theirs": """
+        UPDATE place SET namespace_id = (SELECT id FROM namespace WHERE name = 'zeta')""",
     "I10_followers_are_behind_the_journal": "INSERT INTO cursor (follower, position) VALUES ('search', 99)",
     "I11_revisions_are_the_last_event": "UPDATE package SET revision = revision - 1 WHERE name = 'api'",
     "I11_namespaces_know_their_last_event": "UPDATE namespace SET revision = revision + 1",
@@ -51,6 +60,12 @@ async def filled(world: World) -> World:
     await world.push("acme/api", BUILT, "1.0", "latest")
     await world.push("acme/api", referrer(BUILT, config=b"{ }"))
     await world.clear("acme/api", BUILT.digest)
+    await world.namespace("zeta")
+    where = Place(parse_namespace("acme"), "prod", "payments")
+    await record_deployment(
+        world.registry, ADMINISTRATOR, package("acme/api"), BUILT.digest, place=where, particulars=Particulars()
+    )
+    await place_hold(world.registry, ADMINISTRATOR, package("acme/api"), BUILT.digest, reason="evidence")
     assert await world.catalog.violations() == []
     return world
 
@@ -71,8 +86,9 @@ def test_every_check_is_tested() -> None:
 @pytest.mark.parametrize("name", PLANTED)
 async def test_a_check_finds_what_it_is_for(filled: World, name: str) -> None:
     plant(filled, PLANTED[name])
+    now = {"now": time_text(filled.clock.now())}
 
-    found = {problem for (problem,) in filled.catalog._reader.execute(CHECKS[name])}
+    found = {problem for (problem,) in filled.catalog._reader.execute(CHECKS[name], now)}
 
     assert found
     assert name.partition("_")[0] in {invariant for invariant, _ in await filled.catalog.violations()}

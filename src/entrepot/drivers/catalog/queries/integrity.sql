@@ -61,6 +61,11 @@ SELECT 'position ' || w.position || ' of a ' || w.what || ' is not in the journa
         UNION SELECT until_position, 'clearance' FROM clearance WHERE until_position IS NOT NULL
         UNION SELECT from_position, 'block' FROM block
         UNION SELECT until_position, 'block' FROM block WHERE until_position IS NOT NULL
+        UNION SELECT from_position, 'hold' FROM hold
+        UNION SELECT until_position, 'hold' FROM hold WHERE until_position IS NOT NULL
+        UNION SELECT from_position, 'deployment' FROM deployment
+        UNION SELECT changed_position, 'deployment' FROM deployment
+        UNION SELECT until_position, 'deployment' FROM deployment WHERE until_position IS NOT NULL
         UNION SELECT from_position, 'grant' FROM role_grant
         UNION SELECT until_position, 'grant' FROM role_grant WHERE until_position IS NOT NULL
         UNION SELECT revision, 'package' FROM package
@@ -121,6 +126,41 @@ SELECT b.digest || ' is condemned, and reachable'
   FROM blob b
  WHERE b.state = 'condemned'
    AND EXISTS (SELECT 1 FROM membership m WHERE m.blob_id = b.id AND m.until_position IS NULL)
+
+-- I9_what_runs_is_kept --
+SELECT n.name || '/' || p.format || '/' || p.name || ': ' || b.digest || ' runs as ' || l.service || ' in '
+       || l.environment || ', and is not there'
+  FROM deployment d
+  JOIN place l ON l.id = d.place_id
+  JOIN package p ON p.id = d.package_id
+  JOIN namespace n ON n.id = p.namespace_id
+  JOIN blob b ON b.id = d.blob_id
+ WHERE d.until_position IS NULL
+   AND NOT EXISTS (
+        SELECT 1 FROM membership m
+         WHERE m.package_id = d.package_id AND m.blob_id = d.blob_id AND m.role = 'artifact'
+           AND m.until_position IS NULL)
+
+-- I9_what_is_held_is_kept --
+SELECT n.name || '/' || p.format || '/' || p.name || ': ' || b.digest || ' is under a ' || h.kind || ' of ' || h.holder
+       || ', and is not there'
+  FROM hold h
+  JOIN package p ON p.id = h.package_id
+  JOIN namespace n ON n.id = p.namespace_id
+  JOIN blob b ON b.id = h.blob_id
+ WHERE h.until_position IS NULL AND (h.expires_at IS NULL OR h.expires_at > :now)
+   AND NOT EXISTS (
+        SELECT 1 FROM membership m
+         WHERE m.package_id = h.package_id AND m.blob_id = h.blob_id AND m.role = 'artifact'
+           AND m.until_position IS NULL)
+
+-- I9_places_run_what_is_theirs --
+SELECT n.name || ': ' || l.service || ' in ' || l.environment || ' runs what is of another namespace'
+  FROM deployment d
+  JOIN place l ON l.id = d.place_id
+  JOIN namespace n ON n.id = l.namespace_id
+  JOIN package p ON p.id = d.package_id
+ WHERE p.namespace_id <> l.namespace_id
 
 -- I10_followers_are_behind_the_journal --
 SELECT 'follower ' || follower || ' stands at ' || position || ', past the end of the journal'

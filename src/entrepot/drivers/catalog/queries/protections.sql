@@ -1,0 +1,105 @@
+-- What protects an artifact.
+
+-- ids --
+SELECT p.id, b.id
+  FROM namespace n
+  JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
+  JOIN blob b ON b.digest = :digest
+ WHERE n.name = :namespace
+
+-- above --
+-- What an artifact is kept for: itself; what contains it in the package; what it refers to, or what links that as a
+-- file; and what a version that means it now has meant before. Uses link_target_idx, membership_open_idx,
+-- reference_artifact_idx and reference_history_idx.
+WITH RECURSIVE above (id) AS (
+    SELECT :blob
+    UNION
+    SELECT l.artifact_id
+      FROM above
+     CROSS JOIN link l ON l.target_id = above.id AND l.kind = 'manifest'
+     CROSS JOIN membership m ON m.package_id = :package AND m.blob_id = l.artifact_id AND m.role = 'artifact'
+           AND m.until_position IS NULL
+    UNION
+    SELECT a.subject_id
+      FROM above
+     CROSS JOIN artifact a ON a.blob_id = above.id AND a.subject_id IS NOT NULL
+    UNION
+    SELECT l.artifact_id
+      FROM above
+     CROSS JOIN artifact a ON a.blob_id = above.id AND a.subject_id IS NOT NULL
+     CROSS JOIN link l ON l.target_id = a.subject_id AND l.kind = 'layer'
+     CROSS JOIN membership m ON m.package_id = :package AND m.blob_id = l.artifact_id AND m.role = 'artifact'
+           AND m.until_position IS NULL
+    UNION
+    SELECT old.blob_id
+      FROM above
+     CROSS JOIN reference now ON now.blob_id = above.id AND now.package_id = :package AND now.until_position IS NULL
+           AND now.kind = 'version'
+     CROSS JOIN reference old ON old.package_id = :package AND old.name = now.name AND old.kind = 'version'
+)
+SELECT id FROM above
+
+-- any --
+-- Whether anything is kept in the package at all. Uses hold_open_idx and deployment_artifact_idx.
+SELECT EXISTS (SELECT 1 FROM hold WHERE package_id = :package AND until_position IS NULL)
+    OR EXISTS (SELECT 1 FROM deployment WHERE package_id = :package)
+
+-- running --
+-- Uses deployment_artifact_idx.
+SELECT d.id, b.digest, d.actor, (SELECT e.at FROM event e WHERE e.position = d.from_position),
+       n.name, l.environment, l.service, l.cluster, l.region
+  FROM json_each(:blobs) j
+ CROSS JOIN deployment d ON d.package_id = :package AND d.blob_id = j.value AND d.until_position IS NULL
+  JOIN place l ON l.id = d.place_id
+  JOIN namespace n ON n.id = l.namespace_id
+  JOIN blob b ON b.id = d.blob_id
+ ORDER BY d.id
+ LIMIT :limit
+
+-- rollbacks --
+-- Where an artifact ran last is one of the last that ran there, as many as the namespace keeps: not counting what runs
+-- there now, nor what is not in its package any more; and something runs there, or did not long ago.
+-- Uses deployment_artifact_idx, deployment_open_idx, deployment_history_idx and membership_open_idx.
+SELECT d.id, b.digest, d.actor, (SELECT e.at FROM event e WHERE e.position = d.from_position),
+       n.name, l.environment, l.service, l.cluster, l.region,
+       (SELECT e.at FROM event e WHERE e.position = d.until_position)
+  FROM json_each(:blobs) j
+ CROSS JOIN deployment d ON d.package_id = :package AND d.blob_id = j.value AND d.until_position IS NOT NULL
+ CROSS JOIN place l ON l.id = d.place_id
+ CROSS JOIN namespace n ON n.id = l.namespace_id
+ CROSS JOIN blob b ON b.id = d.blob_id
+ WHERE NOT EXISTS (
+        SELECT 1 FROM deployment x
+         WHERE x.place_id = d.place_id AND x.blob_id = d.blob_id AND x.package_id = d.package_id
+           AND (x.until_position IS NULL OR x.until_position > d.until_position))
+   AND EXISTS (
+        SELECT 1 FROM membership m
+         WHERE m.package_id = d.package_id AND m.blob_id = d.blob_id AND m.role = 'artifact' AND m.until_position IS NULL)
+   AND coalesce(json_extract(n.rules, '$.rollbacks'), :rollbacks) > (
+        SELECT count(DISTINCT x.package_id || '/' || x.blob_id)
+          FROM deployment x
+         WHERE x.place_id = d.place_id AND x.until_position > d.until_position
+           AND NOT EXISTS (
+                SELECT 1 FROM deployment o
+                 WHERE o.place_id = x.place_id AND o.until_position IS NULL AND o.blob_id = x.blob_id
+                   AND o.package_id = x.package_id)
+           AND EXISTS (
+                SELECT 1 FROM membership m
+                 WHERE m.package_id = x.package_id AND m.blob_id = x.blob_id AND m.role = 'artifact'
+                   AND m.until_position IS NULL))
+   AND (EXISTS (SELECT 1 FROM deployment o WHERE o.place_id = d.place_id AND o.until_position IS NULL)
+        OR (SELECT e.at FROM event e
+             WHERE e.position = (SELECT max(x.until_position) FROM deployment x WHERE x.place_id = d.place_id)) > :horizon)
+ ORDER BY d.id DESC
+ LIMIT :limit
+
+-- held --
+-- Uses hold_open_idx.
+SELECT h.id, b.digest, h.actor, (SELECT e.at FROM event e WHERE e.position = h.from_position),
+       h.kind, h.holder, h.reason, h.expires_at
+  FROM json_each(:blobs) j
+ CROSS JOIN hold h ON h.package_id = :package AND h.blob_id = j.value AND h.until_position IS NULL
+           AND (h.expires_at IS NULL OR h.expires_at > :now)
+  JOIN blob b ON b.id = h.blob_id
+ ORDER BY h.from_position
+ LIMIT :limit
