@@ -104,6 +104,7 @@ def test_an_error_has_the_status_of_its_family_in_every_protocol(cls: type[Regis
         ("pypi", VersionSealed): 400,
         ("pypi", TagImmutable): 400,
         ("pypi", errors.NameTaken): 400,
+        ("pypi", errors.TooManyHolds): 400,
         ("pypi", errors.LogForked): 400,
         ("pypi", errors.LogMoved): 400,
     }
