@@ -597,6 +597,18 @@ class PromotionRefused(Event, frozen=True, tag="dev.entrepot.promotion.refused.v
     """The signed summary of the decision."""
 
 
+class ReadingDoubted(Event, frozen=True, tag="dev.entrepot.reading.doubted.v1"):
+    """Policies that do not enforce say something else than before of what may be read; nothing at all is a yes."""
+
+    digest: str
+    channel: str | None = None
+    """Through whose view; None for the namespace itself."""
+    warnings: tuple[str, ...] = ()
+    """What policies that only warn say."""
+    unenforced: tuple[str, ...] = ()
+    """What policies say that are only tried."""
+
+
 class PolicySet(Event, frozen=True, tag="dev.entrepot.policy.set.v1"):
     """A namespace demands something, from now on in these words."""
 
@@ -688,6 +700,7 @@ AnyEvent = (
     | PromotionProposed
     | PromotionApproved
     | PromotionRefused
+    | ReadingDoubted
     | PolicySet
     | PolicyRemoved
     | ChannelRulesSet

@@ -9,10 +9,11 @@ What a condition may say, and what comes of asking it, is `entrepot.policy`.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
     from entrepot.model.names import PackageId
     from entrepot.model.position import Position
+
+
+_TIME: Final = re.compile(r"\b(now|age|soaked|advisories_age)\b")
+"""The facts that are something else with every minute."""
 
 
 class Door(StrEnum):
@@ -95,6 +100,16 @@ class Policy:
     def uri(self) -> str:
         """How a statement refers to it."""
         return f"entrepot:policy/{self.namespace or 'default'}/{self.name}@{self.version}"
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether it is asked at all."""
+        return self.mode is not Mode.OFF
+
+    @property
+    def asks_time(self) -> bool:
+        """Whether what it says may change by time alone."""
+        return _TIME.search(self.condition) is not None
 
     @property
     def asks_approvals(self) -> bool:

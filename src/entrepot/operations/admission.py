@@ -97,7 +97,10 @@ def ask_admission(
 ) -> Admission:
     """Ask the door of an artifact that is in the package by now and has its names; changes nothing."""
     nothing = Admission(package, artifact, names)
-    policies = policy_set(transaction.policies.list(package.namespace), DEFAULTS).at(package, Door.ADMISSION)
+    known_policies = policy_set(transaction.policies.list(package.namespace), DEFAULTS)
+    # What must not be read is not served for a moment first.
+    reading = known_policies.at(package, Door.READING)
+    policies = (*known_policies.at(package, Door.ADMISSION), *reading)
     if not policies or only_says(package, artifact, names):
         return nothing
     if artifact.is_index and actor.startswith(ACTOR):
@@ -118,7 +121,7 @@ def ask_admission(
     said = replace(nothing, decision=decide(policies, facts))
     if said.decision.allowed:
         return said
-    may_wait = said.decision.undecided or not references
+    may_wait = not references or not said.decision.refused_at(Door.ADMISSION)
     known = transaction.blocks.find(package, digest)
     if first_seen is not None and may_wait and (known is None or known.kind is not BlockKind.AWAITING):
         return nothing  # It is in already.

@@ -72,9 +72,21 @@ async def examined(registry: Registry, package: PackageId, *, seconds: float = 0
     return frozenset(name for name in EXAMINERS if cursors.get(name, 0) >= row.revision)
 
 
-async def gather(registry: Registry, package: PackageId, digest: Digest, asked: Asked, *, now: datetime) -> Facts:
-    """The facts of an artifact of the package, blocked or not. Raises `ArtifactUnknown`."""
-    done = await examined(registry, package)
+async def gather(
+    registry: Registry,
+    package: PackageId,
+    digest: Digest,
+    asked: Asked,
+    *,
+    now: datetime,
+    done: frozenset[str] | None = None,
+) -> Facts:
+    """The facts of an artifact of the package, blocked or not; *done* says who is known to have examined it.
+
+    Raises `ArtifactUnknown`.
+    """
+    if done is None:
+        done = await examined(registry, package)
     found = await registry.catalog.find_artifact(View(package.namespace), package, digest=digest, barred=True)
     if found is None:
         raise ArtifactUnknown(digest)

@@ -87,8 +87,6 @@ async def set_policy(registry: Registry, caller: Caller, policy: Policy) -> Poli
 
 def _require_asked(policy: Policy) -> None:
     """Raise `InvalidPolicy` for what nobody would ever ask: it would let everything through, and nobody would notice."""
-    if policy.door is Door.READING:
-        raise InvalidPolicy(policy.name, expected="another door: at this one nothing is asked yet")
     if policy.door is Door.ADMISSION and policy.channels:
         raise InvalidPolicy(policy.name, expected="no channels: what comes in comes into the namespace")
 

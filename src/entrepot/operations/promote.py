@@ -139,6 +139,8 @@ async def plan_promotion(
     facts = await gather(registry, package, digest, asked, now=registry.clock.now())
     own = policy_set(await registry.catalog.policies.list(package.namespace), DEFAULTS)
     policies = own.at(package, Door.PROMOTION, channel, first=namespace.channels[0] == channel)
+    # What must not be read there is not let in to be thrown out.
+    policies += own.at(package, Door.READING, channel)
     block = await registry.catalog.blocks.find(package, digest)
     obstacles = [*_obstacles(rules, facts, namespace.channels, channel, approvals=len(approvals))]
     if block is not None:

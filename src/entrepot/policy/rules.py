@@ -108,6 +108,10 @@ class Decision:
         """The policies that were asked, each with the digest of its words."""
         return {f"{reason.policy.name}@{reason.policy.version}": reason.policy.digest for reason in self.reasons}
 
+    def refused_at(self, door: Door) -> bool:
+        """Whether a policy of that door refuses, and not only for want of a fact that nobody knows yet."""
+        return any(reason.refuses and reason.missing is None and reason.policy.door is door for reason in self.reasons)
+
     @property
     def waits(self) -> bool:
         """Whether what is in the way may go away without anything about the artifact or the policies changing."""

@@ -35,7 +35,10 @@ class Blocks(Protocol):
         """A page of blocks, the oldest first: the open ones, or all that ever were."""
 
     async def list_around(self, package: PackageId, digest: Digest) -> Sequence[Digest]:
-        """An artifact, what it is about and what contains these, as far as they are in the package, the oldest first."""
+        """An artifact, what it is about and what contains these, the oldest first.
+
+        As far as they are in the package and stand for themselves: have a name, or are contained in nothing else.
+        """
 
     async def list_awaiting(
         self, package: PackageId | None = None, *, before: Position | None = None, limit: int

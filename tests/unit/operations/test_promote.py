@@ -432,8 +432,8 @@ async def test_policies_and_rules_are_for_who_governs(world: World) -> None:
         await set_policy(world.registry, MAINTAINER, replace(BLUE, channels=(parse_channel("moon"),)))
     with pytest.raises(InvalidPolicy):
         await set_policy(world.registry, MAINTAINER, replace(BLUE, condition="team == 'blue'"))
-    with pytest.raises(InvalidPolicy, match="nothing is asked yet"):
-        await set_policy(world.registry, MAINTAINER, replace(BLUE, door=Door.READING))
+    with pytest.raises(InvalidPolicy, match="no channels"):
+        await set_policy(world.registry, MAINTAINER, replace(BLUE, door=Door.ADMISSION, channels=(PROD,)))
     with pytest.raises(Invalid):
         await set_rules(world.registry, MAINTAINER, ACME, PROD, ChannelRules(approvals=1000))
     assert (await list_rules(world.registry, PAT, ACME))[PROD] == ChannelRules()

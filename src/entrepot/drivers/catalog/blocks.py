@@ -61,7 +61,10 @@ class SqliteBlocks:
         return [_block(row) for row in found]
 
     async def list_around(self, package: PackageId, digest: Digest) -> Sequence[Digest]:
-        """An artifact, what it is about and what contains these, as far as they are in the package, the oldest first."""
+        """An artifact, what it is about and what contains these, the oldest first.
+
+        As far as they are in the package and stand for themselves: have a name, or are contained in nothing else.
+        """
         found = self._questions.all(BLOCKS.around, **identity(package), digest=str(digest))
         return [Digest.parse(each) for (each,) in found]
 

@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from entrepot.drivers.catalog import rows
-from entrepot.drivers.catalog.session import CHANGE
+from entrepot.drivers.catalog.session import CHANGE, identity
 from entrepot.drivers.catalog.statements import load
+from entrepot.model.digest import Digest
 from entrepot.model.names import ChannelName, FormatName, NamespaceName, PackagePattern
 from entrepot.model.policy import Door, Mode, Policy
 from entrepot.model.position import Position
+from entrepot.ports.policies import Entered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from entrepot.drivers.catalog.questions import Questions
     from entrepot.drivers.catalog.session import Session
+    from entrepot.model.names import PackageId
 
 PROMOTIONS: Final = load("promotions")
 
@@ -46,6 +50,30 @@ class SqlitePolicies:
         """A namespace's own policies by name; with *history* also what they were before."""
         found = self._questions.all(PROMOTIONS.list_policies, namespace=namespace, history=history)
         return [_policy(row) for row in found]
+
+    async def list_entered(
+        self, namespace: NamespaceName, *, after: Entered | None = None, limit: int
+    ) -> Sequence[Entered]:
+        """A page of what is asked about in a namespace, by format and package, the oldest first."""
+        place = ("", "", 0, 0) if after is None else (*after.package.path.split("/", 1), after.position, after.row)
+        names = ("format", "package", "position", "row")
+        found = self._questions.all(
+            PROMOTIONS.list_entered, namespace=namespace, limit=limit, **dict(zip(names, place, strict=True))
+        )
+        return [_entered(row) for row in found]
+
+    async def list_recent(self, namespace: NamespaceName, *, since: datetime, limit: int) -> Sequence[Entered]:
+        """What came into a namespace since then, the newest first."""
+        found = self._questions.all(
+            PROMOTIONS.list_recent, namespace=namespace, since=rows.time_text(since), limit=limit
+        )
+        return [_entered(row) for row in found]
+
+    async def find_doubts(self, package: PackageId, digest: Digest, channel: ChannelName | None) -> tuple[str, ...]:
+        """Which policies that do not enforce said no last when they were asked who may read an artifact."""
+        where = identity(package) | {"digest": str(digest), "channel": channel or ""}
+        row = self._questions.one(PROMOTIONS.find_doubts, **where)
+        return () if row is None else tuple(msgspec.json.decode(row[0]))
 
 
 class SqlitePolicyChanges:
@@ -87,6 +115,17 @@ class SqlitePolicyChanges:
         """Take a policy away; False when there is none."""
         return self._end(self._session.namespace_id(namespace), name)
 
+    def doubt(self, package: PackageId, digest: Digest, channel: ChannelName | None, policies: Sequence[str]) -> bool:
+        """Remember which policies that do not enforce say no; False when they did already."""
+        where = {
+            "package": self._session.package_id(package),
+            "blob": self._session.blob_id(digest),
+            "channel": channel or "",
+        }
+        if not policies:
+            return self._session.run(PROMOTIONS.forget_doubts, **where) > 0
+        return self._session.run(PROMOTIONS.keep_doubts, **where, policies=rows.json_list(policies)) > 0
+
     def _end(self, namespace: int, name: str) -> bool:
         position = self._session.position
         if not self._session.run(PROMOTIONS.end_policy, namespace=namespace, name=name, position=position):
@@ -106,6 +145,12 @@ def _content(policy: Policy) -> _Content:
         message=policy.message,
         description=policy.description,
     )
+
+
+def _entered(row: tuple[Any, ...]) -> Entered:
+    namespace, format_, name, digest, position, at, number = row
+    package = rows.package_id(namespace, format_, name)
+    return Entered(package, Digest.parse(digest), Position(position), rows.parse_time(at), number)
 
 
 def _policy(row: tuple[Any, ...]) -> Policy:

@@ -134,8 +134,8 @@ UPDATE block SET until_position = :position
    AND until_position IS NULL AND kind = 'awaiting'
 
 -- around --
--- An artifact, what it is about, and what contains these: as far as they are in the package. Uses link_target_idx and
--- membership_open_idx.
+-- An artifact, what it is about, and what contains these: as far as they are in the package and stand for themselves,
+-- because they have a name or nothing else contains them. Uses link_target_idx and membership_open_idx.
 WITH RECURSIVE around (id) AS (
     SELECT b.id FROM blob b WHERE b.digest = :digest
     UNION
@@ -150,6 +150,11 @@ SELECT b.digest
   JOIN membership m ON m.package_id = p.id AND m.blob_id = around.id AND m.role = 'artifact' AND m.until_position IS NULL
   JOIN blob b ON b.id = around.id
  WHERE n.name = :namespace
+   AND (EXISTS (SELECT 1 FROM reference r WHERE r.package_id = p.id AND r.blob_id = m.blob_id AND r.until_position IS NULL)
+        OR NOT EXISTS (
+            SELECT 1 FROM link l JOIN membership c ON c.package_id = p.id AND c.blob_id = l.artifact_id
+                 AND c.role = 'artifact' AND c.until_position IS NULL
+             WHERE l.target_id = m.blob_id AND l.kind = 'manifest'))
  ORDER BY m.from_position, m.id
 
 -- grown_from --

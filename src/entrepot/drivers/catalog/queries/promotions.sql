@@ -21,6 +21,58 @@ UPDATE policy SET until_position = :position
 INSERT INTO policy (namespace_id, name, version, content, actor, from_position)
 VALUES (:namespace, :name, :version, :content, :actor, :position)
 
+-- list_entered --
+-- What stands for itself: what has a name, or what nothing in its package contains. Walks the unique index of package and
+-- membership_artifact_idx.
+SELECT n.name, p.format, p.name, b.digest, m.from_position,
+       (SELECT e.at FROM event e WHERE e.position = m.from_position), m.id
+  FROM namespace n
+  JOIN package p ON p.namespace_id = n.id AND (p.format, p.name) >= (:format, :package)
+  JOIN membership m ON m.package_id = p.id AND m.role = 'artifact' AND m.until_position IS NULL
+  JOIN blob b ON b.id = m.blob_id
+ WHERE n.name = :namespace
+   AND (p.format, p.name, m.from_position, m.id) > (:format, :package, :position, :row)
+   AND (EXISTS (SELECT 1 FROM reference r WHERE r.package_id = p.id AND r.blob_id = m.blob_id AND r.until_position IS NULL)
+        OR NOT EXISTS (
+            SELECT 1 FROM link l JOIN membership c ON c.package_id = p.id AND c.blob_id = l.artifact_id
+                 AND c.role = 'artifact' AND c.until_position IS NULL
+             WHERE l.target_id = m.blob_id AND l.kind = 'manifest'))
+ ORDER BY p.format, p.name, m.from_position, m.id
+ LIMIT :limit
+
+-- list_recent --
+-- The same, the newest first: for people, not for the hot path.
+SELECT n.name, p.format, p.name, b.digest, m.from_position, e.at, m.id
+  FROM namespace n
+  JOIN package p ON p.namespace_id = n.id
+  JOIN membership m ON m.package_id = p.id AND m.role = 'artifact' AND m.until_position IS NULL
+  JOIN event e ON e.position = m.from_position AND e.at >= :since
+  JOIN blob b ON b.id = m.blob_id
+ WHERE n.name = :namespace
+   AND (EXISTS (SELECT 1 FROM reference r WHERE r.package_id = p.id AND r.blob_id = m.blob_id AND r.until_position IS NULL)
+        OR NOT EXISTS (
+            SELECT 1 FROM link l JOIN membership c ON c.package_id = p.id AND c.blob_id = l.artifact_id
+                 AND c.role = 'artifact' AND c.until_position IS NULL
+             WHERE l.target_id = m.blob_id AND l.kind = 'manifest'))
+ ORDER BY m.from_position DESC, m.id DESC
+ LIMIT :limit
+
+-- find_doubts --
+SELECT d.policies
+  FROM namespace n
+  JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
+  JOIN blob b ON b.digest = :digest
+  JOIN doubt d ON d.package_id = p.id AND d.blob_id = b.id AND d.channel = :channel
+ WHERE n.name = :namespace
+
+-- keep_doubts --
+INSERT INTO doubt (package_id, blob_id, channel, policies) VALUES (:package, :blob, :channel, :policies)
+ON CONFLICT (package_id, blob_id, channel) DO UPDATE SET policies = excluded.policies
+ WHERE doubt.policies <> excluded.policies
+
+-- forget_doubts --
+DELETE FROM doubt WHERE package_id = :package AND blob_id = :blob AND channel = :channel
+
 -- list_rules --
 SELECT ch.name, r.approvals, r.self_approval, r.soak, r.ordered, r.automatic
   FROM namespace n
