@@ -13,6 +13,7 @@ from entrepot.followers.inventory import INVENTORY
 from entrepot.followers.match import Match
 from entrepot.followers.transparency import TRANSPARENCY
 from entrepot.followers.verify import Verify
+from entrepot.followers.verify_again import VerifyAgain
 from entrepot.model.errors import Unavailable
 from entrepot.model.position import START
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from entrepot.operations.registry import Registry
     from entrepot.ports.catalog import Transaction
 
-ALL: tuple[Follower, ...] = (TRANSPARENCY, INVENTORY, Verify(), Match(), Doors())
+ALL: tuple[Follower, ...] = (TRANSPARENCY, INVENTORY, Verify(), VerifyAgain(), Match(), Doors())
 
 _PAGE: Final = 256
 """So many entries are dealt with between two movements of a cursor: so many may be seen twice after a crash."""

@@ -1,30 +1,24 @@
-"""Verify signatures and attestations as they come, and again when those who are believed change."""
+"""Verify signatures and attestations as they come.
+
+What is here already is verified again by another follower (`entrepot.followers.verify_again`): that may be all that a
+namespace ever took in, and nothing that is published meanwhile has to wait for it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from entrepot.model.digest import Digest
-from entrepot.model.events import (
-    ArtifactPublished,
-    ClearanceOpened,
-    PromotionRefused,
-    SignerAdded,
-    SignerChanged,
-    TrustedRootRemoved,
-    TrustedRootSet,
-)
+from entrepot.model.events import ArtifactPublished, ClearanceOpened, PromotionRefused
 from entrepot.model.names import FormatName, NamespaceName, PackageId, PackageName
-from entrepot.operations.examine import FOLLOWER, KINDS_OF, examine
+from entrepot.operations.examine import FOLLOWER, examine
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from entrepot.model.events import Entry
     from entrepot.operations.registry import Registry
-
-_PAGE: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +42,6 @@ class Verify:
                     if place not in done:
                         done.add(place)
                         await examine(registry, *place)
-                case SignerAdded(namespace=namespace, kind=kind):
-                    await _examine_again(registry, namespace, KINDS_OF[kind])
-                # How a signer stands is asked when its word is; only what it may vouch for changes what is kept.
-                case SignerChanged(namespace=namespace, kind=kind, rescoped=True):
-                    await _examine_again(registry, namespace, KINDS_OF[kind])
-                case TrustedRootSet(namespace=namespace) | TrustedRootRemoved(namespace=namespace):
-                    await _examine_again(registry, namespace, KINDS_OF["identity"] | KINDS_OF["x509"])
-
-
-async def _examine_again(registry: Registry, namespace: str | None, kinds: Collection[str]) -> None:
-    """Examine all evidence of some kinds, a page at a time."""
-    owner = None if namespace is None else NamespaceName(namespace)
-    after = 0
-    while page := await registry.catalog.attestations.list_holders(owner, kinds, after=after, limit=_PAGE):
-        for package, holder in dict.fromkeys((found.package, found.holder) for found in page):
-            await examine(registry, package, holder, again=True)
-        after = page[-1].id
 
 
 def _package(namespace: str, path: str) -> PackageId:

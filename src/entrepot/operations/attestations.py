@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -11,7 +12,7 @@ from entrepot.model.build import Build
 from entrepot.model.errors import NamespaceUnknown, ReferenceUnknown, Unauthenticated, Unavailable
 from entrepot.model.names import ReferenceName, View
 from entrepot.operations import access, browse, follow
-from entrepot.operations.examine import FOLLOWER
+from entrepot.operations.examine import FOLLOWER, FOLLOWER_AGAIN
 from entrepot.operations.resolve import find_blob, resolve
 from entrepot.ports.attestations import BuildKey, Built
 
@@ -88,9 +89,12 @@ async def _is_current(registry: Registry, package: PackageId, patience: float) -
     """Wait until all that concerns the package is examined; False when that takes too long."""
     row = await registry.catalog.find_package(View(package.namespace), package)
     trust = await registry.catalog.attestations.trust_revision(package.namespace)
-    position = max(trust, trust if row is None else row.revision)
+    started = asyncio.get_running_loop().time()
     try:
-        await follow.wait_for(registry, [FOLLOWER], position, seconds=patience)
+        if row is not None:
+            await follow.wait_for(registry, [FOLLOWER], row.revision, seconds=patience)
+        left = started + patience - asyncio.get_running_loop().time()
+        await follow.wait_for(registry, [FOLLOWER_AGAIN], trust, seconds=left)
     except Unavailable:
         return False
     return True

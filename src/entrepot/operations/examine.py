@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 FOLLOWER: Final = "verify"
 """Who examines what comes (`entrepot.followers.verify`)."""
+FOLLOWER_AGAIN: Final = "verify-again"
+"""Who examines what is here when those who are believed change (`entrepot.followers.verify_again`)."""
 
 _ATTEMPTS: Final = 5
 _MATERIALS: Final = 10_000

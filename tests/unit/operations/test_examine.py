@@ -1,19 +1,25 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
+from entrepot.followers import Runner
 from entrepot.model.digest import Digest
 from entrepot.model.names import PackagePattern
 from entrepot.model.signer import Scope, Signer, SignerKind, SignerName, SignerState
+from entrepot.operations.examine import FOLLOWER, FOLLOWER_AGAIN
+from entrepot.operations.follow import wait_for
 from entrepot.operations.signers import add_signer, own_name, set_signer_scope, set_signer_state
 from entrepot.operations.state import publish_statement
 from entrepot.ports.attestations import AttestationRow
-from entrepot.testing.builders import ADMINISTRATOR, Image, World, image, index, open_world, package
+from entrepot.testing.builders import ADMINISTRATOR, Image, StoppedClock, World, image, index, open_world, package
+from entrepot.testing.memory import MemoryBlobStore
 from entrepot.trust import bundle, cosign, dsse
 from entrepot.trust.signing import LocalKey, Named, make_statement, sign_envelope, sign_statement
 from entrepot.trust.statement import encode_base64
@@ -415,3 +421,68 @@ def of_document(document: dict[str, object], like: Image) -> Image:
     from entrepot.model.artifact import IMAGE_MANIFEST, Artifact  # noqa: PLC0415
 
     return Image(Artifact.parse(msgspec.json.encode(document), IMAGE_MANIFEST), blobs=like.blobs)
+
+
+# --- everything again ---
+
+
+class Gated(MemoryBlobStore):
+    """Bytes that cannot be read while the gate is closed, but for some."""
+
+    def __init__(self) -> None:
+        super().__init__(StoppedClock())
+        self.open = asyncio.Event()
+        self.open.set()
+        self.waited_for = asyncio.Event()
+        self.free: set[Digest] = set()
+
+    def read(self, digest: Digest, *args: Any, **options: Any) -> AsyncIterator[bytes]:
+        return self._read(digest, super().read(digest, *args, **options))
+
+    async def _read(self, digest: Digest, content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        if not self.open.is_set() and digest not in self.free:
+            self.waited_for.set()
+            await self.open.wait()
+        async for piece in content:
+            yield piece
+
+
+async def test_what_is_published_is_examined_while_everything_else_is_examined_for_a_new_signer(
+    tmp_path: Path,
+) -> None:
+    blobs = Gated()
+    async with open_world(tmp_path, blobs=blobs) as world:
+        await world.namespace("acme")
+        old = await world.push("acme/api", image(b"old"), "1.0")
+        await world.push("acme/api", bundled(old))
+        await world.settle()
+        new = image(b"new")
+        signed = bundled(new)
+        blobs.free = {Digest.of(blob) for blob in (*new.blobs, *signed.blobs)}
+        runner = Runner(world.registry)
+        runner.start()
+        try:
+            async with asyncio.timeout(60):
+                blobs.open.clear()
+                await add_signer(world.registry, ADMINISTRATOR, signer())
+                await blobs.waited_for.wait()
+                await world.push("acme/api", new, "2.0")
+                await world.push("acme/api", signed)
+                end, _ = await world.catalog.head()
+                await wait_for(world.registry, [FOLLOWER], end, seconds=60)
+                during = [await counting(world, each) for each in (old, new)]
+                blobs.open.set()
+                await wait_for(world.registry, [FOLLOWER_AGAIN], end, seconds=60)
+                after = [await counting(world, each) for each in (old, new)]
+        finally:
+            blobs.open.set()
+            await runner.stop()
+
+    assert during == [[], ["ci"]]
+    assert after == [["ci"], ["ci"]]
+
+
+async def counting(world: World, subject: Image) -> list[str]:
+    """Whose signatures count now, whoever has yet to look."""
+    found = await world.catalog.attestations.list_attestations(API, [subject.digest])
+    return sorted(each.signer for row in found for each in row.verifications if each.reason is None)
