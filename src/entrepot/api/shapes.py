@@ -1041,7 +1041,12 @@ class Component(Struct, frozen=True):
     version: Annotated[str | None, Meta(description="Null where no version is said.", examples=["2.31.0"])]
     purl: Annotated[str | None, Meta(description="Its package URL.", examples=["pkg:pypi/requests@2.31.0"])]
     licence: Annotated[str | None, Meta(examples=["Apache-2.0"])]
-    relation: Annotated[str, Meta(description="`subject`, `contained` or `dependency`: needed, and perhaps not in it.")]
+    relation: Annotated[
+        str,
+        Meta(
+            description="`subject`, `contained`, `dependency` (needed, and perhaps not in it) or `declared` (by a lockfile in it)."
+        ),
+    ]
     kind: Annotated[str, Meta(description="In the words of CycloneDX.", examples=["library"])]
     constraint: Annotated[str | None, Meta(description="Which versions will do.", examples=[">=2,<3"])]
     hashes: list[str]

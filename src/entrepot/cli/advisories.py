@@ -46,7 +46,7 @@ _FINDINGS: Final[Columns[Finding]] = {
     "SEVERITY": lambda it: it.severity if it.score is None else f"{it.severity} {it.score}",
     "ID": lambda it: it.id,
     "COMPONENT": lambda it: it.component,
-    "STATE": lambda it: it.state,
+    "STATE": lambda it: it.state if it.relation != "declared" else f"{it.state} (declared)",
     "FIXED": lambda it: it.fixed,
     "SOURCE": lambda it: it.source,
     "OF": lambda it: it.imported_at,

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from entrepot.followers.follower import ACTOR, caller_of
+from entrepot.model.artifact import INDEX_TYPES
 from entrepot.model.digest import Digest
 from entrepot.model.events import ArtifactDeleted, ArtifactPublished
 from entrepot.model.names import FormatName, NamespaceName, PackageId, PackageName
-from entrepot.operations.index_sbom import forget_sbom, index_sbom
+from entrepot.operations.index_sbom import forget_sbom, index_described, index_sbom
 from entrepot.operations.take_stock import take_stock
 
 if TYPE_CHECKING:
@@ -44,7 +45,9 @@ class Inventory:
         caller, digest = caller_of(self), Digest.parse(event.digest)
         ours = entry.actor == f"{ACTOR}{self.name}"
         brings = await index_sbom(registry, caller, package, digest, event.references, ours=ours)
-        if not brings and event.subject is None:
+        if event.media_type in INDEX_TYPES:
+            await index_described(registry, caller, package, digest)
+        elif not brings and event.subject is None:
             await take_stock(registry, caller, package, digest, names=event.references, created_at=entry.at)
 
 

@@ -128,10 +128,11 @@ def _component(said: Mapping[str, Any], relation: Relation, limits: InventoryLim
     purl = purl_of(said.get("purl"), said.get("name"))
     group, name = text_of(said.get("group"), size), text_of(said.get("name"), size) or ""
     properties = {each.get("name"): each.get("value") for each in said.get("properties", ())}
-    if relation is Relation.CONTAINED and (
-        said.get("isExternal") is True or properties.get(RELATION) == Relation.DEPENDENCY
-    ):
-        relation = Relation.DEPENDENCY
+    if relation is Relation.CONTAINED:
+        if said.get("isExternal") is True or properties.get(RELATION) == Relation.DEPENDENCY:
+            relation = Relation.DEPENDENCY
+        elif properties.get(RELATION) == Relation.DECLARED:
+            relation = Relation.DECLARED
     occurrences = (said.get("evidence") or {}).get("occurrences", ())
     return Component(
         name=f"{group}/{name}" if group is not None and purl is None else name,

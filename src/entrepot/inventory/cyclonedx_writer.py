@@ -109,8 +109,8 @@ def _component(component: Component, reference: str) -> dict[str, Any]:
     properties = []
     if component.constraint is not None:
         properties.append({"name": CONSTRAINT, "value": component.constraint})
-    if component.relation is Relation.DEPENDENCY:
-        properties.append({"name": RELATION, "value": str(Relation.DEPENDENCY)})
+    if component.relation in (Relation.DEPENDENCY, Relation.DECLARED):
+        properties.append({"name": RELATION, "value": str(component.relation)})
     if properties:
         written["properties"] = properties
     if component.found_in:

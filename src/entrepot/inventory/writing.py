@@ -6,11 +6,9 @@ from dataclasses import replace
 from typing import Final
 
 from entrepot.inventory.inventory import Edge, Inventory
-from entrepot.model.component import Component, Relation
+from entrepot.model.component import Component
 
 TOOL: Final = "entrepot"
-
-_RANKS: Final = {Relation.SUBJECT: 0, Relation.CONTAINED: 1, Relation.DEPENDENCY: 2}
 
 
 def ordered(inventory: Inventory) -> Inventory:
@@ -31,7 +29,7 @@ def ordered(inventory: Inventory) -> Inventory:
 
 def _key(component: Component) -> tuple[object, ...]:
     return (
-        _RANKS[component.relation],
+        component.relation.rank,
         "" if component.purl is None else str(component.purl),
         component.name,
         component.version or "",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from entrepot.model.purl import Purl
@@ -19,6 +19,16 @@ class Relation(StrEnum):
     """Its files are in it."""
     DEPENDENCY = "dependency"
     """It needs it, and may not have its files."""
+    DECLARED = "declared"
+    """A file in it says that somebody once wanted it there, to the version; whether it is, nobody says."""
+
+    @property
+    def rank(self) -> int:
+        """0 is the closest: of several relations of one component that one counts."""
+        return _RANKS[self]
+
+
+_RANKS: Final = {each: rank for rank, each in enumerate(Relation)}
 
 
 @dataclass(frozen=True, slots=True)

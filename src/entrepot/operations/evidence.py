@@ -3,6 +3,7 @@
 - As a referrer (OCI image specification 1.1, "subject"), or listed under the subject's fallback tag (OCI distribution
   1.1, "Referrers Tag Schema"). What it is, its own manifest says: what clients write into the list is often wrong.
 - Under cosign's older tags ``sha256-….sig`` and ``sha256-….att``.
+- In the attestation manifests that BuildKit puts into an index (`entrepot.operations.described`).
 - Among the files of a version, as its format's own tools put it there (`entrepot.operations.registry.FindCarried`).
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -19,10 +21,12 @@ from entrepot.model.contents import FilePath
 from entrepot.model.digest import Digest
 from entrepot.model.errors import InvalidManifest
 from entrepot.model.names import View
+from entrepot.operations.described import iter_attestations
 from entrepot.operations.registry import Carried
 from entrepot.ports.attestations import Source
 from entrepot.trust import bundle, cosign, dsse
 from entrepot.trust.evidence import Evidence, EvidenceKind, Subject
+from entrepot.trust.statement import PAYLOAD_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -87,6 +91,8 @@ async def find_evidence(registry: Registry, package: PackageId, digest: Digest) 
             pieces += await _listed(registry, package, artifact, about)
         elif not artifact.is_index and tag["suffix"] is not None and artifact.subject is None:
             pieces += _in_layers(artifact, about, Source.TAG)
+    if artifact.is_index:
+        pieces += await _described(registry, package, artifact)
     if details.references and package.format in registry.evidence:
         pieces += await _carried(registry, package, artifact)
     return Holding(pieces[:_PIECES], details)
@@ -134,7 +140,31 @@ def _kind_of(artifact: Artifact, layer: Descriptor) -> EvidenceKind | None:
         return EvidenceKind.NOTATION
     if layer.media_type.startswith(_BUNDLE):
         return EvidenceKind.SIGSTORE_BUNDLE
-    return {dsse.MEDIA_TYPE: EvidenceKind.DSSE, cosign.MEDIA_TYPE: EvidenceKind.COSIGN_SIMPLE}.get(layer.media_type)
+    return _KINDS.get(layer.media_type)
+
+
+_KINDS: Final = {
+    dsse.MEDIA_TYPE: EvidenceKind.DSSE,
+    PAYLOAD_TYPE: EvidenceKind.STATEMENT,
+    cosign.MEDIA_TYPE: EvidenceKind.COSIGN_SIMPLE,
+}
+
+
+async def _described(registry: Registry, package: PackageId, index: Artifact) -> list[Piece]:
+    """What is in the index about its own images."""
+    pieces: list[Piece] = []
+    for carrier, about in islice(iter_attestations(index), _PIECES):
+        found = await registry.catalog.find_artifact(View(package.namespace), package, digest=carrier, barred=True)
+        if found is None:
+            continue
+        try:
+            artifact = Artifact.parse(found.content, found.media_type, digest=found.digest)
+        except InvalidManifest:
+            continue
+        # One that says its subject itself is found by that.
+        if artifact.subject is None and not artifact.is_index:
+            pieces += _in_layers(artifact, about, Source.REFERRER)
+    return pieces
 
 
 async def _listed(registry: Registry, package: PackageId, listing: Artifact, about: Digest) -> list[Piece]:

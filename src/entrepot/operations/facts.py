@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 from entrepot.model.advisory import Level, State
 from entrepot.model.artifact import TITLE, Artifact, LinkKind
+from entrepot.model.component import Relation
 from entrepot.model.errors import ArtifactUnknown, InvalidManifest, Unavailable
 from entrepot.model.names import View
 from entrepot.model.reference import ReferenceKind
 from entrepot.model.signer import SignerState
+from entrepot.operations.described import REFERENCE_TYPE
 from entrepot.operations.follow import wait_for
 from entrepot.operations.scan import scan_digest
 from entrepot.policy.facts import Facts
@@ -40,7 +42,6 @@ EXAMINERS: Final = (VERIFIES, INVENTORIES, MATCHES)
 """The followers that find out what policies ask."""
 
 _UNREADABLE: Final = "unknown"
-_REFERENCE: Final = "vnd.docker.reference.type"
 """What BuildKit says of the attestations that it puts into an index."""
 _PROVENANCE: Final = ("https://slsa.dev/provenance/v1", "https://slsa.dev/provenance/v0.2")
 _PAGE: Final = 1_000
@@ -247,7 +248,7 @@ def _parts(found: FoundArtifact) -> list[Digest]:
     contained = [
         link.target.digest
         for link in artifact.links
-        if link.kind is LinkKind.MANIFEST and _REFERENCE not in link.target.annotations
+        if link.kind is LinkKind.MANIFEST and REFERENCE_TYPE not in link.target.annotations
     ]
     return contained or [found.digest]
 
@@ -267,7 +268,9 @@ async def _findings(
     scan = await scan_digest(registry, package, digest)
     if not scan.is_complete:
         return values
-    certain = [each for each in scan.findings if each.state is State.AFFECTED]
+    # What a lockfile in an image wants is perhaps not there: it is shown, and nobody is refused for it.
+    held = [each for each in scan.findings if each.relation != Relation.DECLARED]
+    certain = [each for each in held if each.state is State.AFFECTED]
     fixable = [each for each in certain if each.fixed is not None]
     counts = {level: sum(each.severity.level is level for each in certain) for level in Level}
     worst = min((each.severity.level for each in certain), key=lambda level: level.rank, default=Level.NONE)
@@ -283,7 +286,7 @@ async def _findings(
         "findings.fixable_critical": sum(each.severity.level is Level.CRITICAL for each in fixable),
         "findings.fixable_high": sum(each.severity.level is Level.HIGH for each in fixable),
         "findings.exploited": sum(each.exploited_since is not None for each in certain),
-        "findings.unknown": len(scan.findings) - len(certain),
+        "findings.unknown": len(held) - len(certain),
         "findings.worst": "unrated" if worst is Level.UNKNOWN else str(worst),
         "findings.ids": tuple(dict.fromkeys(each.id for each in certain)),
     }

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from entrepot.model.advisory import State
+from entrepot.model.component import Relation
 from entrepot.model.errors import AdvisoryUnknown, InvalidName, InvalidReference, Unauthenticated
 from entrepot.model.names import View
 from entrepot.model.purl import Purl
@@ -181,7 +182,7 @@ def _hit(
         names=place.names,
         channels=place.channels,
         components=[component for component, *_ in held],
-        relation=held[0][1],
+        relation=min((Relation(relation) for _, relation, _ in held), key=lambda each: each.rank),
         state=State.AFFECTED if affected else State.UNKNOWN,
         through=None if place.digest == place.holds else place.holds,
         first_without=repaired,

@@ -22,6 +22,7 @@ from entrepot.model.digest import Digest
 from entrepot.model.errors import Invalid, InvalidDigest, InvalidInventory, NotFound
 from entrepot.model.events import InventoryIndexed
 from entrepot.model.names import View
+from entrepot.operations.described import iter_attestations
 from entrepot.operations.receive_file import look_into_blob
 from entrepot.ports.inventories import LicenceRow, Sbom, SbomSource
 
@@ -47,25 +48,33 @@ _SBOM_TAG: Final = ".sbom"
 _FEW: Final = 5_000
 """So many components are written at once: everybody else who writes waits meanwhile."""
 _LONGEST: Final = 1_000
+_HELD: Final = (Relation.SUBJECT, Relation.CONTAINED)
 MOST_DOCUMENTS: Final = 32
 """So many documents about one artifact are read, beside the one that we made; of a further one that it was not read is
 known. All are read again with each that comes."""
-_RANKS: Final = {Relation.SUBJECT: 0, Relation.CONTAINED: 1, Relation.DEPENDENCY: 2}
 
 
 async def index_sbom(
-    registry: Registry, caller: Caller, package: PackageId, carrier: Digest, names: Sequence[str] = (), *, ours: bool
+    registry: Registry,
+    caller: Caller,
+    package: PackageId,
+    carrier: Digest,
+    names: Sequence[str] = (),
+    *,
+    ours: bool,
+    about: Digest | None = None,
 ) -> bool:
     """Index what an artifact brings, if it brings SBOMs; return whether it does.
 
-    *names* are its tags: cosign attaches by ``sha256-….sbom``, too. *ours* says that we made it.
+    *names* are its tags: cosign attaches by ``sha256-….sbom``, too. *ours* says that we made it. *about* is what it is
+    about where it does not say so itself.
     A document that cannot be read is known as that, and nothing of what is in its subject is known from it.
     """
     found = await registry.catalog.find_artifact(View(package.namespace), package, digest=carrier)
     if found is None:
         return False  # Deleted meanwhile.
     artifact = Artifact.parse(found.content, found.media_type, digest=found.digest)
-    subject = _subject(artifact, names)
+    subject = _subject(artifact, names) or about
     if subject is None or not (links := _documents_in(artifact)):
         return False
     if await registry.catalog.find_artifact(View(package.namespace), package, digest=subject) is None:
@@ -83,6 +92,16 @@ async def index_sbom(
     if brought:
         await _keep(registry, caller, package, subject, brought=brought, others=others)
     return bool(brought)
+
+
+async def index_described(registry: Registry, caller: Caller, package: PackageId, digest: Digest) -> None:
+    """Index the SBOMs that an index brings of its own images (`entrepot.operations.described`)."""
+    found = await registry.catalog.find_artifact(View(package.namespace), package, digest=digest)
+    if found is None:
+        return
+    artifact = Artifact.parse(found.content, found.media_type, digest=found.digest)
+    for carrier, about in iter_attestations(artifact):
+        await index_sbom(registry, caller, package, carrier, ours=False, about=about)
 
 
 def _too_many(carrier: Digest, link: Link, ordinal: int) -> Sbom:
@@ -265,7 +284,7 @@ def _components(said: Iterable[Inventory]) -> dict[Purl, Relation]:
         for component in each.components:
             if component.purl is not None:
                 known = found.get(component.purl, component.relation)
-                found[component.purl] = min(known, component.relation, key=_RANKS.__getitem__)
+                found[component.purl] = min(known, component.relation, key=lambda each: each.rank)
     return found
 
 
@@ -276,7 +295,7 @@ def _licences(said: Iterable[Inventory]) -> list[LicenceRow]:
     for each in said:
         for component in each.components:
             key = (component.purl or component.name, component.version, component.licence)
-            if component.licence and component.relation is not Relation.DEPENDENCY and key not in seen:
+            if component.licence and component.relation in _HELD and key not in seen:
                 seen.add(key)
                 counted[normalise(component.licence) or component.licence] += 1
     return [LicenceRow(text, str(category_of(normalise(text))), count) for text, count in sorted(counted.items())]

@@ -123,6 +123,6 @@ def _place(component: Component, components: list[Component], places: dict[tuple
             before,
             licence=before.licence or component.licence,
             hashes=before.hashes or component.hashes,
-            relation=component.relation if before.relation is Relation.DEPENDENCY else before.relation,
+            relation=min(before.relation, component.relation, key=lambda each: each.rank),
         )
     return known

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from entrepot.model.advisory import Level, Severity, State
+from entrepot.model.component import Relation
 from entrepot.operations.resolve import resolve
 from entrepot.scanning.groups import group
 
@@ -56,7 +57,7 @@ class Scan:
 
     digest: Digest
     findings: Sequence[Finding]
-    """The worst first."""
+    """The worst first; those of what is only declared behind all others."""
     components: int
     """How many packages are known to be in it; 0 when nobody knows what is in it."""
     pending: int
@@ -106,7 +107,14 @@ def merge(matches: Sequence[Found]) -> list[Finding]:
         for ids in group(each.known.notice for each in found)
     ]
     return sorted(
-        findings, key=lambda each: (each.severity.level.rank, -(each.severity.score or 0), each.id, str(each.component))
+        findings,
+        key=lambda each: (
+            each.relation == Relation.DECLARED,
+            each.severity.level.rank,
+            -(each.severity.score or 0),
+            each.id,
+            str(each.component),
+        ),
     )
 
 

@@ -35,6 +35,7 @@ _LAYERS: Final = (
     "application/vnd.oci.image.layer.",
     "application/vnd.docker.image.rootfs.",
 )
+_STATEMENT: Final = "application/vnd.in-toto"
 _SIGNATURES: Final = (".sig", ".att", ".sbom")
 """Tags of cosign's, under which lie artifacts that look like images."""
 _LAYER_SIZE: Final = 64 * 1024**3
@@ -81,6 +82,9 @@ async def _inventory(registry: Registry, package: PackageId, artifact: Artifact)
         return await describe(registry, package, artifact)
     if artifact.config_type not in _IMAGES or artifact.artifact_type is not None:
         return None
+    layers = [link.target.media_type for link in artifact.links if link.kind is LinkKind.LAYER]
+    if layers and all(each.startswith(_STATEMENT) for each in layers):
+        return None  # It looks like an image, and only says something of one.
     stock = Stock(tempfile.TemporaryFile)
     for link in artifact.links:
         if link.kind is LinkKind.LAYER and link.target.media_type.startswith(_LAYERS):

@@ -107,7 +107,7 @@ FACTS: Final[tuple[Fact, ...]] = (
     Fact("findings.medium", Kind.INT, "Medium ones."),
     Fact("findings.low", Kind.INT, "Low ones."),
     Fact("findings.unrated", Kind.INT, "Those whose severity nobody says."),
-    Fact("findings.total", Kind.INT, "All of them."),
+    Fact("findings.total", Kind.INT, "All of them, without those of what only a lockfile in an image declares."),
     Fact("findings.fixable", Kind.INT, "Those that a newer version of the component does not have."),
     Fact("findings.fixable_critical", Kind.INT, "Critical ones of those."),
     Fact("findings.fixable_high", Kind.INT, "High ones of those."),

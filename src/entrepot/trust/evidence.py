@@ -23,6 +23,8 @@ class EvidenceKind(StrEnum):
     """A layer of cosign's ``.sig`` manifest: its bytes are what is signed, the signature is in its annotations."""
     DSSE = "dsse"
     """A DSSE envelope with an in-toto statement; also a layer of cosign's ``.att`` manifest, with its annotations."""
+    STATEMENT = "statement"
+    """An in-toto statement without an envelope, as BuildKit leaves them: nobody signed it."""
     SIGSTORE_BUNDLE = "sigstore-bundle"
     """A Sigstore bundle 0.1 to 0.3, with a certificate or a key's hint."""
     NOTATION = "notation"

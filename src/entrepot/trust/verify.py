@@ -11,7 +11,18 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from entrepot.model.errors import Invalid, InvalidEvidence
-from entrepot.trust import attestation, bundle, clearsigned, cosign, detached, model_signing, notation, npm, pep740
+from entrepot.trust import (
+    attestation,
+    bare,
+    bundle,
+    clearsigned,
+    cosign,
+    detached,
+    model_signing,
+    notation,
+    npm,
+    pep740,
+)
 from entrepot.trust.evidence import Claims, Evidence, EvidenceKind, Subject, Verdict
 from entrepot.trust.question import Question, Unproven
 
@@ -27,6 +38,7 @@ Verifier = Callable[[Evidence, Question], Verdict]
 _READERS: Final[dict[EvidenceKind, Reader]] = {
     EvidenceKind.COSIGN_SIMPLE: cosign.read,
     EvidenceKind.DSSE: attestation.read,
+    EvidenceKind.STATEMENT: bare.read,
     EvidenceKind.SIGSTORE_BUNDLE: bundle.read,
     EvidenceKind.NOTATION: notation.read,
     EvidenceKind.OPENPGP_DETACHED: detached.read,
@@ -39,6 +51,7 @@ _READERS: Final[dict[EvidenceKind, Reader]] = {
 _VERIFIERS: Final[dict[EvidenceKind, Verifier]] = {
     EvidenceKind.COSIGN_SIMPLE: cosign.verify,
     EvidenceKind.DSSE: attestation.verify,
+    EvidenceKind.STATEMENT: bare.verify,
     EvidenceKind.SIGSTORE_BUNDLE: bundle.verify,
     EvidenceKind.NOTATION: notation.verify,
     EvidenceKind.OPENPGP_DETACHED: detached.verify,

@@ -142,3 +142,28 @@ def elf(sections: Mapping[str, bytes]) -> bytes:
         "<HHIQQQIHHHHHH", 2, 62, 1, 0, 0, 64 + len(body), 0, 64, 56, 0, 64, count, count - 1
     )
     return (header + body + table).ljust(2048, b"\x00")
+
+
+def pe(data: bytes, *, base: int = 0x140000000) -> bytes:
+    """A program for Windows with one section that can be written to."""
+    optional = (b"\x0b\x02" + bytes(22) + struct.pack("<Q", base)).ljust(112, b"\x00")
+    coff = b"PE\x00\x00" + struct.pack("<HHIIIHH", 0x8664, 2, 0, 0, 0, len(optional), 0x22)
+    start, place = 0x80, 0x400
+    table = struct.pack("<8sIIIIIIHHI", b".text", 16, 0x1000, 16, 0x300, 0, 0, 0, 0, 0x60000020)
+    table += struct.pack("<8sIIIIIIHHI", b".data", len(data), 0x2000, len(data), place, 0, 0, 0, 0, 0xC0000040)
+    head = (b"MZ".ljust(60, b"\x00") + struct.pack("<I", start)).ljust(start, b"\x00")
+    return ((head + coff + optional + table).ljust(place, b"\x00") + data).ljust(2048, b"\x00")
+
+
+def mach(data: bytes, *, order: str = "<", section: bytes = b"__go_buildinfo") -> bytes:
+    """A program for macOS with one segment of one section."""
+    place, address = 0x400, 0x100004000
+    segment = struct.pack(
+        f"{order}II16sQQQQiiII", 0x19, 72 + 80, b"__DATA", address, len(data), place, len(data), 3, 3, 1, 0
+    )
+    segment += struct.pack(
+        f"{order}16s16sQQIIIIIIII", section, b"__DATA", address, len(data), place, 4, 0, 0, 0, 0, 0, 0
+    )
+    other = struct.pack(f"{order}II", 0x1B, 24) + bytes(16)
+    head = struct.pack(f"{order}IIIIIIII", 0xFEEDFACF, 0x0100000C, 0, 2, 2, len(other + segment), 0, 0)
+    return ((head + other + segment).ljust(place, b"\x00") + data).ljust(2048, b"\x00")

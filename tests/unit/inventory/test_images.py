@@ -17,8 +17,10 @@ from tests.unit.inventory.images import (
     elf,
     go_information,
     layer,
+    mach,
     older_go_program,
     package_json,
+    pe,
     purls,
     rpm_database,
     rpm_header,
@@ -161,16 +163,47 @@ def test_jars_are_looked_into_and_what_they_hold_too() -> None:
 
     inventory = stock_of(layer({"srv/app.war": war, "usr/share/java/plain.jar": plain}))
 
-    assert purls(inventory) == {"pkg:maven/org.example/inner@1.2", "pkg:maven/org.example/shaded@3"}
+    assert purls(inventory) == {
+        "pkg:maven/org.example/inner@1.2",
+        "pkg:maven/org.example/shaded@3",
+        "pkg:maven/plain/plain@2.5",
+    }
     found = {each.name: each for each in inventory.components}
     assert found["org.example:inner"].found_in == ("srv/app.war:WEB-INF/lib/inner-1.2.jar",)
-    assert (found["plain"].version, found["plain"].purl) == ("2.5", None)
+    assert found["plain"].version == "2.5"
+
+
+@pytest.mark.parametrize(
+    ("files", "purl"),
+    [
+        ({"META-INF/maven/org.example/lib/pom.xml": b""}, "pkg:maven/org.example/lib@1.0"),
+        (
+            {"META-INF/maven/org.a/a/pom.xml": b"", "META-INF/maven/org.b/b/pom.xml": b""},
+            "pkg:maven/commons-old/commons-old@1.0",
+        ),
+        ({"META-INF/MANIFEST.MF": b"Implementation-Vendor-Id: org.vendor\n"}, "pkg:maven/org.vendor/commons-old@1.0"),
+        ({"META-INF/MANIFEST.MF": b"Implementation-Vendor-Id: A Vendor\n"}, "pkg:maven/commons-old/commons-old@1.0"),
+        ({"META-INF/MANIFEST.MF": b"Bundle-SymbolicName: org.bundle\n"}, "pkg:maven/commons-old/commons-old@1.0"),
+    ],
+)
+def test_a_jar_without_coordinates_is_called_by_what_tells_its_name(files: dict[str, bytes], purl: str) -> None:
+    inventory = stock_of(layer({"lib/commons-old-1.0.jar": zip_of({"A.class": b"", **files})}))
+
+    assert purls(inventory) == {purl}
+
+
+def test_a_jar_that_has_only_a_title_has_no_package_url() -> None:
+    manifest = b"Implementation-Title: The Great Library\nImplementation-Version: 1.0\n"
+
+    inventory = stock_of(layer({"lib/.jar": zip_of({"META-INF/MANIFEST.MF": manifest})}))
+
+    assert [(each.name, each.purl) for each in inventory.components] == [("The Great Library", None)]
 
 
 def test_a_jar_that_cannot_be_read_is_named_and_noted() -> None:
     inventory = stock_of(layer({"lib/guava-31.1.jar": b"PK\x03\x04 nonsense"}))
 
-    assert [(each.name, each.version, each.purl) for each in inventory.components] == [("guava", "31.1", None)]
+    assert [(each.name, each.version) for each in inventory.components] == [("guava", "31.1")]
     assert inventory.unread[0].startswith("lib/guava-31.1.jar: ")
 
 
@@ -183,8 +216,15 @@ MODULES = (
 
 @pytest.mark.parametrize(
     "program",
-    [elf({".go.buildinfo": go_information("go1.21.3", MODULES)}), older_go_program("go1.21.3", MODULES)],
-    ids=["inline", "pointers"],
+    [
+        elf({".go.buildinfo": go_information("go1.21.3", MODULES)}),
+        older_go_program("go1.21.3", MODULES),
+        pe(go_information("go1.21.3", MODULES)),
+        mach(go_information("go1.21.3", MODULES)),
+        mach(go_information("go1.21.3", MODULES), section=b"__data"),
+        mach(go_information("go1.21.3", MODULES), order=">"),
+    ],
+    ids=["inline", "pointers", "windows", "macos", "macos without the section", "macos of old"],
 )
 def test_go_programs_say_their_modules(program: bytes) -> None:
     inventory = stock_of(layer({"usr/bin/app": program}))

@@ -15,20 +15,23 @@ from entrepot.model.digest import Digest
 from entrepot.model.errors import ArtifactUnknown, Denied, InvalidInventory, PackageUnknown, RegistryError, TooLarge
 from entrepot.model.names import View
 from entrepot.operations import index_sbom
+from entrepot.operations.advisories import import_advisories
 from entrepot.operations.attach_sbom import attach_sbom
 from entrepot.operations.check import check
 from entrepot.operations.delete import delete_artifact
 from entrepot.operations.export_sbom import export_sbom
+from entrepot.operations.facts import Asked, gather
 from entrepot.operations.read_sbom import list_documents, read_inventory
 from entrepot.operations.scan import scan
 from entrepot.ports.inventories import SbomRow
-from entrepot.testing.builders import ADMINISTRATOR, Image, World, caller, image, index, package, referrer
+from entrepot.testing.builders import ADMINISTRATOR, Image, World, caller, image, index, package, referrer, stream
 from tests.unit.inventory.documents import cyclonedx, spdx
 from tests.unit.inventory.images import OS_RELEASE, dist_info, layer
 
 API, ALL = package("acme/api"), View.parse("acme")
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 CONFIG = "application/vnd.oci.image.config.v1+json"
+EVERY = [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}]}]
 A = "usr/lib/python3/dist-packages/a-1.dist-info/METADATA"
 
 
@@ -250,6 +253,99 @@ async def test_an_sbom_in_a_statement_counts_for_what_the_statement_is_about(wor
         ("attested", "", False),
         ("attested", "CycloneDX 1.5", True),
     ]
+
+
+def described(*statements: bytes) -> Image:
+    """An attestation manifest as BuildKit writes it: like an image, whose layers are statements."""
+    plain = built(*statements)
+    document = json.loads(plain.content)
+    for each in document["layers"]:
+        each["mediaType"] = "application/vnd.in-toto+json"
+        each["annotations"] = {"in-toto.io/predicate-type": "https://spdx.dev/Document"}
+    return Image(_as(plain, document).artifact, blobs=plain.blobs)
+
+
+def built_together(about: Image, said: Image, named: Image | None = None) -> Image:
+    """An index of an image, and of what is said of it; or of something else."""
+    plain = index(about, said)
+    document = json.loads(plain.content)
+    document["manifests"][1]["annotations"] = {
+        "vnd.docker.reference.type": "attestation-manifest",
+        "vnd.docker.reference.digest": str((named or about).digest),
+    }
+    return Image(_as(plain, document).artifact, children=(about, said))
+
+
+def bare(subject: Digest, predicate: object, predicate_type: str) -> bytes:
+    """A statement without an envelope."""
+    envelope = json.loads(statement(subject, predicate, predicate_type))
+    return base64.b64decode(envelope["payload"])
+
+
+async def test_what_buildkit_says_of_an_image_is_indexed_for_the_image(world: World) -> None:
+    made = built(layer({A: dist_info("a", "1")}, "gzip"))
+    sbom = bare(made.digest, spdx(), "https://spdx.dev/Document")
+    provenance = bare(made.digest, {"buildDefinition": {}, "runDetails": {}}, "https://slsa.dev/provenance/v1")
+    said = described(sbom, provenance)
+    await world.push("acme/api", built_together(made, said), "1.0")
+
+    await world.settle()
+
+    assert sorted(await documents(world, made.digest)) == [
+        ("attested", "SPDX 2.3", None),
+        ("generated", "CycloneDX 1.6", None),
+    ]
+    assert await documents(world, said.digest) == []
+    rows = await world.catalog.attestations.list_attestations(API, {made.digest})
+    assert {(row.attestation.carrier, row.attestation.kind, row.attestation.predicate_type) for row in rows} == {
+        (said.digest, "statement", "https://spdx.dev/Document"),
+        (said.digest, "statement", "https://slsa.dev/provenance/v1"),
+    }
+    assert all(row.attestation.reason is not None and not row.verifications for row in rows)
+
+
+async def test_an_index_says_nothing_of_what_it_does_not_contain(world: World) -> None:
+    other = await world.push("acme/api", built(layer({A: dist_info("b", "1")}, "gzip")), "other")
+    made = built(layer({A: dist_info("a", "1")}, "gzip"))
+    said = described(bare(other.digest, spdx(), "https://spdx.dev/Document"))
+    await world.push("acme/api", built_together(made, said, named=other), "1.0")
+
+    await world.settle()
+
+    assert await documents(world, other.digest) == [("generated", "CycloneDX 1.6", None)]
+    assert list(await world.catalog.attestations.list_attestations(API, {other.digest})) == []
+
+
+async def test_an_image_with_a_statement_among_its_layers_is_an_image(world: World) -> None:
+    plain = built(layer({A: dist_info("a", "1")}, "gzip"), b"{}")
+    document = json.loads(plain.content)
+    document["layers"][1]["mediaType"] = "application/vnd.in-toto+json"
+    pushed = await world.push("acme/api", Image(_as(plain, document).artifact, blobs=plain.blobs), "1.0")
+
+    await world.settle()
+
+    assert "pkg:pypi/a@1" in await purls(world, pushed.digest)
+
+
+async def test_what_a_lockfile_declares_is_shown_and_counts_for_no_policy(world: World) -> None:
+    files = {A: dist_info("installed", "1"), "srv/requirements.txt": b"wanted==1.0\n"}
+    pushed = await world.push("acme/api", built(layer(files, "gzip")), "1.0")
+    await world.settle()
+
+    for name in ("wanted", "installed"):
+        affected = {"package": {"ecosystem": "PyPI", "name": name}, "ranges": EVERY}
+        record = {"id": f"T-{name}", "modified": "2026-01-01T00:00:00Z", "affected": [affected]}
+        await import_advisories(world.registry, ADMINISTRATOR, "osv", stream(json.dumps(record).encode()))
+
+    found = await scan(world.registry, ADMINISTRATOR, ALL, API, digest=pushed.digest)
+    assert [(each.id, each.relation) for each in found.findings] == [
+        ("T-installed", "contained"),
+        ("T-wanted", "declared"),
+    ]
+    asked = Asked("1.0")
+    facts = await gather(world.registry, API, pushed.digest, asked, now=world.clock.now())
+    assert facts.values["findings.total"] == 1
+    assert facts.values["findings.unknown"] == 0
 
 
 async def test_cosigns_older_tags_are_understood(world: World) -> None:

@@ -1,8 +1,10 @@
 """Jars, and what archives of Java hold within each other.
 
 A jar that Maven built says its coordinates in ``pom.properties``; one that holds others' classes has theirs beside its
-own. Of any other jar the manifest and the file's name tell name and version, and nothing tells its group: names of
-bundles and vendors look like one and are another, and a package URL that is made up matches what it should not.
+own. Of any other jar the manifest and the file's name tell name and version. Its group is the folder of a ``pom.xml``
+in it, or what ``Implementation-Vendor-Id`` says; else it is taken to be called like the jar, as it is of those that are
+older than groups (``commons-io``, ``log4j``). Names of bundles and vendors look like groups and are others: what is made
+up of them would match other people's packages.
 """
 
 from __future__ import annotations
@@ -38,8 +40,11 @@ _MOST_POMS: Final = 2_000
 _TEXT: Final = 400
 
 _POM: Final = re.compile(r"META-INF/maven/[^/]+/[^/]+/pom\.properties")
+_POM_XML: Final = re.compile(r"META-INF/maven/(?P<group>[^/]+)/(?P<name>[^/]+)/pom\.xml")
+_GROUP: Final = re.compile(r"[a-z][a-z0-9_-]*(?:\.[a-z0-9_-]+)+")
 _LONGEST_NAME: Final = 255
 """No file system has longer ones, and what is made of a name takes time by the square of its length."""
+_NAME: Final = re.compile(r"[A-Za-z][\w.-]*")
 _FILE: Final = re.compile(r"(?P<name>[A-Za-z][\w.-]*?)(?:[-_](?P<version>[vV]?\d[\w.+-]*))?\.\w+")
 
 
@@ -115,7 +120,7 @@ def _packages(archive: ZipReader, place: str) -> Iterator[Component]:
         group, name, version = said.get("groupId"), said.get("artifactId"), said.get("version")
         if group and name and version:
             found.append(_component(group, name, version, licence=licence if len(paths) == 1 else None, place=place))
-    if not found and (own := _own(manifest, place)) is not None:
+    if not found and (own := _own(manifest, place, _named_by_poms(archive))) is not None:
         found.append(own if licence is None else _with_licence(own, licence))
     yield from found
 
@@ -128,7 +133,13 @@ def _manifest(archive: ZipReader) -> dict[str, str]:
     return dict(read_fields(text.replace("\n ", "")))
 
 
-def _own(manifest: dict[str, str], place: str) -> Component | None:
+def _named_by_poms(archive: ZipReader) -> tuple[str, str] | None:
+    """Group and name, where one ``pom.xml`` is in it; of several nobody knows which is its own."""
+    found = [match for entry in archive.entries() if entry.is_file and (match := _POM_XML.fullmatch(entry.path))]
+    return (found[0]["group"], found[0]["name"]) if len(found) == 1 else None
+
+
+def _own(manifest: dict[str, str], place: str, named: tuple[str, str] | None = None) -> Component | None:
     """What an archive is that does not say its coordinates."""
     file = place.replace(":", "/").rpartition("/")[2]
     match = _FILE.fullmatch(file) if len(file) <= _LONGEST_NAME else None
@@ -140,7 +151,14 @@ def _own(manifest: dict[str, str], place: str) -> Component | None:
         or manifest.get("bundle-version")
         or manifest.get("specification-version")
     )
-    return None if not name or not version else _component(None, name, version, licence=None, place=place)
+    if not name or not version:
+        return None
+    if named is not None:
+        return _component(*named, version, licence=None, place=place)
+    if _NAME.fullmatch(name) is None:
+        return _component(None, name, version, licence=None, place=place)  # A title, and not what it is called.
+    vendor = manifest.get("implementation-vendor-id", "")
+    return _component(vendor if _GROUP.fullmatch(vendor) else name, name, version, licence=None, place=place)
 
 
 def _component(group: str | None, name: str, version: str, *, licence: str | None, place: str) -> Component:
@@ -148,7 +166,7 @@ def _component(group: str | None, name: str, version: str, *, licence: str | Non
         purl = None if group is None else Purl.of("maven", name[:_TEXT], version[:_TEXT], namespace=group[:_TEXT])
     except InvalidName:
         purl = None
-    full = name if group is None else f"{group}:{name}"
+    full = name if group is None or group == name else f"{group}:{name}"
     return Component(full[:_TEXT], version[:_TEXT], purl, licence=licence, found_in=(place,))
 
 

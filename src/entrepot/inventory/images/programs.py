@@ -1,6 +1,8 @@
 """Programs that say what they were built from: Go's build information, and what ``cargo auditable`` leaves.
 
-Both are in a program's file itself, in ELF (https://refspecs.linuxfoundation.org/elf/gabi4+/contents.html).
+Both are in a program's file itself: in ELF (https://refspecs.linuxfoundation.org/elf/gabi4+/contents.html), in PE
+(https://learn.microsoft.com/en-us/windows/win32/debug/pe-format) or in Mach-O (as ``mach-o/loader.h`` has it). Images
+also carry programs for machines that are not their own.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol
 
 import msgspec
 
@@ -49,7 +51,7 @@ class ProgramReader:
         """The modules that it was built from; None where it does not say."""
         chunks = content.chunks()
         first = next(chunks, b"")
-        if not first.startswith(_ELF):
+        if not first.startswith((_ELF, _PE, *_MACH)):
             return None
         if content.size > _SIZE:
             return Finding(unread=f"{path}: a program of more than {_SIZE} bytes")
@@ -62,12 +64,14 @@ class ProgramReader:
 
 def read_program(file: BinaryIO, path: str) -> Finding | None:
     """What a program in *file* was built from. Raises `InvalidMetadata`."""
-    elf = Elf(file)
+    file.seek(0)
+    beginning = file.read(4)
+    program: Program = Elf(file) if beginning == _ELF else Pe(file) if beginning[:2] == _PE else MachO(file)
     found: list[Component] = []
-    information = _build_information(elf)
+    information = _build_information(program)
     if information is not None:
         found += _go_modules(*information, path)
-    if (packed := elf.section(".dep-v0")) is not None:
+    if (packed := program.section(".dep-v0")) is not None:
         found += _rust_packages(packed, path)
     return Finding(tuple(found)) if found else None
 
@@ -91,18 +95,63 @@ class _Segment:
     size: int
 
 
+class Program(Protocol):
+    """A program's file, of whatever form."""
+
+    def section(self, name: str) -> bytes | None:
+        """The content of a section; None where there is none of that name."""
+
+    def data(self) -> bytes:
+        """The beginning of what can be written to."""
+
+    def at_address(self, address: int, size: int) -> bytes:
+        """What is in memory at an address once the program is loaded; empty where there is nothing."""
+
+
+class _File:
+    """What the forms share: parts of the file, and where they are in memory."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._size = file.seek(0, io.SEEK_END)
+        self.segments: list[_Segment] = []
+
+    def data(self) -> bytes:
+        """The beginning of what can be written to."""
+        first = next((each for each in self.segments if each.is_writable), None)
+        return b"" if first is None else self._at(first.offset, min(_SEARCHED, first.size))
+
+    def at_address(self, address: int, size: int) -> bytes:
+        """What is in memory at an address once the program is loaded; empty where there is nothing."""
+        for each in self.segments:
+            if each.address <= address < each.address + each.size:
+                size = min(size, each.address + each.size - address)
+                return self._at(each.offset + address - each.address, size)
+        return b""
+
+    def _read(self, offset: int, size: int) -> bytes:
+        if size > _LARGEST_SECTION:
+            raise InvalidMetadata("program", expected=f"sections of at most {_LARGEST_SECTION} bytes here")
+        return self._at(offset, size)
+
+    def _at(self, offset: int, size: int) -> bytes:
+        if offset > self._size:
+            return b""
+        self._file.seek(offset)
+        return self._file.read(min(size, self._size - offset))
+
+
 _LOADED: Final = 1
 _NO_BITS: Final = 8
 _MOST_HEADERS: Final = 4_096
 _LARGEST_SECTION: Final = 64 * _MEBI
 
 
-class Elf:
+class Elf(_File):
     """The headers of a file in ELF, 32 or 64 bits, of either byte order."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._size = file.seek(0, io.SEEK_END)
+        super().__init__(file)
         head = self._at(0, 64)
         if len(head) < 52 or not head.startswith(_ELF):  # noqa: PLR2004 - the smaller of the two headers
             raise InvalidMetadata("program", expected="a whole header of ELF")
@@ -125,18 +174,6 @@ class Elf:
             if self._names[each.name_at : each.name_at + len(wanted)] == wanted:
                 return self._content(each)
         return None
-
-    def at_address(self, address: int, size: int) -> bytes:
-        """What is in memory at an address once the program is loaded; empty where there is nothing."""
-        for each in self.segments:
-            if each.address <= address < each.address + each.size:
-                size = min(size, each.address + each.size - address)
-                return self._at(each.offset + address - each.address, size)
-        return b""
-
-    def beginning_of(self, segment: _Segment, size: int) -> bytes:
-        """The first bytes of a segment."""
-        return self._at(segment.offset, min(size, segment.size))
 
     def _segments(self, at: int, size: int, count: int) -> Iterator[_Segment]:
         form = f"{self.order}{'IIQQQQ' if self.wide else 'IIIIIII'}"
@@ -165,15 +202,97 @@ class Elf:
     def _content(self, section: _Section) -> bytes:
         if section.kind == _NO_BITS:
             return b""
-        if section.size > _LARGEST_SECTION:
-            raise InvalidMetadata("program", expected=f"sections of at most {_LARGEST_SECTION} bytes here")
-        return self._at(section.offset, section.size)
+        return self._read(section.offset, section.size)
 
-    def _at(self, offset: int, size: int) -> bytes:
-        if offset > self._size:
-            return b""
-        self._file.seek(offset)
-        return self._file.read(min(size, self._size - offset))
+
+# --- PE ---
+
+_PE: Final = b"MZ"
+_PE_WRITABLE: Final = 0x80000000
+
+
+class Pe(_File):
+    """The headers of a file in PE, as Windows has its programs."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__(file)
+        head = self._at(0, 64)
+        if len(head) < 64:  # noqa: PLR2004 - the header of DOS
+            raise InvalidMetadata("program", expected="a whole header of PE")
+        start = int.from_bytes(head[60:64], "little")
+        coff = self._at(start, 24)
+        if len(coff) < 24 or not coff.startswith(b"PE\x00\x00"):  # noqa: PLR2004 - signature and header
+            raise InvalidMetadata("program", expected="a whole header of PE")
+        count, optional_size = struct.unpack_from("<H", coff, 6)[0], struct.unpack_from("<H", coff, 20)[0]
+        optional = self._at(start + 24, optional_size)
+        base = 0
+        if len(optional) >= 32:  # noqa: PLR2004 - as far as the address that it is loaded at
+            wide = optional[:2] == b"\x0b\x02"
+            (base,) = struct.unpack_from("<Q" if wide else "<I", optional, 24 if wide else 28)
+        if count > _MOST_HEADERS:
+            raise InvalidMetadata("program", expected=f"at most {_MOST_HEADERS} sections", actual=count)
+        table = self._at(start + 24 + optional_size, 40 * count)
+        self._sections: dict[bytes, tuple[int, int]] = {}
+        for number in range(len(table) // 40):
+            name, virtual, address, size, offset = struct.unpack_from("<8sIIII", table, 40 * number)
+            (flags,) = struct.unpack_from("<I", table, 40 * number + 36)
+            size = min(size, virtual) if virtual else size
+            self._sections.setdefault(name.rstrip(b"\x00"), (offset, size))
+            self.segments.append(_Segment(bool(flags & _PE_WRITABLE), offset, base + address, size))
+
+    def section(self, name: str) -> bytes | None:
+        """The content of a section; None where there is none of that name."""
+        found = self._sections.get(name.encode()[:8])
+        return None if found is None else self._read(*found)
+
+
+# --- Mach-O ---
+
+_MACH: Final = (b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xfe\xed\xfa\xcf", b"\xfe\xed\xfa\xce")
+_MACH_SEGMENTS: Final = {0x19: True, 0x1: False}
+"""The commands that load a segment, and whether it is of 64 bits."""
+_LARGEST_COMMANDS: Final = 4 * _MEBI
+_MACH_NAMES: Final = {".go.buildinfo": b"__go_buildinfo", ".dep-v0": b".dep-v0"}
+
+
+class MachO(_File):
+    """The headers of a file in Mach-O, as macOS has its programs; of one architecture."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__(file)
+        head = self._at(0, 32)
+        if len(head) < 32 or not head.startswith(_MACH):  # noqa: PLR2004 - the larger of the two headers
+            raise InvalidMetadata("program", expected="a whole header of Mach-O")
+        self._order = "<" if head[0] != _MACH[2][0] else ">"
+        wide = head[:4] in (_MACH[0], _MACH[2])
+        count, size = struct.unpack_from(f"{self._order}II", head, 16)
+        if count > _MOST_HEADERS or size > _LARGEST_COMMANDS:
+            raise InvalidMetadata("program", expected=f"at most {_MOST_HEADERS} commands", actual=count)
+        self._sections: dict[bytes, tuple[int, int]] = {}
+        commands, at = self._at(32 if wide else 28, size), 0
+        for _ in range(count):
+            if len(commands) < at + 8:
+                break
+            command, length = struct.unpack_from(f"{self._order}II", commands, at)
+            if command in _MACH_SEGMENTS:
+                self._take(commands[at : at + length], wide=_MACH_SEGMENTS[command])
+            at += max(length, 8)
+
+    def _take(self, command: bytes, *, wide: bool) -> None:
+        head = struct.Struct(f"{self._order}8x16s{'QQQQ' if wide else 'IIII'}iiII")
+        part = struct.Struct(f"{self._order}16s16s{'QQI' if wide else 'III'}{'28x' if wide else '24x'}")
+        if len(command) < head.size:
+            return
+        _, address, _, offset, size, _, writable, count, _ = head.unpack_from(command)
+        self.segments.append(_Segment(bool(writable & 2), offset, address, size))
+        for number in range(min(count, (len(command) - head.size) // part.size)):
+            name, _, _, length, place = part.unpack_from(command, head.size + number * part.size)
+            self._sections.setdefault(name.rstrip(b"\x00"), (place, length))
+
+    def section(self, name: str) -> bytes | None:
+        """The content of a section; None where there is none of that name."""
+        found = self._sections.get(_MACH_NAMES.get(name, name.encode()))
+        return None if found is None else self._read(*found)
 
 
 # --- Go ---
@@ -185,12 +304,12 @@ _SEARCHED: Final = 64 * 1024
 _LONGEST: Final = 8 * _MEBI
 
 
-def _build_information(elf: Elf) -> tuple[str, str] | None:
+def _build_information(program: Program) -> tuple[str, str] | None:
     """Go's version and the modules, as ``debug/buildinfo`` of Go's own library reads them."""
-    data = elf.section(".go.buildinfo")
+    data = program.section(".go.buildinfo")
     if data is None:
-        # Programs without a table of sections have it at the beginning of what can be written to.
-        data = next((elf.beginning_of(each, _SEARCHED) for each in elf.segments if each.is_writable), b"")
+        # Programs without a table of sections, and those in PE, have it at the beginning of what can be written to.
+        data = program.data()
     at = data.find(_MARK)
     while at >= 0 and at % _ALIGNED:
         at = data.find(_MARK, at + 1)
@@ -206,8 +325,8 @@ def _build_information(elf: Elf) -> tuple[str, str] | None:
         form = {4: f"{order}I", 8: f"{order}Q"}.get(size)
         if form is None:
             return None
-        version = _pointed(elf, struct.unpack_from(form, data, at + 16)[0], form)
-        modules = _pointed(elf, struct.unpack_from(form, data, at + 16 + size)[0], form)
+        version = _pointed(program, struct.unpack_from(form, data, at + 16)[0], form)
+        modules = _pointed(program, struct.unpack_from(form, data, at + 16 + size)[0], form)
     # The modules are between two marks of sixteen bytes.
     if len(modules) < 33 or modules[-17:-16] != b"\n":  # noqa: PLR2004 - both marks and a line feed
         modules = bytes(32)
@@ -228,14 +347,14 @@ def _text(data: bytes, at: int) -> tuple[bytes, int]:
     return data[at:end], end
 
 
-def _pointed(elf: Elf, address: int, form: str) -> bytes:
+def _pointed(program: Program, address: int, form: str) -> bytes:
     """A text as Go has it in memory: where it is, and how long."""
     size = struct.calcsize(form)
-    header = elf.at_address(address, 2 * size)
+    header = program.at_address(address, 2 * size)
     if len(header) < 2 * size:
         return b""
     place, length = struct.unpack_from(form, header)[0], struct.unpack_from(form, header, size)[0]
-    return elf.at_address(place, min(length, _LONGEST))
+    return program.at_address(place, min(length, _LONGEST))
 
 
 _RELEASE: Final = re.compile(r"(?:devel )?go(?P<version>\d+(?:\.\d+)*(?:(?:rc|beta)\d+)?)")

@@ -16,6 +16,7 @@ from entrepot.archives.tar import open_layer
 from entrepot.inventory.images.finding import Finding
 from entrepot.inventory.images.java import JavaReader
 from entrepot.inventory.images.languages import NodeReader, PythonReader
+from entrepot.inventory.images.lockfiles import LockfileReader
 from entrepot.inventory.images.programs import ProgramReader
 from entrepot.inventory.images.systems import (
     AlpineReader,
@@ -90,6 +91,7 @@ class Stock:
             RpmReader(scratch),
             PythonReader(),
             NodeReader(),
+            LockfileReader(),
             JavaReader(scratch),
             ProgramReader(scratch),
         )
@@ -190,14 +192,20 @@ class Stock:
             known = merged.get(key)
             if known is None:
                 merged[key] = component
-            elif len(known.found_in) < self._limits.inventory.places:
-                merged[key] = replace(known, found_in=(*known.found_in, *component.found_in))
+            else:
+                merged[key] = self._joined(known, component)
             if len(merged) > self._limits.inventory.components:
                 raise TooLarge("image", expected=f"at most {self._limits.inventory.components} components")
         components = tuple(merged.values())
         if subject is not None:
             components = (replace(subject, relation=Relation.SUBJECT), *components)
         return Inventory(components, unread=tuple(self._unread()))
+
+    def _joined(self, known: Component, again: Component) -> Component:
+        """What two files say; what is installed is so, whatever else declares it, and says more of itself."""
+        first, second = (again, known) if again.relation.rank < known.relation.rank else (known, again)
+        places = (*first.found_in, *second.found_in)
+        return replace(first, found_in=places[: max(self._limits.inventory.places, 1)])
 
     def _system(self) -> System | None:
         """What runs where there are both files: the one in ``etc`` is what whoever made the image put there."""
