@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Final, cast
 import msgspec
 import structlog
 
-from entrepot import __version__, followers, schedules
-from entrepot.api import SURFACE as API
+from entrepot import __version__
 from entrepot.drivers.blobs.files import FileBlobStore
 from entrepot.drivers.catalog.sqlite import SqliteCatalog
 from entrepot.drivers.clock import SystemClock
@@ -186,6 +185,8 @@ async def _first_start(settings: Settings) -> None:
     async with open_registry(settings) as registry:
         secret = await create_first_token(registry, keep)
         if settings.followers:
+            from entrepot import followers  # noqa: PLC0415 - as in `run_beside`
+
             await followers.introduce(registry)
         await establish_own_signer(registry)
         try:
@@ -210,6 +211,8 @@ def _shared_metrics(workers: int) -> Iterator[None]:
 
 def create_service(settings: Settings) -> Service:
     """What one worker serves; called in each of them."""
+    from entrepot.api import SURFACE as API  # noqa: PLC0415 - much is behind it, and what runs beside needs none of it
+
     # The metrics' library looks for the shared folder when it is imported, so not before now.
     from entrepot.wire.asgi import Application, Options  # noqa: PLC0415
     from entrepot.wire.gate import Gate  # noqa: PLC0415
@@ -260,6 +263,8 @@ def create_service(settings: Settings) -> Service:
 
 async def run_beside(settings: Settings) -> None:
     """Run the followers of the journal and the schedules, while it is this process's turn."""
+    from entrepot import followers, schedules  # noqa: PLC0415 - much is behind them that no worker needs
+
     configure_logs(settings.log_format, settings.log_level)
     turn = FileTurn(settings.data_path / _TURN_FILE)
     await turn.take()

@@ -17,7 +17,7 @@ from tests.clients.wire import Wire
 @pytest.fixture(scope="session")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     """One server for the session (under xdist: for the worker); tests keep apart by their package's name."""
-    with serve(tmp_path_factory.mktemp("server"), "acme") as running:
+    with serve(tmp_path_factory.mktemp("server"), "acme", followers=True) as running:
         yield running
 
 

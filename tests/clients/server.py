@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from entrepot.client import Client
+
 _ENTREPOT = Path(sys.executable).with_name("entrepot")
 _START_SECONDS = 60
 _STOP_SECONDS = 30
@@ -50,10 +52,13 @@ class Registry:
 
 
 @contextmanager
-def serve(home: Path, *namespaces: str, settings: Mapping[str, str] | None = None) -> Iterator[Registry]:
+def serve(
+    home: Path, *namespaces: str, settings: Mapping[str, str] | None = None, followers: bool = False
+) -> Iterator[Registry]:
     """Run a server with its data under *home* and stop it afterwards.
 
-    *settings* are variables, such as ENTREPOT_PUBLIC_URL. The accounts may act in the namespace that is given, or in every namespace if there are several.
+    *settings* are variables, such as ENTREPOT_PUBLIC_URL. *followers* are a process more, which many tests need not wait
+    for. The accounts may act in the namespace that is given, or in every namespace if there are several.
     ENTREPOT_TEST_REGISTRY, as ``http://user:password@host:port``, names a registry that already runs instead: that
     tells whether a failure is the client's or ours.
     """
@@ -73,21 +78,24 @@ def serve(home: Path, *namespaces: str, settings: Mapping[str, str] | None = Non
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            env=_environment() | dict(settings or {}),
+            env=_environment() | {"ENTREPOT_FOLLOWERS": str(followers).lower()} | dict(settings or {}),
         ) as process,
     ):
         try:
             host = _ready(process, home / "server.log")
             secret = (data / "admin-token").read_text().strip()
-            administrator = _environment(url=f"http://{host}", token=secret)
-            for namespace in namespaces:
-                _entrepot(administrator, "namespace", "create", namespace)
+            with Client(f"http://{host}", secret, environment={}) as registry:
+                for namespace in namespaces:
+                    registry.namespaces.create(namespace)
+                view = namespaces[0] if len(namespaces) == 1 else None
+                accounts = {
+                    role: Account("__token__", registry.tokens.create(role, role, view=view).token)
+                    for role in ("publisher", "maintainer", "reader")
+                }
             yield Registry(
                 host=host,
                 namespace=namespaces[0],
-                publisher=_account(administrator, "publisher", namespaces),
-                maintainer=_account(administrator, "maintainer", namespaces),
-                reader=_account(administrator, "reader", namespaces),
+                **accounts,
                 stranger=Account("__token__", "ent_bot_" + "0" * 36),
                 administrator=Account("__token__", secret),
             )
@@ -99,23 +107,9 @@ def serve(home: Path, *namespaces: str, settings: Mapping[str, str] | None = Non
                 process.kill()
 
 
-def _account(administrator: dict[str, str], role: str, namespaces: tuple[str, ...]) -> Account:
-    scope = ("--namespace", *namespaces) if len(namespaces) == 1 else ()
-    return Account("__token__", _entrepot(administrator, "token", "create", role, "--role", role, *scope).strip())
-
-
-def _entrepot(environment: dict[str, str], *command: str) -> str:
-    done = subprocess.run(
-        [_ENTREPOT, *command], env=environment, capture_output=True, text=True, timeout=_START_SECONDS, check=False
-    )
-    assert done.returncode == 0, f"entrepot {' '.join(command)}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
-def _environment(url: str = "", token: str = "") -> dict[str, str]:
-    """The machine's environment, less any setting of Entrepot's, plus who asks whom."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("ENTREPOT_")}
-    return kept | ({"ENTREPOT_URL": url, "ENTREPOT_TOKEN": token} if url else {})
+def _environment() -> dict[str, str]:
+    """The machine's environment, less any setting of Entrepot's."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("ENTREPOT_")}
 
 
 def _ready(process: subprocess.Popen[str], log: Path) -> str:

@@ -82,7 +82,7 @@ def ci(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ci]:
     with (
         serve_issuer() as github,
         serve_issuer() as gitlab,
-        serve(home, "acme", settings={"ENTREPOT_WORKERS": "2"}) as registry,
+        serve(home, "acme", settings={"ENTREPOT_WORKERS": "2"}, followers=True) as registry,
         httpx.Client(base_url=registry.url, timeout=60, trust_env=False) as admin,
     ):
         admin.headers["authorization"] = f"Bearer {(home / 'data' / 'admin-token').read_text().strip()}"

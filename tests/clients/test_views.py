@@ -30,7 +30,7 @@ _TWO = {"ENTREPOT_WORKERS": "2"}
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Registry]:
     """A registry of the test's own, with two workers."""
-    with serve(tmp_path / "server", "acme", settings=_TWO) as registry:
+    with serve(tmp_path / "server", "acme", settings=_TWO, followers=True) as registry:
         yield registry
 
 

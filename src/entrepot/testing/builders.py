@@ -13,11 +13,14 @@ Everything is real, except that the clock stands still and that the disk is not 
 from __future__ import annotations
 
 import random
+import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -28,6 +31,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from entrepot import followers
 from entrepot.api import SURFACE as API
+from entrepot.drivers.catalog.migrate import migrate
 from entrepot.drivers.catalog.sqlite import SqliteCatalog
 from entrepot.drivers.fetch.http import HttpFetcher
 from entrepot.drivers.fetch.proxies import Proxies
@@ -70,6 +74,7 @@ from entrepot.wire.throttle import Throttle
 if TYPE_CHECKING:
     from entrepot.model.namespace import Namespace
     from entrepot.ports.blobs import BlobStore
+    from entrepot.ports.clock import Clock
     from entrepot.ports.fetch import Fetcher
     from entrepot.trust.signing import Signing
 
@@ -278,6 +283,24 @@ class World:
         return [entry.event.type.removeprefix("dev.entrepot.").removesuffix(".v1") for entry in entries]
 
 
+def open_catalog(path: Path, *, clock: Clock, epochs: Epochs) -> SqliteCatalog:
+    """The catalog in a file; where there is none, one that is copied: to make its tables takes longer than most tests."""
+    if not path.exists():
+        path.write_bytes(_empty_catalog())
+    return SqliteCatalog(path, clock=clock, epochs=epochs, durable=False)
+
+
+@cache
+def _empty_catalog() -> bytes:
+    with TemporaryDirectory() as folder:
+        path = Path(folder, _CATALOG)
+        connection = sqlite3.connect(path, isolation_level=None)
+        connection.execute("PRAGMA journal_mode = WAL")
+        migrate(connection)
+        connection.close()
+        return path.read_bytes()
+
+
 @asynccontextmanager
 async def open_world(
     folder: Path,
@@ -298,7 +321,7 @@ async def open_world(
     clock = clock or StoppedClock()
     asking = HttpFetcher(proxies=Proxies.read({}))
     epochs = Epochs(folder / "epochs", count=64)
-    catalog = SqliteCatalog(folder / _CATALOG, clock=clock, epochs=epochs, durable=False)
+    catalog = open_catalog(folder / _CATALOG, clock=clock, epochs=epochs)
     formats = discover()
     registry = Registry(
         catalog=catalog,

@@ -13,7 +13,6 @@ from urllib.parse import unquote
 from uuid import uuid4
 
 from entrepot.drivers.blobs.files import FileBlobStore
-from entrepot.drivers.catalog.sqlite import SqliteCatalog
 from entrepot.drivers.fetch.http import HttpFetcher
 from entrepot.drivers.fetch.proxies import Proxies
 from entrepot.formats.generic import FORMAT
@@ -23,6 +22,7 @@ from entrepot.operations.check import check
 from entrepot.operations.govern import create_namespace
 from entrepot.operations.registry import Limits, Registry
 from entrepot.operations.token import create_token
+from entrepot.testing.builders import open_catalog
 from entrepot.wire.asgi import Application, Options
 from entrepot.wire.format import rules_of
 from entrepot.wire.gate import Gate
@@ -178,7 +178,7 @@ async def serve(
     """Serve files from a new registry in *folder*; its blobs in *blob_folder*, which is empty then and afterwards."""
     clock = StoppedClock()
     epochs = Epochs(folder / "epochs", count=64)
-    catalog = SqliteCatalog(folder / "catalog.sqlite", clock=clock, epochs=epochs, durable=False)
+    catalog = open_catalog(folder / "catalog.sqlite", clock=clock, epochs=epochs)
     blobs = FileBlobStore(blob_folder or folder / "blobs")
     registry = Registry(
         catalog=catalog,

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from entrepot.drivers.blobs.files import FileBlobStore
-from entrepot.drivers.catalog.sqlite import SqliteCatalog
 from entrepot.drivers.fetch.http import HttpFetcher
 from entrepot.drivers.fetch.proxies import Proxies
 from entrepot.formats.npm import FORMAT
@@ -20,6 +19,7 @@ from entrepot.operations.clear import open_clearance
 from entrepot.operations.govern import create_namespace
 from entrepot.operations.registry import Limits, Registry
 from entrepot.operations.resolve import resolve
+from entrepot.testing.builders import open_catalog
 from entrepot.wire.asgi import Application, Options
 from entrepot.wire.format import describe_of, read_through_of, rules_of
 from entrepot.wire.gate import Gate
@@ -83,7 +83,7 @@ async def serve(
     """Serve npm packages, and what they are through OCI, from a new registry in *folder*; its blobs in *blob_folder*, which is empty afterwards."""
     clock = StoppedClock()
     epochs = Epochs(folder / "epochs", count=64)
-    catalog = SqliteCatalog(folder / "catalog.sqlite", clock=clock, epochs=epochs, durable=False)
+    catalog = open_catalog(folder / "catalog.sqlite", clock=clock, epochs=epochs)
     blobs = FileBlobStore(blob_folder or folder / "blobs")
     formats = [FORMAT, OCI]
     registry = Registry(

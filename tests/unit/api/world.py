@@ -12,7 +12,6 @@ import msgspec
 
 from entrepot.api import SURFACE
 from entrepot.drivers.blobs.files import FileBlobStore
-from entrepot.drivers.catalog.sqlite import SqliteCatalog
 from entrepot.drivers.fetch.http import HttpFetcher
 from entrepot.drivers.fetch.proxies import Proxies
 from entrepot.formats import discover
@@ -25,7 +24,7 @@ from entrepot.operations.publish import Draft, publish
 from entrepot.operations.registry import Registry
 from entrepot.operations.token import create_first_token
 from entrepot.operations.upload import StoredBlob
-from entrepot.testing.builders import LOG
+from entrepot.testing.builders import LOG, open_catalog
 from entrepot.trust.signing import LocalKey
 from entrepot.wire.asgi import Application, Options
 from entrepot.wire.format import read_through_of, rules_of
@@ -239,7 +238,7 @@ async def open_world(folder: Path, blobs_folder: Path) -> AsyncIterator[World]:
     """A new world in an empty folder, closed afterwards; content has its digest's name, so worlds may share it."""
     clock = Clock()
     epochs = Epochs(folder / "epochs", count=64)
-    catalog = SqliteCatalog(folder / "catalog.sqlite", clock=clock, epochs=epochs, durable=False)
+    catalog = open_catalog(folder / "catalog.sqlite", clock=clock, epochs=epochs)
     blobs = FileBlobStore(blobs_folder)
     formats = discover()
     registry = Registry(
