@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from entrepot.model.events import SignerAdded, SignerChanged, TrustedRootRemoved, TrustedRootSet
 from entrepot.model.names import NamespaceName
-from entrepot.operations.doors import settle_all
+from entrepot.operations.doors import settle_everything, settle_namespace
 from entrepot.operations.examine import FOLLOWER_AGAIN, KINDS_OF, examine
 
 if TYPE_CHECKING:
@@ -43,7 +43,11 @@ class VerifyAgain:
                     await examine(registry, package, holder, again=True)
                 after = page[-1].id
             # The doors were asked when the signers changed, and do not wait for what was found out since.
-            await settle_all(registry, owner)
+            # What could not be said yet, the schedule asks again.
+            if owner is None:
+                await settle_everything(registry)
+            else:
+                await settle_namespace(registry, owner)
 
 
 def _concerned(event: Event) -> tuple[str | None, frozenset[str]] | None:
