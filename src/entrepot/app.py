@@ -99,6 +99,7 @@ class _Parts:
                 blob_size=settings.blob_size,
                 inline_size=settings.inline_size,
                 upload_lease=timedelta(seconds=settings.upload_lease),
+                collection_delay=timedelta(seconds=settings.collection_delay),
             ),
         )
 

@@ -76,6 +76,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         64 * 1024
     )
     upload_lease: Annotated[_Seconds, msgspec.Meta(description="how long an upload may rest")] = 24 * 3600.0
+    collection_delay: Annotated[
+        _Seconds,
+        msgspec.Meta(description="how long bytes that no package has are kept, should somebody bring them again"),
+    ] = 7 * 24 * 3600.0
     concurrency: Annotated[
         _Count, msgspec.Meta(description="requests that a worker answers at once, slow clients not counted")
     ] = 1_000

@@ -10,6 +10,7 @@ from entrepot.testing.builders import StoppedClock
 from entrepot.testing.contracts.advisories import AdvisoriesContract
 from entrepot.testing.contracts.attestations import AttestationsContract
 from entrepot.testing.contracts.catalog import CatalogContract
+from entrepot.testing.contracts.collection import CollectionContract
 from entrepot.testing.contracts.cursors import CursorsContract
 from entrepot.testing.contracts.federation import FederationContract
 from entrepot.testing.contracts.holds import HoldsContract
@@ -21,6 +22,7 @@ from entrepot.wire.server import Epochs
 
 class TestSqliteCatalog(
     CatalogContract,
+    CollectionContract,
     CursorsContract,
     AdvisoriesContract,
     AttestationsContract,

@@ -28,6 +28,7 @@ from entrepot.model.upload import Upload, UploadId
 from entrepot.operations.add_file import Incoming, add_file
 from entrepot.operations.check import check
 from entrepot.operations.clear import close_clearance, open_clearance
+from entrepot.operations.collect import collect
 from entrepot.operations.delete import delete_artifact, delete_blob, delete_reference
 from entrepot.operations.govern import set_channels
 from entrepot.operations.log import grow_log, prove_consistency
@@ -180,6 +181,27 @@ async def has_both_files(world: World) -> bool:
     return found is not None and found.content.count(b'"bin/') == 2
 
 
+async def a_deleted_image(world: World) -> None:
+    await an_image(world)
+    await delete_artifact(world.registry, ADMINISTRATOR, API, BUILT.digest)
+    world.clock.advance(days=2)
+
+
+async def a_condemned_image(world: World) -> None:
+    await a_deleted_image(world)
+    await collect(world.registry)
+    world.clock.advance(days=8)
+
+
+async def is_condemned(world: World) -> bool:
+    return (await world.catalog.collection.measure_condemned()).count == len(BUILT.blobs) + 1
+
+
+async def is_gone(world: World) -> bool:
+    kept = [each async for each in world.registry.blobs.kept()]
+    return not kept and (await world.catalog.collection.measure_garbage()).count == 0
+
+
 async def is_yanked(world: World) -> bool:
     found = await world.catalog.find_artifact(ALL, API, name=VERSION)
     return found is not None and found.yanked == "broken"
@@ -252,6 +274,8 @@ SCENARIOS = {
         gone=(ClearanceUnknown,),
     ),
     "add a file to a version": Scenario(a_file, add("bin/two", LARGE), has_both_files),
+    "condemn what nobody can reach": Scenario(a_deleted_image, lambda world: collect(world.registry), is_condemned),
+    "give up what nobody can reach": Scenario(a_condemned_image, lambda world: collect(world.registry), is_gone),
     "yank": Scenario(
         an_image, lambda world: yank(world.registry, ADMINISTRATOR, API, VERSION, reason="broken"), is_yanked
     ),
@@ -315,7 +339,7 @@ async def test_an_upload_that_ended_in_a_crash_leaves_at_most_a_stage_to_be_swep
     async for crashed in every_crash(tmp_path, prepare=scenario.prepare, act=scenario.act):
         blobs = crashed.world.registry.blobs
         stages = [stage async for stage, _ in blobs.stages()]
-        kept = [digest async for digest in blobs.digests()]
+        kept = [kept.digest async for kept in blobs.kept()]
         assert len(stages) <= 1, crashed
         assert kept in ([], [Digest.of(LARGE)]), crashed
         for stage in stages:

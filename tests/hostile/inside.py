@@ -115,7 +115,7 @@ class Inside:
         return self.run(self._strays())
 
     async def _strays(self) -> set[str]:
-        stored = {str(digest) async for digest in self.registry.blobs.digests()}
+        stored = {str(kept.digest) async for kept in self.registry.blobs.kept()}
         known: set[str] = set()
         after = ""
         while page := await self.registry.catalog.iter_blobs(after=after, limit=1000):

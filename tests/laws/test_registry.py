@@ -10,6 +10,7 @@ import asyncio
 import tempfile
 from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,14 @@ from entrepot.model.names import PackageId, PackagePattern, ReferenceName, View,
 from entrepot.model.reference import ReferenceKind
 from entrepot.operations.check import check
 from entrepot.operations.clear import close_clearance, open_clearance
+from entrepot.operations.collect import collect
 from entrepot.operations.delete import delete_artifact, delete_blob, delete_reference
 from entrepot.operations.govern import set_namespace
 from entrepot.operations.mark import seal, unyank, yank
 from entrepot.operations.mount import mount
 from entrepot.operations.publish import Draft, publish
 from entrepot.operations.tag import tag
+from entrepot.ports.blobs import BlobStore
 from entrepot.testing.builders import ADMINISTRATOR, Image, image, index, open_world, package, referrer
 
 ACME, ALL = parse_namespace("acme"), View.parse("acme")
@@ -111,6 +114,10 @@ def files(held: Image) -> set[Digest]:
     return {Digest.of(layer) for layer in held.blobs[1:]}
 
 
+async def _digests(blobs: BlobStore) -> list[Digest]:
+    return [kept.digest async for kept in blobs.kept()]
+
+
 class RegistryMachine(RuleBasedStateMachine):
     """The registry and the model, side by side."""
 
@@ -123,6 +130,8 @@ class RegistryMachine(RuleBasedStateMachine):
         self.run(self.world.namespace("acme"))
         self.events = 1
         self.release_is_version = False
+        self.kept: set[Digest] = set()
+        self.condemned: dict[Digest, datetime] = {}
         self.model = {place: Holding() for place in PLACES}
 
     def teardown(self) -> None:
@@ -153,6 +162,7 @@ class RegistryMachine(RuleBasedStateMachine):
         digest = Digest.of(content)
         new = digest not in self.model[place].blobs
         self.model[place].blobs.add(digest)
+        self.bring(digest)
         self.expect(self.world.push_blob(place, content), refused=None, changes=new)
 
     @rule(
@@ -175,11 +185,17 @@ class RegistryMachine(RuleBasedStateMachine):
         changes = pushed.digest not in held.artifacts or any(held.names.get(name) != new for name, new in given.items())
         if refused is None:
             held.artifacts[pushed.digest] = pushed
+            self.bring(pushed.digest)
             for name, new in given.items():
                 assert new is not None
                 self.give(held, name, new)
         draft = Draft(pushed.artifact, tags=tuple(ReferenceName(name) for name in names), sealed=sealed)
         self.expect(publish(self.world.registry, ADMINISTRATOR, place, draft), refused=refused, changes=changes)
+
+    def bring(self, digest: Digest) -> None:
+        """Somebody pushed these bytes."""
+        self.kept.add(digest)
+        self.condemned.pop(digest, None)
 
     def push_parts(self, place: PackageId, pushed: Image) -> None:
         """What a client pushes first."""
@@ -348,6 +364,31 @@ class RegistryMachine(RuleBasedStateMachine):
         self.expect(
             set_namespace(self.world.registry, ADMINISTRATOR, ACME, versions=versions), refused=None, changes=changes
         )
+
+    @precondition(lambda self: hasattr(self, "world"))
+    @rule(days=st.sampled_from([2, 8]))
+    def collect(self, days: int) -> None:
+        """What nobody can reach goes, once it has waited; what somebody can reach stays."""
+        self.world.clock.advance(days=days)
+        now = self.world.clock.now()
+        for held in self.model.values():
+            loose = {digest for digest in held.blobs if not held.needs(digest)}
+            held.blobs -= loose
+            self.events += bool(loose)
+        unreachable = {digest for digest in self.kept if not any(held.has(digest) for held in self.model.values())}
+        waiting = dict.fromkeys(unreachable, now) | self.condemned
+        self.events += waiting != self.condemned
+        due = {digest for digest, since in waiting.items() if since <= now - timedelta(days=7)}
+        self.condemned = {digest: since for digest, since in waiting.items() if digest not in due}
+        self.kept -= due
+        self.events += bool(due)
+
+        found = self.run(collect(self.world.registry))
+
+        assert found.given_up.count == len(due)
+        stored = self.run(_digests(self.world.registry.blobs))
+        assert stored == [digest for digest in [Digest.of(CONTENTS[2])] if digest in self.kept]
+        self.compare()
 
     # --- what must hold ---
 

@@ -12,6 +12,7 @@ from entrepot.api.access import ACCESS
 from entrepot.api.advisories import ADVISORIES
 from entrepot.api.attestations import ATTESTATIONS, SIGNERS
 from entrepot.api.clearances import CLEARANCES
+from entrepot.api.collection import COLLECTION
 from entrepot.api.endpoint import JSON, Answer, Endpoint, Subject
 from entrepot.api.federation import FEDERATION
 from entrepot.api.journal import JOURNAL
@@ -95,6 +96,7 @@ SUBJECTS = (
     JOURNAL,
     LOG,
     WEBHOOKS,
+    COLLECTION,
     DOCS,
 )
 """The whole API."""

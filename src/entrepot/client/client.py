@@ -14,6 +14,7 @@ from entrepot.client.administration import Grants, Namespaces, Principals, Token
 from entrepot.client.advisories import Advisories
 from entrepot.client.answers import Entry, FileVersion, Hit, Identity, Status, StoredFile
 from entrepot.client.attestations import Attestations, Signers
+from entrepot.client.collection import Collection
 from entrepot.client.connection import Connection
 from entrepot.client.credentials import Login, find_login
 from entrepot.client.errors import Misuse, WrongContent
@@ -78,6 +79,7 @@ class Client:
         self.signers: Final = Signers(self.connection)
         self.advisories: Final = Advisories(self.connection)
         self.log: Final = Log(self.connection)
+        self.collection: Final = Collection(self.connection)
         self.webhooks: Final = Webhooks(self.connection)
         self.policies: Final = Policies(self.connection, self.packages)
         self.promotions: Final = Promotions(self.connection, self.packages)

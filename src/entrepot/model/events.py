@@ -233,6 +233,26 @@ class BlobDamaged(Event, frozen=True, tag="dev.entrepot.blob.damaged.v1"):
     problem: str
 
 
+class BlobsDropped(Event, frozen=True, tag="dev.entrepot.blobs.dropped.v1"):
+    """Blobs left a package because none of its artifacts had taken them up in time."""
+
+    digests: tuple[str, ...]
+
+
+class BlobsCondemned(Event, frozen=True, tag="dev.entrepot.blobs.condemned.v1"):
+    """Blobs that no package has wait to be given up."""
+
+    digests: tuple[str, ...]
+    size: int
+
+
+class BlobsGivenUp(Event, frozen=True, tag="dev.entrepot.blobs.given-up.v1"):
+    """Blobs had waited long enough; nothing finds their bytes any more, and these are deleted."""
+
+    digests: tuple[str, ...]
+    size: int
+
+
 class ArtifactPublished(Event, frozen=True, tag="dev.entrepot.artifact.published.v1"):
     """An artifact entered a package, or names were given to one that was there."""
 
@@ -662,6 +682,9 @@ AnyEvent = (
     | TokenExchanged
     | BlobAdded
     | BlobDeleted
+    | BlobsDropped
+    | BlobsCondemned
+    | BlobsGivenUp
     | BlobDamaged
     | ArtifactPublished
     | InventoryIndexed

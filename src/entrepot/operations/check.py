@@ -69,13 +69,16 @@ async def _reread_blobs(registry: Registry) -> AsyncIterator[str]:
 async def _size_blobs(registry: Registry) -> AsyncIterator[str]:
     after = ""
     while page := await registry.catalog.iter_blobs(after=after, limit=_PAGE):
-        for digest, size, content in page:
-            actual = await registry.blobs.size(digest) if content is None else len(content)
+        for blob in page:
+            if blob.content is None:
+                actual = await registry.blobs.size(blob.digest, generation=blob.generation)
+            else:
+                actual = len(blob.content)
             if actual is None:
-                yield f"{digest}: its bytes are not in the blob store"
-            elif actual != size:
-                yield f"{digest}: has {actual} bytes, {size} were promised"
-        after = str(page[-1][0])
+                yield f"{blob.digest}: its bytes are not in the blob store"
+            elif actual != blob.size:
+                yield f"{blob.digest}: has {actual} bytes, {blob.size} were promised"
+        after = str(page[-1].digest)
 
 
 async def _check_journal(registry: Registry) -> AsyncIterator[Violation]:

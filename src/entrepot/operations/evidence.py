@@ -222,7 +222,7 @@ async def _read(registry: Registry, package: PackageId, digest: Digest) -> bytes
         return f"{digest} has {found.size} bytes, and no more than {_SIZE} are looked into"
     if found.content is not None:
         return found.content
-    return b"".join([piece async for piece in registry.blobs.read(digest)])
+    return b"".join([piece async for piece in registry.blobs.read(digest, generation=found.generation)])
 
 
 def signatures_beside(files: Mapping[FilePath, File]) -> Iterator[Carried]:

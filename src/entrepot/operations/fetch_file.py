@@ -140,7 +140,7 @@ class Arrival:
         if blob.content is not None:
             yield blob.content[at:]
             return
-        async for piece in self._registry.blobs.read(blob.digest, at):
+        async for piece in self._registry.blobs.read(blob.digest, at, generation=blob.generation):
             yield piece
 
     async def _peek(self, at: int, size: int) -> bytes:

@@ -170,7 +170,7 @@ def add_content(transaction: Transaction, package: PackageId, draft: Draft) -> b
     """
     changed = False
     for blob in draft.blobs:
-        transaction.keep_blob(blob.digest, blob.size, blob.content)
+        transaction.keep_blob(blob.digest, blob.size, blob.content, generation=blob.generation)
         changed |= transaction.add_blob_member(package, blob.digest)
     artifact = draft.artifact
     if missing := transaction.missing_members(package, artifact):

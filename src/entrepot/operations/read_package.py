@@ -128,7 +128,8 @@ async def _read(registry: Registry, row: VersionRow, kind: Kind) -> StoredVersio
     config = row.config
     if config is None:
         # One that a client pushed may be no small blob.
-        config = b"".join([piece async for piece in registry.blobs.read(contents.config)])
+        generation = await registry.catalog.collection.find_generation(contents.config)
+        config = b"".join([piece async for piece in registry.blobs.read(contents.config, generation=generation)])
     return StoredVersion(
         name=row.name,
         digest=row.digest,

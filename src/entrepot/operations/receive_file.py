@@ -93,7 +93,8 @@ async def look_into_blob(
     # What is kept is read from its beginning to its end; what is staged can be moved about in.
     stage = UploadId(registry.clock.new_id())
     try:
-        await registry.blobs.append(stage, registry.blobs.read(digest), at=0, limit=limit)
+        content = registry.blobs.read(digest, generation=found.generation)
+        await registry.blobs.append(stage, content, at=0, limit=limit)
         return await registry.blobs.examine(stage, examine)
     finally:
         await registry.blobs.discard(stage)

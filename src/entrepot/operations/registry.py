@@ -48,6 +48,8 @@ class Limits:
     holds_per_artifact: int = 100
     """How many leases and holds there may be on an artifact at a time."""
     holds_per_namespace: int = 10_000
+    collection_delay: timedelta = timedelta(days=7)
+    """How long bytes stay that nobody can reach: longer than any request, any break, and any change of mind."""
 
 
 @dataclass(frozen=True, slots=True)

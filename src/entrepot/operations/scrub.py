@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from entrepot.operations.registry import Registry
-    from entrepot.ports.catalog import Transaction
+    from entrepot.ports.catalog import BlobRow, Transaction
 
 _PAGE = 1_000
 
@@ -32,9 +32,9 @@ async def read_blobs(registry: Registry) -> AsyncIterator[Scrubbed]:
     """Every blob, read whole and compared with its digest (I1), in the order of digests."""
     after = ""
     while page := await registry.catalog.iter_blobs(after=after, limit=_PAGE):
-        for digest, size, content in page:
-            yield Scrubbed(digest, size, await _problem(registry, digest, size, content))
-        after = str(page[-1][0])
+        for blob in page:
+            yield Scrubbed(blob.digest, blob.size, await _problem(registry, blob))
+        after = str(page[-1].digest)
 
 
 async def scrub(registry: Registry, actor: str = "scrub") -> AsyncIterator[Scrubbed]:
@@ -56,13 +56,13 @@ def _damaged(actor: str, digest: Digest, problem: str) -> Callable[[Transaction]
     return change
 
 
-async def _problem(registry: Registry, digest: Digest, size: int, content: bytes | None) -> str | None:
-    if content is not None:
-        if len(content) != size or Digest.of(content, digest.algorithm) != digest:
+async def _problem(registry: Registry, blob: BlobRow) -> str | None:
+    if blob.content is not None:
+        if len(blob.content) != blob.size or Digest.of(blob.content, blob.digest.algorithm) != blob.digest:
             return "its bytes in the catalog are not what they were"
         return None
     try:
-        sound = await registry.blobs.verify(digest)
+        sound = await registry.blobs.verify(blob.digest, generation=blob.generation)
     except BlobUnknown:
         return "its bytes are not in the blob store"
     return None if sound else "its bytes in the blob store are not what they were"

@@ -20,7 +20,7 @@ from entrepot.model.names import View
 from entrepot.model.upload import UploadId
 from entrepot.operations import access
 from entrepot.operations.publish import Draft, publish
-from entrepot.operations.upload import StoredBlob
+from entrepot.operations.upload import StoredBlob, keep
 from entrepot.trust.bundle import MEDIA_TYPE
 from entrepot.trust.provenance import PROVENANCE_V0_2, PROVENANCE_V1
 from entrepot.trust.signing import Named, make_statement, sign_statement
@@ -150,7 +150,7 @@ async def _store(registry: Registry, content: bytes) -> StoredBlob:
         return StoredBlob(digest, len(content), content)
     stage = UploadId(registry.clock.new_id())
     await registry.blobs.append(stage, _once(content), at=0, limit=len(content))
-    return StoredBlob(digest, await registry.blobs.keep(stage, digest), None)
+    return await keep(registry, stage, digest)
 
 
 async def _describe(registry: Registry, package: PackageId, subject: Digest) -> dict[str, Any]:

@@ -108,7 +108,7 @@ async def finish_upload(
 
 
 def _announce(transaction: Transaction, caller: Caller, package: PackageId, blob: StoredBlob) -> None:
-    transaction.keep_blob(blob.digest, blob.size, blob.content)
+    transaction.keep_blob(blob.digest, blob.size, blob.content, generation=blob.generation)
     if transaction.add_blob_member(package, blob.digest):
         transaction.append(
             caller.name,
@@ -157,6 +157,8 @@ class StoredBlob:
     digest: Digest
     size: int
     content: bytes | None
+    generation: int = 0
+    """Under which they are in the blob store."""
 
 
 Examine = Callable[["bytes | None"], Awaitable[None]]
@@ -202,7 +204,14 @@ async def receive(
         digest = digest or actual
     if examine is not None:
         await examine(None)
-    return StoredBlob(digest, await blobs.keep(upload.id, digest), None)
+    return await keep(registry, upload.id, digest)
+
+
+async def keep(registry: Registry, stage: UploadId, digest: Digest) -> StoredBlob:
+    """Make what is staged durable, where the catalog will look for it. Raises `DigestMismatch`, `UploadBusy`."""
+    generation = await registry.catalog.collection.find_generation(digest)
+    size = await registry.blobs.keep(stage, digest, generation=generation)
+    return StoredBlob(digest, size, None, generation)
 
 
 def _small(content: bytes, expected: Digest | None) -> StoredBlob:

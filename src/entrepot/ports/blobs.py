@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
@@ -14,8 +15,22 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Something that a store keeps."""
+
+    digest: Digest
+    generation: int
+    written_at: float
+    """Seconds since the epoch."""
+
+
 class BlobStore(Protocol):
     """Content-addressed bytes: written once, never changed, verified on the way in.
+
+    What is kept has its digest and a *generation*: how many times bytes of that name were given up before.
+    The catalog counts them and never goes back, so whatever is deleted late, by whomever, is never what came since
+    (docs/decisions/0023-collection.md).
 
     Content arrives in a *stage*, piece by piece and perhaps from several processes after one another, and is then
     *kept* under its digest. Every driver passes ``entrepot.testing.contracts.blobs``.
@@ -48,7 +63,7 @@ class BlobStore(Protocol):
         One in another process, who cannot be ended, is waited for for a moment.
         """
 
-    async def keep(self, stage: UploadId, expected: Digest) -> int:
+    async def keep(self, stage: UploadId, expected: Digest, *, generation: int = 0) -> int:
         """Make the staged content durable under its digest, end the stage, and return its size.
 
         All or nothing: after any failure, including a killed process, `read` does not find the digest, or finds all
@@ -87,23 +102,25 @@ class BlobStore(Protocol):
     def stages(self) -> AsyncIterator[tuple[UploadId, float]]:
         """Every stage, with the time of its last write in seconds since the epoch."""
 
-    def read(self, digest: Digest, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
+    def read(
+        self, digest: Digest, start: int = 0, stop: int | None = None, *, generation: int = 0
+    ) -> AsyncIterator[bytes]:
         """The bytes from *start* up to *stop*, in pieces.
 
         Raises `BlobUnknown` at the first piece.
         """
 
-    async def size(self, digest: Digest) -> int | None:
+    async def size(self, digest: Digest, *, generation: int = 0) -> int | None:
         """How many bytes are kept under *digest*; None when there are none."""
 
-    async def verify(self, digest: Digest) -> bool:
+    async def verify(self, digest: Digest, *, generation: int = 0) -> bool:
         """Whether the bytes that are kept still have their name. Raises `BlobUnknown`."""
 
-    async def remove(self, digest: Digest) -> None:
+    async def remove(self, digest: Digest, *, generation: int = 0) -> None:
         """Delete the bytes. No error when there are none."""
 
-    def digests(self) -> AsyncIterator[Digest]:
-        """Every digest that is kept, in no order."""
+    def kept(self) -> AsyncIterator[Kept]:
+        """Everything that is kept, in no order."""
 
     async def probe(self) -> None:
         """Raise unless content can be written and read just now."""
@@ -113,5 +130,5 @@ class BlobStore(Protocol):
 class Locates(Protocol):
     """A blob store whose content can be handed to the kernel by path."""
 
-    def locate(self, digest: Digest) -> str:
+    def locate(self, digest: Digest, *, generation: int = 0) -> str:
         """The path of the file that holds exactly the bytes of *digest*, whether or not it exists."""

@@ -8,7 +8,6 @@ together with others under one commit, or again after a conflict (docs/decisions
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from entrepot.ports.advisories import Advisories, AdvisoryChanges
     from entrepot.ports.attestations import AttestationChanges, Attestations
     from entrepot.ports.blocks import BlockChanges, Blocks
+    from entrepot.ports.collection import Collection, CollectionChanges
     from entrepot.ports.cursors import CursorChanges, Cursors
     from entrepot.ports.deployments import DeploymentChanges, Deployments
     from entrepot.ports.federation import Federation, FederationChanges
@@ -49,18 +49,6 @@ if TYPE_CHECKING:
     from entrepot.ports.webhooks import WebhookChanges, Webhooks
 
 T = TypeVar("T")
-
-
-class BlobState(StrEnum):
-    """Where some bytes stand in their life."""
-
-    ABSENT = "absent"
-    """Named by a link or a subject, never seen (or gone)."""
-    PRESENT = "present"
-    DAMAGED = "damaged"
-    """Not what they were: not served, and mended by whoever pushes them again."""
-    CONDEMNED = "condemned"
-    """Unreachable, and about to go; a writer that brings them again revives them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +76,19 @@ class FoundBlob:
     content: bytes | None
     """The bytes themselves when they live in the catalog."""
     public: bool
+    generation: int = 0
+    """Under which they are in the blob store, when they are there."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlobRow:
+    """A present blob, for who reads them all."""
+
+    digest: Digest
+    size: int
+    content: bytes | None
+    """The bytes themselves when they live in the catalog."""
+    generation: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +266,10 @@ class Transaction(Reader, Protocol):
         """How artifacts come into channels."""
 
     @property
+    def collection(self) -> CollectionChanges:
+        """Giving up bytes that nobody can reach."""
+
+    @property
     def cursors(self) -> CursorChanges:
         """How far the followers have read."""
 
@@ -377,8 +382,11 @@ class Transaction(Reader, Protocol):
         """Stop a token and what was minted from it; False when it is stopped already. Raises `TokenUnknown`."""
 
     # content
-    def keep_blob(self, digest: Digest, size: int, content: bytes | None) -> None:
-        """Know some bytes as present: in the catalog with *content*, else durable in the blob store already (I1)."""
+    def keep_blob(self, digest: Digest, size: int, content: bytes | None, *, generation: int = 0) -> None:
+        """Know some bytes as present: in the catalog with *content*, else durable in the blob store already (I1).
+
+        Raises `Unavailable` when the *generation* that they were kept under was given up meanwhile.
+        """
 
     def damage_blob(self, digest: Digest) -> bool:
         """Know some bytes as damaged; False when that is known already."""
@@ -463,6 +471,10 @@ class Catalog(Protocol):
     @property
     def promotions(self) -> Promotions:
         """How artifacts come into channels."""
+
+    @property
+    def collection(self) -> Collection:
+        """What there is to give up."""
 
     @property
     def cursors(self) -> Cursors:
@@ -641,7 +653,7 @@ class Catalog(Protocol):
     async def violations(self) -> Sequence[tuple[str, str]]:
         """What the catalog itself can see broken: pairs of invariant (``I3``) and what is wrong."""
 
-    async def iter_blobs(self, *, after: str, limit: int) -> Sequence[tuple[Digest, int, bytes | None]]:
+    async def iter_blobs(self, *, after: str, limit: int) -> Sequence[BlobRow]:
         """A page of the present blobs, with their content when it lives here; it may be short, and is empty at the end."""
 
     async def close(self) -> None:

@@ -9,6 +9,7 @@ import structlog
 
 from entrepot.model.errors import RegistryError, Unavailable
 from entrepot.schedules.advisories import ADVISORIES
+from entrepot.schedules.collect import COLLECT
 from entrepot.schedules.doors import ALL_DOORS, DOORS
 from entrepot.schedules.promote import PROMOTE
 from entrepot.schedules.sweep import SWEEP
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from entrepot.operations.registry import Registry
     from entrepot.schedules.schedule import Schedule
 
-ALL: tuple[Schedule, ...] = (SWEEP, ADVISORIES, WEBHOOKS, PROMOTE, WITNESSES, DOORS, ALL_DOORS)
+ALL: tuple[Schedule, ...] = (SWEEP, ADVISORIES, WEBHOOKS, PROMOTE, WITNESSES, DOORS, ALL_DOORS, COLLECT)
 
 _log = structlog.stdlib.get_logger("entrepot.schedule")
 

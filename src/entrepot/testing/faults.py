@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from entrepot.model.digest import Digest
     from entrepot.model.upload import UploadId
-    from entrepot.ports.blobs import BlobStore
+    from entrepot.ports.blobs import BlobStore, Kept
     from entrepot.ports.catalog import Catalog, Transaction
 
 T = TypeVar("T")
@@ -90,9 +90,9 @@ class FaultyBlobStore:
         """The same."""
         return await self._faults.around("settle", lambda: self._blobs.settle(stage))
 
-    async def keep(self, stage: UploadId, expected: Digest) -> int:
+    async def keep(self, stage: UploadId, expected: Digest, *, generation: int = 0) -> int:
         """The same."""
-        return await self._faults.around("keep", lambda: self._blobs.keep(stage, expected))
+        return await self._faults.around("keep", lambda: self._blobs.keep(stage, expected, generation=generation))
 
     async def take(self, stage: UploadId, *, limit: int) -> bytes | None:
         """The same."""
@@ -120,29 +120,31 @@ class FaultyBlobStore:
         async for stage in self._blobs.stages():
             yield stage
 
-    async def read(self, digest: Digest, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
+    async def read(
+        self, digest: Digest, start: int = 0, stop: int | None = None, *, generation: int = 0
+    ) -> AsyncIterator[bytes]:
         """The same."""
         self._faults.reach("before read")
-        async for piece in self._blobs.read(digest, start, stop):
+        async for piece in self._blobs.read(digest, start, stop, generation=generation):
             yield piece
 
-    async def size(self, digest: Digest) -> int | None:
+    async def size(self, digest: Digest, *, generation: int = 0) -> int | None:
         """The same."""
-        return await self._faults.around("size", lambda: self._blobs.size(digest))
+        return await self._faults.around("size", lambda: self._blobs.size(digest, generation=generation))
 
-    async def verify(self, digest: Digest) -> bool:
+    async def verify(self, digest: Digest, *, generation: int = 0) -> bool:
         """The same."""
-        return await self._faults.around("verify", lambda: self._blobs.verify(digest))
+        return await self._faults.around("verify", lambda: self._blobs.verify(digest, generation=generation))
 
-    async def remove(self, digest: Digest) -> None:
+    async def remove(self, digest: Digest, *, generation: int = 0) -> None:
         """The same."""
-        await self._faults.around("remove", lambda: self._blobs.remove(digest))
+        await self._faults.around("remove", lambda: self._blobs.remove(digest, generation=generation))
 
-    async def digests(self) -> AsyncIterator[Digest]:
+    async def kept(self) -> AsyncIterator[Kept]:
         """The same."""
-        self._faults.reach("before digests")
-        async for digest in self._blobs.digests():
-            yield digest
+        self._faults.reach("before kept")
+        async for kept in self._blobs.kept():
+            yield kept
 
     async def probe(self) -> None:
         """The same."""

@@ -19,6 +19,7 @@ from entrepot.model.errors import (
     UploadBusy,
     UploadUnknown,
 )
+from entrepot.ports.blobs import Kept
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -47,7 +48,7 @@ class MemoryBlobStore:
         self._clock = clock or SystemClock()
         self._stages: dict[UploadId, _Stage] = {}
         self._writers = Writers()
-        self._kept: dict[Digest, bytes] = {}
+        self._kept: dict[tuple[Digest, int], tuple[bytes, float]] = {}
 
     # --- staging ---
 
@@ -79,14 +80,14 @@ class MemoryBlobStore:
         await self._writers.stop(stage)
         return await self.staged_size(stage)
 
-    async def keep(self, stage: UploadId, expected: Digest) -> int:
+    async def keep(self, stage: UploadId, expected: Digest, *, generation: int = 0) -> int:
         """Make the staged content durable under its digest, end the stage, and return its size."""
         with self._locked(stage) as locked:
             content = bytes(locked.content)
             actual = Digest.of(content, expected.algorithm)
             if actual != expected:
                 raise DigestMismatch(expected=expected, actual=actual)
-            self._kept[expected] = content
+            self._kept[expected, generation] = content, self._clock.now().timestamp()
             del self._stages[stage]
             return len(content)
 
@@ -136,35 +137,37 @@ class MemoryBlobStore:
 
     # --- what is kept ---
 
-    async def read(self, digest: Digest, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
+    async def read(
+        self, digest: Digest, start: int = 0, stop: int | None = None, *, generation: int = 0
+    ) -> AsyncIterator[bytes]:
         """The bytes from *start* up to *stop*, in pieces."""
-        content = self._content(digest)[start:stop]
+        content = self._content(digest, generation)[start:stop]
         for at in range(0, len(content), _PIECE):
             yield content[at : at + _PIECE]
 
-    async def size(self, digest: Digest) -> int | None:
+    async def size(self, digest: Digest, *, generation: int = 0) -> int | None:
         """How many bytes are kept under *digest*; None when there are none."""
-        return len(self._kept[digest]) if digest in self._kept else None
+        return len(self._kept[digest, generation][0]) if (digest, generation) in self._kept else None
 
-    async def verify(self, digest: Digest) -> bool:
+    async def verify(self, digest: Digest, *, generation: int = 0) -> bool:
         """Whether the bytes that are kept still have their name."""
-        return Digest.of(self._content(digest), digest.algorithm) == digest
+        return Digest.of(self._content(digest, generation), digest.algorithm) == digest
 
-    async def remove(self, digest: Digest) -> None:
+    async def remove(self, digest: Digest, *, generation: int = 0) -> None:
         """Delete the bytes. No error when there are none."""
-        self._kept.pop(digest, None)
+        self._kept.pop((digest, generation), None)
 
-    async def digests(self) -> AsyncIterator[Digest]:
-        """Every digest that is kept, in no order."""
-        for digest in list(self._kept):
-            yield digest
+    async def kept(self) -> AsyncIterator[Kept]:
+        """Everything that is kept, in no order."""
+        for (digest, generation), (_, written_at) in list(self._kept.items()):
+            yield Kept(digest, generation, written_at)
 
     async def probe(self) -> None:
         """Raise unless content can be written and read just now: it always can."""
 
-    def _content(self, digest: Digest) -> bytes:
+    def _content(self, digest: Digest, generation: int) -> bytes:
         try:
-            return self._kept[digest]
+            return self._kept[digest, generation][0]
         except KeyError:
             raise BlobUnknown(digest) from None
 
@@ -172,5 +175,9 @@ class MemoryBlobStore:
 
     def damage(self, digest: Digest) -> None:
         """Change a byte of what is kept, as a disk may."""
-        first, *rest = self._content(digest)
-        self._kept[digest] = bytes((first ^ 1, *rest))
+        first, *rest = self._content(digest, 0)
+        self.replace(digest, bytes((first ^ 1, *rest)))
+
+    def replace(self, digest: Digest, content: bytes) -> None:
+        """Keep something else under a name, whatever it is called by right."""
+        self._kept[digest, 0] = content, self._clock.now().timestamp()

@@ -25,5 +25,7 @@ async def arrival_reply(call: Call, arrival: Arrival, headers: HeaderList) -> Re
     if is_whole and arrival.size is not None and not arrival.blob.done():
         return Reply(200, [*headers, (b"accept-ranges", b"bytes")], arrival.content(), size=arrival.size)
     blob = await arrival.blob
-    found = FoundBlob(digest=blob.digest, size=blob.size, content=blob.content, public=False)
+    found = FoundBlob(
+        digest=blob.digest, size=blob.size, content=blob.content, public=False, generation=blob.generation
+    )
     return blob_reply(call, found, headers)

@@ -36,6 +36,6 @@ def blob_reply(call: Call, blob: FoundBlob, headers: HeaderList, *, immutable: b
         return Reply(status, headers, blob.content[start:stop], cacheable=part is None)
     store = call.registry.blobs
     if isinstance(store, Locates):
-        content = FileSlice(store.locate(blob.digest), start, stop - start)
+        content = FileSlice(store.locate(blob.digest, generation=blob.generation), start, stop - start)
         return Reply(status, headers, content, cacheable=part is None and blob.size <= _READY_SIZE)
-    return Reply(status, headers, store.read(blob.digest, start, stop), size=stop - start)
+    return Reply(status, headers, store.read(blob.digest, start, stop, generation=blob.generation), size=stop - start)

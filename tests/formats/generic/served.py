@@ -206,7 +206,7 @@ async def serve(
 async def _empty(blobs: FileBlobStore) -> None:
     for stage in [stage async for stage, _ in blobs.stages()]:
         await blobs.discard(stage)
-    for digest in [digest async for digest in blobs.digests()]:
+    for digest in [kept.digest async for kept in blobs.kept()]:
         await blobs.remove(digest)
 
 

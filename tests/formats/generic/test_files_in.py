@@ -97,7 +97,7 @@ async def test_other_bytes_are_refused_and_not_kept(served: Served, before: byte
     assert other.json["actual"] == str(Digest.of(after))
     assert (await served.get(FILE)).body == before
     assert await served.staged() == []
-    kept = {digest async for digest in served.registry.blobs.digests()}
+    kept = {kept.digest async for kept in served.registry.blobs.kept()}
     assert kept == ({Digest.of(LARGE)} if before == LARGE else set())
 
 
@@ -154,7 +154,7 @@ async def test_a_checksum_that_does_not_fit_stores_nothing(
     assert (sent.status, sent.code) == (400, "digest-mismatch")
     assert (await served.get(FILE)).status == 404
     assert await served.staged() == []
-    assert [digest async for digest in served.registry.blobs.digests()] == []
+    assert [kept.digest async for kept in served.registry.blobs.kept()] == []
     assert await served.events() == []
 
 

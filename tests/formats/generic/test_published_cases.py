@@ -37,7 +37,7 @@ async def test_the_same_content_under_two_names_is_kept_once(served: Served) -> 
 
     assert answer.status == 201
     assert [file["path"] for file in (await served.get(VERSION)).json["files"]] == ["dummy.bin", "fi-le_na.me"]
-    assert len([digest async for digest in served.registry.blobs.digests()]) == 1
+    assert len([kept.digest async for kept in served.registry.blobs.kept()]) == 1
 
 
 @pytest.mark.parametrize(

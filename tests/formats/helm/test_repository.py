@@ -189,12 +189,12 @@ async def test_the_same_chart_again_is_no_event_and_other_bytes_are_a_conflict(
 async def test_nothing_of_a_refused_chart_is_kept(client: httpx.AsyncClient, world: World) -> None:
     large = chart(values="".join(hashlib.sha256(bytes([at])).hexdigest() for at in range(100)))
     await post(client, chart())
-    kept = [digest async for digest in world.registry.blobs.digests()]
+    kept = [kept.digest async for kept in world.registry.blobs.kept()]
 
     refused = [await post(client, large), await post(client, packed({"web/values.yaml": large}))]
 
     assert [answer.status_code for answer in refused] == [409, 400]
-    assert [digest async for digest in world.registry.blobs.digests()] == kept
+    assert [kept.digest async for kept in world.registry.blobs.kept()] == kept
     assert [stage async for stage, _ in world.registry.blobs.stages()] == []
 
 

@@ -107,7 +107,7 @@ async def serve(
         await catalog.close()
         for stage in [stage async for stage, _ in blobs.stages()]:
             await blobs.discard(stage)
-        for digest in [digest async for digest in blobs.digests()]:
+        for digest in [kept.digest async for kept in blobs.kept()]:
             await blobs.remove(digest)
         blobs.close()
         epochs.close()

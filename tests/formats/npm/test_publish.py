@@ -22,7 +22,7 @@ async def refused(npm: Npm, document: object, *, status: int = 400, path: str = 
     assert answer.status == status, answer
     assert await npm.events() == []
     assert await npm.staged() == []
-    assert [digest async for digest in npm.registry.blobs.digests()] == []
+    assert [kept.digest async for kept in npm.registry.blobs.kept()] == []
     return str(answered(answer)["error"])
 
 

@@ -258,7 +258,7 @@ async def test_a_file_that_is_refused_leaves_nothing(index: Index) -> None:
 
     assert (answer.status_code, "Name in the metadata of tool-1.0-py3-none-any.whl" in answer.text) == (400, True)
     assert [stage async for stage, _ in index.world.registry.blobs.stages()] == []
-    assert [digest async for digest in index.world.registry.blobs.digests()] == []
+    assert [kept.digest async for kept in index.world.registry.blobs.kept()] == []
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["of known size", "of unknown size"])
@@ -278,7 +278,7 @@ async def test_a_small_file_and_its_metadata_live_in_the_catalog(tmp_path: Path,
 
         assert statuses == [400, 400, 200]
         assert (await index.get(f"/pypi/acme/files/tool/1.0/{built.filename}")).content == built.content
-        assert [digest async for digest in index.world.registry.blobs.digests()] == []
+        assert [kept.digest async for kept in index.world.registry.blobs.kept()] == []
         assert await index.violations() == []
 
 

@@ -278,7 +278,7 @@ async def test_nothing_of_a_file_that_is_refused_stays(world: World, size: int) 
         await receive_file(world.registry, PUBLISHER, LIB, stream(content), refuse, size=size)
 
     assert [stage async for stage in world.registry.blobs.stages()] == []
-    assert [digest async for digest in world.registry.blobs.digests()] == []
+    assert [kept.digest async for kept in world.registry.blobs.kept()] == []
 
 
 async def test_other_bytes_than_the_client_says_are_not_looked_into(world: World) -> None:

@@ -417,7 +417,7 @@ async def test_nobody_gets_the_whole_of_a_file_that_is_not_as_promised(
     assert len(got) < len(said.body)
     assert await world.registry.catalog.find_package(ALL, LIB) is None
     assert [stage async for stage in world.registry.blobs.stages()] == []
-    assert [digest async for digest in world.registry.blobs.digests()] == []
+    assert [kept.digest async for kept in world.registry.blobs.kept()] == []
 
 
 @pytest.mark.parametrize("content", [LARGE, b"small"], ids=["large", "small"])

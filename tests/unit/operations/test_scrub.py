@@ -113,7 +113,7 @@ async def test_sizes_are_checked_always_and_bytes_when_asked(filled: World) -> N
 async def test_missing_and_cut_bytes_are_found_without_reading(filled: World) -> None:
     await store(filled).remove(LARGE)
     missing = await check(filled.registry)
-    store(filled)._kept[LARGE] = b"cut"
+    store(filled).replace(LARGE, b"cut")
     cut = await check(filled.registry)
 
     assert missing == [Violation("I1", f"{LARGE}: its bytes are not in the blob store")]
@@ -132,6 +132,6 @@ async def test_content_of_the_catalog_that_was_cut_is_found(filled: World) -> No
 
 
 async def test_bytes_that_nobody_names_harm_nothing(filled: World) -> None:
-    store(filled)._kept[Digest.of(b"stray")] = b"stray"
+    store(filled).replace(Digest.of(b"stray"), b"stray")
 
     assert await check(filled.registry, read_bytes=True) == []

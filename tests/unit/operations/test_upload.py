@@ -125,7 +125,7 @@ async def test_small_blobs_live_in_the_catalog_and_large_ones_in_the_blob_store(
     for content in (SMALL, LARGE):
         await world.push_blob(API, content, by=PUBLISHER)
 
-    assert [digest async for digest in world.registry.blobs.digests()] == [Digest.of(LARGE)]
+    assert [kept.digest async for kept in world.registry.blobs.kept()] == [Digest.of(LARGE)]
 
 
 async def test_without_room_in_the_catalog_every_blob_lives_in_the_blob_store(world: World) -> None:
@@ -136,7 +136,7 @@ async def test_without_room_in_the_catalog_every_blob_lives_in_the_blob_store(wo
             registry, PUBLISHER, API, expected=Digest.of(content), content=stream(content), size=len(content)
         )
 
-    assert [digest async for digest in registry.blobs.digests()] == [Digest.of(b"x")]
+    assert [kept.digest async for kept in registry.blobs.kept()] == [Digest.of(b"x")]
     assert await stored(world, b"") == b""
     assert await check(registry, read_bytes=True) == []
 
@@ -208,7 +208,7 @@ async def test_one_request_that_fails_leaves_nothing(world: World, content: byte
         )
 
     assert await stages(world) == []
-    assert [digest async for digest in world.registry.blobs.digests()] == []
+    assert [kept.digest async for kept in world.registry.blobs.kept()] == []
     assert await world.catalog.find_package(ALL, API) is None
 
 

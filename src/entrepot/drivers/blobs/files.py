@@ -4,6 +4,7 @@
 
     <root>/staging/<upload id>           being received
     <root>/sha256/ab/abcdef…             kept: written, synced, then renamed into place
+    <root>/sha256/ab/abcdef….1           the same name, after the first were given up
 
 A file appears under its digest by one rename, after its bytes are on the disk; the folder is synced before `keep`
 returns. So whatever kills the process or the machine, a name under ``sha256/`` holds all of its bytes.
@@ -40,6 +41,7 @@ from entrepot.model.errors import (
     UploadUnknown,
 )
 from entrepot.model.upload import UploadId
+from entrepot.ports.blobs import Kept
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -202,19 +204,19 @@ class FileBlobStore:
         with self._stage(stage).open("rb", buffering=0) as file:
             return Digest(algorithm, hashlib.file_digest(file, algorithm).hexdigest())
 
-    async def keep(self, stage: UploadId, expected: Digest) -> int:
+    async def keep(self, stage: UploadId, expected: Digest, *, generation: int = 0) -> int:
         """Make the staged content durable under its digest, end the stage, and return its size."""
         with self._locked(stage) as descriptor:
-            size = await finished(self._in_thread(self._keep, stage, descriptor, expected))
+            size = await finished(self._in_thread(self._keep, stage, descriptor, expected, generation))
         self._progress.pop(stage, None)
         return size
 
-    def _keep(self, stage: UploadId, descriptor: int, expected: Digest) -> int:
+    def _keep(self, stage: UploadId, descriptor: int, expected: Digest, generation: int) -> int:
         actual = self._digest(stage, descriptor, expected.algorithm)
         if actual != expected:
             raise DigestMismatch(expected=expected, actual=actual)
         os.fdatasync(descriptor)
-        path = self._path(expected)
+        path = self._path(expected, generation)
         # Also when it is there already: sound bytes may take the place of damaged ones.
         self._stage(stage).rename(path)
         _sync_folder(path.parent)
@@ -311,11 +313,13 @@ class FileBlobStore:
 
     # --- what is kept ---
 
-    async def read(self, digest: Digest, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
+    async def read(
+        self, digest: Digest, start: int = 0, stop: int | None = None, *, generation: int = 0
+    ) -> AsyncIterator[bytes]:
         """The bytes from *start* up to *stop*, in pieces."""
         with _translated():
             try:
-                file = self._path(digest).open("rb", buffering=0)
+                file = self._path(digest, generation).open("rb", buffering=0)
             except FileNotFoundError:
                 raise BlobUnknown(digest) from None
         with file:
@@ -330,43 +334,47 @@ class FileBlobStore:
                     left -= len(piece)
                 yield piece
 
-    async def size(self, digest: Digest) -> int | None:
+    async def size(self, digest: Digest, *, generation: int = 0) -> int | None:
         """How many bytes are kept under *digest*; None when there are none."""
         try:
-            return self._path(digest).stat().st_size
+            return self._path(digest, generation).stat().st_size
         except FileNotFoundError:
             return None
 
-    async def verify(self, digest: Digest) -> bool:
+    async def verify(self, digest: Digest, *, generation: int = 0) -> bool:
         """Whether the bytes that are kept still have their name."""
-        return await self._in_thread(self._verify, digest)
+        return await self._in_thread(self._verify, digest, generation)
 
-    def _verify(self, digest: Digest) -> bool:
+    def _verify(self, digest: Digest, generation: int) -> bool:
         try:
-            with self._path(digest).open("rb", buffering=0) as file:
+            with self._path(digest, generation).open("rb", buffering=0) as file:
                 return hashlib.file_digest(file, digest.algorithm).hexdigest() == digest.hex
         except FileNotFoundError:
             raise BlobUnknown(digest) from None
 
-    async def remove(self, digest: Digest) -> None:
+    async def remove(self, digest: Digest, *, generation: int = 0) -> None:
         """Delete the bytes. No error when there are none."""
         with _translated():
-            self._path(digest).unlink(missing_ok=True)
+            self._path(digest, generation).unlink(missing_ok=True)
 
-    async def digests(self) -> AsyncIterator[Digest]:
-        """Every digest that is kept, in no order."""
+    async def kept(self) -> AsyncIterator[Kept]:
+        """Everything that is kept, in no order."""
         for algorithm in ALGORITHMS:
             for folder in sorted((self._root / algorithm).iterdir()):
                 with os.scandir(folder) as entries:
                     for entry in entries:
-                        yield Digest.parse(f"{algorithm}:{entry.name}")
+                        hexadecimal, _, generation = entry.name.partition(".")
+                        with contextlib.suppress(FileNotFoundError):
+                            written_at = entry.stat().st_mtime
+                            yield Kept(Digest.parse(f"{algorithm}:{hexadecimal}"), int(generation or 0), written_at)
 
-    def locate(self, digest: Digest) -> str:
+    def locate(self, digest: Digest, *, generation: int = 0) -> str:
         """The path of the file that holds exactly the bytes of *digest*, whether or not it exists."""
-        return f"{self._root}/{digest.algorithm}/{digest.hex[:2]}/{digest.hex}"
+        path = f"{self._root}/{digest.algorithm}/{digest.hex[:2]}/{digest.hex}"
+        return f"{path}.{generation}" if generation else path
 
-    def _path(self, digest: Digest) -> Path:
-        return Path(self.locate(digest))
+    def _path(self, digest: Digest, generation: int) -> Path:
+        return Path(self.locate(digest, generation=generation))
 
     async def probe(self) -> None:
         """Raise unless content can be written and read just now."""

@@ -28,6 +28,7 @@ from entrepot.drivers.catalog.advisories import SqliteAdvisories
 from entrepot.drivers.catalog.answers import Answers, Unpacked
 from entrepot.drivers.catalog.attestations import SqliteAttestations
 from entrepot.drivers.catalog.blocks import SqliteBlocks
+from entrepot.drivers.catalog.collection import SqliteCollection
 from entrepot.drivers.catalog.cursors import SqliteCursors
 from entrepot.drivers.catalog.deployments import SqliteDeployments
 from entrepot.drivers.catalog.failures import translated
@@ -49,7 +50,7 @@ from entrepot.model.digest import Digest
 from entrepot.model.events import GENESIS
 from entrepot.model.names import NamespaceName, PackageId, PackageName, PrincipalName, ReferenceName, View
 from entrepot.model.position import START, Position
-from entrepot.ports.catalog import PAGE_SIZE, ArtifactDetails, Credential, FoundArtifact, FoundBlob, Hit
+from entrepot.ports.catalog import PAGE_SIZE, ArtifactDetails, BlobRow, Credential, FoundArtifact, FoundBlob, Hit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -118,6 +119,7 @@ class SqliteCatalog:
             self._reader.execute("PRAGMA query_only = ON")
         self._questions = Questions(self._reader)
         self.blocks = SqliteBlocks(self._questions)
+        self.collection = SqliteCollection(self._questions)
         self.cursors = SqliteCursors(self._questions)
         self.advisories = SqliteAdvisories(self._questions)
         self.policies = SqlitePolicies(self._questions)
@@ -316,8 +318,8 @@ class SqliteCatalog:
         row = self._questions.one(PULL.find_blob, **_through(view, package), digest=str(digest), barred=barred)
         if row is None:
             return None
-        _, size, content, public = row
-        return FoundBlob(digest=digest, size=size, content=content, public=bool(public))
+        _, size, content, public, generation = row
+        return FoundBlob(digest=digest, size=size, content=content, public=bool(public), generation=generation)
 
     # --- listings ---
 
@@ -593,13 +595,13 @@ class SqliteCatalog:
         with translated():
             return list(integrity.violations(self._reader, self._clock.now()))
 
-    async def iter_blobs(self, *, after: str, limit: int) -> Sequence[tuple[Digest, int, bytes | None]]:
+    async def iter_blobs(self, *, after: str, limit: int) -> Sequence[BlobRow]:
         """A page of the present blobs, with their content when it lives here."""
-        page: list[tuple[Digest, int, bytes | None]] = []
+        page: list[BlobRow] = []
         held = 0
-        for digest, size, blob in self._questions.all(LISTINGS.iter_blobs, after=after, limit=limit):
+        for digest, size, blob, generation in self._questions.all(LISTINGS.iter_blobs, after=after, limit=limit):
             content = None if blob is None else self._content(blob)
-            page.append((Digest.parse(digest), size, content))
+            page.append(BlobRow(Digest.parse(digest), size, content, generation))
             held += len(content or b"")
             if held >= PAGE_SIZE:
                 break

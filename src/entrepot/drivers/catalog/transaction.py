@@ -12,6 +12,7 @@ from entrepot.drivers.catalog import rows
 from entrepot.drivers.catalog.advisories import SqliteAdvisoryChanges
 from entrepot.drivers.catalog.attestations import SqliteAttestationChanges
 from entrepot.drivers.catalog.blocks import SqliteBlockChanges
+from entrepot.drivers.catalog.collection import SqliteCollectionChanges
 from entrepot.drivers.catalog.cursors import SqliteCursorChanges
 from entrepot.drivers.catalog.deployments import SqliteDeploymentChanges
 from entrepot.drivers.catalog.federation import SqliteFederationChanges
@@ -30,6 +31,7 @@ from entrepot.model.errors import (
     PrincipalUnknown,
     Protected,
     TokenUnknown,
+    Unavailable,
     UpstreamUnknown,
 )
 from entrepot.model.events import ACCESS_EVENTS, ArtifactPublished, UpstreamIndexChanged, chain, encode
@@ -90,6 +92,11 @@ class SqliteTransaction(Session):
     def promotions(self) -> SqlitePromotionChanges:
         """How artifacts come into channels."""
         return SqlitePromotionChanges(self)
+
+    @cached_property
+    def collection(self) -> SqliteCollectionChanges:
+        """Giving up bytes that nobody can reach."""
+        return SqliteCollectionChanges(self)
 
     @cached_property
     def cursors(self) -> SqliteCursorChanges:
@@ -356,9 +363,11 @@ class SqliteTransaction(Session):
 
     # --- content ---
 
-    def keep_blob(self, digest: Digest, size: int, content: bytes | None) -> None:
+    def keep_blob(self, digest: Digest, size: int, content: bytes | None, *, generation: int = 0) -> None:
         """Know some bytes as present: in the catalog with *content*, else durable in the blob store already (I1)."""
-        blob, state, is_here = self.one(CHANGE.find_home, digest=str(digest)) or (None, "absent", 0)
+        blob, state, is_here, current = self.one(CHANGE.find_home, digest=str(digest)) or (None, "absent", 0, 0)
+        if content is None and not is_here and generation != current:
+            raise Unavailable(after=1)  # What was kept there has been given up since, and may be deleted already.
         if blob is None:
             (blob,) = self.returned(CHANGE.add_blob, digest=str(digest), size=size)
         elif state != "present":

@@ -229,7 +229,11 @@ def _verifier(call: Call, expected: Mapping[str, bytes]) -> Callable[[StoredBlob
         return None
 
     async def verify(blob: StoredBlob) -> None:
-        stored = call.registry.blobs.read(blob.digest) if blob.content is None else _one(blob.content)
+        stored = (
+            call.registry.blobs.read(blob.digest, generation=blob.generation)
+            if blob.content is None
+            else _one(blob.content)
+        )
         async for _ in verified(stored, expected):
             pass
 

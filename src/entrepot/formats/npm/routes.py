@@ -231,7 +231,7 @@ async def get_attestations(call: Call) -> Reply:
     blob = await find_blob(call.registry, call.caller, view, package, file.digest)
     content = blob.content
     if content is None:
-        content = b"".join([piece async for piece in call.registry.blobs.read(file.digest)])
+        content = b"".join([piece async for piece in call.registry.blobs.read(file.digest, generation=blob.generation)])
     bundle = {"predicateType": read_predicate_type(content.decode()), "bundle": msgspec.Raw(content)}
     return json_reply({"attestations": [bundle]})
 

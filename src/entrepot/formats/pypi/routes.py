@@ -279,7 +279,7 @@ async def _read_blob(call: Call, view: View, package: PackageId, digest: Digest)
     blob = await find_blob(call.registry, call.caller, view, package, digest)
     if blob.content is not None:
         return blob.content
-    return b"".join([piece async for piece in call.registry.blobs.read(digest)])
+    return b"".join([piece async for piece in call.registry.blobs.read(digest, generation=blob.generation)])
 
 
 # --- the integrity API ---

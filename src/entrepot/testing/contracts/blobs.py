@@ -150,7 +150,7 @@ class BlobStoreContract:
 
         assert (refused.value.expected, refused.value.actual) == (NAME, Digest.of(b"hullo"))
         assert await store.size(NAME) is None
-        assert [digest async for digest in store.digests()] == []
+        assert [kept.digest async for kept in store.kept()] == []
 
     async def test_after_a_wrong_name_the_stage_can_be_kept_under_its_own(self, store: BlobStore) -> None:
         stage = new_stage()
@@ -177,7 +177,7 @@ class BlobStoreContract:
         await keep(store)
 
         assert await read(store, NAME) == HELLO
-        assert [digest async for digest in store.digests()] == [NAME]
+        assert [kept.digest async for kept in store.kept()] == [NAME]
 
     async def test_two_stages_may_be_kept_under_one_name_at_once(self, store: BlobStore) -> None:
         await asyncio.gather(*(keep(store, LARGE) for _ in range(4)))
@@ -196,7 +196,7 @@ class BlobStoreContract:
         await store.keep(stage, digest)
 
         assert await read(store, digest) == LARGE
-        assert [each async for each in store.digests()] == [digest]
+        assert [kept.digest async for kept in store.kept()] == [digest]
 
     # --- staging ---
 
@@ -411,7 +411,7 @@ class BlobStoreContract:
         await store.append(stage, stream(HELLO), at=0, limit=PLENTY)
         await store.keep(stage, long)
 
-        assert {digest async for digest in store.digests()} == {*expected, long}
+        assert {kept.digest async for kept in store.kept()} == {*expected, long}
 
     async def test_removed_bytes_are_gone(self, store: BlobStore) -> None:
         digest = await keep(store)
@@ -420,7 +420,7 @@ class BlobStoreContract:
         await store.remove(digest)
 
         assert await store.size(digest) is None
-        assert [each async for each in store.digests()] == []
+        assert [kept.digest async for kept in store.kept()] == []
 
     async def test_damage_is_found_and_mended_by_sending_the_bytes_again(self, store: BlobStore) -> None:
         digest = await keep(store, LARGE)

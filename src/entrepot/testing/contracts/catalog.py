@@ -46,7 +46,7 @@ from entrepot.model.position import START, Position
 from entrepot.model.reference import Reference, ReferenceKind, TagRules
 from entrepot.model.upload import Upload, UploadId
 from entrepot.model.upstream import Upstream, UpstreamName
-from entrepot.ports.catalog import Grant, Mirrored, TokenRow
+from entrepot.ports.catalog import BlobRow, Grant, Mirrored, TokenRow
 from entrepot.ports.epochs import ACCESS
 from entrepot.testing.builders import Image, StoppedClock, image, index, package, referrer
 
@@ -1470,13 +1470,13 @@ class CatalogContract:
             await fill.blob(content=content, inline=number % 2 == 0)
         await catalog.write(lambda transaction: transaction.damage_blob(Digest.of(b"\x00")))
 
-        found: list[tuple[Digest, int, bytes | None]] = []
-        while page := await catalog.iter_blobs(after=str(found[-1][0]) if found else "", limit=3):
+        found: list[BlobRow] = []
+        while page := await catalog.iter_blobs(after=str(found[-1].digest) if found else "", limit=3):
             found += page
 
-        assert [digest for digest, _, _ in found] == sorted(contents)
-        assert all(size == 1 for _, size, _ in found)
-        assert {digest: content for digest, _, content in found} == {
+        assert [blob.digest for blob in found] == sorted(contents)
+        assert {(blob.size, blob.generation) for blob in found} == {(1, 0)}
+        assert {blob.digest: blob.content for blob in found} == {
             digest: content if number % 2 == 0 else None for number, (digest, content) in enumerate(contents.items())
         }
 

@@ -128,7 +128,7 @@ async def test_what_a_killed_process_left_unfinished_is_no_blob(opened: Callable
     writing = asyncio.ensure_future(store.append(new_stage(), gate.content(), at=0, limit=PLENTY))
     await gate.reached.wait()
 
-    assert [digest async for digest in opened().digests()] == []
+    assert [kept.digest async for kept in opened().kept()] == []
     writing.cancel()
 
 

@@ -45,7 +45,7 @@ INSERT INTO blob (digest, size, state) VALUES (:digest, :size, 'present') RETURN
 
 -- revive_blob --
 -- A blob that was only named, or was condemned, is present from now on.
-UPDATE blob SET state = 'present', size = :size WHERE id = :blob
+UPDATE blob SET state = 'present', size = :size, condemned_at = NULL WHERE id = :blob
 
 -- damage_blob --
 UPDATE blob SET state = 'damaged' WHERE digest = :digest AND state = 'present'
@@ -64,8 +64,8 @@ INSERT INTO content (blob_id, bytes) VALUES (:blob, :bytes) ON CONFLICT DO UPDAT
 INSERT INTO content (blob_id, bytes) VALUES (:blob, :bytes) ON CONFLICT DO NOTHING
 
 -- find_home --
--- The state of some bytes, and whether they live here rather than in the blob store.
-SELECT b.id, b.state, c.blob_id IS NOT NULL
+-- The state of some bytes, whether they live here rather than in the blob store, and their generation there.
+SELECT b.id, b.state, c.blob_id IS NOT NULL, b.generation
   FROM blob b LEFT JOIN content c ON c.blob_id = b.id
  WHERE b.digest = :digest
 

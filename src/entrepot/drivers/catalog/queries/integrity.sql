@@ -121,6 +121,10 @@ SELECT b.digest || ' is ' || b.state || ', and still a member of package ' || p.
   FROM membership m JOIN blob b ON b.id = m.blob_id JOIN package p ON p.id = m.package_id
  WHERE m.until_position IS NULL AND b.state = 'absent'
 
+-- I8_what_is_given_up_is_never_read_again --
+SELECT g.digest || ', generation ' || g.generation || ', is to be deleted, and is where its bytes are looked for'
+  FROM garbage g JOIN blob b ON b.digest = g.digest AND b.generation <= g.generation
+
 -- I9_what_is_reachable_is_kept --
 SELECT b.digest || ' is condemned, and reachable'
   FROM blob b

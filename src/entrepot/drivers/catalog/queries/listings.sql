@@ -338,7 +338,7 @@ SELECT r.name
  ORDER BY +r.name
 
 -- iter_blobs --
-SELECT b.digest, b.size, c.blob_id
+SELECT b.digest, b.size, c.blob_id, b.generation
   FROM blob b LEFT JOIN content c ON c.blob_id = b.id
  WHERE b.state IN ('present', 'damaged') AND b.digest > :after
  ORDER BY b.digest

@@ -1,0 +1,117 @@
+"""What the management API writes about the collection of bytes that nobody can reach (see `entrepot.api.shapes`)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+from msgspec import Meta, Struct
+
+from entrepot.api.shapes import DigestText, FormatText, NamespaceText, PackageText, Position, ReferenceText
+from entrepot.model.blob import BlobState
+
+if TYPE_CHECKING:
+    from entrepot.operations import collect
+    from entrepot.ports import collection
+
+_TIME = "2026-01-31T12:00:00Z"
+
+
+class Amount(Struct, frozen=True):
+    """How much of something there is."""
+
+    count: Annotated[int, Meta(description="Blobs.", examples=[3])]
+    size: Annotated[int, Meta(description="Bytes.", examples=[4096])]
+
+    @staticmethod
+    def of(found: collection.Amount) -> Amount:
+        """How an amount is shown."""
+        return Amount(found.count, found.size)
+
+
+class CollectionPlan(Struct, frozen=True):
+    """What a round would do now."""
+
+    loose: Amount
+    """Would be taken out of packages none of whose artifacts links them."""
+    unreachable: Amount
+    """Would be condemned: in no package."""
+    condemned: Amount
+    """Wait already."""
+    due: Amount
+    """As much of it as would be given up."""
+    garbage: Amount
+    """Given up, with bytes still to be deleted."""
+
+    @staticmethod
+    def of(plan: collect.CollectionPlan) -> CollectionPlan:
+        """How a plan is shown."""
+        return CollectionPlan(
+            loose=Amount.of(plan.loose),
+            unreachable=Amount.of(plan.unreachable),
+            condemned=Amount.of(plan.condemned),
+            due=Amount.of(plan.due),
+            garbage=Amount.of(plan.garbage),
+        )
+
+
+class Collected(Struct, frozen=True):
+    """What a round came to."""
+
+    dropped: Amount
+    condemned: Amount
+    given_up: Amount
+    strays: Amount
+    """Bytes that were stored, and never announced."""
+
+    @staticmethod
+    def of(found: collect.Collected) -> Collected:
+        """How a round is shown."""
+        return Collected(
+            dropped=Amount.of(found.dropped),
+            condemned=Amount.of(found.condemned),
+            given_up=Amount.of(found.given_up),
+            strays=Amount.of(found.strays),
+        )
+
+
+class Holding(Struct, frozen=True):
+    """A package that has a blob, and what of it needs the blob."""
+
+    namespace: NamespaceText
+    format: FormatText
+    package: PackageText
+    since: Position
+    artifacts: Annotated[list[DigestText], Meta(description="The artifacts that link it, the earliest first.")]
+    names: Annotated[list[ReferenceText], Meta(description="What means it, when it is an artifact itself.")]
+
+
+class Explanation(Struct, frozen=True):
+    """Why a blob is kept, or not."""
+
+    digest: DigestText
+    state: Annotated[BlobState, Meta(examples=["present"])]
+    size: Annotated[int, Meta(description="Bytes.", examples=[4096])]
+    condemned_at: Annotated[datetime | None, Meta(description="Since when it waits to be given up.", examples=[_TIME])]
+    holdings: Annotated[list[Holding], Meta(description="Every reason; none for what nobody can reach.")]
+
+    @staticmethod
+    def of(digest: str, found: collect.Explanation) -> Explanation:
+        """How an explanation is shown."""
+        return Explanation(
+            digest=digest,
+            state=found.known.state,
+            size=found.known.size,
+            condemned_at=found.known.condemned_at,
+            holdings=[
+                Holding(
+                    namespace=each.place.package.namespace,
+                    format=each.place.package.format,
+                    package=each.place.package.name,
+                    since=each.place.since,
+                    artifacts=[str(digest) for digest in each.holders],
+                    names=list(each.names),
+                )
+                for each in found.holdings
+            ],
+        )

@@ -1,0 +1,158 @@
+"""Giving up bytes that nobody can reach: the collection area of the catalog."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from entrepot.drivers.catalog import rows
+from entrepot.drivers.catalog.session import identity
+from entrepot.drivers.catalog.statements import load
+from entrepot.model.blob import BlobState
+from entrepot.model.digest import Digest
+from entrepot.model.names import ReferenceName
+from entrepot.model.position import Position
+from entrepot.ports.collection import Amount, Garbage, KnownBlob, Loose, Place, Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from entrepot.drivers.catalog.questions import Questions
+    from entrepot.drivers.catalog.session import Session
+    from entrepot.model.names import PackageId
+
+COLLECTION: Final = load("collection")
+
+
+class SqliteCollection:
+    """Implements `entrepot.ports.collection.Collection`."""
+
+    def __init__(self, questions: Questions) -> None:
+        self._questions = questions
+
+    async def find_generation(self, digest: Digest) -> int:
+        """Under which generation bytes of this name are kept, or will be."""
+        row = self._questions.one(COLLECTION.find_generation, digest=str(digest))
+        return 0 if row is None else int(row[0])
+
+    async def find(self, digest: Digest) -> KnownBlob | None:
+        """What is known of a blob; None when its name never came up."""
+        row = self._questions.one(COLLECTION.find_state, digest=str(digest))
+        if row is None:
+            return None
+        state, size, generation, condemned_at = row
+        return KnownBlob(BlobState(state), size, generation, _time(condemned_at))
+
+    async def list_unreachable(self, *, after: int, limit: int) -> tuple[Sequence[Unreachable], int | None]:
+        """The unreachable ones among the next *limit* blobs, and where to go on; None at the end."""
+        last = self._number(COLLECTION.last_blob)
+        found = self._questions.all(COLLECTION.list_unreachable, after=after, upto=after + limit)
+        page = [Unreachable(Digest.parse(digest), size) for digest, size in found]
+        return page, after + limit if after + limit < last else None
+
+    async def list_condemned(self, *, before: datetime | None = None, limit: int) -> Sequence[Unreachable]:
+        """What is condemned, the longest first; with *before*, what was by then."""
+        until = None if before is None else rows.time_text(before)
+        found = self._questions.all(COLLECTION.list_condemned, before=until, limit=limit)
+        return [Unreachable(Digest.parse(digest), size, _time(at)) for digest, size, at in found]
+
+    async def measure_condemned(self) -> Amount:
+        """How much is condemned."""
+        count, size, _ = self._questions.one(COLLECTION.measure_condemned) or (0, 0, None)
+        return Amount(count, size)
+
+    async def list_garbage(self, *, limit: int) -> Sequence[Garbage]:
+        """What was given up and may not be deleted yet."""
+        found = self._questions.all(COLLECTION.list_garbage, limit=limit)
+        return [Garbage(Digest.parse(digest), generation, size) for digest, generation, size in found]
+
+    async def measure_garbage(self) -> Amount:
+        """How much that is."""
+        count, size = self._questions.one(COLLECTION.measure_garbage) or (0, 0)
+        return Amount(count, size)
+
+    async def list_loose(self, *, after: int, until: Position, limit: int) -> tuple[Sequence[Loose], int | None]:
+        """The loose ones among the next *limit* memberships that began by *until*, and where to go on."""
+        last = self._number(COLLECTION.last_membership)
+        found = self._questions.all(COLLECTION.list_loose, after=after, upto=after + limit, until=until)
+        page = [
+            Loose(rows.package_id(owner, format_, name), Digest.parse(digest), size)
+            for owner, format_, name, digest, size in found
+        ]
+        return page, after + limit if after + limit < last else None
+
+    async def find_position(self, time: datetime) -> Position:
+        """Where the journal stood at a time."""
+        return Position(self._number(COLLECTION.position_at, time=rows.time_text(time)))
+
+    async def find_generations(self, digests: Sequence[Digest]) -> Mapping[Digest, KnownBlob]:
+        """What is known of each of some blobs."""
+        texts = rows.json_list(str(digest) for digest in digests)
+        return {
+            Digest.parse(digest): KnownBlob(BlobState(state), size, generation)
+            for digest, generation, state, size in self._questions.all(COLLECTION.known_generations, digests=texts)
+        }
+
+    async def list_places(self, digest: Digest, *, limit: int) -> Sequence[Place]:
+        """The packages that have a blob, the earliest first."""
+        found = self._questions.all(COLLECTION.explain, digest=str(digest), limit=limit)
+        return [
+            Place(rows.package_id(owner, format_, name), role == "artifact", Position(since))
+            for owner, format_, name, role, since in found
+        ]
+
+    async def list_names(self, package: PackageId, digest: Digest, *, limit: int) -> Sequence[ReferenceName]:
+        """The names that mean an artifact in a package, in byte order."""
+        found = self._questions.all(COLLECTION.names, **identity(package), digest=str(digest), limit=limit)
+        return [ReferenceName(name) for (name,) in found]
+
+    async def list_holders(self, package: PackageId, digest: Digest, *, limit: int) -> Sequence[Digest]:
+        """The artifacts of a package that link a blob, the earliest first."""
+        found = self._questions.all(COLLECTION.holders, **identity(package), digest=str(digest), limit=limit)
+        return [Digest.parse(holder) for (holder,) in found]
+
+    def _number(self, statement: str, **parameters: object) -> int:
+        row = self._questions.one(statement, **parameters)
+        return 0 if row is None else int(row[0])
+
+
+class SqliteCollectionChanges:
+    """Implements `entrepot.ports.collection.CollectionChanges`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def condemn(self, digest: Digest) -> bool:
+        """Let a blob wait to be given up; False when somebody has it, or it waits already."""
+        now = rows.time_text(self._session.now)
+        return self._session.run(COLLECTION.condemn, digest=str(digest), now=now) > 0
+
+    def give_up(self, digest: Digest, *, before: datetime) -> bool:
+        """Give up a blob that was condemned by *before*; False when somebody has it again, or it was not."""
+        row = self._session.one(COLLECTION.give_up, digest=str(digest), before=rows.time_text(before))
+        if row is None:
+            return False
+        blob, size, generation = row
+        if not self._session.run(COLLECTION.give_up_content, blob=blob):
+            self._add_garbage(digest, generation, size)
+        return True
+
+    def disown(self, digest: Digest, generation: int, size: int) -> bool:
+        """Give up bytes in the blob store that no row names; False when one does, so that they may be in use."""
+        self._session.run(COLLECTION.disown, digest=str(digest), generation=generation, size=size)
+        row = self._session.one(COLLECTION.find_generation, digest=str(digest))
+        if row is None or row[0] <= generation:
+            return False
+        self._add_garbage(digest, generation, size)
+        return True
+
+    def forget_garbage(self, garbage: Garbage) -> None:
+        """Its bytes are deleted."""
+        self._session.run(COLLECTION.forget_garbage, digest=str(garbage.digest), generation=garbage.generation)
+
+    def _add_garbage(self, digest: Digest, generation: int, size: int) -> None:
+        self._session.run(COLLECTION.add_garbage, digest=str(digest), generation=generation, size=size)
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else rows.parse_time(text)

@@ -1,0 +1,134 @@
+-- Giving up bytes that nobody can reach.
+
+-- find_generation --
+SELECT generation FROM blob WHERE digest = :digest
+
+-- last_blob --
+SELECT coalesce(max(id), 0) FROM blob
+
+-- list_unreachable --
+-- Of a stretch of blobs, the present ones that no package has. Uses membership_blob_idx.
+SELECT b.digest, b.size
+  FROM blob b
+ WHERE b.id > :after AND b.id <= :upto AND b.state IN ('present', 'damaged')
+   AND NOT EXISTS (SELECT 1 FROM membership m WHERE m.blob_id = b.id AND m.until_position IS NULL)
+
+-- list_condemned --
+-- Uses blob_condemned_idx.
+SELECT b.digest, b.size, b.condemned_at
+  FROM blob b
+ WHERE b.state = 'condemned' AND (:before IS NULL OR b.condemned_at <= :before)
+ ORDER BY b.condemned_at, b.id
+ LIMIT :limit
+
+-- measure_condemned --
+-- Uses blob_condemned_idx.
+SELECT count(*), coalesce(sum(size), 0), min(condemned_at) FROM blob WHERE state = 'condemned'
+
+-- list_garbage --
+SELECT digest, generation, size FROM garbage ORDER BY digest, generation LIMIT :limit
+
+-- measure_garbage --
+SELECT count(*), coalesce(sum(size), 0) FROM garbage
+
+-- known_generations --
+-- What the catalog says of bytes that are in the blob store: the generation that it would read.
+SELECT b.digest, b.generation, b.state, b.size FROM blob b WHERE b.digest IN (SELECT value FROM json_each(:digests))
+
+-- last_membership --
+SELECT coalesce(max(id), 0) FROM membership
+
+-- list_loose --
+-- Of a stretch of memberships, those of blobs that no artifact of their package links, and that are not young.
+-- Uses membership_open_idx and link_target_idx.
+SELECT n.name, p.format, p.name, b.digest, b.size
+  FROM membership m
+  JOIN blob b ON b.id = m.blob_id
+  JOIN package p ON p.id = m.package_id
+  JOIN namespace n ON n.id = p.namespace_id
+ WHERE m.id > :after AND m.id <= :upto AND m.until_position IS NULL AND m.role = 'blob' AND m.from_position <= :until
+   AND NOT EXISTS (
+        SELECT 1 FROM link l
+          JOIN membership h ON h.package_id = m.package_id AND h.blob_id = l.artifact_id AND h.role = 'artifact'
+                           AND h.until_position IS NULL
+         WHERE l.target_id = m.blob_id)
+ ORDER BY m.package_id
+
+-- position_at --
+-- Where the journal stood at a time, found by halves: there is no index of times, and they go up.
+WITH RECURSIVE half (low, high) AS (
+    SELECT 0, (SELECT coalesce(max(position), 0) FROM event)
+    UNION ALL
+    SELECT CASE WHEN e.at <= :time THEN e.position ELSE half.low END,
+           CASE WHEN e.at <= :time THEN half.high ELSE e.position - 1 END
+      FROM half JOIN event e ON e.position = (half.low + half.high + 1) / 2
+     WHERE half.low < half.high
+)
+SELECT min(high) FROM half
+
+-- condemn --
+-- Uses membership_blob_idx.
+UPDATE blob SET state = 'condemned', condemned_at = :now
+ WHERE digest = :digest AND state IN ('present', 'damaged')
+   AND NOT EXISTS (SELECT 1 FROM membership m WHERE m.blob_id = blob.id AND m.until_position IS NULL)
+
+-- give_up --
+-- From here on the bytes are not found under this name and generation, whoever still means to keep them there.
+UPDATE blob SET state = 'absent', condemned_at = NULL, generation = generation + 1
+ WHERE digest = :digest AND state = 'condemned' AND condemned_at <= :before
+   AND NOT EXISTS (SELECT 1 FROM membership m WHERE m.blob_id = blob.id AND m.until_position IS NULL)
+RETURNING id, size, generation - 1
+
+-- give_up_content --
+DELETE FROM content WHERE blob_id = :blob
+
+-- add_garbage --
+INSERT INTO garbage (digest, generation, size) VALUES (:digest, :generation, :size) ON CONFLICT DO NOTHING
+
+-- forget_garbage --
+DELETE FROM garbage WHERE digest = :digest AND generation = :generation
+
+-- disown --
+-- Bytes that came without their row: whoever brought them may not count on them any more. Never what is in use.
+INSERT INTO blob (digest, size, state, generation) VALUES (:digest, :size, 'absent', :generation + 1)
+ON CONFLICT (digest) DO UPDATE SET generation = :generation + 1
+ WHERE blob.state = 'absent' AND blob.generation <= :generation
+
+-- explain --
+-- Every package that has some bytes, as what, and since when. Uses membership_blob_idx.
+SELECT n.name, p.format, p.name, m.role, m.from_position
+  FROM blob b
+  JOIN membership m ON m.blob_id = b.id AND m.until_position IS NULL
+  JOIN package p ON p.id = m.package_id
+  JOIN namespace n ON n.id = p.namespace_id
+ WHERE b.digest = :digest
+ ORDER BY m.id
+ LIMIT :limit
+
+-- find_state --
+SELECT state, size, generation, condemned_at FROM blob WHERE digest = :digest
+
+-- holders --
+-- The artifacts of a package that link some bytes. Uses link_target_idx and membership_open_idx.
+SELECT h.digest
+  FROM namespace n
+  JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
+  JOIN blob b ON b.digest = :digest
+  JOIN link l ON l.target_id = b.id
+  JOIN membership m ON m.package_id = p.id AND m.blob_id = l.artifact_id AND m.role = 'artifact'
+                   AND m.until_position IS NULL
+  JOIN blob h ON h.id = l.artifact_id
+ WHERE n.name = :namespace
+ ORDER BY m.id
+ LIMIT :limit
+
+-- names --
+-- What means an artifact in a package. Uses reference_artifact_idx.
+SELECT r.name
+  FROM namespace n
+  JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
+  JOIN blob b ON b.digest = :digest
+  JOIN reference r ON r.blob_id = b.id AND r.package_id = p.id AND r.until_position IS NULL
+ WHERE n.name = :namespace
+ ORDER BY r.name
+ LIMIT :limit
