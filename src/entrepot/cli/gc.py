@@ -12,7 +12,9 @@ from entrepot.client.collection import Amount, Collected, CollectionPlan, Holdin
 
 
 def _amount(found: Amount) -> str:
-    return f"{found.count} blobs, {found.size} bytes" if found.count else "nothing"
+    if not found.count:
+        return "nothing"
+    return f"{found.count} blob{'s' if found.count > 1 else ''}, {found.size} bytes"
 
 
 _PLAN: Final[Columns[CollectionPlan]] = {
@@ -33,7 +35,7 @@ _HOLDINGS: Final[Columns[Holding]] = {
     "FORMAT": lambda it: it.format,
     "SINCE": lambda it: it.since,
     "NAMES": lambda it: it.names,
-    "NEEDED BY": lambda it: it.artifacts,
+    "NEEDED BY": lambda it: it.artifacts or (None if it.names else "nothing, so it will leave"),
 }
 
 

@@ -68,9 +68,9 @@ def test_every_command_and_option_is_explained(name: str, command: click.Command
 
 def test_every_word_of_the_contract_is_a_command() -> None:
     promised = """
-        serve, doctor, check, scrub, routes, config check, config schema, version, login, logout, whoami, setup,
+        serve, doctor, check, scrub, gc plan, gc apply, gc explain, routes, config check, config schema, version, login, logout, whoami, setup,
         push, pull, ls, inspect, search, journal, sbom show, sbom diff, sbom export, scan, impact,
-        advisories import, advisories status, advisories refresh, advisories remove,
+        advisories import, advisories export, advisories status, advisories refresh, advisories remove,
         tag, seal, yank, unyank, deprecate, undeprecate, delete,
         namespace create, namespace list, namespace show, namespace set, channel list, channel set,
         federation issuer add, federation issuer list, federation issuer remove,

@@ -44,6 +44,7 @@ PLANTED = {
         VALUES ('1', {API}, {blob(MANIFEST)}, 'blocked', 'no', 'guard', 3)""",
     "I7_what_is_barred_is_blocked": f"UPDATE membership SET barred = 1 WHERE blob_id = {blob(LAYER)}",
     "I8_members_outlive_nothing": f"UPDATE blob SET state = 'absent' WHERE digest = '{LAYER}'",
+    "I8_what_is_given_up_is_never_read_again": f"INSERT INTO garbage VALUES ('{LAYER}', 0, 1)",
     "I9_what_is_reachable_is_kept": f"UPDATE blob SET state = 'condemned' WHERE digest = '{LAYER}'",
     "I9_what_runs_is_kept": f"UPDATE membership SET until_position = 1 WHERE blob_id = {blob(MANIFEST)}",
     "I9_what_is_held_is_kept": f"UPDATE membership SET until_position = 1 WHERE blob_id = {blob(MANIFEST)}",
