@@ -8,11 +8,12 @@ Content is reached through memberships alone (I7), so what is in no package is i
 4. gives up what has waited long enough, counts its generation up in the same change, and deletes its bytes.
 
 Each step looks again inside the change that it makes, so no writer is ever asked to wait; each may be the last before
-the power goes, and the next round goes on from there (I8; docs/decisions/0023-collection.md).
+the power goes, and the next round goes on from there (I8; docs/decisions/0024-collection.md).
 """
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, TypeVar
@@ -184,6 +185,7 @@ async def _loose(registry: Registry) -> AsyncIterator[Sequence[Loose]]:
         page, after = await collection.list_loose(after=after, until=until, limit=_STRETCH)
         if page:
             yield page
+        await asyncio.sleep(0)  # Others have their turn between stretches: the catalog answers without waiting.
 
 
 async def _unreachable(registry: Registry) -> AsyncIterator[Sequence[Unreachable]]:
@@ -192,6 +194,7 @@ async def _unreachable(registry: Registry) -> AsyncIterator[Sequence[Unreachable
         page, after = await registry.catalog.collection.list_unreachable(after=after, limit=_STRETCH)
         if page:
             yield page
+        await asyncio.sleep(0)  # Others have their turn between stretches: the catalog answers without waiting.
 
 
 def _batches(found: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -30,7 +30,7 @@ class BlobStore(Protocol):
 
     What is kept has its digest and a *generation*: how many times bytes of that name were given up before.
     The catalog counts them and never goes back, so whatever is deleted late, by whomever, is never what came since
-    (docs/decisions/0023-collection.md).
+    (docs/decisions/0024-collection.md).
 
     Content arrives in a *stage*, piece by piece and perhaps from several processes after one another, and is then
     *kept* under its digest. Every driver passes ``entrepot.testing.contracts.blobs``.

@@ -3,7 +3,7 @@
 A membership is the only way to content (I7), so bytes that are in no package can be reached by nobody. They are
 *condemned*: from then on they wait, and whoever brings them again revives them. What waited long enough is *given up*:
 its generation is counted up in the same change, so that no place in the blob store is ever used again, and only then
-are its bytes deleted (docs/decisions/0023-collection.md).
+are its bytes deleted (docs/decisions/0024-collection.md).
 """
 
 from __future__ import annotations

@@ -361,12 +361,8 @@ class FileBlobStore:
         """Everything that is kept, in no order."""
         for algorithm in ALGORITHMS:
             for folder in sorted((self._root / algorithm).iterdir()):
-                with os.scandir(folder) as entries:
-                    for entry in entries:
-                        hexadecimal, _, generation = entry.name.partition(".")
-                        with contextlib.suppress(FileNotFoundError):
-                            written_at = entry.stat().st_mtime
-                            yield Kept(Digest.parse(f"{algorithm}:{hexadecimal}"), int(generation or 0), written_at)
+                for kept in await self._in_thread(_list_folder, algorithm, folder):
+                    yield kept
 
     def locate(self, digest: Digest, *, generation: int = 0) -> str:
         """The path of the file that holds exactly the bytes of *digest*, whether or not it exists."""
@@ -401,6 +397,17 @@ def _mark(descriptor: int) -> _Mark:
     """What tells a file from a later one of the same name and size."""
     status = os.fstat(descriptor)
     return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _list_folder(algorithm: str, folder: Path) -> list[Kept]:
+    found = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            hexadecimal, _, generation = entry.name.partition(".")
+            with contextlib.suppress(FileNotFoundError):
+                written_at = entry.stat().st_mtime
+                found.append(Kept(Digest.parse(f"{algorithm}:{hexadecimal}"), int(generation or 0), written_at))
+    return found
 
 
 def _sync_folder(folder: Path) -> None:
