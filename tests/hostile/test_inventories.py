@@ -21,7 +21,8 @@ from entrepot.inventory.images.sqlite_file import read_blobs
 from entrepot.inventory.images.stock import Stock
 from entrepot.inventory.images.systems import read_rpm_header
 from entrepot.inventory.licences import Category, category_of, normalise, normalise_classifiers
-from entrepot.model.errors import Invalid, InvalidArchive, InvalidMetadata, TooLarge
+from entrepot.model.errors import Invalid, InvalidArchive, InvalidMetadata, InvalidName, TooLarge
+from entrepot.model.purl import Purl
 from entrepot.testing.builders import NOON
 from tests.hostile.effort import fuzz
 from tests.unit.archives.packing import zip_of
@@ -249,3 +250,22 @@ def test_jars_within_jars_end() -> None:
     inventory = stock_of(layer({"x.jar": inner}))
 
     assert any("archives within archives" in note for note in inventory.unread)
+
+
+@fuzz
+@given(
+    st.sampled_from(["pypi", "npm", "maven", "golang", "deb", "x"]),
+    st.text(alphabet="/@%#?.a\x00é ", max_size=6) | st.text(max_size=20),
+    st.none() | st.text(alphabet="/@%#?.a\x00é ", max_size=6),
+    st.none() | st.text(max_size=20),
+)
+def test_any_parts_are_a_package_url_or_refused(
+    type: str, name: str, namespace: str | None, version: str | None
+) -> None:
+    try:
+        made = Purl.of(type, name, version, namespace=namespace)
+    except InvalidName:
+        return
+
+    assert made.name
+    assert Purl.parse(str(made)).name

@@ -80,6 +80,9 @@ def _parse(text: str) -> Purl:
 
 
 def _of(url: PackageURL) -> Purl:
+    if not url.name:
+        # What has nothing but slashes for a name is let through by the library.
+        raise InvalidName(f"pkg:{url.type}/", expected="a package URL with a name")
     qualifiers = url.qualifiers if isinstance(url.qualifiers, dict) else {}
     return Purl(
         type=url.type,
