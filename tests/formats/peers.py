@@ -44,8 +44,12 @@ class Peer:
     content: Callable[[str], bytes]
     forged: Callable[[str], bytes]
     """A sound file of that name, which is not the one that was promised."""
+    package: str
+    """What it is called here."""
     before: Callable[[str], str] | None = None
     """What clients ask for before they ask for the file."""
+    written: Callable[[str], str] = str
+    """How the format writes a version."""
 
     def upstream(self, url: str, *, private: bool, rules: UpstreamRules) -> Upstream:
         """It as an upstream of the namespace ``acme``."""
@@ -96,6 +100,7 @@ PEERS = (
         lambda version: f"/pypi/acme/files/tool/{version}/tool-{version}-py3-none-any.whl",
         lambda version: wheel("tool", version).content,
         lambda version: wheel("tool", version, content=b"print('loot')\n").content,
+        "tool",
     ),
     Peer(
         "npm",
@@ -107,6 +112,7 @@ PEERS = (
         lambda version: f"/npm/acme/tool/-/tool-{version}.tgz",
         lambda version: tarball("tool", version),
         lambda version: tarball("tool", version, files={"package/index.js": b"loot()"}),
+        "tool",
     ),
     Peer(
         "cargo",
@@ -118,6 +124,7 @@ PEERS = (
         lambda version: f"/cargo/acme/api/v1/crates/hello/{version}/download",
         lambda version: crate(version=version).crate,
         lambda version: crate(version=version, files={"build.rs": b"fn main() {}"}).crate,
+        "hello",
     ),
     Peer(
         "go",
@@ -130,6 +137,8 @@ PEERS = (
         lambda version: module(version=f"v{version}"),
         # Module proxies promise nothing of a zip but that it is the version's.
         lambda version: module(version=f"v{version}-other"),
+        MODULE,
+        written=lambda version: f"v{version}",
     ),
     Peer(
         "maven",
@@ -141,6 +150,7 @@ PEERS = (
         lambda version: f"/maven/acme/org/acme/lib/{version}/lib-{version}.jar",
         lambda version: jar({"says": version}),
         lambda _: jar({"says": "loot"}),
+        "org.acme/lib",
         before=lambda version: f"/maven/acme/org/acme/lib/{version}/lib-{version}.pom",
     ),
     Peer(
@@ -153,6 +163,7 @@ PEERS = (
         lambda version: f"/helm/acme/charts/web/web-{version}.tgz",
         lambda version: chart(version=version),
         lambda version: chart(version=version, values="loot: true"),
+        "web",
     ),
     Peer(
         "oci",
@@ -164,6 +175,7 @@ PEERS = (
         lambda version: f"/v2/acme/api/blobs/{Digest.of(_layer(version))}",
         _layer,
         lambda version: _layer(version)[::-1],
+        "api",
         before=lambda version: f"/v2/acme/api/manifests/{version}",
     ),
 )

@@ -11,7 +11,14 @@ from msgspec import UNSET, UnsetType
 from entrepot.api import shapes
 from entrepot.api.endpoint import Answer, Endpoint, Subject
 from entrepot.api.replies import DONE, page, page_of_all
-from entrepot.api.requests import parse_credentials, parse_format, read_body, read_query
+from entrepot.api.requests import (
+    parse_credentials,
+    parse_format,
+    parse_target,
+    parse_writable,
+    read_body,
+    read_query,
+)
 from entrepot.model.errors import (
     Denied,
     NamespaceUnknown,
@@ -19,6 +26,7 @@ from entrepot.model.errors import (
     PackageUnknown,
     ReadOnly,
     ReferenceUnknown,
+    TombstoneUnknown,
     TooMany,
     UpstreamInvalid,
     UpstreamUnavailable,
@@ -27,6 +35,7 @@ from entrepot.model.errors import (
 from entrepot.model.names import View, parse_namespace
 from entrepot.model.upstream import PurlPattern, Upstream, UpstreamRules, parse_upstream_name
 from entrepot.operations import upstreams, warm
+from entrepot.operations.readmit import readmit
 from entrepot.wire.reply import Reply, json_reply
 
 if TYPE_CHECKING:
@@ -178,6 +187,19 @@ def _length(seconds: int | UnsetType, old: timedelta) -> timedelta:
 
 
 _UPSTREAMS = "/api/v1/namespaces/{namespace}/upstreams"
+
+
+async def readmit_artifact(call: Call) -> Reply:
+    """Let a version or an artifact that was deleted come from an upstream again.
+
+    Nothing is fetched by that; what comes must be as it was.
+    """
+    package = parse_writable(call)
+    query = read_query(call, shapes.Because)
+    await readmit(call.registry, call.caller, package, parse_target(call), reason=query.reason)
+    return Reply(DONE)
+
+
 _UPSTREAM = f"{_UPSTREAMS}/{{format}}/{{upstream}}"
 
 UPSTREAMS = Subject(
@@ -260,6 +282,14 @@ UPSTREAMS = Subject(
             body=shapes.VersionToFetch,
             answers={200: Answer("The version, with its files that are here now.", shapes.FetchedVersion)},
             errors=(Denied, ReadOnly, PackageUnknown, ReferenceUnknown, UpstreamUnavailable, UpstreamInvalid),
+        ),
+        Endpoint(
+            method="DELETE",
+            path="/api/v1/packages/{view}/{format}/{package}/-/tombstones/{artifact}",
+            handler=readmit_artifact,
+            query=shapes.Because,
+            answers={204: Answer("It may come from an upstream again.")},
+            errors=(Denied, ReadOnly, PackageUnknown, TombstoneUnknown),
         ),
     ),
 )

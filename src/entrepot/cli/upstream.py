@@ -240,6 +240,17 @@ def remove(namespace: str, name: str, format_: str | None, yes: bool, output: Ou
     )
 
 
+@upstream.command()
+@click.argument("address", metavar="REFERENCE")
+@click.option("--reason", default="", help="Why, for the record.")
+@output_option
+def readmit(address: str, reason: str, output: Output) -> None:
+    """Let a version that was deleted come from an upstream again."""
+    with Client() as registry:
+        registry.packages.readmit(address, reason=reason)
+    show_done(f"{address} may come from an upstream again", {"reference": address}, output)
+
+
 @upstream.command(name="test")
 @click.argument("namespace")
 @click.argument("name")

@@ -139,6 +139,13 @@ class Packages:
             raise Misuse(f"{located} has no digest: an artifact is deleted by its digest, a name with `untag`")
         self._connection.call("DELETE", f"{self._path(located)}/-/artifacts/{located.digest}")
 
+    def readmit(self, address: Address | str, *, reason: str = "") -> None:
+        """Let a version or an artifact that was deleted come from an upstream again."""
+        located = self.locate(address)
+        query = {"reason": reason} if reason else None
+        path = f"{self._path(located)}/-/tombstones/{escape(located.reference)}"
+        self._connection.call("DELETE", path, query=query)
+
     def clearances(self, address: Address | str, *, history: bool = False) -> Iterator[Clearance]:
         """What of a package is cleared for which channel; *history* includes what no longer is."""
         query = {"history": 1} if history else {}

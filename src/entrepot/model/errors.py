@@ -243,6 +243,10 @@ class DeploymentUnknown(NotFound):
     """There is no such deployment."""
 
 
+class TombstoneUnknown(NotFound):
+    """Nothing keeps it from coming from an upstream again: it was not deleted here, or was let in again."""
+
+
 class BlockUnknown(NotFound):
     """The artifact is not blocked."""
 

@@ -504,6 +504,14 @@ class DeploymentEnded(Event, frozen=True, tag="dev.entrepot.deployment.ended.v1"
     region: str = ""
 
 
+class VersionReadmitted(Event, frozen=True, tag="dev.entrepot.version.readmitted.v1"):
+    """What was deleted may come from an upstream again."""
+
+    target: str
+    """A version's name, or an artifact's digest."""
+    reason: str = ""
+
+
 class ArtifactReleased(Event, frozen=True, tag="dev.entrepot.artifact.released.v1"):
     """An artifact is not blocked any more."""
 
@@ -715,6 +723,7 @@ AnyEvent = (
     | HoldLifted
     | DeploymentRecorded
     | DeploymentEnded
+    | VersionReadmitted
     | AdvisorySourceAdded
     | AdvisorySourceRemoved
     | AdvisoriesImported

@@ -3,6 +3,8 @@
 Nothing that is in use goes: not what another artifact of the package links (I2), not what a channel clears, what runs,
 what may be rolled back to, what is leased or held (I9).
 Bytes stay until nobody can reach them; removing them is the collector's work (I8).
+Of a package that comes from an upstream, what was deleted leaves a tombstone: it does not come from there again by
+itself (`readmit`).
 """
 
 from __future__ import annotations
@@ -44,6 +46,8 @@ async def delete_reference(registry: Registry, caller: Caller, package: PackageI
         if (running := transaction.deployments.find_by_name(package, name)) is not None:
             # It is pulled by this name when it starts again.
             raise Protected(name, expected=f"what is deployed by it as {running.place} to be deployed by another name")
+        if reference.kind is ReferenceKind.VERSION:
+            transaction.tombstones.keep(package, name)
         transaction.end_reference(package, name)
         transaction.append(
             caller.name,
@@ -123,13 +127,21 @@ def _remove_artifact(transaction: Transaction, caller: Caller, package: PackageI
     _require_not_cleared(transaction, package, digest)
     if (holder := transaction.linked_by(package, digest, artifact=True)) is not None:
         raise Protected(digest, expected=f"{holder}, which contains it, to be deleted first")
-    names = tuple(reference.name for reference in transaction.names_of(package, digest))
-    for name in names:
-        transaction.end_reference(package, name)
+    references = transaction.names_of(package, digest)
+    for reference in references:
+        if reference.kind is ReferenceKind.VERSION:
+            transaction.tombstones.keep(package, reference.name)
+        transaction.end_reference(package, reference.name)
+    transaction.tombstones.keep(package, digest)
     transaction.remove_member(package, digest, artifact=True)
     transaction.append(
         caller.name,
-        ArtifactDeleted(namespace=package.namespace, package=package.path, digest=str(digest), references=names),
+        ArtifactDeleted(
+            namespace=package.namespace,
+            package=package.path,
+            digest=str(digest),
+            references=tuple(reference.name for reference in references),
+        ),
     )
 
 

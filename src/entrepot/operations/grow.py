@@ -69,8 +69,7 @@ def _stand(transaction: Transaction, package: PackageId, version: ReferenceName)
     """What the version is now, and whether what comes of it is sealed at once."""
     reference = transaction.find_meaning(package, version)
     if reference is None or reference.until_position is not None:
-        # A version that was deleted comes back as it was (I4), and as sealed as it was.
-        return None, reference is not None and reference.sealed
+        return None, False  # Whether a version that was deleted is complete again, publishing finds out.
     if reference.kind is not ReferenceKind.VERSION:
         raise NameTaken(version, expected="a name that is not a tag's")
     manifest = transaction.find_content(reference.digest)

@@ -14,7 +14,7 @@ from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from entrepot.model.errors import UpstreamInvalid, UpstreamUnavailable
+from entrepot.model.errors import InvalidReference, UpstreamInvalid, UpstreamUnavailable
 from entrepot.model.events import UpstreamIndexChanged
 from entrepot.model.names import PackageId, View
 from entrepot.model.upstream import is_reserved
@@ -280,17 +280,30 @@ def _first_seen(
     return seen | {name: now for name, at in versions.items() if at is not None or name not in before}
 
 
+async def withheld_among(registry: Registry, package: PackageId, versions: Collection[str]) -> frozenset[str]:
+    """Which of *versions*, as the format writes them, were deleted here or are blocked, whoever has them."""
+    withheld = await registry.catalog.tombstones.list_withheld(package)
+    return frozenset(each for each in versions if withheld and _reference_of(registry, package, each) in withheld)
+
+
+def _reference_of(registry: Registry, package: PackageId, version: str) -> str:
+    try:
+        return registry.formats[package.format].parse_version(version)
+    except InvalidReference:
+        return version
+
+
 async def hidden_versions(
     registry: Registry, upstream: Upstream, package: PackageId, versions: Mapping[str, object]
 ) -> frozenset[str]:
-    """Which of an upstream's *versions* are not to be shown: blocked ones, and those whose cooldown is not over.
+    """Which of an upstream's *versions* are not to be shown.
 
-    A version that repairs what is known to be bad of an older one has no cooldown.
+    These are withheld here (`withheld_among`), or not let in by its rules, or their cooldown is not over. A version that repairs what is known to be bad of an older one has no cooldown.
     """
     rules, now = upstream.rules, registry.clock.now()
-    hidden: set[str] = set()
+    hidden = set(await withheld_among(registry, package, versions))
     if rules.allow or rules.block:
-        hidden = {name for name in versions if not rules.lets_in(package.format, package.name, name)}
+        hidden |= {name for name in versions if not rules.lets_in(package.format, package.name, name)}
     if rules.cooldown:
         seen = await registry.catalog.list_first_seen(upstream, package)
         undated = seen.get(_UNDATED, now)

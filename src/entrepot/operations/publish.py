@@ -17,6 +17,7 @@ from entrepot.model.errors import (
     LinkUnknown,
     NamespaceUnknown,
     PolicyDenied,
+    ReferenceUnknown,
     TagImmutable,
     TooLarge,
     TooMany,
@@ -26,12 +27,13 @@ from entrepot.model.errors import (
 from entrepot.model.events import ArtifactPublished
 from entrepot.model.names import View
 from entrepot.model.reference import Reference, ReferenceKind
+from entrepot.model.upstream import ACTOR
 from entrepot.operations import access
 from entrepot.operations.admission import ask_admission
 from entrepot.operations.block import refusal_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from entrepot.model.access import Caller
     from entrepot.model.artifact import Artifact
@@ -94,6 +96,8 @@ async def publish_composed(
         draft = compose(transaction)
         _check_limits(registry, draft)
         _require_not_blocked(transaction, package, draft)
+        if caller.name.startswith(ACTOR):
+            _require_not_withheld(transaction, package, draft)
         changed = add_content(transaction, package, draft)
         kinds = {name: namespace.rules.kind_of(name) for name in draft.tags}
         kinds |= dict.fromkeys(draft.moving, ReferenceKind.TAG)
@@ -163,6 +167,15 @@ def _require_not_blocked(transaction: Transaction, package: PackageId, draft: Dr
             raise refusal_of(block)
 
 
+def _require_not_withheld(transaction: Transaction, package: PackageId, draft: Draft) -> None:
+    """What was deleted here while it was on its way from an upstream does not arrive."""
+    names = draft.tags if draft.version is None else (*draft.tags, draft.version)
+    targets: tuple[ReferenceName | Digest, ...] = (draft.artifact.digest, *names)
+    for target in targets:
+        if transaction.tombstones.holds(package, target):
+            raise ReferenceUnknown(f"{target} was deleted here, and does not come again by itself")
+
+
 def add_content(transaction: Transaction, package: PackageId, draft: Draft) -> bool:
     """Bytes, then rows, then membership; whether the package has something new.
 
@@ -198,8 +211,9 @@ def _give_name(
         kind = ReferenceKind.VERSION  # Whatever the rules have become: a version's name is never a tag's (I4).
     if present is not None and present.digest == digest and present.kind == kind:
         return False
+    deleted = [] if version is None else transaction.list_deleted(package, name)
     if version is not None:
-        _require_version_may_be(transaction, draft, version)
+        _require_version_may_be(transaction, draft, version, deleted)
     elif (
         present is not None
         and present.digest != digest
@@ -214,7 +228,7 @@ def _give_name(
             name=name,
             digest=digest,
             from_position=transaction.position,
-            sealed=kind is ReferenceKind.VERSION and (draft.sealed or (version is not None and version.sealed)),
+            sealed=kind is ReferenceKind.VERSION and (draft.sealed or _is_whole_again(transaction, draft, deleted)),
             yanked=None if version is None else version.yanked,
             deprecated=None if version is None else version.deprecated,
         ),
@@ -222,12 +236,14 @@ def _give_name(
     return True
 
 
-def _require_version_may_be(transaction: Transaction, draft: Draft, version: Reference) -> None:
+def _require_version_may_be(
+    transaction: Transaction, draft: Draft, version: Reference, deleted: Sequence[Reference]
+) -> None:
     """I4: a version that is there may only grow, and one that was there may only come back as it was."""
     digest = draft.artifact.digest
+    if deleted and not _returns(transaction, draft, deleted):
+        raise VersionExists(version.name, expected=deleted[-1].digest, actual=digest)
     if version.until_position is not None:
-        if version.digest != digest:
-            raise VersionExists(version.name, expected=version.digest, actual=digest)
         return
     if version.sealed:
         raise VersionSealed(version.name, expected=version.digest, actual=digest)
@@ -236,13 +252,51 @@ def _require_version_may_be(transaction: Transaction, draft: Draft, version: Ref
         raise VersionExists(version.name, expected=version.digest, actual=digest)
 
 
+def _returns(transaction: Transaction, draft: Draft, deleted: Sequence[Reference]) -> bool:
+    """Whether a draft is what was deleted, or, where a format's files come one by one, on its way there or beyond."""
+    if draft.artifact.digest in {each.digest for each in deleted}:
+        return True
+    old = _files_of_all(transaction, draft, deleted)
+    if draft.version is None or old is None:
+        return False
+    new = _files(draft.artifact)
+    if draft.sealed or any(each.sealed for each in deleted):
+        return new == old or (new < old and not draft.sealed)
+    return new <= old or new >= old
+
+
+def _is_whole_again(transaction: Transaction, draft: Draft, deleted: Sequence[Reference]) -> bool:
+    """Whether a draft has all files of what was complete when it was deleted."""
+    if not any(each.sealed for each in deleted):
+        return False
+    return _files(draft.artifact) == _files_of_all(transaction, draft, deleted)
+
+
+def _files_of_all(
+    transaction: Transaction, draft: Draft, deleted: Sequence[Reference]
+) -> set[tuple[Digest, str | None]] | None:
+    """All files that a version had when it was deleted, or deleted again before it was whole; None for another kind."""
+    found: set[tuple[Digest, str | None]] = set()
+    for each in deleted:
+        before = _parse(draft.artifact, transaction.find_content(each.digest))
+        if before is None:
+            return None
+        found |= _files(before)
+    return found
+
+
 def _contains(artifact: Artifact, content: bytes) -> bool:
     """Whether *artifact* has every file of the stored manifest *content*, each under the name that it has there."""
+    before = _parse(artifact, content)
+    return before is not None and _files(before) <= _files(artifact)
+
+
+def _parse(artifact: Artifact, content: bytes | None) -> Artifact | None:
+    """An earlier state of *artifact*; None when that is something else."""
     try:
-        before = type(artifact).parse(content, artifact.media_type)
+        return None if content is None else type(artifact).parse(content, artifact.media_type)
     except InvalidManifest:
-        return False
-    return _files(before) <= _files(artifact)
+        return None
 
 
 def _files(artifact: Artifact) -> set[tuple[Digest, str | None]]:

@@ -71,11 +71,20 @@ async def _require_examining(
 
     Who is to sign it, or to try it, must be able to read it.
     """
+    if not await is_let_through(registry, caller, view, package, digest):
+        raise Quarantined(f"{package.name} {digest}")
+
+
+async def is_let_through(registry: Registry, caller: Caller, view: View, package: PackageId, digest: Digest) -> bool:
+    """Whether an artifact is blocked, but waits to be examined and the caller may publish it; False where it is not.
+
+    Raises `PolicyDenied`, `Quarantined` where it is blocked for the caller.
+    """
     block = await registry.catalog.blocks.find(package, digest)
     if block is None:
-        raise Quarantined(f"{package.name} {digest}")
+        return False
     if block.kind is BlockKind.AWAITING and caller.rights.allows(Action.PUBLISH, view, package.name):
-        return
+        return True
     raise refusal_of(block)
 
 

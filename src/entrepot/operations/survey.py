@@ -147,9 +147,12 @@ async def hidden_of(
     """Which versions of packages are not to be shown, as `hidden_versions` says; who has none is left out."""
     upstream = found.upstream
     hidden: dict[PackageName, frozenset[str]] = {}
-    if upstream.rules.allow or upstream.rules.block or upstream.rules.cooldown:
-        for name in names:
-            package = PackageId(upstream.namespace, upstream.format, name)
-            if concealed := await hidden_versions(registry, upstream, package, versions(name)):
-                hidden[name] = concealed
+    if not (upstream.rules.allow or upstream.rules.block or upstream.rules.cooldown):
+        # Of most, nothing is hidden; there may be many thousands.
+        withheld = await registry.catalog.tombstones.list_all_withheld(upstream.namespace, upstream.format)
+        names = [name for name in names if name in withheld]
+    for name in names:
+        package = PackageId(upstream.namespace, upstream.format, name)
+        if concealed := await hidden_versions(registry, upstream, package, versions(name)):
+            hidden[name] = concealed
     return hidden

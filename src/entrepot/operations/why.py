@@ -111,12 +111,17 @@ async def _missing(
 ) -> ReferenceUnknown | ArtifactUnknown:
     """What is not there, with what became of it."""
     if not isinstance(target, str):
-        return ArtifactUnknown(target)
+        is_withheld = str(target) in await registry.catalog.tombstones.list_withheld(package)
+        withheld = f"{target} was deleted, and does not come from an upstream again before somebody readmits it"
+        return ArtifactUnknown(withheld if is_withheld else target)
     history = await registry.catalog.list_history(package, target)
     if not history:
         return ReferenceUnknown(target)
     last = history[-1]
-    return ReferenceUnknown(f"{target} meant {last.digest} until position {last.until_position}, when it was deleted")
+    told = f"{target} meant {last.digest} until position {last.until_position}, when it was deleted"
+    if target in await registry.catalog.tombstones.list_withheld(package):
+        told += "; it does not come from an upstream again before somebody readmits it"
+    return ReferenceUnknown(told)
 
 
 def _whole(view: View, block: Block | None, references: Sequence[Reference]) -> Standing:

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from entrepot.ports.policies import Policies, PolicyChanges
     from entrepot.ports.promotions import PromotionChanges, Promotions
     from entrepot.ports.protections import ProtectionQuestions, Protections
+    from entrepot.ports.tombstones import TombstoneChanges, Tombstones
     from entrepot.ports.webhooks import WebhookChanges, Webhooks
 
 T = TypeVar("T")
@@ -309,6 +310,10 @@ class Transaction(Reader, Protocol):
     def protections(self) -> ProtectionQuestions:
         """Why something cannot be deleted."""
 
+    @property
+    def tombstones(self) -> TombstoneChanges:
+        """What does not come from upstreams again."""
+
     # namespaces
     def add_namespace(self, namespace: Namespace) -> bool:
         """Create it with its channels; False when it is there already."""
@@ -425,6 +430,9 @@ class Transaction(Reader, Protocol):
         """A channel in which the artifact is cleared, if there is one (I9)."""
 
     # names
+    def list_deleted(self, package: PackageId, name: ReferenceName) -> Sequence[Reference]:
+        """What a version's name meant each time when it was deleted; most never were."""
+
     def set_reference(self, package: PackageId, reference: Reference) -> None:
         """Give *reference* its meaning from this position on, ending what the name meant before."""
 
@@ -515,6 +523,10 @@ class Catalog(Protocol):
     @property
     def protections(self) -> Protections:
         """Why something cannot be deleted."""
+
+    @property
+    def tombstones(self) -> Tombstones:
+        """What does not come from upstreams again."""
 
     async def write(self, change: Callable[[Transaction], T]) -> T:
         """Run *change*, and return what it returned once it is durable.

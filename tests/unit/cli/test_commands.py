@@ -77,7 +77,7 @@ def test_every_word_of_the_contract_is_a_command() -> None:
         federation publisher add, federation publisher list, federation publisher remove, federation publisher preview,
         token create, token list, token revoke, token recover, grant add, grant list, grant remove,
         upstream add, upstream list, upstream show, upstream set, upstream remove, upstream test,
-        upstream refresh, upstream warm,
+        upstream refresh, upstream readmit, upstream warm,
         principal create, principal list, principal disable, clearance open, clearance close, clearance list,
         attach, attest, sign, verify, provenance show, provenance from-commit, provenance from-repository,
         provenance of-build, provenance by-builder, provenance using, provenance into, provenance completeness,

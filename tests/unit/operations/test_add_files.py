@@ -144,6 +144,29 @@ async def test_a_deleted_version_comes_back_only_as_it_was(world: World) -> None
     assert version.sealed
 
 
+@pytest.mark.parametrize("sealed", [False, True], ids=["open", "sealed"])
+async def test_a_deleted_version_of_several_files_comes_back_file_by_file(world: World, *, sealed: bool) -> None:
+    await add_files(world.registry, PUBLISHER, LIB, CRATE, adding("a", "b"))
+    if sealed:
+        await seal(world.registry, PUBLISHER, LIB, ONE)
+    await delete_version(world.registry, ADMINISTRATOR, LIB, ONE)
+
+    for other in (adding("c"), adding("a", content=b"other"), adding("a", "c")):
+        with pytest.raises(VersionExists):
+            await add_files(world.registry, PUBLISHER, LIB, CRATE, other)
+    await add_files(world.registry, PUBLISHER, LIB, CRATE, adding("b"))
+    for other in (adding("c"), adding("a", content=b"other")):
+        with pytest.raises(VersionExists):
+            await add_files(world.registry, PUBLISHER, LIB, CRATE, other)
+    [half] = (await look(world)).versions
+    await add_files(world.registry, PUBLISHER, LIB, CRATE, adding("a"))
+
+    [whole] = (await look(world)).versions
+    assert [list(half.contents.files), sorted(whole.contents.files)] == [["b"], ["a", "b"]]
+    assert (half.sealed, whole.sealed) == (False, sealed)
+    assert await check(world.registry) == []
+
+
 async def test_a_format_s_tags_move_without_the_right_to_overwrite(world: World) -> None:
     first = await add_files(world.registry, PUBLISHER, LIB, CRATE, adding("a", tags="stable next"))
     second = await add_files(world.registry, PUBLISHER, LIB, CRATE, adding("b", version=TWO, tags="next"))

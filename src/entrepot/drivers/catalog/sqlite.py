@@ -43,6 +43,7 @@ from entrepot.drivers.catalog.protections import SqliteProtections
 from entrepot.drivers.catalog.questions import Questions
 from entrepot.drivers.catalog.session import LISTINGS
 from entrepot.drivers.catalog.statements import load
+from entrepot.drivers.catalog.tombstones import SqliteTombstones
 from entrepot.drivers.catalog.transaction import ACCESS_SQL, UPSTREAMS, SqliteTransaction, read_namespace
 from entrepot.drivers.catalog.webhooks import SqliteWebhooks
 from entrepot.drivers.threads import finished
@@ -132,6 +133,7 @@ class SqliteCatalog:
         self.holds = SqliteHolds(self._questions)
         self.deployments = SqliteDeployments(self._questions)
         self.protections = SqliteProtections(self._questions)
+        self.tombstones = SqliteTombstones(self._questions)
         self._committer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
         self._answers = Answers(_ANSWERS_SIZE)
         self._pending: deque[_Pending] = deque()

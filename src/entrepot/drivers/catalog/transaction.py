@@ -24,6 +24,7 @@ from entrepot.drivers.catalog.promotions import SqlitePromotionChanges
 from entrepot.drivers.catalog.protections import SqliteProtectionQuestions
 from entrepot.drivers.catalog.session import CHANGE, LISTINGS, Session, identity
 from entrepot.drivers.catalog.statements import load
+from entrepot.drivers.catalog.tombstones import SqliteTombstoneChanges
 from entrepot.drivers.catalog.webhooks import SqliteWebhookChanges
 from entrepot.model.digest import Digest
 from entrepot.model.errors import (
@@ -147,6 +148,11 @@ class SqliteTransaction(Session):
     def protections(self) -> SqliteProtectionQuestions:
         """Why something cannot be deleted."""
         return SqliteProtectionQuestions(self)
+
+    @cached_property
+    def tombstones(self) -> SqliteTombstoneChanges:
+        """What does not come from upstreams again."""
+        return SqliteTombstoneChanges(self)
 
     # --- reading ---
 
@@ -473,6 +479,11 @@ class SqliteTransaction(Session):
         return None if row is None else ChannelName(row[0])
 
     # --- names ---
+
+    def list_deleted(self, package: PackageId, name: ReferenceName) -> Sequence[Reference]:
+        """What a version's name meant each time when it was deleted."""
+        package_id = self.find_package_id(package)
+        return [rows.reference(row) for row in self.all(LISTINGS.list_deleted, package=package_id, name=name)]
 
     def set_reference(self, package: PackageId, reference: Reference) -> None:
         """Give *reference* its meaning from this position on, ending what the name meant before."""

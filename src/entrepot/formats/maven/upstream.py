@@ -55,6 +55,7 @@ from entrepot.operations.mirror import (
     keep_absent,
     upstreams_for,
     was_absent,
+    withheld_among,
 )
 from entrepot.operations.registry import Fetched, Listed, Probe
 from entrepot.operations.upstreams import origin_of
@@ -262,10 +263,12 @@ async def read_remote_builds(
         found = None if answer is None else read_metadata(answer.content).builds(package.name, snapshot)
         if answer is None or found is None:
             continue
+        builds = [build.value for build in _builds_of(found)]
+        withheld = await withheld_among(registry, package, builds)
         hidden = [
-            build.value
-            for build in _builds_of(found)
-            if await _is_cooling(registry, upstream, package, build.value, snapshot)
+            build
+            for build in builds
+            if build in withheld or await _is_cooling(registry, upstream, package, build, snapshot)
         ]
         return RemoteBuilds(upstream, _without(found, hidden), _shown(upstream, hidden), answer.stale)
     return None
@@ -420,20 +423,29 @@ async def _find_sources(registry: Registry, caller: Caller, view: View, package:
 
 
 async def _is_hidden(registry: Registry, upstream: Upstream, package: PackageId, path: ArtifactPath) -> bool:
-    """Whether a file's version is blocked, or its cooldown is not over."""
+    """Whether a file's version is blocked or was deleted, or its cooldown is not over."""
+    version = path.version or path.folder
     if not upstream.rules.lets_in(MAVEN, package.name, path.folder):
         return True
-    version = path.version or path.folder
+    if await withheld_among(registry, package, [version]):
+        return True
     if not await _is_cooling(registry, upstream, package, version, path.folder):
         return False
     # Perhaps nobody has asked yet what there is.
+    others: Collection[str] = ()
     if is_snapshot(path.folder):
         await _ask_for_builds(registry, upstream, package, path.folder)
     else:
-        await _ask_for_versions(registry, upstream, package)
+        answer = await _ask_for_versions(registry, upstream, package)
+        others = () if answer is None else read_metadata(answer.content).versions
     if version not in await registry.catalog.list_first_seen(upstream, package):
         await _see_unlisted(registry, upstream, package, path)
-    return await _is_cooling(registry, upstream, package, version, path.folder)
+    if not await _is_cooling(registry, upstream, package, version, path.folder):
+        return False
+    # One that repairs another does not wait.
+    return is_snapshot(path.folder) or version in await hidden_versions(
+        registry, upstream, package, dict.fromkeys((*others, version))
+    )
 
 
 async def _is_cooling(registry: Registry, upstream: Upstream, package: PackageId, version: str, written: str) -> bool:

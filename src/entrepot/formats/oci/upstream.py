@@ -41,9 +41,10 @@ from entrepot.model.reference import ReferenceKind, fallback_of
 from entrepot.operations import access
 from entrepot.operations.doors import is_guarded, require_admitted
 from entrepot.operations.fetch_file import Landing, Wanted, caller_of, fetch_file
-from entrepot.operations.mirror import Question, ask, upstreams_for
+from entrepot.operations.mirror import Question, ask, upstreams_for, withheld_among
 from entrepot.operations.publish import Draft, publish_composed
 from entrepot.operations.registry import Fetched, Listed, Probe
+from entrepot.operations.resolve import is_let_through
 from entrepot.operations.upload import announce_blob
 from entrepot.operations.upstreams import origin_of
 from entrepot.ports.fetch import Basic, Bearer, Origin
@@ -102,6 +103,9 @@ async def read_remote_manifest(
     upstreams = await upstreams_for(registry, view, package)
     if upstreams:
         await access.require_read(registry, caller, view, package)
+    withheld = await registry.catalog.tombstones.list_withheld(package) if upstreams else ()
+    if str(digest or name) in withheld:
+        return None
     for upstream in upstreams:
         if name is not None and not upstream.rules.lets_in(package.format, package.name, name):
             continue
@@ -120,6 +124,10 @@ async def read_remote_manifest(
             artifact = Artifact.parse(answer.content, answer.media_type, digest=digest)
         except InvalidManifest as error:
             raise UpstreamInvalid(f"{package.name}:{digest or name}", expected=str(error)) from error
+        # A tag may mean what was deleted here, or is blocked.
+        await is_let_through(registry, caller, view, package, artifact.digest)
+        if str(artifact.digest) in withheld:
+            return None
         tags = () if name is None else (name,)
         if await is_guarded(registry, package):
             # Nobody gets ahead of the door.
@@ -178,7 +186,8 @@ class OciReadThrough:
         for upstream in upstreams:
             listed = await _ask_for_tags(registry, _Repository(upstream, package))
             if listed is not None:
-                return listed
+                withheld = await withheld_among(registry, package, listed.versions)
+                return replace(listed, versions=[tag for tag in listed.versions if tag not in withheld])
         return None
 
     async def fetch(

@@ -36,7 +36,8 @@ SELECT n.name || '/' || p.format || '/' || p.name || ': ' || r.name || ' means '
            AND m.until_position IS NULL)
 
 -- I4_versions_only_grow --
--- The next meaning of a version's name has only more layers, and no other content at all once sealed or deleted.
+-- The next meaning of a version's name has only more layers, and no other content at all once sealed. What was deleted
+-- comes back as it was; packages also file by file.
 SELECT p.name || ': version ' || old.name || ' meant other content before position ' || new.from_position
   FROM reference old
   JOIN reference new ON new.id = (
@@ -45,11 +46,19 @@ SELECT p.name || ': version ' || old.name || ' meant other content before positi
          ORDER BY x.from_position LIMIT 1)
   JOIN package p ON p.id = new.package_id
  WHERE old.kind = 'version' AND old.blob_id <> new.blob_id
-   AND (old.sealed OR new.kind <> 'version' OR old.until_position < new.from_position OR EXISTS (
-        SELECT 1 FROM link l WHERE l.artifact_id = old.blob_id AND l.kind = 'layer'
-           AND NOT EXISTS (
-                SELECT 1 FROM link x
-                 WHERE x.artifact_id = new.blob_id AND x.kind = 'layer' AND x.target_id = l.target_id)))
+   AND (new.kind <> 'version'
+     OR (p.format = 'oci' AND old.until_position < new.from_position)
+     OR ((old.sealed OR EXISTS (
+            SELECT 1 FROM link l WHERE l.artifact_id = old.blob_id AND l.kind = 'layer'
+               AND NOT EXISTS (
+                    SELECT 1 FROM link x
+                     WHERE x.artifact_id = new.blob_id AND x.kind = 'layer' AND x.target_id = l.target_id)))
+        AND (old.until_position = new.from_position OR EXISTS (
+            SELECT 1 FROM link l WHERE l.artifact_id = new.blob_id AND l.kind = 'layer'
+               AND NOT EXISTS (
+                    SELECT 1 FROM reference r JOIN link x ON x.artifact_id = r.blob_id AND x.kind = 'layer'
+                     WHERE r.package_id = new.package_id AND r.name = new.name AND r.from_position < new.from_position
+                       AND x.target_id = l.target_id)))))
 
 -- I5_every_change_has_its_event --
 SELECT 'position ' || w.position || ' of a ' || w.what || ' is not in the journal'

@@ -124,6 +124,16 @@ SELECT r.kind, r.name, b.digest, r.from_position, r.until_position, r.sealed, r.
   JOIN blob b ON b.id = r.blob_id
  WHERE n.name = :namespace
 
+-- list_deleted --
+-- What a version meant last before it meant nothing. Uses reference_history_idx.
+SELECT r.kind, r.name, b.digest, r.from_position, r.until_position, r.sealed, r.yanked, r.deprecated
+  FROM reference r JOIN blob b ON b.id = r.blob_id
+ WHERE r.package_id = :package AND r.name = :name AND r.until_position IS NOT NULL AND r.kind = 'version'
+   AND NOT EXISTS (
+        SELECT 1 FROM reference s
+         WHERE s.package_id = r.package_id AND s.name = r.name AND s.from_position = r.until_position)
+ ORDER BY r.from_position
+
 -- find_meaning --
 -- Uses reference_open_idx; reference_history_idx only when the name means nothing now.
 SELECT * FROM (
