@@ -132,6 +132,31 @@ def test_a_package_json_may_write_a_version_as_npm_reads_it(text: str) -> None:
     assert parse_loose(text.replace("= v", "=v")) == "1.0.0"
 
 
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ("1.0.0beta", "1.0.0-beta"),
+        ("1.0.0-beta", "1.0.0-beta"),
+        ("1.0.0beta.01", "1.0.0-beta.1"),
+        ("1.0.0-01", "1.0.0-1"),
+        ("01.002.0", "1.2.0"),
+        ("v 1.2.3-rc1+build", "1.2.3-rc1"),
+        ("=v1.2.3", "1.2.3"),
+        ("1.2.3a-b", "1.2.3-a-b"),
+        ("1.2.3--a", "1.2.3--a"),
+    ],
+)
+def test_loose_versions_mean_what_node_semver_makes_of_them(text: str, version: str) -> None:
+    assert parse_loose(text) == version
+    assert parse_loose(version) == version
+
+
+@pytest.mark.parametrize("text", ["", "1", "1.0", "1.0.0.0", "1.0.0..a", "1.0.0 beta", "1.0.0é", "9" * 120 + ".0.0"])
+def test_what_npm_reads_as_no_version_is_none(text: str) -> None:
+    with pytest.raises(InvalidReference):
+        parse_loose(text)
+
+
 def test_versions_are_ordered_as_the_specification_says() -> None:
     assert sorted([*ORDER[7:], *ORDER[:7]], key=precedence) == ORDER
 

@@ -483,6 +483,48 @@ async def test_what_clients_wrote_long_ago_is_taken(npm: Npm, other: Elsewhere) 
     assert (stored["dependencies"], stored["bin"]) == ({"a": "*"}, {"tool": "bin/tool"})
 
 
+LOOSE = ("0.9.0", "1.0.0beta", "=1.2.3", "v1.3.0", "01.4.0", "1.5.0-rc.01")
+
+
+async def test_versions_in_the_spelling_of_old_clients_are_said_and_served_as_they_are_there(
+    npm: Npm, other: Elsewhere
+) -> None:
+    offer(other, *LOOSE, "1.6", tags={"latest": "0.9.0", "beta": "1.0.0beta"})
+    await read_through(npm, other)
+    before = await npm.packument()
+
+    for version in LOOSE:
+        path = before["versions"][version]["dist"]["tarball"].partition("/npm/acme")[2]
+        assert await is_served(npm, path, tarball("tool", version))
+    # A lock file may have the address of another registry, where the file is called as the version is written.
+    written = await npm.read("/tool/-/tool-1.0.0beta.tgz")
+    one = (await npm.read("/tool/1.0.0beta")).json
+    other.says = {path: Said(status=503) for path in other.says}
+    npm.clock.pass_by(timedelta(hours=1))
+    after = await npm.packument()
+    await npm.clear("tool", "1.0.0-beta")
+    cleared = await npm.packument(view="acme.prod", by="consumer")
+
+    for told in (before, after):
+        assert list(told["versions"]) == list(LOOSE)
+        assert {each["version"] for each in told["versions"].values()} == set(LOOSE)
+        assert told["dist-tags"] == {"latest": "0.9.0", "beta": "1.0.0beta"}
+        assert told["time"]["1.0.0beta"]
+    assert written.body == tarball("tool", "1.0.0beta")
+    assert (one["version"], one["_id"]) == ("1.0.0beta", "tool@1.0.0beta")
+    assert list(cleared["versions"]) == ["1.0.0beta"]
+
+
+async def test_of_two_spellings_of_one_version_the_plain_one_counts(npm: Npm, other: Elsewhere) -> None:
+    offer(other, "1.0.0beta", "1.0.0-beta", "v1.0.0-beta")
+    await read_through(npm, other)
+
+    told = await npm.packument()
+
+    assert list(told["versions"]) == ["1.0.0-beta"]
+    assert (await npm.read("/tool/-/tool-1.0.0beta.tgz")).body == tarball("tool", "1.0.0-beta")
+
+
 async def test_of_many_who_want_a_tarball_one_fetches_it(npm: Npm, other: Elsewhere) -> None:
     gate = asyncio.Event()
     offer(other, "1.0.0")

@@ -249,6 +249,16 @@ def test_files_of_other_platforms_are_left_out(run: Run, home: Path) -> None:
     assert none.exit_code == 0
 
 
+def test_what_was_deleted_is_readmitted_by_its_name_with_the_reason(run: Run) -> None:
+    with loopback(lambda _: Say(204)) as server:
+        done = run("upstream", "readmit", "acme/pypi/tool:1.0", "--reason", "by mistake", url=server.url)
+
+    assert done.stdout == "acme/pypi/tool:1.0 may come from an upstream again\n"
+    [asked] = server.asked
+    assert (asked.method, asked.path) == ("DELETE", "/api/v1/packages/acme/pypi/tool/-/tombstones/1.0")
+    assert asked.query == {"reason": "by mistake"}
+
+
 @pytest.mark.parametrize("content", ["", "loose>=1\n"])
 def test_a_lockfile_that_names_nothing_is_misuse(run: Run, home: Path, content: str) -> None:
     (home / "requirements.txt").write_text(content)

@@ -71,6 +71,7 @@ def _release(name: PackageName, version: StoredVersion) -> Release:
         published_at=version.published_at,
         publisher=metadata["publisher"],
         deprecated=_deprecated(version),
+        written=metadata.get("written"),
         provenance=metadata.get("provenance"),
         readme=metadata.get("readme"),
         readme_name=metadata.get("readmeFilename"),

@@ -88,6 +88,8 @@ class Claim:
     bundle: str | None = None
     """A Sigstore bundle: the provenance of the tarball."""
     publisher: str = ""
+    written: str | None = None
+    """How another registry writes the version, where that is not how it is called here."""
 
 
 def bundle_name(package: PackageName, version: ReferenceName) -> FilePath:
@@ -218,6 +220,8 @@ def _metadata(claim: Claim, tarball: Tarball, manifest: Mapping[str, Any]) -> di
             }
         },
     }
+    if claim.written is not None:
+        metadata["written"] = claim.written
     if tarball.readme is not None:
         metadata |= {"readme": tarball.readme, "readmeFilename": tarball.readme_name}
     return metadata

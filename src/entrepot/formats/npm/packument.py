@@ -14,13 +14,14 @@ import msgspec
 
 from entrepot.formats.npm.metadata import sums_of
 from entrepot.formats.npm.rules import LATEST, precedence
+from entrepot.model.names import ReferenceName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
     from entrepot.formats.npm.signatures import Signer
-    from entrepot.model.names import PackageName, ReferenceName
+    from entrepot.model.names import PackageName
 
 FULL_TYPE: Final = "application/json"
 ABBREVIATED_TYPE: Final = "application/vnd.npm.install-v1+json"
@@ -71,6 +72,13 @@ class Release:
     readme_name: str | None = None
     signatures: Sequence[Mapping[str, str]] = ()
     """Those of another registry; where there are none, this one signs."""
+    written: str | None = None
+    """How the version was written when the grammar was looser (``1.0.0beta``), and is still said to clients."""
+
+    @property
+    def said(self) -> str:
+        """The version as clients are told it."""
+        return self.version if self.written is None else self.written
 
     @property
     def sums(self) -> Mapping[str, bytes]:
@@ -142,8 +150,8 @@ class Renderer:
             "_id": package.name,
             "_rev": package.revision,
             "name": package.name,
-            "dist-tags": package.complete_tags,
-            "versions": {release.version: self._whole(package, release) for release in package.releases},
+            "dist-tags": _tags(package),
+            "versions": {release.said: self._whole(package, release) for release in package.releases},
             "time": _times(package),
             "maintainers": people,
             "users": {},
@@ -161,8 +169,8 @@ class Renderer:
             {
                 "name": package.name,
                 "modified": _modified(package),
-                "dist-tags": package.complete_tags,
-                "versions": {release.version: self._abbreviated(package, release) for release in package.releases},
+                "dist-tags": _tags(package),
+                "versions": {release.said: self._abbreviated(package, release) for release in package.releases},
             }
         )
 
@@ -184,9 +192,9 @@ class Renderer:
     def _version(self, package: Packument, release: Release) -> dict[str, Any]:
         version: dict[str, Any] = {
             "name": package.name,
-            "version": release.version,
+            "version": release.said,
             **release.read_manifest(),
-            "_id": f"{package.name}@{release.version}",
+            "_id": f"{package.name}@{release.said}",
             "_npmUser": _person(release.publisher),
             "dist": self._dist(package.name, release),
         }
@@ -201,7 +209,7 @@ class Renderer:
         if release.shasum is not None:
             dist["shasum"] = release.shasum
         if release.integrity is not None:
-            own = () if release.signatures else (self.signer.sign(name, release.version, release.integrity),)
+            own = () if release.signatures else (self.signer.sign(name, release.said, release.integrity),)
             dist["integrity"], dist["signatures"] = release.integrity, [*release.signatures, *own]
         if release.file_count is not None:
             dist["fileCount"] = release.file_count
@@ -214,6 +222,11 @@ class Renderer:
                 "provenance": {"predicateType": release.provenance},
             }
         return dist
+
+
+def _tags(package: Packument) -> dict[str, str]:
+    said = {release.version: release.said for release in package.releases}
+    return {tag: said.get(ReferenceName(version), version) for tag, version in package.complete_tags.items()}
 
 
 def _people(package: Packument) -> list[dict[str, str]]:
@@ -229,7 +242,7 @@ def _person(name: str) -> dict[str, str]:
 
 def _times(package: Packument) -> dict[str, str | None]:
     times: dict[str, str] = {
-        release.version: print_time(release.published_at)
+        release.said: print_time(release.published_at)
         for release in package.releases
         if release.published_at is not None
     }

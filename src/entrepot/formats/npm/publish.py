@@ -10,7 +10,7 @@ import msgspec
 from entrepot.formats.npm.body import Attachments
 from entrepot.formats.npm.hosted import parse_revision, print_revision, to_packument
 from entrepot.formats.npm.metadata import BUNDLE_TYPE, KIND, TARBALL_TYPE, Claim, bundle_name, describe, verify
-from entrepot.formats.npm.rules import RULES, parse_tag, tarball_name
+from entrepot.formats.npm.rules import RULES, parse_loose, parse_tag, tarball_name
 from entrepot.formats.npm.tarball import examine
 from entrepot.model.access import Action
 from entrepot.model.contents import FilePath
@@ -192,7 +192,7 @@ async def _mark(call: Call, package: PackageId, document: Document) -> None:
     await require_revision(call, package, document.rev)
     # Compared with what clients were told: they send it back for the versions that they do not change.
     present = {release.version: release.deprecated for release in to_packument(package.name, stored).releases}
-    wanted = {RULES.parse_version(key): _read_reason(key, said) for key, said in document.versions.items()}
+    wanted = {parse_loose(key): _read_reason(key, said) for key, said in document.versions.items()}
     if unknown := wanted.keys() - present.keys():
         raise InvalidMetadata("_attachments", expected=f"the tarball of {min(unknown)}, which is new")
     for version, reason in wanted.items():

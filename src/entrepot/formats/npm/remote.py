@@ -17,7 +17,7 @@ import msgspec
 
 from entrepot.formats.npm.metadata import foreign, sums_of
 from entrepot.formats.npm.packument import Release
-from entrepot.formats.npm.rules import RULES, parse_tag, tarball_name
+from entrepot.formats.npm.rules import is_plain, parse_loose, parse_tag, tarball_name
 from entrepot.model.errors import InvalidReference, UpstreamInvalid
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ class RemoteRelease:
     """A version as another registry lists it."""
 
     version: ReferenceName
+    written: str | None
+    """How it is written there, where that is not how it is called here."""
     manifest: msgspec.Raw
     tarball: str
     """Where it is; perhaps relative to the packument."""
@@ -88,6 +90,7 @@ class RemoteRelease:
             publisher=self.publisher or publisher,
             deprecated=self.deprecated,
             provenance=None if self.attestations is None else self.provenance,
+            written=self.written,
         )
 
 
@@ -249,8 +252,9 @@ def read_remote_packument(content: bytes, package: PackageName) -> RemotePackume
     releases: dict[ReferenceName, RemoteRelease] = {}
     for text, manifest in said.versions.items():
         release = _read_release(text, manifest, times.get(text))
-        if release is not None:
-            releases.setdefault(release.version, release)
+        # Of several spellings of one version the plain one counts, as clients prefer it.
+        if release is not None and (release.written is None or release.version not in releases):
+            releases[release.version] = release
     people = _read(said.maintainers, list[_Person]) or []
     return RemotePackument(
         releases,
@@ -272,7 +276,7 @@ def _read(raw: msgspec.Raw, kind: type[T]) -> T | None:
 
 def _read_release(text: str, manifest: msgspec.Raw, time: object) -> RemoteRelease | None:
     try:
-        version = RULES.parse_version(text)
+        version = parse_loose(text)
         # What is passed over as text is not looked into: that all of it can be read is found out here.
         _MANIFESTS.decode(manifest)
         said = _VERSIONS.decode(manifest)
@@ -289,6 +293,7 @@ def _read_release(text: str, manifest: msgspec.Raw, time: object) -> RemoteRelea
     user = _read(said.user, _Person)
     return RemoteRelease(
         version=version,
+        written=None if is_plain(text) else text,
         manifest=manifest,
         tarball=dist.tarball,
         sums=sums,
@@ -329,7 +334,7 @@ def _read_tags(raw: msgspec.Raw) -> dict[ReferenceName, ReferenceName]:
     tags: dict[ReferenceName, ReferenceName] = {}
     for text, value in (_read(raw, dict[str, Any]) or {}).items():
         try:
-            tags[parse_tag(text)] = RULES.parse_version(value if isinstance(value, str) else "")
+            tags[parse_tag(text)] = parse_loose(value if isinstance(value, str) else "")
         except InvalidReference:
             continue
     return tags

@@ -20,7 +20,7 @@ from entrepot.formats.npm.metadata import KIND, bundle_name, read_predicate_type
 from entrepot.formats.npm.packument import ABBREVIATED_TYPE, FULL_TYPE, Renderer
 from entrepot.formats.npm.publish import move_tag, put
 from entrepot.formats.npm.remote import beside
-from entrepot.formats.npm.rules import LATEST, NPM, RULES, parse_tag, parse_tarball_name
+from entrepot.formats.npm.rules import LATEST, NPM, RULES, parse_loose, parse_tag, parse_tarball_name
 from entrepot.formats.npm.search import get_search
 from entrepot.formats.npm.signatures import signer_of
 from entrepot.formats.npm.unpublish import delete_package, delete_tarball, put_revision
@@ -187,7 +187,7 @@ async def get_version(call: Call) -> Reply:
 
 def _reference(text: str) -> ReferenceName:
     """A version or a tag; whatever is neither names nothing."""
-    for parse in (RULES.parse_version, parse_tag):
+    for parse in (RULES.parse_version, parse_tag, parse_loose):
         with suppress(InvalidReference):
             return parse(text)
     raise ReferenceUnknown(ascii(text[:200]))
@@ -215,7 +215,7 @@ async def get_attestations(call: Call) -> Reply:
     """``npm audit signatures``: the Sigstore bundles that came with a version, or that an upstream has of it."""
     view = _view(call)
     name, _, text = call.path["spec"].rpartition("@")
-    package, version = PackageId(view.namespace, NPM, RULES.normalize(name)), RULES.parse_version(text)
+    package, version = PackageId(view.namespace, NPM, RULES.normalize(name)), parse_loose(text)
     file = None
     with suppress(NotFound):
         file = await _find_bundle(call, view, package, version)
@@ -315,7 +315,7 @@ async def get_tags(call: Call) -> Reply:
 async def put_tag(call: Call) -> Reply:
     """``npm dist-tag add``: the body is the version, as a JSON string."""
     package, tag = _writable(call), parse_tag(call.path["tag"])
-    version = RULES.parse_version(await call.body.json(str, limit=_SMALL))
+    version = parse_loose(await call.body.json(str, limit=_SMALL))
     await move_tag(call, package, tag, version)
     return json_reply({"ok": True, "id": package.name, "dist-tags": {tag: version}}, status=201)
 

@@ -30,6 +30,13 @@ _VERSION: Final = re.compile(
     rf"(?:-(?P<prerelease>{_IDENTIFIER}(?:\.{_IDENTIFIER})*))?)"
     r"(?:\+[0-9a-zA-Z-]+(?:\.[0-9a-zA-Z-]+)*)?"
 )
+_LOOSE_IDENTIFIER: Final = r"(?:[0-9]*[a-zA-Z-][0-9a-zA-Z-]*|[0-9]+)"
+_LOOSE: Final = re.compile(
+    r"[v=\s]*(?P<major>[0-9]+)\.(?P<minor>[0-9]+)\.(?P<patch>[0-9]+)"
+    rf"(?:-?(?P<prerelease>{_LOOSE_IDENTIFIER}(?:\.{_LOOSE_IDENTIFIER})*))?"
+    r"(?:\+[0-9a-zA-Z-]+(?:\.[0-9a-zA-Z-]+)*)?\s*"
+)
+"""What clients take for a version beyond the grammar (node-semver, ``LOOSEPLAIN``)."""
 _PART: Final = r"(?:[0-9]+|[xX])"
 _RANGE: Final = re.compile(rf"[v=]?{_PART}(?:\.{_PART}(?:\.{_PART}(?:-?[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?)?)?")
 """What of the reference grammar node-semver takes for a range; operators and spaces are not in it."""
@@ -70,8 +77,23 @@ RULES: Final = NpmRules()
 
 
 def parse_loose(text: str) -> ReferenceName:
-    """Read a version as a ``package.json`` may have it: `` v1.2.3`` is 1.2.3. Raises `InvalidReference`."""
-    return NpmRules().parse_version(text.strip().lstrip("=v").lstrip() if len(text) <= 2 * _VERSION_SIZE else text)
+    """Read a version as clients once wrote it, and still read it where they are not strict.
+
+    `` v1.2.3`` and ``=1.02.3`` are 1.2.3, and ``1.0.0beta`` is 1.0.0-beta. Raises `InvalidReference`.
+    """
+    match = _LOOSE.fullmatch(text) if len(text) <= _VERSION_SIZE else None
+    if match is None:
+        return RULES.parse_version(text)
+    release = ".".join(str(int(match[part])) for part in ("major", "minor", "patch"))
+    identifiers = [
+        str(int(each)) if each.isdigit() else each for each in (match["prerelease"] or "").split(".") if each
+    ]
+    return RULES.parse_version(f"{release}-{'.'.join(identifiers)}" if identifiers else release)
+
+
+def is_plain(text: str) -> bool:
+    """Whether a version that `parse_loose` reads is written as the grammar has it."""
+    return _VERSION.fullmatch(text) is not None
 
 
 def parse_tag(text: str) -> ReferenceName:
@@ -105,6 +127,6 @@ def parse_tarball_name(package: PackageName, text: str) -> ReferenceName | None:
     if not (name.startswith(start) and name.endswith(end)):
         return None
     try:
-        return NpmRules().parse_version(name[len(start) : -len(end)])
+        return parse_loose(name[len(start) : -len(end)])
     except InvalidReference:
         return None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from entrepot.formats.npm.hosted import to_packument
 from entrepot.formats.npm.metadata import KIND
 from entrepot.formats.npm.publish import move_tag, read_document, require_revision
-from entrepot.formats.npm.rules import RULES, parse_tag, parse_tarball_name
+from entrepot.formats.npm.rules import parse_loose, parse_tag, parse_tarball_name
 from entrepot.model.access import Action
 from entrepot.model.errors import Denied, FileUnknown, PackageUnknown, Protected, ReferenceUnknown
 from entrepot.model.names import View
@@ -40,13 +40,13 @@ async def put_revision(call: Call, package: PackageId, revision: str) -> None:
     if document.versions is None:
         raise Denied("owners", expected="grants: who may publish is not said by packages")
     stored = await _read(call, package, revision)
-    kept = {RULES.parse_version(key) for key in document.versions}
+    kept = {parse_loose(key) for key in document.versions}
     gone = [version.name for version in stored.versions if version.name not in kept]
     await _delete(call, package, stored, gone)
     before = to_packument(package.name, stored).tags
     for text, value in document.tags.items():
         tag = parse_tag(text)
-        version = RULES.parse_version(value)
+        version = parse_loose(value)
         if before.get(tag) in gone and version not in gone:
             await move_tag(call, package, tag, version)
 

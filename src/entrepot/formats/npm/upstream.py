@@ -22,7 +22,7 @@ from entrepot.formats.npm.remote import (
     read_remote_packument,
     recall_packument,
 )
-from entrepot.formats.npm.rules import NPM, RULES, tarball_name
+from entrepot.formats.npm.rules import NPM, RULES, parse_loose, tarball_name
 from entrepot.formats.npm.tarball import examine
 from entrepot.model.contents import Contents, FilePath
 from entrepot.model.errors import (
@@ -188,6 +188,7 @@ async def fetch_remote(registry: Registry, remote: RemotePackage, release: Remot
         release.version,
         release.read_original(),
         publisher=release.publisher or remote.upstream.actor,
+        written=release.written,
     )
 
     def look(content: BinaryIO) -> Metadata:
@@ -240,7 +241,7 @@ class NpmReadThrough:
         hashes: Collection[str] = (),
     ) -> Sequence[Fetched]:
         """As `entrepot.operations.registry.ReadThrough` says: the version's tarball."""
-        package, wanted = _package(view, name), RULES.parse_version(version)
+        package, wanted = _package(view, name), parse_loose(version)
         remote = await read_remote(registry, caller, view, package)
         release = None if remote is None else remote.releases.get(wanted)
         sums = {} if release is None else release.sums
