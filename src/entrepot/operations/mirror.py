@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from entrepot.model.errors import InvalidReference, UpstreamInvalid, UpstreamUnavailable
+from entrepot.model.access import Action
+from entrepot.model.errors import InvalidReference, PackageUnknown, UpstreamInvalid, UpstreamUnavailable
 from entrepot.model.events import UpstreamIndexChanged
 from entrepot.model.names import PackageId, View
 from entrepot.model.upstream import is_reserved
@@ -25,16 +26,21 @@ from entrepot.ports.catalog import Mirrored
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from entrepot.model.access import Caller
     from entrepot.model.names import FormatName, NamespaceName, PackageName
     from entrepot.model.upstream import Upstream
     from entrepot.operations.registry import Registry
     from entrepot.ports.catalog import Transaction
     from entrepot.ports.fetch import Document
 
+T = TypeVar("T")
+
 _OK, _NOT_MODIFIED = 200, 304
 _ABSENT = (404, 410)
 _NEGATIVE = timedelta(minutes=1)
 """How long it is believed that an upstream does not have something, at most."""
+_PATIENCE = timedelta(seconds=5)
+"""How long whoever may publish a name waits for what upstreams say of it, when nobody here has ever heard of it."""
 _LONG = 256 * 1024
 """Bytes of an answer that take longer to read than a thread hop."""
 _UNDATED = ""
@@ -245,6 +251,26 @@ async def _keep(
         )
 
     await registry.catalog.write(change)
+
+
+async def answer_soon(registry: Registry, caller: Caller, package: PackageId, reading: Awaitable[T]) -> T:
+    """What *reading* of a name returns, which asks upstreams; for who may publish it, also while they are away.
+
+    Clients look a name up before they publish it. Who may take it need not wait for an upstream that never said
+    anything of it: by publishing, the name becomes the namespace's own, whatever it is elsewhere (ADR 13). Whoever else
+    asks is told that the upstream fails, and never that there is nothing.
+
+    Raises `PackageUnknown` instead of `UpstreamUnavailable` and `UpstreamInvalid`, and what *reading* raises.
+    """
+    view = View(package.namespace)
+    may_take = caller.rights.allows(Action.PUBLISH, view, package.name)
+    if not may_take or await registry.catalog.find_package(view, package) is not None:
+        return await reading
+    try:
+        async with asyncio.timeout(_PATIENCE.total_seconds()):
+            return await reading
+    except (TimeoutError, UpstreamUnavailable, UpstreamInvalid) as error:
+        raise PackageUnknown(f"{package.name}: it is not here, and its upstreams could not be asked") from error
 
 
 async def is_absent(registry: Registry, upstream: Upstream, target: str) -> bool:

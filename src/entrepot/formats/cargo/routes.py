@@ -39,6 +39,7 @@ from entrepot.operations.add_files import add_files
 from entrepot.operations.browse import find_package, list_packages, list_references
 from entrepot.operations.govern import read_namespace
 from entrepot.operations.mark import unyank, yank
+from entrepot.operations.mirror import answer_soon
 from entrepot.operations.read_package import read_package
 from entrepot.operations.receive_file import receive_file
 from entrepot.operations.resolve import find_blob, resolve
@@ -112,7 +113,8 @@ async def get_index(call: Call) -> Reply:
         raise PackageUnknown(f"{view}/{name[:200]}") from None
     if path != index_path(name):
         raise PackageUnknown(f"{view}/{package.name}", expected=index_path(name), actual=path[:200])
-    remote = await read_remote(call.registry, call.caller, view, package, name)
+    reading = read_remote(call.registry, call.caller, view, package, name)
+    remote = await answer_soon(call.registry, call.caller, package, reading)
     row = await find_package(call.registry, call.caller, view, package)
 
     async def render() -> bytes:

@@ -63,6 +63,7 @@ from entrepot.model.names import PackageId, PackageName, View
 from entrepot.operations import access
 from entrepot.operations.browse import find_package, find_time, list_packages
 from entrepot.operations.delete import delete_version
+from entrepot.operations.mirror import answer_soon
 from entrepot.operations.read_package import read_package
 from entrepot.operations.resolve import find_blob
 from entrepot.wire.arrival import arrival_reply
@@ -195,6 +196,15 @@ def _text(call: Call, text: str, etag: str) -> Reply:
 
 
 async def _get_metadata(call: Call, view: View, path: MetadataPath) -> Reply:
+    """A document, which clients also ask for before they deploy."""
+    name = path.package if path.snapshot is None else path.snapshot[0]
+    reading = _find_metadata(call, view, path)
+    if name is None:
+        return await reading
+    return await answer_soon(call.registry, call.caller, _package(view, name), reading)
+
+
+async def _find_metadata(call: Call, view: View, path: MetadataPath) -> Reply:
     if path.snapshot is not None:
         name, snapshot = path.snapshot
         return await _get_builds(call, view, path, name, snapshot)

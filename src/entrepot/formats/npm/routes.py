@@ -48,6 +48,7 @@ from entrepot.operations.browse import find_package
 from entrepot.operations.delete import delete_reference
 from entrepot.operations.govern import read_namespace
 from entrepot.operations.grant import list_grants
+from entrepot.operations.mirror import answer_soon
 from entrepot.operations.resolve import find_blob, resolve
 from entrepot.wire.arrival import arrival_reply
 from entrepot.wire.blob import blob_reply
@@ -108,7 +109,7 @@ async def get_packument(call: Call) -> Reply:
     view = _view(call)
     package = _package(call, view)
     writes = call.query.get("write") == "true"
-    remote = None if writes else await read_remote(call.registry, call.caller, view, package)
+    remote = None if writes else await _read_remote(call, view, package)
     row = await find_package(call.registry, call.caller, view, package)
     abbreviated = prefers_abbreviated(call.headers.get("accept"))
 
@@ -127,6 +128,14 @@ async def get_packument(call: Call) -> Reply:
         headers=[_VARY, *_staleness(remote)],
         mirrored=None if remote is None else remote.shown,
     )
+
+
+async def _read_remote(call: Call, view: View, package: PackageId) -> RemotePackage | None:
+    """What upstreams have. Only npm says with each request what it is for: not to install something that may be new."""
+    reading = read_remote(call.registry, call.caller, view, package)
+    if call.headers.get("npm-command") in (None, "publish"):
+        return await answer_soon(call.registry, call.caller, package, reading)
+    return await reading
 
 
 async def _read(call: Call, view: View, package: PackageId, remote: RemotePackage | None) -> Packument:
