@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from entrepot.model.digest import Digest
     from entrepot.model.federation import Issuer
     from entrepot.model.names import FormatName, PackageId, ReferenceName, View
+    from entrepot.model.upstream import Upstream
     from entrepot.operations.remembered_keys import RememberedKeys
     from entrepot.ports.blobs import BlobStore
     from entrepot.ports.catalog import Catalog
     from entrepot.ports.clock import Clock
-    from entrepot.ports.fetch import Fetcher
+    from entrepot.ports.fetch import Fetcher, Origin
     from entrepot.ports.formats import Rules
     from entrepot.trust.evidence import EvidenceKind
     from entrepot.trust.log.identity import LogIdentity
@@ -79,6 +80,12 @@ class Probe:
     """Below its address."""
     is_everywhere: bool = True
     """Whether every registry of the format has it; else one that has nothing there may still be one."""
+    is_answer: Callable[[bytes], bool] = lambda _: True
+    """Whether the beginning of what is there can be a registry's: many servers have a page for every address."""
+    from_root: bool = False
+    """Whether it is at the root of the server, whatever the upstream's address has as a path."""
+    find_origin: Callable[[Registry, Upstream], Awaitable[Origin]] | None = None
+    """Where to ask, with what, for protocols whose credentials are exchanged for others first."""
 
 
 class ReadThrough(Protocol):

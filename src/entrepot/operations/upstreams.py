@@ -37,15 +37,19 @@ if TYPE_CHECKING:
     from entrepot.model.access import Caller
     from entrepot.model.names import FormatName, NamespaceName
     from entrepot.model.upstream import PurlPattern, UpstreamName, UpstreamRules
-    from entrepot.operations.registry import ReadThrough, Registry
+    from entrepot.operations.registry import Probe, ReadThrough, Registry
     from entrepot.ports.catalog import Transaction
-    from entrepot.ports.fetch import Credentials
+    from entrepot.ports.fetch import Credentials, Stream
 
 _MOST = 20
 """Upstreams of one format in one namespace: each is asked for what the ones before it do not have."""
 
 _OK = 200
 _ABSENT = (404, 410)
+_HEAD_SIZE = 64 * 1024
+"""Bytes of an answer that tell whether it is a registry's."""
+_BLANK = b"\xef\xbb\xbf \t\r\n"
+_TAG = 20
 _CREDENTIALS_REFUSED = (401, 403, 407)
 
 
@@ -212,17 +216,48 @@ async def test_upstream(registry: Registry, caller: Caller, upstream: Upstream) 
     status, problem = None, None
     probe = require_read_through(registry, upstream.format).probe
     try:
-        async with registry.fetcher.stream(await origin_of(registry, upstream), probe.target, headers={}) as stream:
+        origin = await (probe.find_origin or origin_of)(registry, upstream)
+        target = _from_root(upstream.url, probe.target) if probe.from_root else probe.target
+        async with registry.fetcher.stream(origin, target, headers={}) as stream:
             status = stream.status
+            head = await _read_head(stream) if status == _OK else b""
+        problem = _problem_of(upstream, probe, status, head)
     except (UpstreamUnavailable, UpstreamInvalid) as error:
         problem = str(error)
-    if status in _CREDENTIALS_REFUSED:
-        problem = "it refuses the credentials" if upstream.has_credentials else "it wants credentials"
-    elif status in _ABSENT:
-        problem = f"it is no such registry: it has no {probe.target}" if probe.is_everywhere else None
-    elif status is not None and status != _OK:
-        problem = f"it answers {status}"
     return Trial(status, registry.clock.now() - began, problem)
+
+
+def _problem_of(upstream: Upstream, probe: Probe, status: int, head: bytes) -> str | None:
+    if status in _CREDENTIALS_REFUSED:
+        return "it refuses the credentials" if upstream.has_credentials else "it wants credentials"
+    if status in _ABSENT:
+        return f"it is no such registry: it has no {probe.target}" if probe.is_everywhere else None
+    if status != _OK:
+        return f"it answers {status}"
+    if not probe.is_answer(head):
+        begins = ascii(head[:40].decode("latin-1"))
+        return f"it is no {upstream.format} registry: what it has at {probe.target} begins with {begins}"
+    return None
+
+
+async def _read_head(stream: Stream) -> bytes:
+    """The beginning of an answer, which may be of any length."""
+    head = b""
+    async for piece in stream.content:
+        head += piece
+        if len(head) >= _HEAD_SIZE:
+            break
+    return head[:_HEAD_SIZE]
+
+
+def _from_root(url: str, target: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}{target}"
+
+
+def is_page(head: bytes) -> bool:
+    """Whether what begins so is a web page."""
+    return head.lstrip(_BLANK)[:_TAG].lower().startswith((b"<!doctype html", b"<html"))
 
 
 FindOrigin = Callable[["Registry", Upstream], Awaitable[Origin]]

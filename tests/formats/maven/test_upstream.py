@@ -724,18 +724,19 @@ async def test_our_plugins_are_found_when_the_other_never_answered(
     ids=["page", "root", "laughs", "deep", "huge", "500", "429", "redirect", "cut", "401"],
 )
 async def test_what_cannot_be_used_is_said_and_what_was_once_said_counts(
-    client: httpx.AsyncClient, world: World, other: Elsewhere, said: Said
+    world: World, other: Elsewhere, said: Said
 ) -> None:
     path = f"{BASE}/maven-metadata.xml"
     await read_through(world, other, refresh=timedelta(seconds=1))
-    other.says[f"/m2/{path}"] = said
-    never = await get(client, path)
-    offer(other, "1.0")
-    world.clock.advance(hours=1)
-    good = await get(client, path)
-    other.says[f"/m2/{path}"] = said
-    world.clock.advance(hours=1)
-    stale = await get(client, path)
+    async with world.client(await world.token("reader")) as client:
+        other.says[f"/m2/{path}"] = said
+        never = await get(client, path)
+        offer(other, "1.0")
+        world.clock.advance(hours=1)
+        good = await get(client, path)
+        other.says[f"/m2/{path}"] = said
+        world.clock.advance(hours=1)
+        stale = await get(client, path)
 
     assert never.status_code == 502
     assert never.headers["content-type"] == "application/problem+json"

@@ -286,7 +286,7 @@ async def test_an_upstream_that_is_tried_is_asked_with_its_credentials_at_its_ow
     world: World, status: int, credentials: Bearer | None, problem: str | None
 ) -> None:
     async with elsewhere() as other:
-        other.says["/base/"] = Said(b"welcome", status=status)
+        other.says["/base/"] = Said(b'{"meta": {}, "projects": []}', status=status)
         added = await add_upstream(
             world.registry, ADMINISTRATOR, replace(upstream(url=f"{other.url}/base"), private=True), credentials
         )

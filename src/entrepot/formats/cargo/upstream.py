@@ -135,10 +135,17 @@ async def fetch_remote(registry: Registry, remote: RemoteCrate, version: str) ->
     return await fetch_file(registry, remote.upstream, remote.package, wanted, landing)
 
 
+def _is_config(head: bytes) -> bool:
+    try:
+        return bool(msgspec.json.decode(head, type=_Config).dl)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+
+
 class CargoReadThrough:
     """What is asked of this format when no client of its own is asking."""
 
-    probe = Probe("/config.json")
+    probe = Probe("/config.json", is_answer=_is_config)
 
     async def list_versions(self, registry: Registry, caller: Caller, view: View, name: str) -> Listed | None:
         """As `entrepot.operations.registry.ReadThrough` says."""

@@ -417,11 +417,19 @@ async def fetch_remote(
         return None
 
 
+def _is_list(head: bytes) -> bool:
+    try:
+        read_list(head)
+    except UpstreamInvalid:
+        return False
+    return True
+
+
 class GoReadThrough:
     """What is asked of this format when no client of its own is asking."""
 
-    probe = Probe("/example.com/module/@v/list", is_everywhere=False)
-    """A proxy has nothing that each has."""
+    probe = Probe("/example.com/module/@v/list", is_everywhere=False, is_answer=_is_list)
+    """A proxy has nothing that each has; but what it has there, if anything, is a list of versions."""
 
     async def list_versions(self, registry: Registry, caller: Caller, view: View, name: str) -> Listed | None:
         """As `entrepot.operations.registry.ReadThrough` says."""

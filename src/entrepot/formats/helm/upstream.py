@@ -266,7 +266,7 @@ def _provenance_url(url: str) -> str:
 class HelmReadThrough:
     """What is asked of this format when no client of its own is asking."""
 
-    probe = Probe("/index.yaml")
+    probe = Probe("/index.yaml", is_answer=lambda head: b"apiVersion" in head or b"entries" in head)
 
     async def list_versions(self, registry: Registry, caller: Caller, view: View, name: str) -> Listed | None:
         """As `entrepot.operations.registry.ReadThrough` says."""

@@ -548,8 +548,8 @@ def newest_path(listed: ListedBuilds | None, path: ArtifactPath) -> ArtifactPath
 class MavenReadThrough:
     """What is asked of this format when no client of its own is asking."""
 
-    probe = Probe("/archetype-catalog.xml", is_everywhere=False)
-    """A repository is a folder; there is nothing that every one has."""
+    probe = Probe("/archetype-catalog.xml", is_everywhere=False, is_answer=lambda head: b"<archetype-catalog" in head)
+    """A repository is a folder; there is nothing that every one has, but what may be there is known."""
 
     async def list_versions(self, registry: Registry, caller: Caller, view: View, name: str) -> Listed | None:
         """As `entrepot.operations.registry.ReadThrough` says."""

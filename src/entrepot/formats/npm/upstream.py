@@ -40,7 +40,7 @@ from entrepot.operations.fetch_file import Landing, Wanted, fetch_file
 from entrepot.operations.mirror import Question, ask, hidden_versions, upstreams_for
 from entrepot.operations.registry import Fetched, Listed, Probe
 from entrepot.operations.resolve import find_blob, resolve
-from entrepot.operations.upstreams import list_upstreams
+from entrepot.operations.upstreams import is_page, list_upstreams
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -223,7 +223,7 @@ def _absolute(url: str, reference: str) -> str:
 class NpmReadThrough:
     """What is asked of this format when no client of its own is asking."""
 
-    probe = Probe("/-/ping")
+    probe = Probe("/-/ping", is_answer=lambda head: not is_page(head))
 
     async def list_versions(self, registry: Registry, caller: Caller, view: View, name: str) -> Listed | None:
         """As `entrepot.operations.registry.ReadThrough` says."""

@@ -36,7 +36,7 @@ from entrepot.model.errors import (
     UpstreamInvalid,
     UpstreamUnavailable,
 )
-from entrepot.model.names import PackageId, View
+from entrepot.model.names import PackageId, PackageName, View
 from entrepot.model.reference import ReferenceKind, fallback_of
 from entrepot.operations import access
 from entrepot.operations.doors import is_guarded, require_admitted
@@ -67,6 +67,7 @@ _ACCEPT: Final = {"accept": f"{IMAGE_INDEX}, {IMAGE_MANIFEST}, {DOCKER_MANIFEST_
 _ACCEPT_INDEX: Final = {"accept": IMAGE_INDEX}
 _CHALLENGE: Final = re.compile(r'([a-z_]+)="([^"]*)"')
 _UNAUTHORIZED: Final = 401
+_ANY: Final = PackageName("library/entrepot")
 _OK: Final = 200
 _MOST_PAGES: Final = 200
 _LEAST_PAGE: Final = 50
@@ -171,11 +172,21 @@ def _take(_: BinaryIO) -> None:
     """A blob is what its digest says; there is nothing to look for in it."""
 
 
+def _is_base(head: bytes) -> bool:
+    """Registries have nothing there, or something in JSON."""
+    return not head.strip() or head.lstrip()[:1] == b"{"
+
+
+async def _find_base(registry: Registry, upstream: Upstream) -> Origin:
+    """With a token for some repository that need not be there, if the registry gives tokens out."""
+    return await _Repository(upstream, PackageId(upstream.namespace, OCI, _ANY)).find_origin(registry, upstream)
+
+
 class OciReadThrough:
     """What is asked of this format when no client of its own is asking."""
 
-    probe = Probe(is_everywhere=False)
-    """The address of a registry need not have anything, and below it everything is some repository's."""
+    probe = Probe("/v2/", is_answer=_is_base, from_root=True, find_origin=_find_base)
+    """end-1 of the specification: what every registry has, for whoever may read anything."""
 
     async def list_versions(self, registry: Registry, caller: Caller, view: View, name: str) -> Listed | None:
         """As `entrepot.operations.registry.ReadThrough` says: the tags."""

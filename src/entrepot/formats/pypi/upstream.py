@@ -29,6 +29,7 @@ from entrepot.operations import access
 from entrepot.operations.fetch_file import Arrival, Landing, Wanted, fetch_file
 from entrepot.operations.mirror import Answer, Question, ask, hidden_versions, upstreams_for
 from entrepot.operations.registry import Fetched, Listed, Probe
+from entrepot.operations.upstreams import is_page
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -47,6 +48,9 @@ _ACCEPT: Final = {"accept": f"{_JSON}, {_HTML[0]};q=0.2, text/html;q=0.1"}
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _PIECE: Final = 1024 * 1024
 _REMEMBERED: Final = 256
+_LINK: Final = re.compile(r"""<a\s[^<>]*?href\s*=\s*["']([^"'<>]{1,500})["'][^<>]*>([^<>]{1,500})</a""", re.IGNORECASE)
+_INTERACTIVE: Final = re.compile(r"<(?:form|script)\b", re.IGNORECASE)
+_SEPARATORS: Final = re.compile(r"[-_.]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +188,26 @@ def _look_into(file: BinaryIO, filename: Filename) -> tuple[Distribution, Mappin
     return distribution, hashing.digests()
 
 
+def _is_index(head: bytes) -> bool:
+    """Whether a list of projects begins so: JSON, or links that are called like the folders that they lead to."""
+    if head.lstrip()[:1] == b"{":
+        return b'"projects"' in head
+    text = head.decode("utf-8", "replace")
+    links = _LINK.findall(text)
+    if not links:
+        return b"pypi:repository-version" in head or (is_page(head) and _INTERACTIVE.search(text) is None)
+    alike = [_alike(unquote(urlsplit(address).path.rstrip("/").rpartition("/")[2]), name) for address, name in links]
+    return sum(alike) * 2 > len(alike)
+
+
+def _alike(one: str, other: str) -> bool:
+    return _SEPARATORS.sub("-", one.strip().lower()) == _SEPARATORS.sub("-", other.strip().lower())
+
+
 class PypiReadThrough:
     """What is asked of this format when no client of its own is asking."""
 
-    probe = Probe("/")
+    probe = Probe("/", is_answer=_is_index)
     """The list of all projects (PEP 503)."""
 
     async def list_versions(self, registry: Registry, caller: Caller, view: View, name: str) -> Listed | None:
