@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_der_public_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -608,13 +608,54 @@ def sign(key: ec.EllipticCurvePrivateKey, content: bytes) -> dict[str, str]:
     return {"keyid": "SHA256:theirs", "sig": base64.b64encode(key.sign(message, ec.ECDSA(SHA256()))).decode()}
 
 
+def listed(key: ec.EllipticCurvePrivateKey, expires: str | None = None) -> dict[str, str | None]:
+    spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    kind = "ecdsa-sha2-nistp256"
+    text = base64.b64encode(spki).decode()
+    return {"expires": expires, "keyid": "SHA256:theirs", "keytype": kind, "scheme": kind, "key": text}
+
+
+THEIRS, STRANGER = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+GOOD = sign(THEIRS, tarball("tool", "1.0.0"))
+FORGED: dict[str, tuple[dict[str, str], dict[str, str | None]]] = {
+    "by a stranger under their key's name": (sign(STRANGER, tarball("tool", "1.0.0")), listed(THEIRS)),
+    "of another tarball": (sign(THEIRS, tarball("tool", "2.0.0")), listed(THEIRS)),
+    "that is no base64": ({**GOOD, "sig": "?"}, listed(THEIRS)),
+    "that is empty": ({**GOOD, "sig": ""}, listed(THEIRS)),
+    "by a key that is none": (GOOD, {**listed(THEIRS), "key": "MFkw"}),
+    "by a key that had ended": (GOOD, listed(THEIRS, expires="2011-01-01T00:00:00.000Z")),
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+async def test_what_the_upstream_did_not_sign_as_it_says_is_not_let_in(npm: Npm, other: Elsewhere, name: str) -> None:
+    signature, key = FORGED[name]
+    offer(other, "1.0.0", dist={"signatures": [signature]})
+    other.says[f"/npm{KEY}"] = Said(json.dumps({"keys": [key]}).encode())
+    await read_through(npm, other)
+
+    refused = await npm.read(TARBALL)
+
+    assert refused.status == 502
+    assert "SHA256:theirs" in refused.body.decode()
+    assert other.asked["/npm/tool/-/tool-1.0.0.tgz"] == 0
+
+
+async def test_what_the_upstream_signed_is_let_in(npm: Npm, other: Elsewhere) -> None:
+    offer(other, "1.0.0", dist={"signatures": [GOOD]})
+    other.says[f"/npm{KEY}"] = Said(json.dumps({"keys": [listed(THEIRS, expires="2099-01-01T00:00:00Z")]}).encode())
+    await read_through(npm, other)
+
+    assert (await npm.read(TARBALL)).body == tarball("tool", "1.0.0")
+
+
 async def test_their_signatures_are_passed_on_with_their_keys_also_for_what_was_fetched(
     npm: Npm, other: Elsewhere
 ) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     signature = sign(key, tarball("tool", "1.0.0"))
     offer(other, "1.0.0", dist={"signatures": [signature, {"keyid": "SHA256:nobody", "sig": "AA=="}]})
-    theirs = {"expires": None, "keyid": "SHA256:theirs", "keytype": "x", "scheme": "x", "key": "MFkw"}
+    theirs = listed(key)
     other.says[f"/npm{KEY}"] = Said(json.dumps({"keys": [theirs]}).encode())
     await read_through(npm, other)
 

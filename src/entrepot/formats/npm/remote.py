@@ -7,6 +7,7 @@ rendered, so that thousands of versions cost little more than their text.
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,11 +15,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from entrepot.formats.npm.metadata import foreign, sums_of
 from entrepot.formats.npm.packument import Release
 from entrepot.formats.npm.rules import is_plain, parse_loose, parse_tag, tarball_name
-from entrepot.model.errors import InvalidReference, UpstreamInvalid
+from entrepot.model.errors import InvalidKey, InvalidReference, UpstreamInvalid
+from entrepot.trust.keys import PublicKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -352,9 +355,46 @@ class Key(msgspec.Struct, frozen=True):
     scheme: str = ""
     expires: str | None = None
 
+    def made(self, signature: str, message: str) -> bool:
+        """Whether it made a signature, in base64; never where it is no key that npm signs with."""
+        try:
+            key = PublicKey.parse(base64.b64decode(self.key, validate=True))
+            return isinstance(key.key, EllipticCurvePublicKey) and key.verify(
+                base64.b64decode(signature, validate=True), message.encode()
+            )
+        except (InvalidKey, ValueError):
+            return False
+
+    def had_ended(self, at: datetime | None) -> bool:
+        """Whether it signed nothing any more by that time."""
+        end = _read_time(self.expires)
+        return end is not None and (at is None or at > end)
+
 
 class _Keys(msgspec.Struct):
     keys: list[Key] = []
+
+
+def check_signatures(name: PackageName, release: RemoteRelease, keys: Sequence[Key]) -> None:
+    """Raise `UpstreamInvalid` where a signature says that it is by one of the registry's keys, and is not.
+
+    https://docs.npmjs.com/about-registry-signatures: over ``name@version:integrity``. Those of other keys say nothing.
+    """
+    known = {key.keyid: key for key in keys}
+    message = f"{name}@{release.version}:{release.integrity}"
+    for signature in release.signatures:
+        key = known.get(signature["keyid"])
+        if key is None:
+            continue
+        if release.integrity is None or not key.made(signature["sig"], message):
+            raise UpstreamInvalid(
+                f"{name}@{release.version} does not have the integrity that the registry signed",
+                expected=f"a signature by its key {key.keyid} of {release.integrity}",
+            )
+        if key.had_ended(release.published_at):
+            raise UpstreamInvalid(
+                f"{name}@{release.version} is signed by the key {key.keyid} after its end", expected=key.expires
+            )
 
 
 def read_keys(content: bytes) -> list[Key]:

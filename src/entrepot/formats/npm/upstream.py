@@ -17,6 +17,7 @@ from entrepot.formats.npm.metadata import KIND, TARBALL_TYPE, Claim, describe_re
 from entrepot.formats.npm.packument import Packument, Release, substitute
 from entrepot.formats.npm.remote import (
     check_attestations,
+    check_signatures,
     condense,
     read_keys,
     read_remote_packument,
@@ -76,8 +77,8 @@ class RemotePackage:
     tags: Mapping[ReferenceName, ReferenceName]
     maintainers: Sequence[str]
     readme: str | None
-    keys: frozenset[str]
-    """The ids of the keys whose signatures are passed on: clients take others for a forgery."""
+    keys: Sequence[Key]
+    """The keys whose signatures are passed on: clients take others for a forgery."""
     shown: str
     """Another one whenever something else is shown of the same packument."""
     stale: str | None
@@ -115,7 +116,8 @@ class RemotePackage:
         )
 
     def _signatures(self, release: RemoteRelease) -> list[Mapping[str, str]]:
-        return [each for each in release.signatures if each["keyid"] in self.keys]
+        known = {key.keyid for key in self.keys}
+        return [each for each in release.signatures if each["keyid"] in known]
 
     def _tags(self, shown: Collection[ReferenceName]) -> dict[ReferenceName, ReferenceName]:
         meant = {tag: version if version in shown else substitute(version, shown) for tag, version in self.tags.items()}
@@ -160,8 +162,9 @@ async def _shown(registry: Registry, package: PackageId, answer: Answer) -> Remo
     releases = packument.releases
     if hidden:
         releases = {version: each for version, each in releases.items() if version not in hidden}
-    keys = frozenset(key.keyid for key in await _ask_keys(registry, upstream)) if packument.signed else ()
-    shown = hashlib.sha256(repr((upstream.name, answer.url, sorted(hidden), sorted(keys))).encode()).hexdigest()[:16]
+    keys = await _ask_keys(registry, upstream) if packument.signed else ()
+    ids = sorted({key.keyid for key in keys})
+    shown = hashlib.sha256(repr((upstream.name, answer.url, sorted(hidden), ids)).encode()).hexdigest()[:16]
     return RemotePackage(
         upstream,
         package,
@@ -170,7 +173,7 @@ async def _shown(registry: Registry, package: PackageId, answer: Answer) -> Remo
         packument.tags,
         packument.maintainers,
         packument.readme,
-        frozenset(keys),
+        keys,
         shown,
         answer.stale,
     )
@@ -180,8 +183,12 @@ async def _shown(registry: Registry, package: PackageId, answer: Answer) -> Remo
 
 
 async def fetch_remote(registry: Registry, remote: RemotePackage, release: RemoteRelease) -> Arrival:
-    """Fetch a tarball, which becomes a version here. Raises like `fetch_file`."""
+    """Fetch a tarball, which becomes a version here.
+
+    What the upstream signed has to be what it announces. Raises like `fetch_file`.
+    """
     name = remote.package.name
+    check_signatures(name, release, remote.keys)
     file = tarball_name(name, release.version)
     claim = Claim(
         name,
