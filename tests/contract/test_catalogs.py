@@ -9,6 +9,7 @@ from entrepot.drivers.catalog.sqlite import SqliteCatalog
 from entrepot.testing.builders import StoppedClock
 from entrepot.testing.contracts.advisories import AdvisoriesContract
 from entrepot.testing.contracts.attestations import AttestationsContract
+from entrepot.testing.contracts.blocks import BlocksContract
 from entrepot.testing.contracts.catalog import CatalogContract
 from entrepot.testing.contracts.collection import CollectionContract
 from entrepot.testing.contracts.cursors import CursorsContract
@@ -16,6 +17,8 @@ from entrepot.testing.contracts.federation import FederationContract
 from entrepot.testing.contracts.holds import HoldsContract
 from entrepot.testing.contracts.inventories import InventoriesContract
 from entrepot.testing.contracts.log import LogContract
+from entrepot.testing.contracts.policies import PoliciesContract
+from entrepot.testing.contracts.promotions import PromotionsContract
 from entrepot.testing.contracts.webhooks import WebhooksContract
 from entrepot.wire.server import Epochs
 
@@ -31,6 +34,9 @@ class TestSqliteCatalog(
     InventoriesContract,
     LogContract,
     WebhooksContract,
+    BlocksContract,
+    PoliciesContract,
+    PromotionsContract,
 ):
     @pytest.fixture
     def epochs(self, tmp_path: Path) -> Iterator[Epochs]:

@@ -76,7 +76,10 @@ async def remove_policy(call: Call) -> Reply:
 
 
 async def replay_policy(call: Call) -> Reply:
-    """Hold a policy against the promotions of the past, with what was known then. Nothing is changed."""
+    """Hold a policy against what came to its door in the past, without changing anything.
+
+    Promotions are asked about with what was known then; what came in, with what is known today.
+    """
     namespace = parse_namespace(call.path["namespace"])
     body = await read_body(call, shapes.NewPolicyReplay)
     wanted = _policy(namespace, call.path["policy"], body.policy)

@@ -192,15 +192,22 @@ class NewPolicyReplay(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ReplayedPromotion(Struct, frozen=True):
-    """What a policy would have said of a promotion."""
+    """What a policy would have said of what came to its door."""
 
-    promotion: PromotionId
+    promotion: Annotated[PromotionId | None, Meta(description="Which promotion that was; null at the other doors.")]
     format: FormatText
     package: PackageText
     version: str
     digest: DigestText
-    channel: ChannelText
-    state: PromotionState
+    channel: Annotated[str | None, Meta(description="Null where no channel is asked about.", examples=["prod"])]
+    state: Annotated[
+        str,
+        Meta(
+            description="What became of it: `proposed`, `applied` or `refused`; of what came in, `readable`, `awaiting`, "
+            "`quarantined` or `blocked`.",
+            examples=["applied"],
+        ),
+    ]
     at: At
     allowed: bool
     text: str
@@ -208,16 +215,15 @@ class ReplayedPromotion(Struct, frozen=True):
     @staticmethod
     def of(found: Replayed) -> ReplayedPromotion:
         """How it is shown."""
-        known = found.promotion
         return ReplayedPromotion(
-            known.id,
-            known.package.format,
-            known.package.name,
-            known.version,
-            str(known.digest),
-            known.channel,
-            known.state,
-            known.at,
+            found.promotion,
+            found.package.format,
+            found.package.name,
+            found.version,
+            str(found.digest),
+            found.channel,
+            found.was,
+            found.at,
             found.allowed,
             found.text,
         )
@@ -475,6 +481,14 @@ class WhyFound(Struct, frozen=True):
     worst: Annotated[list[str], Meta(description="Some of them, the worst first.")]
 
 
+class WhyDoor(Struct, frozen=True):
+    """What is asked of it, and what comes of that."""
+
+    door: Door
+    channel: Annotated[str | None, Meta(description="Through whose view; null for the namespace.", examples=["prod"])]
+    decision: Decision
+
+
 class Why(Struct, frozen=True):
     """Why an artifact stands as it does."""
 
@@ -490,6 +504,7 @@ class Why(Struct, frozen=True):
     promotions: list[Promotion]
     signed: list[WhySigned]
     found: WhyFound
+    doors: Annotated[list[WhyDoor], Meta(description="What is asked of it beside promotion.")]
 
     @staticmethod
     def of(known: why.Why) -> Why:
@@ -523,4 +538,5 @@ class Why(Struct, frozen=True):
                 counts,
                 [f"{each.id} in {each.component}" for each in known.scan.findings[:10]],
             ),
+            doors=[WhyDoor(each.door, each.channel, Decision.of(each.decision)) for each in known.doors],
         )

@@ -32,7 +32,7 @@ _FACTS: Final[Columns[PolicyFact]] = {
 _REPLAYED: Final[Columns[ReplayedPromotion]] = {
     "PACKAGE": lambda it: f"{it.format}/{it.package}",
     "VERSION": lambda it: it.version or str(it.digest)[:19],
-    "CHANNEL": lambda it: it.channel,
+    "CHANNEL": lambda it: it.channel or "",
     "AT": lambda it: it.at,
     "WAS": lambda it: it.state,
     "WOULD": lambda it: "pass" if it.allowed else "be refused",
@@ -139,7 +139,10 @@ def test(address: str, channel: str | None, name: str | None, output: Output, **
 @_written
 @output_option
 def replay(namespace: str, name: str, days: int, output: Output, **written: object) -> None:
-    """Hold a policy against the promotions of the past, before it is switched on."""
+    """Hold a policy against what came to its door, before it is switched on.
+
+    Of promotions what was known then counts; of what came in, what is known today.
+    """
     with Client() as registry:
         wanted = _policy(registry, namespace, name, written)
         found = registry.policies.replay(namespace, name, wanted, days=days)

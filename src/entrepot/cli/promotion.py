@@ -10,7 +10,7 @@ from entrepot.cli.output import Columns, Output, output_option, show_done, show_
 from entrepot.client import Client
 
 if TYPE_CHECKING:
-    from entrepot.client.promotions import Block, Promotion, PromotionPlan, Why
+    from entrepot.client.promotions import Block, Promotion, PromotionPlan, Why, WhyDoor
 
 _PROMOTIONS: Final[Columns[Promotion]] = {
     "ID": lambda it: it.id,
@@ -172,6 +172,7 @@ def _paragraphs(known: Why) -> list[tuple[str, list[str]]]:
             [str(known.digest), ", ".join(known.references) or "no name"],
         ),
         ("Seen through", [f"{each.view}: {'yes' if each.visible else 'no'}, {each.text}" for each in known.views]),
+        *([("At the doors", doors)] if (doors := [line for each in known.doors for line in _door_lines(each)]) else []),
         ("Kept by", list(known.kept)),
         (
             "Could be promoted",
@@ -192,6 +193,15 @@ def _paragraphs(known: Why) -> list[tuple[str, list[str]]]:
 
 def _signed(kind: str, signers: tuple[str, ...], reason: str | None) -> str:
     return f"{kind}: {', '.join(signers) or reason or 'by nobody who is known'}"
+
+
+def _door_lines(said: WhyDoor) -> list[str]:
+    where = said.door if said.channel is None else f"{said.door} through {said.channel}"
+    return [
+        f"{where}: {'yes' if each.allowed else 'no'}, {each.policy}: {each.text}"
+        + ("" if each.mode == "enforce" else f" ({each.mode})")
+        for each in said.decision.policies
+    ]
 
 
 def _plan_lines(plan: PromotionPlan) -> list[str]:

@@ -85,17 +85,18 @@ class TriedPolicies:
 
 @dataclass(frozen=True, slots=True)
 class ReplayedPromotion:
-    """What a policy would have said of a promotion."""
+    """What a policy would have said of what came to its door."""
 
-    promotion: str
     format: str
     package: str
     version: str
     digest: Digest
-    channel: str
     state: str
+    """What became of it: of a promotion, or of what came in."""
     allowed: bool
     text: str
+    promotion: str | None = None
+    channel: str | None = None
     at: datetime | None = None
 
 
@@ -220,6 +221,15 @@ class WhyFound:
 
 
 @dataclass(frozen=True, slots=True)
+class WhyDoor:
+    """What is asked of it, and what comes of that."""
+
+    door: str
+    decision: Decision
+    channel: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Why:
     """Why an artifact stands as it does."""
 
@@ -234,6 +244,7 @@ class Why:
     promotions: tuple[Promotion, ...]
     signed: tuple[WhySigned, ...]
     found: WhyFound
+    doors: tuple[WhyDoor, ...] = ()
     block: Block | None = None
 
 
@@ -263,7 +274,7 @@ class Policies:
         self._connection.call("DELETE", f"{_policies(namespace)}/{escape(name)}")
 
     def replay(self, namespace: str, name: str, policy: Policy, *, days: int = 91) -> PolicyReplay:
-        """What a policy would have said of the promotions of the past."""
+        """What a policy would have said of what came to its door in the past, or would take away."""
         path = f"{_policies(namespace)}/{escape(name)}/replay"
         document = {"policy": _policy(policy), "days": days}
         return self._connection.call("POST", path, document=document, repeatable=True).read(PolicyReplay)

@@ -15,9 +15,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from entrepot.model.artifact import LinkKind
+from entrepot.model.artifact import Artifact, LinkKind
 from entrepot.model.block import Block, BlockKind
-from entrepot.model.errors import PolicyDenied
+from entrepot.model.errors import InvalidManifest, PolicyDenied
 from entrepot.model.events import AdmissionRefused, ArtifactPublished
 from entrepot.model.policy import Door
 from entrepot.model.reference import ReferenceKind, is_fallback
@@ -30,7 +30,6 @@ from entrepot.policy.rules import Decision, decide, policy_set
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from entrepot.model.artifact import Artifact
     from entrepot.model.names import PackageId, ReferenceName
     from entrepot.ports.catalog import Transaction
 
@@ -147,3 +146,12 @@ def only_says(package: PackageId, artifact: Artifact, names: Sequence[ReferenceN
     about = artifact.subject is not None and not names
     kept_for = bool(names) and all(is_fallback(name) for name in names)
     return (about or kept_for) and not any(layer.startswith(_RUNNABLE) for layer in layers)
+
+
+def is_statement(package: PackageId, content: bytes, media_type: str, names: Sequence[ReferenceName]) -> bool:
+    """The same of a stored artifact. What cannot be parsed is asked about."""
+    try:
+        artifact = Artifact.parse(content, media_type)
+    except InvalidManifest:
+        return False
+    return only_says(package, artifact, names)

@@ -15,14 +15,13 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from entrepot.model.artifact import Artifact
 from entrepot.model.block import Block, BlockKind
-from entrepot.model.errors import ArtifactUnknown, InvalidManifest
+from entrepot.model.errors import ArtifactUnknown
 from entrepot.model.events import ReadingDoubted
 from entrepot.model.names import View
 from entrepot.model.policy import Door
 from entrepot.model.position import START
-from entrepot.operations.admission import only_says, words_of
+from entrepot.operations.admission import is_statement, words_of
 from entrepot.operations.block import admit_block, close_block, open_block, refusal_of
 from entrepot.operations.clear import withdraw_clearance
 from entrepot.operations.facts import EXAMINERS, Asked, examined, gather
@@ -30,6 +29,8 @@ from entrepot.policy.defaults import DEFAULTS
 from entrepot.policy.rules import Decision, PolicySet, decide, policy_set
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from entrepot.model.digest import Digest
     from entrepot.model.names import ChannelName, NamespaceName, PackageId
     from entrepot.model.policy import Policy
@@ -201,11 +202,7 @@ async def _is_asked_about(registry: Registry, package: PackageId, digest: Digest
     details = await registry.catalog.find_details(view, package, digest)
     if found is None or details is None:
         return False
-    try:
-        artifact = Artifact.parse(found.content, found.media_type, digest=digest)
-    except InvalidManifest:
-        return True
-    return not only_says(package, artifact, details.references)
+    return not is_statement(package, found.content, found.media_type, details.references)
 
 
 async def _ask(registry: Registry, grounds: _Grounds, digest: Digest, asked: Asked) -> Decision | None:
@@ -299,6 +296,34 @@ async def _doubt(
 
 
 # --- all of it ---
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a door says of an artifact now."""
+
+    door: Door
+    channel: ChannelName | None
+    decision: Decision
+
+
+async def ask_doors(
+    registry: Registry, package: PackageId, digest: Digest, block: Block | None, channels: Sequence[ChannelName]
+) -> list[Said]:
+    """What the doors say now: that of admission of what awaits, that of reading of what is in and where it is cleared."""
+    if not await _is_asked_about(registry, package, digest):
+        return []
+    grounds = await Tour().stand(registry, package)
+    awaits = block is not None and block.kind is BlockKind.AWAITING
+    cleared = await registry.catalog.promotions.cleared_since(package, digest)
+    asked = [(Door.ADMISSION, None)] if awaits else []
+    said: list[Said] = []
+    for door, channel in (*asked, *((Door.READING, each) for each in (None, *cleared))):
+        if policies := grounds.policies.at(package, door, channel):
+            question = Asked(channel=channel, channels=channels)
+            facts = await gather(registry, package, digest, question, now=registry.clock.now(), done=grounds.done)
+            said.append(Said(door, channel, decide(policies, facts)))
+    return said
 
 
 async def settle_around(registry: Registry, package: PackageId, digest: Digest, tour: Tour) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,7 @@ from entrepot.model.events import PolicyRemoved, PolicySet
 from entrepot.model.names import View
 from entrepot.model.policy import Door, Mode
 from entrepot.operations import access
+from entrepot.operations.admission import is_statement
 from entrepot.operations.facts import Asked, gather
 from entrepot.policy.defaults import DEFAULTS
 from entrepot.policy.facts import Facts
@@ -25,16 +27,16 @@ from entrepot.policy.rules import check_policy, decide, policy_set
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from entrepot.model.access import Caller
     from entrepot.model.digest import Digest
     from entrepot.model.names import ChannelName, NamespaceName, PackageId, ReferenceName
     from entrepot.model.policy import Policy
-    from entrepot.model.promotion import Promotion
     from entrepot.operations.registry import Registry
     from entrepot.policy.rules import Decision
     from entrepot.ports.catalog import Transaction
+    from entrepot.ports.policies import Entered
 
 MOST_POLICIES: Final = 200
 _PAGE: Final = 200
@@ -157,6 +159,8 @@ async def try_policies(
         raise ReferenceUnknown(target)
     namespace = await registry.catalog.find_namespace(package.namespace)
     channels = () if namespace is None else namespace.channels
+    if door is Door.ADMISSION:
+        channel = None  # What comes in comes into the namespace.
     if channel is not None and channel not in channels:
         raise ChannelUnknown(f"{package.namespace}.{channel}")
     own = list(await registry.catalog.policies.list(package.namespace))
@@ -176,29 +180,98 @@ def _is_first(channels: Sequence[ChannelName], channel: ChannelName | None) -> b
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What a policy would have said of a promotion that was decided."""
+    """What a policy would have said of something that came to its door, or says of what is behind it."""
 
-    promotion: Promotion
+    package: PackageId
+    digest: Digest
+    version: str
+    """What it is called; empty where it has no name."""
+    channel: ChannelName | None
+    was: str
+    """What has become of it."""
+    at: datetime | None
+    """When it came to the door."""
     allowed: bool
     text: str
+    promotion: str | None = None
+    """Which one that was, if it was one."""
 
 
 async def replay_policy(
     registry: Registry, caller: Caller, policy: Policy, *, over: timedelta, limit: int = 1_000
 ) -> Sequence[Replayed]:
-    """Hold a policy against the promotions of the past, each with what was known of it then, the newest first.
+    """Hold a policy against what came to its door since then, the newest first.
 
-    What was not recorded then is not known, and refuses. Raises `InvalidPolicy`, `InvalidName`, or what `access.require_anywhere` raises.
+    - Promotion: what was asked for, each with what was known of it then. What was not recorded is not known, and refuses.
+    - Admission: what is here and came in since then, as it would be asked about at that time; but with what was found
+      out until today, because that is what it would have waited for.
+    - Reading: the same, with all that is known today: what would be taken away.
+
+    Raises `InvalidPolicy`, `InvalidName`, or what `access.require_anywhere` raises.
     """
     namespace = policy.namespace
     if namespace is None:
         raise InvalidPolicy(policy.name, expected="a namespace whose policy it is")
     access.require_anywhere(caller, Action.READ, View(namespace))
     check_policy(policy)
+    _require_asked(policy)
     asked = replace(policy, mode=Mode.ENFORCE)
     known = await registry.catalog.find_namespace(namespace)
     channels = () if known is None else known.channels
     since = registry.clock.now() - over
+    if policy.door is Door.PROMOTION:
+        return await _replay_promotions(registry, asked, namespace, channels, since=since, limit=limit)
+    said: list[Replayed] = []
+    for entered in await registry.catalog.policies.list_recent(namespace, since=since, limit=limit):
+        said += await _replay_entered(registry, asked, entered, channels)
+    return said[:limit]
+
+
+async def _replay_entered(
+    registry: Registry, policy: Policy, entered: Entered, channels: Sequence[ChannelName]
+) -> list[Replayed]:
+    """What a policy says of something that came in: once, or for each channel that it guards."""
+    package, digest = entered.package, entered.digest
+    view = View(package.namespace)
+    found = await registry.catalog.find_artifact(view, package, digest=digest, barred=True)
+    details = await registry.catalog.find_details(view, package, digest)
+    if found is None or details is None or is_statement(package, found.content, found.media_type, details.references):
+        return []
+    block = await registry.catalog.blocks.find(package, digest)
+    cleared = await registry.catalog.promotions.cleared_since(package, digest) if policy.channels else ()
+    said: list[Replayed] = []
+    for channel in (*cleared, None):
+        if not policy.guards(package, policy.door, channel):
+            continue
+        asked = Asked(channel=channel, channels=channels)
+        now = entered.at if policy.door is Door.ADMISSION else registry.clock.now()
+        facts = await gather(registry, package, digest, asked, now=now)
+        (reason,) = decide([policy], facts).reasons
+        said.append(
+            Replayed(
+                package,
+                digest,
+                str(facts["version"] or ""),
+                channel,
+                "readable" if block is None else block.kind,
+                entered.at,
+                reason.allowed,
+                reason.text,
+            )
+        )
+        await asyncio.sleep(0)  # Others have their turn.
+    return said
+
+
+async def _replay_promotions(
+    registry: Registry,
+    asked: Policy,
+    namespace: NamespaceName,
+    channels: Sequence[ChannelName],
+    *,
+    since: datetime,
+    limit: int,
+) -> Sequence[Replayed]:
     said: list[Replayed] = []
     before = None
     while len(said) < limit:
@@ -208,7 +281,19 @@ async def replay_policy(
             recent = promotion.at is not None and promotion.at >= since
             if recent and asked.guards(promotion.package, asked.door, promotion.channel, first=first):
                 (reason,) = decide([asked], Facts.read(promotion.facts)).reasons
-                said.append(Replayed(promotion, reason.allowed, reason.text))
+                said.append(
+                    Replayed(
+                        promotion.package,
+                        promotion.digest,
+                        promotion.version,
+                        promotion.channel,
+                        promotion.state,
+                        promotion.at,
+                        reason.allowed,
+                        reason.text,
+                        promotion.id,
+                    )
+                )
         if len(page) < _PAGE or page[-1].at is None or page[-1].at < since:
             break
         before = page[-1].from_position

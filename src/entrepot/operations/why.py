@@ -9,6 +9,7 @@ from entrepot.model.errors import ArtifactUnknown, ReferenceUnknown
 from entrepot.model.names import View
 from entrepot.model.reference import ReferenceKind
 from entrepot.operations import access
+from entrepot.operations.doors import ask_doors
 from entrepot.operations.promote import plan_promotion
 from entrepot.operations.scan import scan_digest
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from entrepot.model.names import ChannelName, PackageId, ReferenceName
     from entrepot.model.promotion import Promotion
     from entrepot.model.reference import Reference
+    from entrepot.operations.doors import Said
     from entrepot.operations.promote import Plan
     from entrepot.operations.registry import Registry
     from entrepot.operations.scan import Scan
@@ -60,6 +62,8 @@ class Why:
     """Who says something of it."""
     scan: Scan
     """What was found."""
+    doors: Sequence[Said] = ()
+    """What is asked of it, beside promotion, and what comes of that."""
 
 
 async def why(registry: Registry, caller: Caller, package: PackageId, target: ReferenceName | Digest) -> Why:
@@ -103,6 +107,7 @@ async def why(registry: Registry, caller: Caller, package: PackageId, target: Re
         ),
         evidence=await registry.catalog.attestations.list_attestations(package, [found.digest]),
         scan=await scan_digest(registry, package, found.digest),
+        doors=await ask_doors(registry, package, found.digest, block, channels),
     )
 
 

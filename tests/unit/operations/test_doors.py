@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -15,9 +16,10 @@ from entrepot.operations.browse import list_references
 from entrepot.operations.check import check
 from entrepot.operations.doors import settle_everything
 from entrepot.operations.mark import unyank, yank
-from entrepot.operations.policies import remove_policy, set_policy
+from entrepot.operations.policies import remove_policy, replay_policy, set_policy, try_policies
 from entrepot.operations.promote import promote
 from entrepot.operations.resolve import resolve
+from entrepot.operations.why import why
 from entrepot.policy.defaults import DEFAULTS
 from entrepot.testing.builders import World, caller, image, index, package, referrer
 
@@ -243,3 +245,81 @@ async def test_modes_that_do_not_enforce_leave_a_doubt_on_record(
     assert (doubt.digest, doubt.channel) == (str(ONE.digest), "prod" if channels else None)
     assert (doubt.warnings, doubt.unenforced) == ((said, ()) if mode is Mode.WARN else ((), said))
     assert await check(world.registry) == []
+
+
+async def test_a_policy_is_held_against_what_came_in_before_it_is_switched_on(world: World) -> None:
+    world.clock.advance(days=100)
+    await world.push("acme/api", image(b"three"), "3.0", by=PUBLISHER)
+    await world.push("acme/api", referrer(ONE), by=PUBLISHER)
+    await world.push("acme/api", index(image(b"four")), "4.0", by=PUBLISHER)
+    await yank(world.registry, MAINTAINER, API, ReferenceName("3.0"), reason="it crashes")
+    await world.settle()
+    world.clock.advance(days=3)
+    quarter = timedelta(days=91)
+    old = "age < duration('24h') && version != '4.0'"
+
+    admission = await replay_policy(
+        world.registry, READER, replace(FRESH, door=Door.ADMISSION, condition=old), over=quarter
+    )
+    reading = await replay_policy(world.registry, READER, FRESH, over=quarter)
+
+    assert [(each.version, each.allowed, each.was) for each in admission] == [
+        ("4.0", False, "readable"),
+        ("3.0", True, "readable"),
+    ]
+    assert [(each.version, each.allowed, each.text) for each in reading] == [
+        ("4.0", True, "holds"),
+        ("3.0", False, "It was yanked."),
+    ]
+    assert await _seen(world) == ["1.0", "2.0", "3.0", "4.0"]
+
+
+async def test_a_policy_for_a_channel_is_held_against_what_is_cleared_there(world: World) -> None:
+    await world.clear("acme/api", ONE.digest)
+    policy = replace(FRESH, condition="false", channels=(PROD,))
+
+    found = await replay_policy(world.registry, READER, policy, over=timedelta(days=91))
+
+    assert [(each.version, each.channel, each.allowed) for each in found] == [("1.0", "prod", False)]
+
+
+async def test_why_tells_what_the_doors_say(world: World) -> None:
+    await set_policy(
+        world.registry, MAINTAINER, Policy("signed", Door.ADMISSION, "size(signed.by) > 0", namespace=ACME)
+    )
+    await set_policy(world.registry, MAINTAINER, replace(FRESH, condition="version != '1.0'", mode=Mode.WARN))
+    await world.push("acme/api", image(b"three"), "3.0", by=PUBLISHER)
+    await world.settle()
+
+    waiting = await why(world.registry, READER, API, ReferenceName("3.0"))
+    doubted = await why(world.registry, READER, API, V1)
+
+    assert [(each.door, each.decision.allowed) for each in waiting.doors] == [
+        (Door.ADMISSION, False),
+        (Door.READING, True),
+    ]
+    assert waiting.standings[0].text == "it is awaiting by entrepot:doors: signed: size(signed.by) > 0 does not hold"
+    assert [each.decision.warnings for each in doubted.doors] == [("fresh: It was yanked.",)]
+
+
+async def test_policies_of_each_door_are_tried(world: World) -> None:
+    draft = replace(FRESH, condition="version != '1.0'")
+
+    tried = await try_policies(world.registry, READER, API, V1, door=Door.READING, draft=draft)
+    entering = replace(draft, door=Door.ADMISSION)
+    other = await try_policies(world.registry, READER, API, V2, door=Door.ADMISSION, channel=PROD, draft=entering)
+
+    assert tried.decision.refusals == ("fresh: It was yanked.",)
+    assert other.decision.allowed
+    assert [each.policy.name for each in other.decision.reasons] == ["fresh"]
+
+
+async def test_many_doors_open_in_one_tour(world: World) -> None:
+    await set_policy(world.registry, MAINTAINER, Policy("seen", Door.ADMISSION, "sbom.known", namespace=ACME))
+    for number in range(20):
+        await world.push("acme/api", image(b"%d" % number), f"3.{number}", by=PUBLISHER)
+
+    await world.settle()
+
+    assert len(await list_blocks(world.registry, READER, ACME, API, limit=99)) == 0
+    assert (await world.events()).count("artifact.released") == 20

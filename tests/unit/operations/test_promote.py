@@ -399,9 +399,7 @@ async def test_a_policy_is_held_against_the_promotions_of_the_past(world: World)
     quarter = await replay_policy(world.registry, PAT, BLUE, over=timedelta(days=91))
     longer = await replay_policy(world.registry, PAT, BLUE, over=timedelta(days=365))
 
-    assert [(each.promotion.version, each.allowed, each.text) for each in quarter] == [
-        ("2.0", False, "Not the blue team's.")
-    ]
+    assert [(each.version, each.allowed, each.text) for each in quarter] == [("2.0", False, "Not the blue team's.")]
     assert [each.allowed for each in longer] == [False, True]
 
 
