@@ -10,6 +10,7 @@ import msgspec
 
 from entrepot.api.access import ACCESS
 from entrepot.api.advisories import ADVISORIES
+from entrepot.api.assessments import ASSESSMENTS
 from entrepot.api.attestations import ATTESTATIONS, SIGNERS
 from entrepot.api.clearances import CLEARANCES
 from entrepot.api.collection import COLLECTION
@@ -89,6 +90,7 @@ SUBJECTS = (
     POLICIES,
     PROMOTIONS,
     ADVISORIES,
+    ASSESSMENTS,
     ATTESTATIONS,
     SIGNERS,
     SBOMS,

@@ -54,6 +54,7 @@ PARTS: Final[Mapping[str, Any]] = {
     "upstream": shapes.UpstreamText,
     "policy": shapes.PolicyText,
     "promotion": shapes.PromotionId,
+    "exemption": shapes.ExemptionId,
     "source": shapes.AdvisorySourceText,
     "advisory": shapes.AdvisoryText,
     "signer": shapes.SignerText,

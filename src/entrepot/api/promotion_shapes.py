@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from entrepot.operations import why
     from entrepot.operations.policies import Replayed
     from entrepot.operations.promote import Plan
+    from entrepot.operations.scan import Finding
     from entrepot.policy import rules
     from entrepot.policy.facts import Fact
 
@@ -479,6 +480,15 @@ class WhyFound(Struct, frozen=True):
     components: int
     findings: Annotated[dict[str, int], Meta(description="How many, by severity.", examples=[{"high": 2}])]
     worst: Annotated[list[str], Meta(description="Some of them, the worst first.")]
+    suppressed: Annotated[list[str], Meta(description="Some that do not count, with who says so, why, and until when.")]
+
+
+def _suppressed(finding: Finding) -> str:
+    said = finding.suppressed
+    if said is None:
+        return ""
+    until = "" if said.until is None else f" until {said.until.isoformat(timespec='seconds')}"
+    return f"{finding.id} in {finding.component}, by {said.by}{until}: {said.why}"
 
 
 class WhyDoor(Struct, frozen=True):
@@ -510,7 +520,7 @@ class Why(Struct, frozen=True):
     def of(known: why.Why) -> Why:
         """How it is shown."""
         counts: dict[str, int] = {}
-        for finding in known.scan.findings:
+        for finding in known.scan.open:
             counts[finding.severity.level] = counts.get(finding.severity.level, 0) + 1
         return Why(
             namespace=known.package.namespace,
@@ -536,7 +546,8 @@ class Why(Struct, frozen=True):
                 known.scan.is_complete,
                 known.scan.components,
                 counts,
-                [f"{each.id} in {each.component}" for each in known.scan.findings[:10]],
+                [f"{each.id} in {each.component}" for each in known.scan.open[:10]],
+                [_suppressed(each) for each in known.scan.findings if each.suppressed is not None][:10],
             ),
             doors=[WhyDoor(each.door, each.channel, Decision.of(each.decision)) for each in known.doors],
         )

@@ -15,6 +15,7 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from entrepot.model.access import Action, Allowance, PrincipalKind, Role
 from entrepot.model.advisory import Level, State
 from entrepot.model.artifact import LinkKind
+from entrepot.model.assessment import VexStatus
 from entrepot.model.digest import Digest
 from entrepot.model.federation import Algorithm, Provider
 from entrepot.model.names import PackagePattern
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from entrepot.model import (
         access,
         artifact,
+        assessment,
         component,
         events,
         federation,
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
     from entrepot.operations.upstreams import Trial
     from entrepot.ports import catalog, inventories
     from entrepot.ports.advisories import Source
+    from entrepot.ports.assessments import ReportRow, VexRow
 
 T = TypeVar("T")
 
@@ -107,6 +110,7 @@ WebhookId = Annotated[str, _text("The id of a webhook.", _ID)]
 TokenId = Annotated[str, _text("The public id of a token.", _ID)]
 PatternText = Annotated[str, _text("A glob over the names of packages; `*` is any run of characters.", "*")]
 PolicyText = Annotated[str, _text("The name of a policy.", "no-criticals", "^[a-z0-9][a-z0-9-]*$", 63)]
+ExemptionId = Annotated[str, _text("An exemption.", _ID, longest=100)]
 PromotionId = Annotated[str, _text("A promotion.", _ID, longest=100)]
 UpstreamText = Annotated[str, _text("The name of an upstream in its namespace.", "public", f"^{_LABEL}$", 63)]
 IssuerText = Annotated[str, _text("The name of an issuer of identity tokens.", "github", f"^{_LABEL}$", 63)]
@@ -1268,24 +1272,52 @@ class RemovedAdvisorySource(Struct, frozen=True):
     advisories: Annotated[int, Meta(examples=[2661])]
 
 
+class Suppression(Struct, frozen=True):
+    """Why a finding does not count."""
+
+    by: Annotated[str, Meta(description="Whose word it is.", examples=["ada"])]
+    reason: Annotated[str, Meta(examples=["the function is never called"])]
+    status: Annotated[VexStatus, Meta(examples=[VexStatus.NOT_AFFECTED])]
+    at: Annotated[datetime | None, Meta(description="When it was said.", examples=[_TIME])]
+    until: Annotated[datetime | None, Meta(description="When it ends.", examples=[_TIME])]
+    through: Annotated[str, Meta(description="The exemption's id, or what brought the statement.", examples=[_ID])]
+
+    @staticmethod
+    def of(found: assessment.Suppression | None) -> Suppression | None:
+        """How it is shown."""
+        if found is None:
+            return None
+        return Suppression(found.by, found.why, found.status, found.at, found.until, found.through)
+
+
 class Finding(Struct, frozen=True):
     """A flaw that a component of an artifact has, or may have."""
 
     id: Annotated[str, Meta(description="Its CVE, if it has one.", examples=["CVE-2023-32681"])]
     names: Annotated[list[str], Meta(description="All that it is called.", examples=[["CVE-2023-32681"]])]
-    component: Annotated[str, Meta(description="What has it, as a package URL.", examples=["pkg:pypi/requests@2.30.0"])]
+    component: Annotated[
+        str,
+        Meta(
+            description="What has it, as a package URL; or as another scanner calls it, which may say nothing of it.",
+            examples=["pkg:pypi/requests@2.30.0"],
+        ),
+    ]
     state: Annotated[State, Meta(description="`unknown` where it cannot be told.", examples=[State.AFFECTED])]
     severity: Annotated[Level, Meta(examples=[Level.MEDIUM])]
     score: Annotated[float | None, Meta(description="The CVSS base score.", examples=[6.1])]
     vector: Annotated[str | None, Meta(examples=["CVSS:3.1/AV:N/AC:H/PR:N/UI:R/S:C/C:H/I:N/A:N"])]
     fixed: Annotated[str | None, Meta(description="The first version that has it no more.", examples=["2.31.0"])]
     summary: Annotated[str, Meta(examples=["Unintended leak of Proxy-Authorization header"])]
-    source: AdvisorySourceText
-    imported_at: Annotated[datetime | None, Meta(description="When the source was last read.", examples=[_TIME])]
+    source: Annotated[str, Meta(description="Of advisories; or the scanner that alone reports it.", examples=["pypi"])]
+    imported_at: Annotated[
+        datetime | None, Meta(description="When the source was last read, or the scanner looked.", examples=[_TIME])
+    ]
     artifacts: Annotated[list[DigestText], Meta(description="What has the component.")]
     relation: Annotated[str, Meta(examples=["contained"])]
     epss: Annotated[float | None, Meta(description="How likely it is to be used within 30 days.", examples=[0.01])]
     exploited_since: Annotated[str | None, Meta(description="Since when it is known to be used.", examples=[None])]
+    reported_by: Annotated[list[str], Meta(description="Other scanners that report it.", examples=[["trivy 0.70.0"]])]
+    suppressed: Annotated[Suppression | None, Meta(description="Why it does not count; null when it does.")]
 
     @staticmethod
     def of(found: scan.Finding) -> Finding:
@@ -1306,6 +1338,8 @@ class Finding(Struct, frozen=True):
             relation=found.relation,
             epss=found.epss,
             exploited_since=found.exploited_since,
+            reported_by=list(found.reported_by),
+            suppressed=Suppression.of(found.suppressed),
         )
 
 
@@ -1322,7 +1356,7 @@ class Scan(Struct, frozen=True):
         int,
         Meta(description="Documents about it that could not be read, or say that something was not.", examples=[0]),
     ]
-    findings: Annotated[list[Finding], Meta(description="The worst first.")]
+    findings: Annotated[list[Finding], Meta(description="The worst first, with those that are suppressed.")]
 
     @staticmethod
     def of(found: scan.Scan) -> Scan:
@@ -1366,6 +1400,7 @@ class ImpactHit(Struct, frozen=True):
     first_without: Annotated[
         str | None, Meta(description="The first later version that has it no more.", examples=["1.5.0"])
     ]
+    suppressed: Annotated[Suppression | None, Meta(description="Why the flaw does not matter there.")]
 
     @staticmethod
     def of(found: impact.Hit) -> ImpactHit:
@@ -1381,6 +1416,129 @@ class ImpactHit(Struct, frozen=True):
             state=found.state,
             through=None if found.through is None else str(found.through),
             first_without=found.first_without,
+            suppressed=Suppression.of(found.suppressed),
+        )
+
+
+class NewExemption(Struct, frozen=True, forbid_unknown_fields=True):
+    """A decision that a flaw does not matter."""
+
+    flaw: Annotated[str, _text("By any of its names.", "CVE-2023-32681")]
+    reason: Annotated[str, _text("Why, for everybody who meets it.", "the function is never called")]
+    artifact: Annotated[
+        DigestText | None, Meta(description="Of this artifact alone; null for all of the package.", examples=[None])
+    ] = None
+    component: Annotated[str, _text("What has the flaw, as a package URL.", "pkg:pypi/requests@2.30.0")] | None = None
+    status: Annotated[VexStatus, Meta(description="`not_affected` or `fixed`.", examples=[VexStatus.NOT_AFFECTED])] = (
+        VexStatus.NOT_AFFECTED
+    )
+    until: Annotated[datetime, Meta(description="When it ends; null for no end.", examples=[_TIME], tz=True)] | None = (
+        None
+    )
+
+
+class EndedExemption(Struct, frozen=True, forbid_unknown_fields=True):
+    """Why a decision is taken back."""
+
+    reason: Annotated[str, _text("Why.", "it is called after all")] = ""
+
+
+class Exemption(Struct, frozen=True):
+    """A decision that a flaw does not matter."""
+
+    id: ExemptionId
+    flaw: Annotated[str, Meta(examples=["CVE-2023-32681"])]
+    reason: Annotated[str, Meta(examples=["the function is never called"])]
+    by: Annotated[str, Meta(examples=["ada"])]
+    artifact: Annotated[str | None, Meta(description="Null for all of the package.", examples=[None])]
+    component: Annotated[str | None, Meta(examples=["pkg:pypi/requests@2.30.0"])]
+    status: Annotated[VexStatus, Meta(examples=[VexStatus.NOT_AFFECTED])]
+    at: Annotated[datetime | None, Meta(examples=[_TIME])]
+    until: Annotated[datetime | None, Meta(examples=[_TIME])]
+
+    @staticmethod
+    def of(found: assessment.Exemption) -> Exemption:
+        """How it is shown."""
+        return Exemption(
+            id=found.id,
+            flaw=found.flaw,
+            reason=found.reason,
+            by=found.actor,
+            artifact=None if found.digest is None else str(found.digest),
+            component=None if found.component is None else str(found.component),
+            status=found.status,
+            at=found.at,
+            until=found.until,
+        )
+
+
+class VexStatement(Struct, frozen=True):
+    """What a signed statement says of flaws."""
+
+    subject: DigestText
+    carrier: Annotated[DigestText, Meta(description="What brings it.")]
+    flaws: Annotated[list[str], Meta(examples=[["CVE-2023-32681"]])]
+    status: Annotated[VexStatus, Meta(examples=[VexStatus.NOT_AFFECTED])]
+    reason: Annotated[str, Meta(examples=["vulnerable_code_not_present"])]
+    author: Annotated[str, Meta(description="As it says itself.", examples=["Ada"])]
+    at: Annotated[datetime | None, Meta(examples=[_TIME])]
+    until: Annotated[datetime | None, Meta(examples=[None])]
+    signed_by: Annotated[list[str], Meta(description="The signers on whose word it counts.", examples=[["security"]])]
+    refused: Annotated[list[str], Meta(description="Why others' word does not count.", examples=[[]])]
+
+    @staticmethod
+    def of(row: VexRow) -> VexStatement:
+        """How it is shown."""
+        said = row.statement
+        return VexStatement(
+            subject=str(row.subject),
+            carrier=str(row.carrier),
+            flaws=sorted(said.flaws),
+            status=said.status,
+            reason=said.reason,
+            author=said.author,
+            at=said.at,
+            until=said.until,
+            signed_by=sorted(each.name for each in row.signers if each.counts),
+            refused=[
+                f"{each.name}: {each.reason or 'its scope does not say that it may suppress findings'}"
+                for each in row.signers
+                if not each.counts
+            ],
+        )
+
+
+class PushedReport(Struct, frozen=True):
+    """A scanner's report that was taken in."""
+
+    digest: Annotated[DigestText, Meta(description="Of the artifact that refers to the subject.")]
+    form: Annotated[str, Meta(examples=["Trivy"])]
+    tool: Annotated[str, Meta(examples=["trivy"])]
+    version: Annotated[str, Meta(description="The tool's.", examples=["0.70.0"])]
+    at: Annotated[datetime | None, Meta(description="When it looked.", examples=[_TIME])]
+    findings: Annotated[int, Meta(examples=[3])]
+
+
+class Report(PushedReport, frozen=True):
+    """A scanner's report."""
+
+    subject: DigestText
+    sent_by: Annotated[str, Meta(examples=["ci"])]
+    problem: Annotated[str | None, Meta(description="Why it could not be read.", examples=[None])]
+
+    @staticmethod
+    def of(row: ReportRow) -> Report:
+        """How it is shown."""
+        return Report(
+            digest=str(row.carrier),
+            form=row.report.form,
+            tool=row.report.tool,
+            version=row.report.version,
+            at=row.report.at,
+            findings=row.findings,
+            subject=str(row.subject),
+            sent_by=row.actor,
+            problem=row.problem,
         )
 
 

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from entrepot.cli.output import Columns, Output, output_option, show_done, show_json, show_list, show_one
-from entrepot.client import Client, Misuse
+from entrepot.client import Client, LocalFailure, Misuse
 
 if TYPE_CHECKING:
-    from entrepot.client.advisories import AdvisorySource, Finding, ImpactHit, ImportedAdvisories
+    from entrepot.client.advisories import AdvisorySource, Finding, ImpactHit, ImportedAdvisories, Scan
+    from entrepot.client.assessments import ScannerReport
 
 _PIECE: Final = 1024 * 1024
 _PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,150}")
@@ -52,6 +53,22 @@ _FINDINGS: Final[Columns[Finding]] = {
     "OF": lambda it: it.imported_at,
     "SUMMARY": lambda it: it.summary[:60],
 }
+_SUPPRESSED: Final[Columns[Finding]] = {
+    "SUPPRESSED": lambda it: it.id,
+    "COMPONENT": lambda it: it.component,
+    "BY": lambda it: None if it.suppressed is None else it.suppressed.by,
+    "UNTIL": lambda it: None if it.suppressed is None else it.suppressed.until,
+    "WHY": lambda it: None if it.suppressed is None else it.suppressed.reason,
+}
+_REPORTS: Final[Columns[ScannerReport]] = {
+    "TOOL": lambda it: f"{it.tool} {it.version}".rstrip(),
+    "FORM": lambda it: it.form,
+    "OF": lambda it: it.at,
+    "FINDINGS": lambda it: it.findings,
+    "SENT BY": lambda it: it.sent_by,
+    "KEPT AS": lambda it: str(it.digest)[:19],
+    "PROBLEM": lambda it: it.problem,
+}
 _HITS: Final[Columns[ImpactHit]] = {
     "PACKAGE": lambda it: f"{it.namespace}/{it.format}/{it.name}",
     "REFERENCES": lambda it: it.references or it.digest[:19],
@@ -59,6 +76,7 @@ _HITS: Final[Columns[ImpactHit]] = {
     "HAS": lambda it: it.components,
     "STATE": lambda it: it.state,
     "FIRST WITHOUT": lambda it: it.first_without,
+    "SUPPRESSED BY": lambda it: None if it.suppressed is None else it.suppressed.by,
 }
 
 
@@ -142,26 +160,88 @@ def remove(source: str, output: Output) -> None:
     show_done(f"forgot {source}", {"source": source, "removed": True}, output)
 
 
-@click.command()
+class _Scan(click.Group):
+    """A group whose first argument may also be what is to be scanned."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """What is no command is an artifact, or an option of the command that shows one."""
+        return super().resolve_command(ctx, args if args and args[0] in self.commands else ["show", *args])
+
+
+@click.group(cls=_Scan, context_settings={"ignore_unknown_options": True})
+def scan() -> None:
+    """Show what is known to be bad of an artifact.
+
+    `entrepot scan acme/api:1.4` is short for `entrepot scan show acme/api:1.4`.
+    """
+
+
+@scan.command()
 @click.argument("reference")
+@click.option("--attest", is_flag=True, help="Have the registry sign it, as an in-toto statement beside the artifact.")
 @output_option
-def scan(reference: str, output: Output) -> None:
+def show(reference: str, *, attest: bool, output: Output) -> None:
     """Show what is known to be bad of an artifact."""
     with Client() as registry:
         found = registry.packages.scan(reference)
+        stated = registry.assessments.state_findings(reference) if attest else None
     if output == "json":
         show_json(found)
-        return
-    show_list(found.findings, _FINDINGS, output)
+    else:
+        _show_scan(found)
+    if stated is not None:
+        click.echo(f"stated as {stated}", err=output == "json")
+
+
+def _show_scan(found: Scan) -> None:
+    show_list([each for each in found.findings if each.suppressed is None], _FINDINGS, "table")
+    suppressed = [each for each in found.findings if each.suppressed is not None]
+    if suppressed:
+        click.echo()
+        show_list(suppressed, _SUPPRESSED, "table")
     if found.components == 0:
         click.echo("nobody knows what is in it: that nothing was found says nothing", err=True)
     if found.pending:
         click.echo(f"{found.pending} of {found.components} components were not compared yet", err=True)
     if found.unread:
         click.echo(
-            f"{found.unread} documents about what is in it were not read, or not all of it: see entrepot sbom show --format documents",
+            f"{found.unread} documents about it were not read, or not all of what is in it was: "
+            "see entrepot sbom show --format documents, and entrepot scan reports",
             err=True,
         )
+
+
+@scan.command()
+@click.argument("reference")
+@click.argument("file", type=click.Path(path_type=Path))
+@output_option
+def push(reference: str, file: Path, output: Output) -> None:
+    """Send what another scanner found: SARIF 2.1.0, or the JSON of Trivy or Grype.
+
+    For who may publish in the package. Of each tool, and of each who sends its reports, the latest counts.
+    """
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise LocalFailure(f"{file}: {error.strerror}") from error
+    with Client() as registry:
+        taken = registry.assessments.push_report(reference, content)
+    show_done(
+        f"{taken.findings} findings of {taken.tool} {taken.version}".rstrip() + f", kept as {taken.digest}",
+        {"reference": reference, "digest": taken.digest, "tool": taken.tool, "findings": taken.findings},
+        output,
+    )
+
+
+@scan.command()
+@click.argument("reference")
+@output_option
+def reports(reference: str, output: Output) -> None:
+    """List the reports of other scanners about an artifact, the newest first."""
+    with Client() as registry:
+        show_list(registry.assessments.reports(reference), _REPORTS, output)
 
 
 @click.command()

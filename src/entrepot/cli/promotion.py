@@ -179,7 +179,14 @@ def _paragraphs(known: Why) -> list[tuple[str, list[str]]]:
             [line for plan in known.promotable for line in _plan_lines(plan)] or ["it is everywhere"],
         ),
         ("Signed", [_signed(each.kind, each.signers, each.reason) for each in known.signed] or ["by nobody"]),
-        ("Found", [seen if found.complete else f"{seen} so far: not all of it is known", *found.worst]),
+        (
+            "Found",
+            [
+                seen if found.complete else f"{seen} so far: not all of it is known",
+                *found.worst,
+                *(f"suppressed: {each}" for each in found.suppressed),
+            ],
+        ),
         (
             "History",
             [

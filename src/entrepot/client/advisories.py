@@ -79,6 +79,18 @@ class AdvisoryChanges:
 
 
 @dataclass(frozen=True, slots=True)
+class Suppression:
+    """Why a finding does not count: by whom, why, until when."""
+
+    by: str
+    reason: str
+    status: str
+    at: datetime | None = None
+    until: datetime | None = None
+    through: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """A flaw that a component of an artifact has, or may have (`state` is ``unknown``)."""
 
@@ -97,6 +109,8 @@ class Finding:
     relation: str = ""
     epss: float | None = None
     exploited_since: str | None = None
+    reported_by: tuple[str, ...] = ()
+    suppressed: Suppression | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +139,7 @@ class ImpactHit:
     state: str
     through: str | None = None
     first_without: str | None = None
+    suppressed: Suppression | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from entrepot.client.address import Address
 from entrepot.client.administration import Grants, Namespaces, Principals, Tokens, Upstreams
 from entrepot.client.advisories import Advisories
 from entrepot.client.answers import Entry, FileVersion, Hit, Identity, Status, StoredFile
+from entrepot.client.assessments import Assessments
 from entrepot.client.attestations import Attestations, Signers
 from entrepot.client.collection import Collection
 from entrepot.client.connection import Connection
@@ -78,6 +79,7 @@ class Client:
         self.attestations: Final = Attestations(self.connection, self.packages, lambda target: self._oci(target, None))
         self.signers: Final = Signers(self.connection)
         self.advisories: Final = Advisories(self.connection)
+        self.assessments: Final = Assessments(self.connection, self.packages)
         self.log: Final = Log(self.connection)
         self.collection: Final = Collection(self.connection)
         self.webhooks: Final = Webhooks(self.connection)

@@ -218,6 +218,7 @@ class WhyFound:
     components: int = 0
     findings: Mapping[str, int] | None = None
     worst: tuple[str, ...] = ()
+    suppressed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What is in artifacts: SBOMs that came are indexed, and where none came one is made."""
+"""What is in artifacts: SBOMs that came are indexed, with reports of other scanners; and one SBOM is made of each."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from entrepot.model.digest import Digest
 from entrepot.model.events import ArtifactDeleted, ArtifactPublished
 from entrepot.model.names import FormatName, NamespaceName, PackageId, PackageName
 from entrepot.operations.index_sbom import forget_sbom, index_described, index_sbom
+from entrepot.operations.report import index_reports
 from entrepot.operations.take_stock import take_stock
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class Inventory:
         caller, digest = caller_of(self), Digest.parse(event.digest)
         ours = entry.actor == f"{ACTOR}{self.name}"
         brings = await index_sbom(registry, caller, package, digest, event.references, ours=ours)
+        if event.subject is not None:
+            await index_reports(registry, caller, package, digest, sent_by=entry.actor)
         if event.media_type in INDEX_TYPES:
             await index_described(registry, caller, package, digest)
         elif not brings and event.subject is None:

@@ -251,6 +251,10 @@ class BlockUnknown(NotFound):
     """The artifact is not blocked."""
 
 
+class ExemptionUnknown(NotFound):
+    """The package has no such exemption."""
+
+
 class PolicyUnknown(NotFound):
     """The namespace has no such policy."""
 

@@ -549,6 +549,41 @@ class AdvisoriesImported(Event, frozen=True, tag="dev.entrepot.advisories.import
     removed: int = 0
 
 
+class ExemptionAdded(Event, frozen=True, tag="dev.entrepot.exemption.added.v1"):
+    """Somebody decided that a flaw does not matter in a package, or in an artifact of it."""
+
+    exemption: str
+    flaw: str
+    status: str
+    reason: str
+    digest: str | None = None
+    component: str | None = None
+    until: datetime | None = None
+
+
+class ExemptionEnded(Event, frozen=True, tag="dev.entrepot.exemption.ended.v1"):
+    """A flaw matters again. What ends by itself, at its time, has no event."""
+
+    exemption: str
+    flaw: str
+    reason: str = ""
+
+
+class ReportIndexed(Event, frozen=True, tag="dev.entrepot.report.indexed.v1"):
+    """What another scanner found in an artifact is known; or that its report cannot be read."""
+
+    digest: str
+    """Of the artifact."""
+    carrier: str
+    """The referrer that brings the report."""
+    form: str
+    tool: str
+    sent_by: str
+    version: str = ""
+    findings: int = 0
+    problem: str | None = None
+
+
 class ComponentsMatched(Event, frozen=True, tag="dev.entrepot.components.matched.v1"):
     """Components that were seen for the first time were compared with all that is known to be bad."""
 
@@ -729,6 +764,9 @@ AnyEvent = (
     | AdvisoriesImported
     | ComponentsMatched
     | AdmissionRefused
+    | ExemptionAdded
+    | ExemptionEnded
+    | ReportIndexed
     | PromotionProposed
     | PromotionApproved
     | PromotionRefused

@@ -92,6 +92,16 @@ class Scope:
             return f"the signer does not speak for the builder {builder}"
         return None
 
+    def may_suppress(self, predicate_type: str) -> bool:
+        """Whether the signer may say that findings do not matter.
+
+        That has to be said in so many words: who may vouch for everything, such as a build, may not keep quiet what is
+        found in what it built.
+        """
+        return any(
+            pattern.text != EVERY_PACKAGE.text and pattern.matches(predicate_type) for pattern in self.predicate_types
+        )
+
     def level_of(self, builder: str | None) -> int:
         """The SLSA build level of provenance that the signer signed: never what the provenance itself claims."""
         return 0 if builder is None else self.builders.get(builder, 0)

@@ -10,12 +10,24 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from entrepot.model.build import Build, Material
 from entrepot.model.digest import Digest
-from entrepot.model.errors import InvalidDigest, InvalidEvidence, InvalidKey, InvalidName, Unavailable
+from entrepot.model.errors import (
+    InvalidDigest,
+    InvalidEvidence,
+    InvalidKey,
+    InvalidMetadata,
+    InvalidName,
+    TooLarge,
+    Unavailable,
+)
+from entrepot.model.signer import OWN_PREFIX
 from entrepot.operations.evidence import content_of, find_evidence, read_evidence
 from entrepot.operations.signers import parse_root, recognize
 from entrepot.ports.attestations import Accepted, Attestation, Examined
+from entrepot.scanning.vex import is_vex, parse_vex
 from entrepot.trust.evidence import EvidenceKind
 from entrepot.trust.provenance import Provenance
 from entrepot.trust.verify import read, verify
@@ -24,8 +36,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
+    from entrepot.model.assessment import VexStatement
     from entrepot.model.names import NamespaceName, PackageId
     from entrepot.model.position import Position
+    from entrepot.model.signer import Signer
     from entrepot.operations.evidence import Holding, Piece
     from entrepot.operations.registry import Registry
     from entrepot.ports.attestations import AttestationRow, SignerRow
@@ -174,8 +188,11 @@ def _check(package: PackageId, holding: Holding, piece: Piece, evidence: Evidenc
         return Examined(_attestation(piece, holding, content, reason=str(error)))
     verdict = _verify(evidence, piece.subject, trusted)
     build, problem = _read_build(claims)
+    vex, unread = _read_vex(claims, piece.subject)
     reason = None if verdict.verified else verdict.reason
-    attestation = _attestation(piece, holding, content, claims=claims, build=build, reason=reason or problem)
+    attestation = replace(
+        _attestation(piece, holding, content, claims=claims, build=build, reason=reason or problem or unread), vex=vex
+    )
     if problem is not None:
         return Examined(attestation)  # Signed or not: of a build that nobody can read nobody vouches.
     accepted = {each.signer: _accept(package, each, claims, build, trusted) for each in verdict.accepted}
@@ -200,7 +217,16 @@ def _accept(
         signed_at=acceptance.signed_at,
         level=0 if build is None else scope.level_of(builder),
         objection=scope.objection(package, claims.predicate_type, builder),
+        suppresses=_may_suppress(row.signer, claims.predicate_type),
     )
+
+
+def _may_suppress(signer: Signer, predicate_type: str | None) -> bool:
+    """What the registry signs itself, it signs for who governs the namespace."""
+    if predicate_type is None or not is_vex(predicate_type):
+        return False
+    ours = signer.namespace is None and signer.name.startswith(OWN_PREFIX)
+    return ours or signer.scope.may_suppress(predicate_type)
 
 
 def _attestation(
@@ -257,6 +283,22 @@ def _read_build(claims: Claims) -> tuple[Build | None, str | None]:
         ),
         None,
     )
+
+
+def _read_vex(claims: Claims, subject: Subject) -> tuple[tuple[VexStatement, ...], str | None]:
+    """What the evidence says of flaws, or why that cannot be read: then it says nothing of any.
+
+    Where it names no product it is about what it is a statement about (OpenVEX 0.2.0, "Inheritance").
+    """
+    statement = claims.statement
+    if statement is None or not is_vex(statement.predicate_type):
+        return (), None
+    try:
+        said = parse_vex(msgspec.json.encode(statement.predicate))
+    except (InvalidMetadata, TooLarge, msgspec.MsgspecError, TypeError, ValueError, RecursionError) as error:
+        # CycloneDX says what is inside, too: what it may say of flaws besides need not be readable.
+        return (), str(error)
+    return tuple(each if each.products else replace(each, products=(str(subject.digest),)) for each in said), None
 
 
 def _digest_text(digests: Mapping[str, str]) -> str | None:

@@ -96,7 +96,7 @@ async def gather(
         values |= await _said(registry, package, digest)
     if INVENTORIES in done:
         values |= await _content(registry, package, found)
-    values |= await _findings(registry, package, digest, matched=MATCHES in done, now=now)
+    values |= await _findings(registry, package, digest, matched={MATCHES, INVENTORIES} <= done, now=now)
     return Facts.of(values)
 
 
@@ -270,7 +270,8 @@ async def _findings(
         return values
     # What a lockfile in an image wants is perhaps not there: it is shown, and nobody is refused for it.
     held = [each for each in scan.findings if each.relation != Relation.DECLARED]
-    certain = [each for each in held if each.state is State.AFFECTED]
+    counted = [each for each in held if each.suppressed is None]
+    certain = [each for each in counted if each.state is State.AFFECTED]
     fixable = [each for each in certain if each.fixed is not None]
     counts = {level: sum(each.severity.level is level for each in certain) for level in Level}
     worst = min((each.severity.level for each in certain), key=lambda level: level.rank, default=Level.NONE)
@@ -286,7 +287,9 @@ async def _findings(
         "findings.fixable_critical": sum(each.severity.level is Level.CRITICAL for each in fixable),
         "findings.fixable_high": sum(each.severity.level is Level.HIGH for each in fixable),
         "findings.exploited": sum(each.exploited_since is not None for each in certain),
-        "findings.unknown": len(held) - len(certain),
+        "findings.unknown": len(counted) - len(certain),
+        "findings.suppressed": len(held) - len(counted),
+        "findings.reported": sum(not each.compared for each in certain),
         "findings.worst": "unrated" if worst is Level.UNKNOWN else str(worst),
         "findings.ids": tuple(dict.fromkeys(each.id for each in certain)),
     }

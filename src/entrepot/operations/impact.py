@@ -6,7 +6,7 @@ An artifact that contains one (an index its manifests) has it too.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from entrepot.model.advisory import State
@@ -15,6 +15,7 @@ from entrepot.model.errors import AdvisoryUnknown, InvalidName, InvalidReference
 from entrepot.model.names import View
 from entrepot.model.purl import Purl
 from entrepot.operations import access
+from entrepot.operations.suppress import read_judgements
 from entrepot.scanning.ecosystems import order_of, subject_of, version_of
 from entrepot.scanning.versions import ORDERS
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from entrepot.model.access import Caller
+    from entrepot.model.assessment import Suppression
     from entrepot.model.digest import Digest
     from entrepot.model.names import PackageId, ReferenceName
     from entrepot.operations.registry import Registry
@@ -50,6 +52,8 @@ class Hit:
     """What in it has the component; None when that is the artifact itself."""
     first_without: ReferenceName | None
     """The first version of the package after those that are hit which has it no more."""
+    suppressed: Suppression | None = None
+    """Why the flaw does not matter there; None where it does, and for a package."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +166,8 @@ async def _look(
         by_package.setdefault(place.holder[0], []).append(place.artifact)
     repaired = await advisories.find_first_without(by_package, list(meant))
     hits = [_hit(place, by_artifact[place.holder], meant, repaired.get(place.holder[0])) for place in readable]
+    if names:
+        hits = await _judged(registry, names, readable, hits)
     return Impact(
         asked=asked,
         advisories=names,
@@ -170,6 +176,22 @@ async def _look(
         hits=hits,
         truncated=len(holders) > limit or len(places) > limit,
     )
+
+
+async def _judged(registry: Registry, names: Sequence[str], places: Sequence[Place], hits: Sequence[Hit]) -> list[Hit]:
+    """The hits, those as suppressed of which somebody says that the flaw does not matter, of all that they have."""
+    spoken_of = await registry.catalog.assessments.list_assessed(
+        {(place.holder[0], artifact) for place in places for artifact in (place.artifact, place.holder[1])}
+    )
+    judged: list[Hit] = []
+    for place, hit in zip(places, hits, strict=True):
+        found = None
+        if not spoken_of.isdisjoint({(place.holder[0], place.artifact), place.holder}):
+            judgements = await read_judgements(registry, hit.package, hit.digest)
+            said = [judgements.find(names, component, (place.holds,)) for component in hit.components]
+            found = said[0] if said and None not in said else None
+        judged.append(hit if found is None else replace(hit, suppressed=found))
+    return judged
 
 
 def _hit(

@@ -111,7 +111,7 @@ async def draft_statement(
     signing = registry.signing
     if signing is None:
         raise Unavailable("the registry has no key to sign with")
-    described = await _describe(registry, package, subject)
+    described = await describe_subject(registry, package, subject)
     statement = make_statement([Named(str(package), (subject,))], predicate_type, predicate)
     # The key may be behind a network.
     bundle = await asyncio.to_thread(sign_statement, signing, statement)
@@ -153,7 +153,7 @@ async def _store(registry: Registry, content: bytes) -> StoredBlob:
     return await keep(registry, stage, digest)
 
 
-async def _describe(registry: Registry, package: PackageId, subject: Digest) -> dict[str, Any]:
+async def describe_subject(registry: Registry, package: PackageId, subject: Digest) -> dict[str, Any]:
     """The descriptor of an artifact or a file of the package. Raises `BlobUnknown`."""
     view = View(package.namespace)
     artifact = await registry.catalog.find_artifact(view, package, digest=subject, barred=True)

@@ -113,6 +113,12 @@ FACTS: Final[tuple[Fact, ...]] = (
     Fact("findings.fixable_high", Kind.INT, "High ones of those."),
     Fact("findings.exploited", Kind.INT, "Those that are known to be exploited."),
     Fact("findings.unknown", Kind.INT, "Components that could not be held against an advisory that is about them."),
+    Fact(
+        "findings.suppressed",
+        Kind.INT,
+        "Findings that somebody who may says do not matter, with a reason: they count for nothing else here.",
+    ),
+    Fact("findings.reported", Kind.INT, "Of all of them, those that only other scanners report."),
     Fact("findings.worst", Kind.STRING, "`none`, `unrated`, `low`, `medium`, `high` or `critical`."),
     Fact("findings.ids", Kind.STRINGS, "The advisories, the worst first."),
     Fact("findings.advisories_age", Kind.DURATION, "How long ago the newest advisories were read."),

@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
+from entrepot.model.assessment import VexStatement
 from entrepot.model.build import Build, Material
 from entrepot.model.digest import Digest
 from entrepot.model.names import ChannelName, NamespaceName, PackageId, ReferenceName
@@ -69,6 +70,8 @@ class Accepted:
     level: int = 0
     objection: str | None = None
     """Why its word does not count here, whatever its state; None when it does."""
+    suppresses: bool = False
+    """Whether it may say that findings do not matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,8 @@ class Attestation:
     reason: str | None = None
     """Why no signer is proven."""
     build: Build | None = None
+    vex: tuple[VexStatement, ...] = ()
+    """What it says of flaws; not read back with the rest (`entrepot.ports.assessments`)."""
 
 
 @dataclass(frozen=True, slots=True)

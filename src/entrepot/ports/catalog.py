@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from entrepot.model.upload import Upload, UploadId
     from entrepot.model.upstream import Upstream
     from entrepot.ports.advisories import Advisories, AdvisoryChanges
+    from entrepot.ports.assessments import AssessmentChanges, Assessments
     from entrepot.ports.attestations import AttestationChanges, Attestations
     from entrepot.ports.blocks import BlockChanges, Blocks
     from entrepot.ports.collection import Collection, CollectionChanges
@@ -279,6 +280,10 @@ class Transaction(Reader, Protocol):
         """What is known to be bad."""
 
     @property
+    def assessments(self) -> AssessmentChanges:
+        """What others say of flaws."""
+
+    @property
     def attestations(self) -> AttestationChanges:
         """Who is believed, and what was found."""
 
@@ -491,6 +496,10 @@ class Catalog(Protocol):
     @property
     def advisories(self) -> Advisories:
         """What is known to be bad."""
+
+    @property
+    def assessments(self) -> Assessments:
+        """What others say of flaws."""
 
     @property
     def attestations(self) -> Attestations:

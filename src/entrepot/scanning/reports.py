@@ -5,37 +5,24 @@ A report is believed as far as whoever pushed it is: its findings are shown besi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
 from entrepot.model.advisory import Level, Severity
+from entrepot.model.assessment import Report, Reported
 from entrepot.model.errors import InvalidMetadata, TooLarge
 from entrepot.scanning.severity import judge_severity, level_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LONGEST: Final = 64 * 1024 * 1024
-_MOST: Final = 200_000
+LONGEST: Final = 32 * 1024 * 1024
+_MOST: Final = 10_000
+"""Findings of a report: each becomes a row."""
 _LONGEST_TEXT: Final = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Reported:
-    """One thing that a scanner found."""
-
-    tool: str
-    id: str
-    """The flaw's name, or that of the tool's rule."""
-    severity: Severity
-    component: str | None
-    """A package URL, or what the tool calls it."""
-    version: str | None
-    fixed: str | None
-    message: str
-    places: tuple[str, ...] = ()
 
 
 class _Text(msgspec.Struct, frozen=True):
@@ -47,8 +34,10 @@ class _Rule(msgspec.Struct, frozen=True):
     properties: dict[str, Any] = {}
 
 
-class _Driver(msgspec.Struct, frozen=True):
+class _Driver(msgspec.Struct, frozen=True, rename="camel"):
     name: str = ""
+    version: str = ""
+    semantic_version: str = ""
     rules: Annotated[list[_Rule], msgspec.Meta(max_length=_MOST)] = []
 
 
@@ -75,8 +64,13 @@ class _SarifResult(msgspec.Struct, frozen=True, rename="camel"):
     locations: list[_Location] = []
 
 
+class _Invocation(msgspec.Struct, frozen=True, rename="camel"):
+    end_time_utc: datetime | None = None
+
+
 class _Run(msgspec.Struct, frozen=True):
     tool: _Tool
+    invocations: list[_Invocation] = []
     results: Annotated[list[_SarifResult], msgspec.Meta(max_length=_MOST)] | None = None
 
 
@@ -104,8 +98,14 @@ class _TrivyResult(msgspec.Struct, frozen=True, rename="pascal"):
     vulnerabilities: Annotated[list[_TrivyFlaw], msgspec.Meta(max_length=_MOST)] | None = None
 
 
+class _TrivyTool(msgspec.Struct, frozen=True, rename="pascal"):
+    version: str = ""
+
+
 class _Trivy(msgspec.Struct, frozen=True, rename="pascal"):
     schema_version: int
+    created_at: datetime | None = None
+    trivy: _TrivyTool = _TrivyTool()
     results: Annotated[list[_TrivyResult], msgspec.Meta(max_length=10_000)] | None = None
 
 
@@ -131,25 +131,65 @@ class _GrypeMatch(msgspec.Struct, frozen=True):
     artifact: _GrypeArtifact
 
 
+class _GrypeTool(msgspec.Struct, frozen=True):
+    version: str = ""
+    timestamp: datetime | None = None
+
+
 class _Grype(msgspec.Struct, frozen=True):
     matches: Annotated[list[_GrypeMatch], msgspec.Meta(max_length=_MOST)]
+    descriptor: _GrypeTool = _GrypeTool()
 
 
-def parse_report(content: bytes) -> list[Reported]:
+def parse_report(content: bytes) -> Report:
     """Read a report of any of the three. Raises `InvalidMetadata`, `TooLarge`."""
     if len(content) > LONGEST:
         raise TooLarge("the report", expected=f"at most {LONGEST} bytes", actual=len(content))
     try:
         fields = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
         if "runs" in fields:
-            return list(_of_sarif(msgspec.json.decode(content, type=_Sarif)))
+            return _sarif(msgspec.json.decode(content, type=_Sarif))
         if "SchemaVersion" in fields:
-            return list(_of_trivy(msgspec.json.decode(content, type=_Trivy)))
-        return list(_of_grype(msgspec.json.decode(content, type=_Grype)))
+            return _trivy(msgspec.json.decode(content, type=_Trivy))
+        return _grype(msgspec.json.decode(content, type=_Grype))
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise InvalidMetadata(
             "the report", expected="SARIF, or JSON of Trivy or Grype", actual=str(error)[:200]
         ) from error
+
+
+def _sarif(report: _Sarif) -> Report:
+    drivers = [run.tool.driver for run in report.runs]
+    ends = [each.end_time_utc for run in report.runs for each in run.invocations if each.end_time_utc is not None]
+    return Report(
+        form="SARIF 2.1.0",
+        tool=_short(", ".join(sorted({driver.name for driver in drivers if driver.name}))) or "unnamed",
+        version=_short(", ".join(sorted({driver.semantic_version or driver.version for driver in drivers} - {""}))),
+        at=max(map(_aware, ends), default=None),
+        findings=_bounded(_of_sarif(report)),
+    )
+
+
+def _trivy(report: _Trivy) -> Report:
+    at = None if report.created_at is None else _aware(report.created_at)
+    return Report("Trivy", "trivy", _short(report.trivy.version), at, _bounded(_of_trivy(report)))
+
+
+def _grype(report: _Grype) -> Report:
+    tool = report.descriptor
+    at = None if tool.timestamp is None else _aware(tool.timestamp)
+    return Report("Grype", "grype", _short(tool.version), at, _bounded(_of_grype(report)))
+
+
+def _bounded(findings: Iterator[Reported]) -> tuple[Reported, ...]:
+    found = tuple(islice(findings, _MOST + 1))
+    if len(found) > _MOST:
+        raise TooLarge("the report", expected=f"at most {_MOST} findings")
+    return found
+
+
+def _aware(time: datetime) -> datetime:
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time
 
 
 def _of_sarif(report: _Sarif) -> Iterator[Reported]:

@@ -1,103 +1,57 @@
 """Statements that a flaw does not matter here: OpenVEX 0.2.0 and CycloneDX's form of VEX, for hostile input.
 
-A finding that a statement is about stays, and is shown as suppressed: by whom, why, until when.
-Only what is said not to be affected, or to be repaired, suppresses; what is still looked into does not.
+Neither form has a word for when a statement ends: that is ``entrepot:until``, a field of an OpenVEX statement and a
+property of a vulnerability in CycloneDX.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 
-from entrepot.model.errors import InvalidMetadata, InvalidName, TooLarge
-from entrepot.model.purl import Purl
+from entrepot.model.assessment import VexStatement, VexStatus
+from entrepot.model.errors import InvalidMetadata, TooLarge
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable
 
 LONGEST: Final = 16 * 1024 * 1024
-_MOST: Final = 50_000
+_MOST: Final = 5_000
+"""Statements of a document: each becomes a row, and is asked about each finding."""
+_MOST_COMPONENTS: Final = 50_000
 _CONTEXT: Final = "https://openvex.dev/ns"
+UNTIL: Final = "entrepot:until"
+
+OPENVEX_TYPE: Final = "https://openvex.dev/ns/v0.2.0"
+_CYCLONEDX_TYPES: Final = ("https://cyclonedx.org/bom", "https://cyclonedx.org/vex")
 
 
-class Status(StrEnum):
-    """What is said of a product and a flaw (OpenVEX 0.2.0, "Status Labels")."""
+def is_vex(predicate_type: str) -> bool:
+    """Whether statements of a type say something of flaws, or may: CycloneDX has it beside what is inside."""
+    return predicate_type.startswith((_CONTEXT, *_CYCLONEDX_TYPES))
 
-    NOT_AFFECTED = "not_affected"
-    AFFECTED = "affected"
-    FIXED = "fixed"
-    UNDER_INVESTIGATION = "under_investigation"
+
+def predicate_type_of(content: bytes) -> str:
+    """As which type of statement a document is signed. Raises like `parse_vex`."""
+    parse_vex(content)
+    return (
+        _CYCLONEDX_TYPES[0]
+        if "bomFormat" in msgspec.json.decode(content, type=dict[str, msgspec.Raw])
+        else OPENVEX_TYPE
+    )
 
 
 _CYCLONE: Final = {
     # https://cyclonedx.org/docs/1.6/json/#vulnerabilities_items_analysis_state
-    "not_affected": Status.NOT_AFFECTED,
-    "false_positive": Status.NOT_AFFECTED,
-    "resolved": Status.FIXED,
-    "resolved_with_pedigree": Status.FIXED,
-    "exploitable": Status.AFFECTED,
-    "in_triage": Status.UNDER_INVESTIGATION,
+    "not_affected": VexStatus.NOT_AFFECTED,
+    "false_positive": VexStatus.NOT_AFFECTED,
+    "resolved": VexStatus.FIXED,
+    "resolved_with_pedigree": VexStatus.FIXED,
+    "exploitable": VexStatus.AFFECTED,
+    "in_triage": VexStatus.UNDER_INVESTIGATION,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """One claim about flaws and products."""
-
-    flaws: frozenset[str]
-    """All names of the flaw."""
-    products: tuple[str, ...]
-    """Package URLs and digests; the words of the document."""
-    components: tuple[str, ...]
-    """Parts of the products that have the flaw; nothing for whatever part it is."""
-    status: Status
-    reason: str
-    author: str
-    at: datetime | None
-    until: datetime | None = None
-    """When the claim ends; None for one without end. The formats have no such field: who stores it says so."""
-
-    def suppresses(self, flaws: Collection[str], *, products: Collection[str], component: Purl, now: datetime) -> bool:
-        """Whether the claim takes the sting out of a finding: it is about this flaw, this product and this part of it.
-
-        *products* is all that the artifact is called: its digests and package URLs.
-        """
-        if self.status not in (Status.NOT_AFFECTED, Status.FIXED) or self.flaws.isdisjoint(flaws):
-            return False
-        if self.until is not None and self.until <= now:
-            return False
-        about_product = any(_names(said, product) for said in self.products for product in products)
-        about_component = any(_means(said, component) for said in self.components or self.products)
-        return (about_product and (not self.components or about_component)) or (not self.components and about_component)
-
-
-def _names(said: str, product: str) -> bool:
-    if said == product:
-        return True
-    if not (said.startswith("pkg:") and product.startswith("pkg:")):
-        return False
-    try:
-        return _means(said, Purl.parse(product))
-    except InvalidName:
-        return False
-
-
-def _means(said: str, component: Purl) -> bool:
-    """Whether a package URL is about a component: without a version about all of them, else about that one."""
-    try:
-        claimed = Purl.parse(said)
-    except InvalidName:
-        return False
-    same = (claimed.type, claimed.namespace, claimed.name) == (component.type, component.namespace, component.name)
-    told = all(component.qualifier(key) in (None, value) for key, value in claimed.qualifiers)
-    return same and claimed.version in (None, component.version) and told
-
-
-# --- reading ---
 
 
 class _Vulnerability(msgspec.Struct, frozen=True):
@@ -118,12 +72,13 @@ class _Product(_Subcomponent, frozen=True):
 
 class _Statement(msgspec.Struct, frozen=True):
     vulnerability: _Vulnerability
-    status: Status
+    status: VexStatus
     products: list[_Product] = []
     justification: str = ""
     impact_statement: str = ""
     action_statement: str = ""
     timestamp: datetime | None = None
+    until: datetime | None = msgspec.field(default=None, name=UNTIL)
 
 
 class _OpenVex(msgspec.Struct, frozen=True):
@@ -148,8 +103,14 @@ class _Target(msgspec.Struct, frozen=True):
     ref: str = ""
 
 
+class _Property(msgspec.Struct, frozen=True):
+    name: str = ""
+    value: str = ""
+
+
 class _CycloneVulnerability(msgspec.Struct, frozen=True):
     id: str = ""
+    properties: list[_Property] = []
     references: list[_Reference] = []
     analysis: _Analysis | None = None
     affects: list[_Target] = []
@@ -168,11 +129,11 @@ class _CycloneMetadata(msgspec.Struct, frozen=True):
 class _Cyclone(msgspec.Struct, frozen=True, rename="camel"):
     bom_format: str
     metadata: _CycloneMetadata | None = None
-    components: Annotated[list[_CycloneComponent], msgspec.Meta(max_length=_MOST)] = []
+    components: Annotated[list[_CycloneComponent], msgspec.Meta(max_length=_MOST_COMPONENTS)] = []
     vulnerabilities: Annotated[list[_CycloneVulnerability], msgspec.Meta(max_length=_MOST)] = []
 
 
-def parse_vex(content: bytes) -> list[Statement]:
+def parse_vex(content: bytes) -> list[VexStatement]:
     """Read a document of either form. Raises `InvalidMetadata`, `TooLarge`."""
     if len(content) > LONGEST:
         raise TooLarge("the VEX document", expected=f"at most {LONGEST} bytes", actual=len(content))
@@ -187,18 +148,18 @@ def parse_vex(content: bytes) -> list[Statement]:
         ) from error
 
 
-def _of_openvex(document: _OpenVex) -> Iterable[Statement]:
+def _of_openvex(document: _OpenVex) -> Iterable[VexStatement]:
     if not document.context.startswith(_CONTEXT):
         raise InvalidMetadata("@context", expected=_CONTEXT, actual=document.context[:200])
     for said in document.statements:
         names = {said.vulnerability.name, said.vulnerability.id.rpartition("/")[2], *said.vulnerability.aliases} - {""}
         reason = said.justification or said.impact_statement
-        if said.status is Status.NOT_AFFECTED and not reason:
+        if said.status is VexStatus.NOT_AFFECTED and not reason:
             # OpenVEX 0.2.0, "Status Labels": it must say why.
             raise InvalidMetadata(said.vulnerability.name, expected="a justification or an impact statement")
         if not names:
             raise InvalidMetadata("vulnerability", expected="a name")
-        yield Statement(
+        yield VexStatement(
             flaws=frozenset(names),
             products=tuple(name for product in said.products for name in _identifiers(product)),
             components=tuple(
@@ -208,6 +169,7 @@ def _of_openvex(document: _OpenVex) -> Iterable[Statement]:
             reason=reason or said.action_statement,
             author=document.author,
             at=_aware(said.timestamp or document.timestamp),
+            until=_aware(said.until),
         )
 
 
@@ -217,7 +179,7 @@ def _identifiers(product: _Subcomponent) -> list[str]:
     return [each for each in dict.fromkeys(found) if each]
 
 
-def _of_cyclonedx(document: _Cyclone) -> Iterable[Statement]:
+def _of_cyclonedx(document: _Cyclone) -> Iterable[VexStatement]:
     if document.bom_format != "CycloneDX":
         raise InvalidMetadata("bomFormat", expected="CycloneDX", actual=document.bom_format[:200])
     metadata = document.metadata or _CycloneMetadata()
@@ -227,7 +189,7 @@ def _of_cyclonedx(document: _Cyclone) -> Iterable[Statement]:
         names = {said.id, *(reference.id for reference in said.references)} - {""}
         if said.analysis is None or said.analysis.state not in _CYCLONE or not names:
             continue
-        yield Statement(
+        yield VexStatement(
             flaws=frozenset(names),
             products=tuple(purls.get(target.ref, target.ref.rpartition("#")[2]) for target in said.affects),
             components=(),
@@ -235,7 +197,14 @@ def _of_cyclonedx(document: _Cyclone) -> Iterable[Statement]:
             reason=said.analysis.justification or said.analysis.detail,
             author="",
             at=_aware(said.analysis.last_updated or metadata.timestamp),
+            until=_until(said),
         )
+
+
+def _until(said: _CycloneVulnerability) -> datetime | None:
+    """The first end that is said. What cannot be read is an error, and never a claim without end."""
+    ends = [each.value for each in said.properties if each.name == UNTIL]
+    return _aware(min(msgspec.convert(end, datetime, strict=False) for end in ends)) if ends else None
 
 
 def _aware(time: datetime | None) -> datetime | None:

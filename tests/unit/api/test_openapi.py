@@ -13,11 +13,13 @@ from entrepot.api.docs import SUBJECTS
 from entrepot.api.endpoint import PARTS, Endpoint
 from entrepot.api.openapi import describe
 from entrepot.followers import catch_up
+from entrepot.model.digest import Digest
 from entrepot.model.names import FormatName, View
+from entrepot.operations.attach_sbom import attach_sbom
 from entrepot.operations.deliver import deliver_due
 from entrepot.operations.signers import establish_own_signer
 from entrepot.policy.defaults import DEFAULTS
-from entrepot.testing.builders import ADMINISTRATOR
+from entrepot.testing.builders import ADMINISTRATOR, package
 from entrepot.testing.elsewhere import Said, elsewhere
 from entrepot.testing.identity import Signer
 from entrepot.testing.sigstore import Sigstore
@@ -377,7 +379,41 @@ async def _ask_about_advisories(world: World) -> None:
     assert found.json == record
     await world.ask("GET", "/api/v1/packages/acme/oci/api/-/artifacts/1.0/findings")
     await world.ask("GET", "/api/v1/impact?q=TEST-1")
+    await _ask_about_assessments(world)
     await world.ask("DELETE", f"{api}/sources/osv")
+
+
+async def _ask_about_assessments(world: World) -> None:
+    place = "/api/v1/packages/acme/oci/api/-"
+    artifact = f"{place}/artifacts/1.0"
+    await establish_own_signer(world.registry)
+    digest = (await world.ask("GET", artifact)).json["digest"]
+    component = {"type": "library", "name": "requests", "version": "2.30.0", "purl": "pkg:pypi/requests@2.30.0"}
+    sbom = {"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1, "components": [component]}
+    await attach_sbom(
+        world.registry, ADMINISTRATOR, package("acme/api"), Digest.parse(digest), json.dumps(sbom).encode()
+    )
+    await catch_up(world.registry)
+    sarif = {"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "lint"}}, "results": [{"ruleId": "one"}]}]}
+    await world.ask("POST", f"{artifact}/reports", content=json.dumps(sarif).encode())
+    await world.ask("GET", f"{artifact}/reports")
+    said = {"vulnerability": {"name": "TEST-1"}, "status": "fixed", "products": [{"@id": digest}]}
+    vex = {"@context": "https://openvex.dev/ns/v0.2.0", "author": "Ada", "statements": [said]}
+    await world.ask("POST", f"{artifact}/vex", content=json.dumps(vex).encode())
+    await catch_up(world.registry)
+    await world.ask("GET", f"{artifact}/vex")
+    body = {"flaw": "one", "reason": "never called", "until": "2027-01-31T12:00:00Z"}
+    exemption = await world.ask("POST", f"{place}/exemptions", body)
+    await world.ask("GET", f"{place}/exemptions")
+    found = (await world.ask("GET", f"{artifact}/findings")).json
+    await world.ask("POST", f"{artifact}/findings/statement")
+    await world.ask("DELETE", f"{place}/exemptions/{exemption.json['id']}")
+
+    assert found["complete"]
+    assert {each["id"]: each["suppressed"]["status"] for each in found["findings"]} == {
+        "TEST-1": "fixed",
+        "one": "not_affected",
+    }
 
 
 async def _ask_about_signers(world: World) -> None:

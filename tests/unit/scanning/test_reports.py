@@ -20,7 +20,7 @@ def test_sarif_has_scores_of_rules_and_levels_of_results() -> None:
     ]
     run = {"tool": {"driver": {"name": "grype", "rules": rules}}, "results": results}
 
-    first, second = parse_report(json.dumps({"version": "2.1.0", "runs": [run]}).encode())
+    first, second = parse_report(json.dumps({"version": "2.1.0", "runs": [run]}).encode()).findings
 
     assert (first.tool, first.id, first.severity.level, first.severity.score) == (
         "grype",
@@ -44,7 +44,7 @@ def test_trivy_names_package_version_and_repair() -> None:
     }
     report = {"SchemaVersion": 2, "Results": [{"Target": "app", "Vulnerabilities": [flaw]}, {"Target": "empty"}]}
 
-    [found] = parse_report(json.dumps(report).encode())
+    [found] = parse_report(json.dumps(report).encode()).findings
 
     assert (found.tool, found.component, found.version) == ("trivy", "pkg:pypi/requests@2.30.0", "2.30.0")
     assert (found.fixed, found.severity.level) == ("2.31.0", Level.MEDIUM)
@@ -56,7 +56,7 @@ def test_grype_names_package_version_and_repair() -> None:
         "artifact": {"name": "requests", "version": "2.30.0", "purl": "pkg:pypi/requests@2.30.0"},
     }
 
-    [found] = parse_report(json.dumps({"matches": [match]}).encode())
+    [found] = parse_report(json.dumps({"matches": [match]}).encode()).findings
 
     assert (found.tool, found.id, found.fixed, found.severity.level) == ("grype", "GHSA-1", "2.31.0", Level.LOW)
 

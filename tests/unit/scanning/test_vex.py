@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from entrepot.model.assessment import VexStatus
 from entrepot.model.errors import InvalidMetadata
 from entrepot.model.purl import Purl
-from entrepot.scanning.vex import Status, parse_vex
+from entrepot.scanning.vex import parse_vex
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 DIGEST = "sha256:" + "a" * 64
@@ -33,7 +34,7 @@ def openvex(**statement: Any) -> bytes:
 def test_a_statement_says_who_why_and_since_when() -> None:
     [said] = parse_vex(openvex())
 
-    assert (said.status, said.reason, said.author) == (Status.NOT_AFFECTED, "vulnerable_code_not_present", "Ada")
+    assert (said.status, said.reason, said.author) == (VexStatus.NOT_AFFECTED, "vulnerable_code_not_present", "Ada")
     assert said.flaws == {"CVE-2026-1", "GHSA-1"}
     assert said.at == datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -100,7 +101,7 @@ def test_cyclonedx_says_the_same_in_its_own_words() -> None:
 
     assert first.suppresses({"GHSA-1"}, products={DIGEST}, component=LIBRARY, now=NOW)
     assert first.reason == "code_not_reachable"
-    assert second.status is Status.UNDER_INVESTIGATION
+    assert second.status is VexStatus.UNDER_INVESTIGATION
 
 
 @pytest.mark.parametrize(

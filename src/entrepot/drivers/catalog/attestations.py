@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from entrepot.drivers.catalog.assessments import keep_vex
 from entrepot.drivers.catalog.rows import parse_time, time_text
 from entrepot.drivers.catalog.session import CHANGE
 from entrepot.drivers.catalog.statements import load
@@ -304,6 +305,7 @@ class SqliteAttestationChanges:
                     "signed_at": _time_text(each.signed_at),
                     "level": each.level,
                     "objection": each.objection,
+                    "suppresses": each.suppresses,
                 }
                 for each in examined.accepted
             ),
@@ -312,6 +314,7 @@ class SqliteAttestationChanges:
         session.run(ATTESTATIONS.forget_provenance, attestation=attestation)
         if found.build is not None:
             self._keep_build(attestation, found.build)
+        keep_vex(session, attestation, found.vex)
         return int(attestation)
 
     def _keep_build(self, attestation: int, build: Build) -> None:

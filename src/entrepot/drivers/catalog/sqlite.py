@@ -26,6 +26,7 @@ import msgspec
 from entrepot.drivers.catalog import integrity, rows
 from entrepot.drivers.catalog.advisories import SqliteAdvisories
 from entrepot.drivers.catalog.answers import Answers, Unpacked
+from entrepot.drivers.catalog.assessments import SqliteAssessments
 from entrepot.drivers.catalog.attestations import SqliteAttestations
 from entrepot.drivers.catalog.blocks import SqliteBlocks
 from entrepot.drivers.catalog.collection import SqliteCollection
@@ -123,6 +124,7 @@ class SqliteCatalog:
         self.collection = SqliteCollection(self._questions)
         self.cursors = SqliteCursors(self._questions)
         self.advisories = SqliteAdvisories(self._questions)
+        self.assessments = SqliteAssessments(self._questions)
         self.policies = SqlitePolicies(self._questions)
         self.promotions = SqlitePromotions(self._questions)
         self.attestations = SqliteAttestations(self._questions)

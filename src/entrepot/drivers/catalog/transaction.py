@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from entrepot.drivers.catalog import rows
 from entrepot.drivers.catalog.advisories import SqliteAdvisoryChanges
+from entrepot.drivers.catalog.assessments import SqliteAssessmentChanges
 from entrepot.drivers.catalog.attestations import SqliteAttestationChanges
 from entrepot.drivers.catalog.blocks import SqliteBlockChanges
 from entrepot.drivers.catalog.collection import SqliteCollectionChanges
@@ -108,6 +109,11 @@ class SqliteTransaction(Session):
     def advisories(self) -> SqliteAdvisoryChanges:
         """What is known to be bad."""
         return SqliteAdvisoryChanges(self)
+
+    @cached_property
+    def assessments(self) -> SqliteAssessmentChanges:
+        """What others say of flaws."""
+        return SqliteAssessmentChanges(self)
 
     @cached_property
     def attestations(self) -> SqliteAttestationChanges:

@@ -89,8 +89,8 @@ DELETE FROM attestation
 DELETE FROM verification WHERE attestation_id = :attestation
 
 -- keep_verification --
-INSERT INTO verification (attestation_id, signer_id, key, issuer, identity, signed_at, level, objection)
-VALUES (:attestation, :signer, :key, :issuer, :identity, :signed_at, :level, :objection)
+INSERT INTO verification (attestation_id, signer_id, key, issuer, identity, signed_at, level, objection, suppresses)
+VALUES (:attestation, :signer, :key, :issuer, :identity, :signed_at, :level, :objection, :suppresses)
 
 -- forget_provenance --
 DELETE FROM provenance WHERE attestation_id = :attestation
