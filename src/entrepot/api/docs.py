@@ -14,6 +14,7 @@ from entrepot.api.assessments import ASSESSMENTS
 from entrepot.api.attestations import ATTESTATIONS, SIGNERS
 from entrepot.api.clearances import CLEARANCES
 from entrepot.api.collection import COLLECTION
+from entrepot.api.deployments import DEPLOYMENTS
 from entrepot.api.endpoint import JSON, Answer, Endpoint, Subject
 from entrepot.api.federation import FEDERATION
 from entrepot.api.journal import JOURNAL
@@ -89,6 +90,7 @@ SUBJECTS = (
     CLEARANCES,
     POLICIES,
     PROMOTIONS,
+    DEPLOYMENTS,
     ADVISORIES,
     ASSESSMENTS,
     ATTESTATIONS,

@@ -47,7 +47,7 @@ async def read_namespace(call: Call) -> Reply:
 
 
 async def change_namespace(call: Call) -> Reply:
-    """Change who may read a namespace, its rules for tags, or which names are its own."""
+    """Change who may read a namespace, its rules for tags, which names are its own, or how many rollbacks it keeps."""
     name = parse_namespace(call.path["namespace"])
     body = await read_body(call, shapes.NamespaceChange)
     changed = await govern.set_namespace(
@@ -58,6 +58,7 @@ async def change_namespace(call: Call) -> Reply:
         movable=_patterns(body.movable),
         versions=_patterns(body.versions),
         reserved=None if body.reserved is UNSET else [PurlPattern.parse(text) for text in body.reserved],
+        rollbacks=None if body.rollbacks is UNSET else body.rollbacks,
     )
     return json_reply(shapes.Namespace.of(changed))
 

@@ -111,6 +111,8 @@ TokenId = Annotated[str, _text("The public id of a token.", _ID)]
 PatternText = Annotated[str, _text("A glob over the names of packages; `*` is any run of characters.", "*")]
 PolicyText = Annotated[str, _text("The name of a policy.", "no-criticals", "^[a-z0-9][a-z0-9-]*$", 63)]
 ExemptionId = Annotated[str, _text("An exemption.", _ID, longest=100)]
+HoldId = Annotated[str, _text("A lease or a hold.", _ID, longest=100)]
+ClusterText = Annotated[str, _text("A cluster, as whoever deploys calls it.", "eu-1", longest=128)]
 PromotionId = Annotated[str, _text("A promotion.", _ID, longest=100)]
 UpstreamText = Annotated[str, _text("The name of an upstream in its namespace.", "public", f"^{_LABEL}$", 63)]
 IssuerText = Annotated[str, _text("The name of an issuer of identity tokens.", "github", f"^{_LABEL}$", 63)]
@@ -191,6 +193,10 @@ class Namespace(Struct, frozen=True):
             max_length=_MAX_PURLS,
         ),
     ]
+    rollbacks: Annotated[
+        int,
+        Meta(description="How many artifacts that ran at a place before are kept, to be rolled back to.", examples=[3]),
+    ]
     revision: Position | None
 
     @staticmethod
@@ -203,6 +209,7 @@ class Namespace(Struct, frozen=True):
             versions=[str(pattern) for pattern in found.rules.versions],
             channels=list(found.channels),
             reserved=_texts(found.reserved),
+            rollbacks=found.rollbacks,
             revision=found.revision,
         )
 
@@ -228,6 +235,10 @@ class NamespaceChange(Struct, frozen=True, forbid_unknown_fields=True):
     ) = UNSET
     reserved: (
         Annotated[list[PurlText], Meta(description="Which names are its own, without versions.", max_length=_MAX_PURLS)]
+        | UnsetType
+    ) = UNSET
+    rollbacks: (
+        Annotated[int, Meta(description="How many artifacts that ran at a place before are kept.", ge=0, le=100)]
         | UnsetType
     ) = UNSET
 

@@ -65,6 +65,11 @@ _SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "unblock": ("promotion", "Serve an artifact again."),
         "blocks": ("promotion", "List what is kept and not served."),
     },
+    "Keep": {
+        "deploy": ("deploy", "What runs where, which nobody can delete."),
+        "lease": ("hold", "What is kept for a time, and goes by itself."),
+        "hold": ("hold", "What is kept until somebody lifts the hold."),
+    },
     "Who may": {
         "login": ("login", "Keep the token for a registry."),
         "logout": ("login", "Forget the token for a registry."),

@@ -25,6 +25,7 @@ _FIELDS: Final[Columns[Namespace]] = {
     "versions": lambda it: ("whatever looks like one", *it.versions),
     "channels": lambda it: it.channels,
     "reserved names": lambda it: it.reserved,
+    "rollbacks kept": lambda it: it.rollbacks,
     "revision": lambda it: it.revision,
 }
 
@@ -73,6 +74,7 @@ def show(name: str, output: Output) -> None:
     metavar="PURL",
     help="Names that no upstream is asked for: pkg:npm/@acme/*; '' for none.",
 )
+@click.option("--rollbacks", type=click.IntRange(0, 100), help="How many artifacts that ran somewhere before are kept.")
 @output_option
 def set_(
     *,
@@ -81,15 +83,16 @@ def set_(
     movable: tuple[str, ...],
     version_pattern: tuple[str, ...],
     reserve: tuple[str, ...],
+    rollbacks: int | None,
     output: Output,
 ) -> None:
     """Change a namespace's rules.
 
     What is given replaces what was there; repeat --movable, --version-pattern and --reserve for several patterns.
     """
-    if public is None and not (movable or version_pattern or reserve):
+    if public is None and rollbacks is None and not (movable or version_pattern or reserve):
         raise click.UsageError(
-            "Nothing to change: give --public, --private, --movable, --version-pattern or --reserve."
+            "Nothing to change: give --public, --private, --movable, --version-pattern, --reserve or --rollbacks."
         )
     with Client() as registry:
         changed = registry.namespaces.change(
@@ -98,6 +101,7 @@ def set_(
             movable=_patterns(movable),
             versions=_patterns(version_pattern),
             reserved=_patterns(reserve),
+            rollbacks=rollbacks,
         )
     show_one(changed, _FIELDS, output)
 

@@ -55,6 +55,7 @@ class Namespaces:
         movable: Sequence[str] | None = None,
         versions: Sequence[str] | None = None,
         reserved: Sequence[str] | None = None,
+        rollbacks: int | None = None,
     ) -> Namespace:
         """Change what is given: who reads it, which tags may move, which names are versions, which are its own."""
         document = _given(
@@ -63,6 +64,7 @@ class Namespaces:
                 "movable": _list(movable),
                 "versions": _list(versions),
                 "reserved": _list(reserved),
+                "rollbacks": rollbacks,
             }
         )
         return self._connection.call("PATCH", _namespace(name), document=document, repeatable=True).read(Namespace)

@@ -57,6 +57,8 @@ class Namespace:
     channels: tuple[str, ...] = ()
     reserved: tuple[str, ...] = ()
     """Names that no upstream is ever asked for, as package URLs with wildcards."""
+    rollbacks: int | None = None
+    """How many artifacts that ran at a place before are kept, to be rolled back to."""
     revision: int | None = None
 
 

@@ -18,6 +18,7 @@ from entrepot.client.attestations import Attestations, Signers
 from entrepot.client.collection import Collection
 from entrepot.client.connection import Connection
 from entrepot.client.credentials import Login, find_login
+from entrepot.client.deployments import Deployments, Holds
 from entrepot.client.errors import Misuse, WrongContent
 from entrepot.client.federation import Issuers, Publishers
 from entrepot.client.files import Files
@@ -85,6 +86,8 @@ class Client:
         self.webhooks: Final = Webhooks(self.connection)
         self.policies: Final = Policies(self.connection, self.packages)
         self.promotions: Final = Promotions(self.connection, self.packages)
+        self.deployments: Final = Deployments(self.connection, self.packages)
+        self.holds: Final = Holds(self.connection, self.packages)
         self._parallel = parallel
         self._sessions = SessionStore.of(environment)
 

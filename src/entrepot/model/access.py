@@ -137,6 +137,10 @@ class Allowance:
             return False
         return self.pattern.text == "*" if package is None else self.pattern.matches(package)
 
+    def reaches(self, action: Action, view: View) -> bool:
+        """Whether *action* through *view* is within it for any package at all."""
+        return action in self.actions and (self.view is None or self.view.covers(view))
+
     def touches(self, view: View) -> bool:
         """Whether it covers anything at all in *view*; a channel's view is in its namespace's."""
         return self.view is None or self.view.covers(view) or view.covers(self.view)
@@ -161,6 +165,10 @@ class Permit:
     def allows(self, action: Action, view: View | None, package: PackageName | None) -> bool:
         """Whether it names just that."""
         return action in self.actions and package == self.package and view is not None and self.view.covers(view)
+
+    def reaches(self, action: Action, view: View) -> bool:
+        """Whether it names that action through that view."""
+        return action in self.actions and self.view.covers(view)
 
     def touches(self, view: View) -> bool:
         """Whether its package is in *view*."""
@@ -189,6 +197,10 @@ class Rights:
             else:
                 return False
         return True
+
+    def reaches(self, action: Action, view: View) -> bool:
+        """Whether there may be a package to which every layer allows *action* through *view*."""
+        return all(any(allowance.reaches(action, view) for allowance in layer) for layer in self.layers)
 
     def touches(self, view: View) -> bool:
         """Whether there is anything in *view* that the caller may do."""

@@ -77,17 +77,21 @@ def require_anywhere(caller: Caller, action: Action, view: View | None = None) -
     raise Denied(f"{caller.name} may not {action}" + ("" if view is None else f" in {view}"))
 
 
-def require_somewhere(caller: Caller, action: Action, view: View) -> None:
-    """Raise unless the caller may do *action* to anything at all in a namespace; which is asked of each thing, too.
+async def require_somewhere(registry: Registry, caller: Caller, action: Action, view: View) -> None:
+    """Raise unless the caller may do *action* to some package of a namespace; to which is asked of each, too.
 
-    Raises `Unauthenticated`, `InsufficientScope`, `NamespaceUnknown`.
+    Raises `Unauthenticated`, `InsufficientScope`, `Denied`, `NamespaceUnknown`.
     """
+    if caller.rights.reaches(action, view):
+        return
     if caller.principal is None:
         raise Unauthenticated
-    if not caller.rights.touches(view):
-        if caller.unscoped is not None and caller.unscoped.touches(view):
-            raise InsufficientScope(action)
-        raise NamespaceUnknown(view.namespace)
+    if caller.unscoped is not None and caller.unscoped.reaches(action, view):
+        raise InsufficientScope(action)
+    namespace = await registry.catalog.find_namespace(view.namespace)
+    if namespace is not None and (namespace.public or caller.rights.touches(view)):
+        raise Denied(f"{caller.name} may not {action} in {view}")
+    raise NamespaceUnknown(view.namespace)
 
 
 def require_writable(view: View) -> None:

@@ -79,7 +79,7 @@ async def end_deployment(registry: Registry, caller: Caller, place: Place, diges
 
     Raises `DeploymentUnknown`, or what `access.require_somewhere` raises.
     """
-    access.require_somewhere(caller, Action.DEPLOY, View(place.namespace))
+    await access.require_somewhere(registry, caller, Action.DEPLOY, View(place.namespace))
 
     def change(transaction: Transaction) -> Deployment:
         known = transaction.deployments.find(place)
@@ -121,7 +121,7 @@ async def report(
     Raises `Invalid` when it is not clear which package is meant, `ArtifactUnknown`, `DeploymentUnknown`, `Denied`, or what
     `access.require_somewhere` raises.
     """
-    access.require_somewhere(caller, Action.DEPLOY, View(namespace))
+    await access.require_somewhere(registry, caller, Action.DEPLOY, View(namespace))
     packages = [await _package(registry, caller, each) if each.running else None for each in reports]
     done: list[Deployment] = []
     for each, package in zip(reports, packages, strict=True):

@@ -1,6 +1,7 @@
 """Who asks: from the ``Authorization`` header to a `Caller`, and the short-lived access tokens of Docker's protocol.
 
-Every scheme carries the same tokens: Bearer, the password of Basic with any user name, or the bare token.
+Every scheme carries the same tokens: Bearer, GitHub's `token`, the password of Basic with any user name, or the bare
+token.
 Access tokens (JWT, HS256) say which token they were asked for with; what that token allows is looked up again on
 every request, so revoking it, or a grant, takes effect at once.
 """
@@ -126,7 +127,8 @@ class Gate:
             raise Unauthenticated
         scheme, _, rest = authorization.partition(" ")
         match scheme.lower():
-            case "bearer":
+            case "bearer" | "token":
+                # GitHub's own clients write the latter.
                 text = rest.strip()
             case "basic":
                 text = _basic_secret(rest.strip())

@@ -22,6 +22,10 @@ FOR_WHO_GOVERNS = {
     "list_promotions",
     "list_channel_rules",
     "list_blocks",
+    "list_leases",
+    "list_holds",
+    "list_deployments",
+    "list_deployment_records",
 }
 QUERIES = {"list_sbom_changes": "?before={}"}
 """Where there is nothing to answer without one."""

@@ -267,6 +267,28 @@ async def _ask_about_promotions(world: World) -> None:
     await world.ask("DELETE", f"{place}/blocks/1.0")
 
 
+async def ask_what_is_kept(world: World) -> None:
+    """Have each operation of leases, holds and deployments succeed once; a namespace ``acme`` is there."""
+    digest = str((await world.image("1.0", package="kept")).digest)
+    place, acme = "/api/v1/packages/acme/oci/kept/-", "/api/v1/namespaces/acme"
+    runs = {"environment": "prod", "service": "web", "cluster": "eu-1"}
+    lease = (await world.ask("POST", f"{place}/leases/1.0", {"ttl_seconds": 60, "reason": "a build"})).json["id"]
+    hold = (await world.ask("POST", f"{place}/holds/1.0", {"reason": "case 7"})).json["id"]
+    await world.ask("POST", f"{place}/deployments/1.0", runs)
+    await world.ask("POST", f"/api/v1/leases/{lease}/renew", {"ttl_seconds": 120})
+    for what in ("leases", "holds", "deployments"):
+        await world.ask("GET", f"{acme}/{what}")
+    await world.ask("DELETE", f"/api/v1/leases/{lease}")
+    await world.ask("DELETE", f"/api/v1/holds/{hold}")
+    await world.ask("POST", f"{acme}/deployments/end", runs)
+    github = "/api/v3/orgs/acme/artifacts"
+    record = {"name": "kept", "digest": digest, "deployment_name": "web", "status": "deployed"}
+    await world.ask("POST", f"{github}/metadata/deployment-record", {**record, "logical_environment": "prod"})
+    cluster = {"logical_environment": "prod", "deployments": [record]}
+    await world.ask("POST", f"{github}/metadata/deployment-record/cluster/eu-1", cluster)
+    await world.ask("GET", f"{github}/{digest}/metadata/deployment-records")
+
+
 async def ask_log_and_webhooks(world: World) -> None:
     """Have each operation of the log and of webhooks succeed once; a namespace ``acme`` is there."""
     await catch_up(world.registry)
@@ -308,6 +330,7 @@ async def test_every_operation_answers_as_it_is_described(world: World) -> None:
     await _ask_about_publishers(world)
     await _ask_about_signers(world)
     await _ask_about_promotions(world)
+    await ask_what_is_kept(world)
     await world.ask("POST", "/api/v1/principals", {"name": "ada", "kind": "user"})
     await world.ask("GET", "/api/v1/principals")
     await world.ask("POST", "/api/v1/grants", grant)
