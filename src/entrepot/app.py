@@ -91,6 +91,7 @@ class _Parts:
             evidence=evidence_of(self.formats),
             signing=_open_key(settings, settings.signing_key, settings.signing_public_key),
             describe=describe_of(self.formats),
+            revokes_found_tokens=settings.found_tokens == "revoke",
             upload_secret=self.catalog.secret("uploads"),
             fetcher=self.fetcher,
             log=_log_identity(settings),

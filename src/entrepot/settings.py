@@ -93,6 +93,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     )
     login_failures: Annotated[_Count, msgspec.Meta(description="failed logins a minute from one address")] = 30
 
+    found_tokens: Annotated[
+        str,
+        msgspec.Meta(
+            pattern="^(revoke|flag)$",
+            description="what becomes of a token of this registry that is found in what was published: revoke, or flag, "
+            "which leaves it working and says so",
+        ),
+    ] = "revoke"
+
     log_origin: Annotated[
         str,
         msgspec.Meta(description="the transparency log's name; empty: public_url (else listen) and /log, no scheme"),

@@ -27,6 +27,7 @@ from entrepot.api.policies import POLICIES
 from entrepot.api.promotions import PROMOTIONS
 from entrepot.api.sboms import SBOMS
 from entrepot.api.search import SEARCH
+from entrepot.api.secrets import SECRETS
 from entrepot.api.status import STATUS
 from entrepot.api.upstreams import UPSTREAMS
 from entrepot.api.webhooks import WEBHOOKS
@@ -96,6 +97,7 @@ SUBJECTS = (
     ATTESTATIONS,
     SIGNERS,
     SBOMS,
+    SECRETS,
     SEARCH,
     JOURNAL,
     LOG,

@@ -66,6 +66,7 @@ PARTS: Final[Mapping[str, Any]] = {
     "issuer": shapes.IssuerText,
     "publisher": shapes.PublisherText,
     "webhook": shapes.WebhookId,
+    "secret": shapes.SecretText,
 }
 """What may stand in a path, by the name that a template gives it."""
 

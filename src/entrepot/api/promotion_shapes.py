@@ -499,6 +499,31 @@ class WhyDoor(Struct, frozen=True):
     decision: Decision
 
 
+class WhySecrets(Struct, frozen=True):
+    """Which secrets are in it."""
+
+    searched: Annotated[
+        bool, Meta(description="Whether all of it was searched: only then is nothing found a good sign.")
+    ]
+    counts: Annotated[dict[str, int], Meta(description="How many, by state.", examples=[{"certain": 1}])]
+    unread: Annotated[int, Meta(description="In how many places nobody could look.", examples=[0])]
+    places: Annotated[
+        list[str], Meta(description="Some of them with their places: for who may publish or govern there.")
+    ]
+
+    @staticmethod
+    def of(known: why.Why) -> WhySecrets:
+        """How it is shown."""
+        leaks = known.leaks
+        shown = leaks.secrets[:10] if known.shows_places else []
+        return WhySecrets(
+            leaks.searched,
+            {str(state): count for state, count in leaks.counts.items()},
+            leaks.unread,
+            [f"{each.found.name} ({each.state}) in {each.place}" for each in shown],
+        )
+
+
 class Why(Struct, frozen=True):
     """Why an artifact stands as it does."""
 
@@ -515,6 +540,7 @@ class Why(Struct, frozen=True):
     signed: list[WhySigned]
     found: WhyFound
     doors: Annotated[list[WhyDoor], Meta(description="What is asked of it beside promotion.")]
+    secrets: WhySecrets
 
     @staticmethod
     def of(known: why.Why) -> Why:
@@ -550,4 +576,5 @@ class Why(Struct, frozen=True):
                 [_suppressed(each) for each in known.scan.findings if each.suppressed is not None][:10],
             ),
             doors=[WhyDoor(each.door, each.channel, Decision.of(each.decision)) for each in known.doors],
+            secrets=WhySecrets.of(known),
         )

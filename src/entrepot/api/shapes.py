@@ -113,6 +113,9 @@ PolicyText = Annotated[str, _text("The name of a policy.", "no-criticals", "^[a-
 ExemptionId = Annotated[str, _text("An exemption.", _ID, longest=100)]
 HoldId = Annotated[str, _text("A lease or a hold.", _ID, longest=100)]
 ClusterText = Annotated[str, _text("A cluster, as whoever deploys calls it.", "eu-1", longest=128)]
+SecretText = Annotated[
+    str, _text("What a secret is called.", "aws-access-key-0a1b2c3d4e5f", "^[a-z0-9-]+-[0-9a-f]{12}$", 100)
+]
 PromotionId = Annotated[str, _text("A promotion.", _ID, longest=100)]
 UpstreamText = Annotated[str, _text("The name of an upstream in its namespace.", "public", f"^{_LABEL}$", 63)]
 IssuerText = Annotated[str, _text("The name of an issuer of identity tokens.", "github", f"^{_LABEL}$", 63)]

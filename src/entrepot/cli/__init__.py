@@ -29,6 +29,7 @@ _SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "journal": ("browse", "List what happened, in order."),
         "scan": ("advisories", "Show what is known to be bad of an artifact."),
         "vex": ("vex", "That a flaw does not matter: who says so, why, and until when."),
+        "secrets": ("secrets", "Tokens and keys that were published by mistake."),
         "impact": ("advisories", "Show who has a package, or what an advisory means."),
         "advisories": ("advisories", "What is known to be bad, and where that comes from."),
         "log": ("log", "The journal's transparency log: verify it, and prove what is in it."),

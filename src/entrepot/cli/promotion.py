@@ -187,6 +187,7 @@ def _paragraphs(known: Why) -> list[tuple[str, list[str]]]:
                 *(f"suppressed: {each}" for each in found.suppressed),
             ],
         ),
+        ("Secrets", _secrets(known)),
         (
             "History",
             [
@@ -196,6 +197,13 @@ def _paragraphs(known: Why) -> list[tuple[str, list[str]]]:
             or ["never promoted"],
         ),
     ]
+
+
+def _secrets(known: Why) -> list[str]:
+    found = known.secrets
+    counts = ", ".join(f"{count} {state}" for state, count in found.counts.items()) or "none"
+    unread = f"; in {found.unread} places nobody could look" if found.unread else ""
+    return [f"{counts}{unread}" if found.searched else f"{counts} so far: not all of it was searched", *found.places]
 
 
 def _signed(kind: str, signers: tuple[str, ...], reason: str | None) -> str:

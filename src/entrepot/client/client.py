@@ -27,6 +27,7 @@ from entrepot.client.oci import UNKNOWN_ARTIFACT, OciPackage
 from entrepot.client.packages import Packages
 from entrepot.client.promotions import Policies, Promotions
 from entrepot.client.retry import Retry
+from entrepot.client.secrets import Secrets
 from entrepot.client.transfer import ProgressListener, Transfers
 from entrepot.client.upload import SessionStore, collect_sources
 from entrepot.client.webhooks import Webhooks
@@ -88,6 +89,7 @@ class Client:
         self.promotions: Final = Promotions(self.connection, self.packages)
         self.deployments: Final = Deployments(self.connection, self.packages)
         self.holds: Final = Holds(self.connection, self.packages)
+        self.secrets: Final = Secrets(self.connection, self.packages)
         self._parallel = parallel
         self._sessions = SessionStore.of(environment)
 

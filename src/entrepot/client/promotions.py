@@ -231,6 +231,16 @@ class WhyDoor:
 
 
 @dataclass(frozen=True, slots=True)
+class WhySecrets:
+    """Which secrets are in it; the places only for who may publish or govern there."""
+
+    searched: bool
+    counts: Mapping[str, int]
+    unread: int = 0
+    places: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Why:
     """Why an artifact stands as it does."""
 
@@ -245,6 +255,7 @@ class Why:
     promotions: tuple[Promotion, ...]
     signed: tuple[WhySigned, ...]
     found: WhyFound
+    secrets: WhySecrets
     doors: tuple[WhyDoor, ...] = ()
     block: Block | None = None
 

@@ -11,6 +11,7 @@ from entrepot.followers.doors import Doors
 from entrepot.followers.follower import ReadsBehind
 from entrepot.followers.inventory import INVENTORY
 from entrepot.followers.match import Match
+from entrepot.followers.secrets import SECRETS
 from entrepot.followers.transparency import TRANSPARENCY
 from entrepot.followers.verify import Verify
 from entrepot.followers.verify_again import VerifyAgain
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from entrepot.operations.registry import Registry
     from entrepot.ports.catalog import Transaction
 
-ALL: tuple[Follower, ...] = (TRANSPARENCY, INVENTORY, Verify(), VerifyAgain(), Match(), Doors())
+ALL: tuple[Follower, ...] = (TRANSPARENCY, INVENTORY, Verify(), VerifyAgain(), Match(), SECRETS, Doors())
 
 _PAGE: Final = 256
 """So many entries are dealt with between two movements of a cursor: so many may be seen twice after a crash."""

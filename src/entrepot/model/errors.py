@@ -287,6 +287,10 @@ class AdvisoryUnknown(NotFound):
     """There is no such advisory, or source of advisories."""
 
 
+class SecretUnknown(NotFound):
+    """The artifact has no such secret, or it is not accepted."""
+
+
 class RouteUnknown(NotFound):
     """There is nothing at this address."""
 

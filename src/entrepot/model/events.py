@@ -148,6 +148,8 @@ class TokenRevoked(Event, frozen=True, tag="dev.entrepot.token.revoked.v1"):
 
     token: str
     principal: str
+    reason: str = ""
+    """Why, where nobody asked for it."""
 
 
 class IssuerAdded(Event, frozen=True, tag="dev.entrepot.issuer.added.v1"):
@@ -520,6 +522,34 @@ class ArtifactReleased(Event, frozen=True, tag="dev.entrepot.artifact.released.v
     references: tuple[str, ...] = ()
 
 
+# --- what should not be in it ---
+
+
+class SecretsFound(Event, frozen=True, tag="dev.entrepot.secrets.found.v1"):
+    """Secrets are in what was published. What they are is not said, only what they are called."""
+
+    digest: str
+    """Of the bytes that have them."""
+    artifact: str | None = None
+    secrets: tuple[str, ...] = ()
+    tokens: tuple[str, ...] = ()
+    """The ids of those that are tokens of this registry."""
+
+
+class SecretAccepted(Event, frozen=True, tag="dev.entrepot.secret.accepted.v1"):
+    """Somebody says that a secret in a package is none, or is meant to be there."""
+
+    secret: str
+    reason: str
+    expires_at: datetime | None = None
+
+
+class SecretUnaccepted(Event, frozen=True, tag="dev.entrepot.secret.unaccepted.v1"):
+    """A secret in a package is accepted no more."""
+
+    secret: str
+
+
 # --- what is known to be bad ---
 
 
@@ -759,6 +789,9 @@ AnyEvent = (
     | DeploymentRecorded
     | DeploymentEnded
     | VersionReadmitted
+    | SecretsFound
+    | SecretAccepted
+    | SecretUnaccepted
     | AdvisorySourceAdded
     | AdvisorySourceRemoved
     | AdvisoriesImported

@@ -16,6 +16,7 @@ from entrepot.model.signer import SignerState
 from entrepot.operations.described import REFERENCE_TYPE
 from entrepot.operations.follow import wait_for
 from entrepot.operations.scan import scan_digest
+from entrepot.operations.secrets import SecretState, read_leaks
 from entrepot.policy.facts import Facts
 from entrepot.ports.inventories import SbomSource
 
@@ -38,7 +39,9 @@ MATCHES: Final = "match"
 """The follower that holds what is in an artifact against advisories."""
 INVENTORIES: Final = "inventory"
 """The follower that finds out what is in an artifact."""
-EXAMINERS: Final = (VERIFIES, INVENTORIES, MATCHES)
+SEARCHES: Final = "secrets"
+"""The follower that searches for secrets."""
+EXAMINERS: Final = (VERIFIES, INVENTORIES, MATCHES, SEARCHES)
 """The followers that find out what policies ask."""
 
 _UNREADABLE: Final = "unknown"
@@ -97,6 +100,7 @@ async def gather(
     if INVENTORIES in done:
         values |= await _content(registry, package, found)
     values |= await _findings(registry, package, digest, matched={MATCHES, INVENTORIES} <= done, now=now)
+    values |= await _secrets(registry, package, digest)
     return Facts.of(values)
 
 
@@ -292,6 +296,29 @@ async def _findings(
         "findings.reported": sum(not each.compared for each in certain),
         "findings.worst": "unrated" if worst is Level.UNKNOWN else str(worst),
         "findings.ids": tuple(dict.fromkeys(each.id for each in certain)),
+    }
+
+
+async def _secrets(registry: Registry, package: PackageId, digest: Digest) -> dict[str, Value]:
+    """Secrets; none of them known before all of the artifact was searched."""
+    leaks = await read_leaks(registry, package, digest)
+    if not leaks.searched:
+        return {}
+    counts = leaks.counts
+    live, possible = counts[SecretState.LIVE], counts[SecretState.POSSIBLE]
+    certain = counts[SecretState.CERTAIN] + live
+    worth = {SecretState.LIVE, SecretState.CERTAIN, SecretState.POSSIBLE}
+    kinds = tuple(sorted({each.found.rule for each in leaks.secrets if each.state in worth}))
+    return {
+        "secrets.known": True,
+        "secrets.count": certain + possible,
+        "secrets.certain": certain,
+        "secrets.possible": possible,
+        "secrets.live": live,
+        "secrets.accepted": counts[SecretState.ACCEPTED],
+        "secrets.kinds": kinds,
+        "secrets.summary": ", ".join(kinds),
+        "secrets.unread": leaks.unread,
     }
 
 

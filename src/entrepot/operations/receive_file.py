@@ -77,13 +77,21 @@ async def receive_upload(
 
 
 async def look_into_blob(
-    registry: Registry, package: PackageId, digest: Digest, examine: Callable[[BinaryIO], T], *, limit: int
+    registry: Registry,
+    package: PackageId,
+    digest: Digest,
+    examine: Callable[[BinaryIO], T],
+    *,
+    limit: int,
+    barred: bool = False,
 ) -> T:
     """What *examine* finds, in a thread, in content that is in a package already, of at most *limit* bytes.
 
+    With *barred* also in what is blocked.
+
     Raises `LinkUnknown` for what is not there, `TooLarge`, or what *examine* raises.
     """
-    found = await registry.catalog.find_blob(View(package.namespace), package, digest)
+    found = await registry.catalog.find_blob(View(package.namespace), package, digest, barred=barred)
     if found is None:
         raise LinkUnknown(digest)
     if found.size > limit:

@@ -191,6 +191,8 @@ class Registry:
     """The registry's own key; None where it says nothing in its own name."""
     describe: Mapping[FormatName, Describe] = field(default_factory=dict)
     """Of the formats whose versions say themselves what they are made of."""
+    revokes_found_tokens: bool = True
+    """Whether a token of this registry that is found in what was published is revoked."""
     flights: Flights = field(default_factory=Flights)
     issuer_keys: dict[Issuer, RememberedKeys] = field(default_factory=dict)
     """What this process knows of the keys of issuers (`entrepot.operations.issuer_keys`)."""

@@ -12,6 +12,7 @@ from entrepot.operations import access
 from entrepot.operations.doors import ask_doors
 from entrepot.operations.promote import plan_promotion
 from entrepot.operations.scan import scan_digest
+from entrepot.operations.secrets import may_see_places, read_leaks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from entrepot.operations.promote import Plan
     from entrepot.operations.registry import Registry
     from entrepot.operations.scan import Scan
+    from entrepot.operations.secrets import Leaks
     from entrepot.ports.attestations import AttestationRow
     from entrepot.ports.catalog import Clearance
 
@@ -62,6 +64,10 @@ class Why:
     """Who says something of it."""
     scan: Scan
     """What was found."""
+    leaks: Leaks
+    """Which secrets are in it."""
+    shows_places: bool = False
+    """Whether the caller is told where these lie."""
     doors: Sequence[Said] = ()
     """What is asked of it, beside promotion, and what comes of that."""
 
@@ -108,6 +114,8 @@ async def why(registry: Registry, caller: Caller, package: PackageId, target: Re
         evidence=await registry.catalog.attestations.list_attestations(package, [found.digest]),
         scan=await scan_digest(registry, package, found.digest),
         doors=await ask_doors(registry, package, found.digest, block, channels),
+        leaks=await read_leaks(registry, package, found.digest),
+        shows_places=may_see_places(caller, package),
     )
 
 

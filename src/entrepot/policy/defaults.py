@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from entrepot.model.policy import Door, Policy
+from entrepot.model.policy import Door, Mode, Policy
 
 DEFAULTS: Final[tuple[Policy, ...]] = (
     Policy(
@@ -27,6 +27,24 @@ DEFAULTS: Final[tuple[Policy, ...]] = (
         door=Door.PROMOTION,
         condition="sbom.present",
         description="Nobody knows what is in it: it came without an SBOM, and none could be made.",
+    ),
+    Policy(
+        name="no-secrets",
+        door=Door.PROMOTION,
+        condition="secrets.certain == 0",
+        message=(
+            "string(secrets.certain) + (secrets.certain == 1 ? ' secret is' : ' secrets are') + ' in it, of the kinds '"
+            " + secrets.summary"
+        ),
+        description="A secret is in it, such as a token.",
+    ),
+    Policy(
+        name="no-possible-secrets",
+        door=Door.PROMOTION,
+        mode=Mode.WARN,
+        condition="secrets.possible == 0",
+        message=("string(secrets.possible) + ' private keys or the like are in it, which may be meant to be there'"),
+        description="A private key or the like is in it.",
     ),
     Policy(
         name="signed-where-signers-are-registered",

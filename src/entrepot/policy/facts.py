@@ -123,7 +123,14 @@ FACTS: Final[tuple[Fact, ...]] = (
     Fact("findings.ids", Kind.STRINGS, "The advisories, the worst first."),
     Fact("findings.advisories_age", Kind.DURATION, "How long ago the newest advisories were read."),
     Fact("secrets.known", Kind.BOOL, "Whether it was searched for secrets."),
-    Fact("secrets.count", Kind.INT, "How many secrets are in it."),
+    Fact("secrets.count", Kind.INT, "How many secrets are in it that may be worth something: all but accepted ones."),
+    Fact("secrets.certain", Kind.INT, "Those of them whose form leaves no doubt, such as tokens."),
+    Fact("secrets.possible", Kind.INT, "Those of a form that public things have, too, such as the keys of tests."),
+    Fact("secrets.live", Kind.INT, "Those that are tokens of this registry and work; they are certain, too."),
+    Fact("secrets.accepted", Kind.INT, "Those that somebody has accepted, with a reason."),
+    Fact("secrets.kinds", Kind.STRINGS, "Which kinds count, such as `aws-access-key`."),
+    Fact("secrets.summary", Kind.STRING, "The same, in one line."),
+    Fact("secrets.unread", Kind.INT, "In how many places nobody could look, such as damaged archives within."),
 )
 
 BY_NAME: Final[Mapping[str, Fact]] = {fact.name: fact for fact in FACTS}

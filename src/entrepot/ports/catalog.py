@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from entrepot.ports.policies import Policies, PolicyChanges
     from entrepot.ports.promotions import PromotionChanges, Promotions
     from entrepot.ports.protections import ProtectionQuestions, Protections
+    from entrepot.ports.secrets import SecretChanges, Secrets
     from entrepot.ports.tombstones import TombstoneChanges, Tombstones
     from entrepot.ports.webhooks import WebhookChanges, Webhooks
 
@@ -319,6 +320,10 @@ class Transaction(Reader, Protocol):
     def tombstones(self) -> TombstoneChanges:
         """What does not come from upstreams again."""
 
+    @property
+    def secrets(self) -> SecretChanges:
+        """What should not be in them."""
+
     # namespaces
     def add_namespace(self, namespace: Namespace) -> bool:
         """Create it with its channels; False when it is there already."""
@@ -536,6 +541,10 @@ class Catalog(Protocol):
     @property
     def tombstones(self) -> Tombstones:
         """What does not come from upstreams again."""
+
+    @property
+    def secrets(self) -> Secrets:
+        """What should not be in them."""
 
     async def write(self, change: Callable[[Transaction], T]) -> T:
         """Run *change*, and return what it returned once it is durable.

@@ -11,13 +11,14 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 import re2  # type: ignore[import-untyped]  # it has no types
 
 from entrepot.model.access import TokenSecret
-from entrepot.model.errors import Unauthenticated
+from entrepot.model.errors import TooLarge, Unauthenticated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,7 +27,10 @@ WINDOW: Final = 1024 * 1024
 _OVERLAP: Final = 4 * 1024
 """So much of a window is looked at again with the next one: longer than any secret that is looked for."""
 _SHOWN: Final = 4
-_MOST: Final = 1_000
+MOST: Final = 1_000
+"""So many secrets of one stream are enough to know."""
+_CANDIDATES: Final = 200_000
+_NAMED: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,15 @@ class Secret:
     redacted: str
     own: bool = False
     """Whether it is a token of an Entrepot: to be revoked at once."""
+    line: int = 1
+    """The line that it begins in."""
+    hash: bytes = field(default=b"", repr=False, compare=False)
+    """The SHA-256 of it, by which the registry knows its own tokens; not kept."""
+
+    @property
+    def name(self) -> str:
+        """What it is called: the same wherever it is found, and not enough to know it by."""
+        return f"{self.rule}-{self.hash.hex()[:_NAMED]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +81,9 @@ def _rule(
 
 
 OWN: Final = "entrepot-token"
+
+POSSIBLE: Final = frozenset({"private-key", "google-api-key"})
+"""Rules whose findings are often meant to be public: keys of tests, and keys of browsers' programs."""
 
 _RULES: Final = (
     _rule(
@@ -117,35 +133,100 @@ _EXAMPLES: Final = frozenset({b"EXAMPLE", b"example", b"XXXXXX", b"xxxxxx", b"00
 """What stands in secrets that documentation makes up. A token of our own has a checksum, and needs no such doubt."""
 
 
-def find_secrets(chunks: Iterable[bytes]) -> Iterator[Secret]:
-    """The secrets of a stream, in order; at most a thousand of them, which is enough to know. Memory is bounded."""
-    held, begin, seen, found = b"", 0, -1, 0
+@dataclass(slots=True)
+class Effort:
+    """How much more may look like a secret in all streams that share it: each such place is looked at by slower means."""
+
+    candidates: int = _CANDIDATES
+
+
+def find_secrets(chunks: Iterable[bytes], effort: Effort | None = None) -> Iterator[Secret]:
+    """The secrets of a stream, in order; at most a thousand of them, which is enough to know. Memory is bounded.
+
+    Raises `TooLarge` where so much looks like a secret that looking on takes too long.
+    """
+    stream = _Stream(effort or Effort())
+    held = b""
     for chunk in chunks:
         held += chunk
         while len(held) >= WINDOW:
-            window = held[:WINDOW]
-            for secret in _in_window(window, begin, whole=False):
-                if secret.offset > seen and found < _MOST:
-                    seen, found = secret.offset, found + 1
-                    yield secret
-            held, begin = held[WINDOW - _OVERLAP :], begin + WINDOW - _OVERLAP
-    for secret in _in_window(held, begin, whole=True):
-        if secret.offset > seen and found < _MOST:
-            seen, found = secret.offset, found + 1
-            yield secret
-
-
-def _in_window(window: bytes, begin: int, *, whole: bool) -> Iterator[Secret]:
-    # What begins in the overlap is found, whole, in the next window.
-    end = len(window) if whole else len(window) - _OVERLAP
-    for candidate in _PREFILTER.finditer(window):
-        if candidate.start() >= end:
+            yield from stream.look(held[:WINDOW], whole=False)
+            held = held[WINDOW - _OVERLAP :]
+        if stream.found >= MOST:
             return
-        for rule in _RULES:
-            match = rule.pattern.match(window, candidate.start())
-            if match is not None and _is_real(rule, match["secret"]):
-                yield Secret(rule.name, begin + match.start(), redact(match["secret"]), own=rule.name == OWN)
+    yield from stream.look(held, whole=True)
+
+
+def holds_secret(text: str) -> bool:
+    """Whether a text, such as a name, has something in it that looks like a secret."""
+    return _PREFILTER.search(text.encode("utf-8", "replace")) is not None
+
+
+def mask(text: str) -> tuple[str, list[Secret]]:
+    """A text without its secrets, each with what may be shown of it in its place; and the secrets."""
+    content, pieces, at = text.encode("utf-8", "replace"), [], 0
+    secrets = []
+    for candidate in _PREFILTER.finditer(content):
+        rule, secret = _confirm(content, candidate.start())
+        if rule is not None and candidate.start() >= at:
+            pieces += [content[at : candidate.start()], redact(secret).encode()]
+            at = candidate.start() + len(secret)
+            secrets.append(
+                Secret(
+                    rule.name,
+                    candidate.start(),
+                    redact(secret),
+                    own=rule.name == OWN,
+                    hash=sha256(secret).digest(),
+                )
+            )
+    return b"".join([*pieces, content[at:]]).decode("utf-8", "replace"), secrets
+
+
+class _Stream:
+    """Where in a stream its next window begins, and what was found before."""
+
+    def __init__(self, effort: Effort) -> None:
+        self.found = 0
+        self._effort = effort
+        self._begin = 0
+        self._line = 1
+        self._seen = -1
+
+    def look(self, window: bytes, *, whole: bool) -> Iterator[Secret]:
+        """The secrets that begin in a window; those of the overlap are found, whole, in the next one."""
+        end = len(window) if whole else len(window) - _OVERLAP
+        line, counted = self._line, 0
+        for candidate in _PREFILTER.finditer(window):
+            start = candidate.start()
+            if start >= end or self.found >= MOST:
                 break
+            self._effort.candidates -= 1
+            if self._effort.candidates < 0:
+                raise TooLarge("content", expected="fewer places that look like secrets")
+            rule, text = _confirm(window, start)
+            if rule is not None and self._begin + start > self._seen:
+                self._seen, self.found = self._begin + start, self.found + 1
+                line, counted = line + window.count(b"\n", counted, start), start
+                yield Secret(
+                    rule.name,
+                    self._seen,
+                    redact(text),
+                    own=rule.name == OWN,
+                    line=line,
+                    hash=sha256(text).digest(),
+                )
+        self._line = line + window.count(b"\n", counted, end)
+        self._begin += end
+
+
+def _confirm(window: bytes, start: int) -> tuple[_Rule | None, bytes]:
+    """The rule that what looks like a secret is one by, and the secret."""
+    for rule in _RULES:
+        match = rule.pattern.match(window, start)
+        if match is not None and _is_real(rule, match["secret"]):
+            return rule, match["secret"]
+    return None, b""
 
 
 def _is_real(rule: _Rule, secret: bytes) -> bool:

@@ -312,6 +312,7 @@ async def open_world(
     fetcher: Fetcher | None = None,
     log: LogIdentity | None = None,
     signing: Signing | None = None,
+    revokes_found_tokens: bool = True,
 ) -> AsyncIterator[World]:
     """The registry of *folder*, made when it is new; opened again it is what it was, if *blobs* are the same.
 
@@ -333,6 +334,7 @@ async def open_world(
         evidence=evidence_of(formats),
         signing=signing,
         describe=describe_of(formats),
+        revokes_found_tokens=revokes_found_tokens,
         upload_secret=catalog.secret("uploads"),
         fetcher=fetcher or asking,
         log=log or LOG,

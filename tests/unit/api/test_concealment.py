@@ -26,6 +26,8 @@ FOR_WHO_GOVERNS = {
     "list_holds",
     "list_deployments",
     "list_deployment_records",
+    "list_secrets",
+    "list_accepted_secrets",
 }
 QUERIES = {"list_sbom_changes": "?before={}"}
 """Where there is nothing to answer without one."""

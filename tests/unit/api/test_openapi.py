@@ -105,6 +105,10 @@ PUT /api/v1/trusted-roots/{root}
 DELETE /api/v1/trusted-roots/{root}
 GET /api/v1/keys
 GET /api/v1/keys.pem
+GET /api/v1/packages/{view}/{format}/{package}/-/secrets/{artifact}
+GET /api/v1/packages/{view}/{format}/{package}/-/accepted-secrets
+PUT /api/v1/packages/{view}/{format}/{package}/-/accepted-secrets/{secret}
+DELETE /api/v1/packages/{view}/{format}/{package}/-/accepted-secrets/{secret}
 GET /api/v1/search
 GET /api/v1/journal
 GET /api/v1/log
@@ -289,6 +293,18 @@ async def ask_what_is_kept(world: World) -> None:
     await world.ask("GET", f"{github}/{digest}/metadata/deployment-records")
 
 
+async def _ask_about_secrets(world: World) -> None:
+    """Have each operation of secrets succeed once; a namespace ``acme`` is there."""
+    await world.image("1.0", package="leaky", annotations={"key": "ghp_" + "q7Rz2LkP9sVbX4mW8nTgY1cH5dJf3aKe6uQi"})
+    await catch_up(world.registry)
+    place = "/api/v1/packages/acme/oci/leaky/-"
+    found, *_ = (await world.ask("GET", f"{place}/secrets/1.0")).json["secrets"]
+    reason = {"artifact": "1.0", "reason": "made up", "seconds": 60}
+    await world.ask("PUT", f"{place}/accepted-secrets/{found['name']}", reason)
+    await world.ask("GET", f"{place}/accepted-secrets")
+    await world.ask("DELETE", f"{place}/accepted-secrets/{found['name']}")
+
+
 async def ask_log_and_webhooks(world: World) -> None:
     """Have each operation of the log and of webhooks succeed once; a namespace ``acme`` is there."""
     await catch_up(world.registry)
@@ -331,6 +347,7 @@ async def test_every_operation_answers_as_it_is_described(world: World) -> None:
     await _ask_about_signers(world)
     await _ask_about_promotions(world)
     await ask_what_is_kept(world)
+    await _ask_about_secrets(world)
     await world.ask("POST", "/api/v1/principals", {"name": "ada", "kind": "user"})
     await world.ask("GET", "/api/v1/principals")
     await world.ask("POST", "/api/v1/grants", grant)

@@ -85,6 +85,7 @@ def test_every_word_of_the_contract_is_a_command() -> None:
         signer add, signer list, signer activate, signer retire, signer revoke, signer affected, signer key,
         trusted-root set, trusted-root list, trusted-root remove,
         log verify, log prove, log witness,
+        secrets list, secrets accept, secrets unaccept, secrets accepted,
         channel rules, why, promote, approve, refuse, unpromote, promotions, block, quarantine, unblock, blocks,
         deploy record, deploy end, deploy list, lease add, lease renew, lease release, lease list,
         hold add, hold remove, hold list,

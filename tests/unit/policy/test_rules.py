@@ -103,7 +103,7 @@ def test_the_digest_is_of_the_words_and_not_of_the_version() -> None:
 def test_a_default_can_be_asked_and_never_lets_through_what_is_not_known(default: Policy) -> None:
     check_policy(default)
 
-    assert not decide([default], Facts.of({})).allowed
+    assert not any(reason.allowed for reason in decide([default], Facts.of({})).reasons)
 
 
 @pytest.mark.parametrize(

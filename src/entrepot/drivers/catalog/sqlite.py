@@ -42,6 +42,7 @@ from entrepot.drivers.catalog.policies import SqlitePolicies
 from entrepot.drivers.catalog.promotions import SqlitePromotions
 from entrepot.drivers.catalog.protections import SqliteProtections
 from entrepot.drivers.catalog.questions import Questions
+from entrepot.drivers.catalog.secrets import SqliteSecrets
 from entrepot.drivers.catalog.session import LISTINGS
 from entrepot.drivers.catalog.statements import load
 from entrepot.drivers.catalog.tombstones import SqliteTombstones
@@ -136,6 +137,7 @@ class SqliteCatalog:
         self.deployments = SqliteDeployments(self._questions)
         self.protections = SqliteProtections(self._questions)
         self.tombstones = SqliteTombstones(self._questions)
+        self.secrets = SqliteSecrets(self._questions)
         self._committer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
         self._answers = Answers(_ANSWERS_SIZE)
         self._pending: deque[_Pending] = deque()

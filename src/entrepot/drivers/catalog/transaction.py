@@ -23,6 +23,7 @@ from entrepot.drivers.catalog.log import SqliteLogChanges
 from entrepot.drivers.catalog.policies import SqlitePolicyChanges
 from entrepot.drivers.catalog.promotions import SqlitePromotionChanges
 from entrepot.drivers.catalog.protections import SqliteProtectionQuestions
+from entrepot.drivers.catalog.secrets import SqliteSecretChanges
 from entrepot.drivers.catalog.session import CHANGE, LISTINGS, Session, identity
 from entrepot.drivers.catalog.statements import load
 from entrepot.drivers.catalog.tombstones import SqliteTombstoneChanges
@@ -159,6 +160,11 @@ class SqliteTransaction(Session):
     def tombstones(self) -> SqliteTombstoneChanges:
         """What does not come from upstreams again."""
         return SqliteTombstoneChanges(self)
+
+    @property
+    def secrets(self) -> SqliteSecretChanges:
+        """What should not be in them."""
+        return SqliteSecretChanges(self)
 
     # --- reading ---
 

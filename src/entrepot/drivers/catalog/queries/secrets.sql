@@ -1,0 +1,89 @@
+-- Secrets in what was published.
+
+-- list_parts --
+-- The bytes of an artifact and of all that it contains. Uses blob's and link's own keys.
+WITH RECURSIVE within (id) AS (
+    SELECT id FROM blob WHERE digest = :artifact
+    UNION
+    SELECT l.target_id FROM within JOIN link l ON l.artifact_id = within.id AND l.kind = 'manifest'
+), part (id) AS (
+    SELECT id FROM within
+    UNION
+    SELECT l.target_id FROM within JOIN link l ON l.artifact_id = within.id
+)
+SELECT b.digest, b.size, b.state = 'present', s.detector, s.found, s.unread, s.notes
+  FROM part
+  JOIN blob b ON b.id = part.id AND b.size >= :least
+  LEFT JOIN secret_search s ON s.blob_id = b.id
+ ORDER BY b.id
+
+-- list_found --
+-- Uses the same, and found_secret's own key.
+WITH RECURSIVE within (id) AS (
+    SELECT id FROM blob WHERE digest = :artifact
+    UNION
+    SELECT l.target_id FROM within JOIN link l ON l.artifact_id = within.id AND l.kind = 'manifest'
+), part (id) AS (
+    SELECT id FROM within
+    UNION
+    SELECT l.target_id FROM within JOIN link l ON l.artifact_id = within.id
+)
+SELECT b.digest, x.name, x.rule, x.path, x.line, x.excerpt, x.token_id
+  FROM part
+  JOIN found_secret x ON x.blob_id = part.id
+  JOIN blob b ON b.id = part.id
+ ORDER BY b.id, x.path, x.line, x.name
+
+-- list_outdated --
+-- Uses secret_search_detector_idx and membership_blob_idx.
+SELECT n.name, p.format, p.name, b.digest
+  FROM secret_search s
+  JOIN blob b ON b.id = s.blob_id AND b.state = 'present'
+  JOIN membership m ON m.id = (
+        SELECT min(o.id) FROM membership o WHERE o.blob_id = s.blob_id AND o.until_position IS NULL)
+  JOIN package p ON p.id = m.package_id
+  JOIN namespace n ON n.id = p.namespace_id
+ WHERE s.detector < :detector
+ LIMIT :limit
+
+-- list_acceptances --
+-- Uses secret_acceptance_open_idx.
+SELECT a.name, a.reason, a.actor, a.expires_at, (SELECT e.at FROM event e WHERE e.position = a.from_position)
+  FROM namespace n
+  JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
+  JOIN secret_acceptance a ON a.package_id = p.id AND a.until_position IS NULL
+ WHERE n.name = :namespace
+ ORDER BY a.name
+
+-- find_token --
+-- Uses the key of the hashes.
+SELECT id FROM token WHERE secret_hash = :hash
+
+-- keep_search --
+INSERT INTO secret_search (blob_id, detector, found, unread, notes) VALUES (:blob, :detector, :found, :unread, :notes)
+ON CONFLICT (blob_id) DO UPDATE
+   SET detector = excluded.detector, found = excluded.found, unread = excluded.unread, notes = excluded.notes
+
+-- forget_secrets --
+DELETE FROM found_secret WHERE blob_id = :blob
+
+-- add_secret --
+INSERT INTO found_secret (blob_id, name, path, rule, line, excerpt, token_id)
+VALUES (:blob, :name, :path, :rule, :line, :excerpt, :token) ON CONFLICT DO NOTHING
+
+-- tell --
+INSERT INTO secret_notice (package_id, blob_id, detector) VALUES (:package, :blob, :detector)
+ON CONFLICT (package_id, blob_id) DO UPDATE SET detector = excluded.detector WHERE detector < excluded.detector
+
+-- find_acceptance --
+-- Uses secret_acceptance_open_idx.
+SELECT reason, actor, expires_at FROM secret_acceptance
+ WHERE package_id = :package AND name = :name AND until_position IS NULL
+
+-- close_acceptance --
+UPDATE secret_acceptance SET until_position = :position
+ WHERE package_id = :package AND name = :name AND until_position IS NULL
+
+-- open_acceptance --
+INSERT INTO secret_acceptance (package_id, name, reason, actor, expires_at, from_position)
+VALUES (:package, :name, :reason, :actor, :expires_at, :position)

@@ -1,0 +1,156 @@
+"""Secrets in what was published: an area of the catalog."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from entrepot.drivers.catalog.rows import parse_time, time_text
+from entrepot.drivers.catalog.session import identity
+from entrepot.drivers.catalog.statements import load
+from entrepot.model.digest import Digest
+from entrepot.model.names import FormatName, NamespaceName, PackageId, PackageName
+from entrepot.ports.secrets import Acceptance, FoundSecret, Part
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from entrepot.drivers.catalog.questions import Questions
+    from entrepot.drivers.catalog.session import Session
+    from entrepot.ports.secrets import Search
+
+SECRETS: Final = load("secrets")
+
+
+class SqliteSecrets:
+    """Implements `entrepot.ports.secrets.Secrets`."""
+
+    def __init__(self, questions: Questions) -> None:
+        self._questions = questions
+
+    async def list_parts(self, artifact: Digest, *, least: int) -> Sequence[Part]:
+        """The bytes that an artifact consists of, without those of less than *least* bytes."""
+        rows = self._questions.all(SECRETS.list_parts, artifact=str(artifact), least=least)
+        return [
+            Part(
+                digest=Digest.parse(digest),
+                size=size,
+                present=bool(present),
+                detector=detector,
+                found=found or 0,
+                unread=unread or 0,
+                notes=() if notes is None else tuple(msgspec.json.decode(notes)),
+            )
+            for digest, size, present, detector, found, unread, notes in rows
+        ]
+
+    async def list_found(self, artifact: Digest) -> Sequence[tuple[Digest, FoundSecret]]:
+        """The secrets in them, each with the bytes that have it."""
+        rows = self._questions.all(SECRETS.list_found, artifact=str(artifact))
+        return [
+            (Digest.parse(digest), FoundSecret(name, rule, path, line, excerpt, token))
+            for digest, name, rule, path, line, excerpt, token in rows
+        ]
+
+    async def list_outdated(self, detector: int, *, limit: int) -> Sequence[tuple[PackageId, Digest]]:
+        """Bytes that were searched by something older, each with a package that has them."""
+        return [
+            (PackageId(NamespaceName(namespace), FormatName(format), PackageName(name)), Digest.parse(digest))
+            for namespace, format, name, digest in self._questions.all(
+                SECRETS.list_outdated, detector=detector, limit=limit
+            )
+        ]
+
+    async def list_acceptances(self, package: PackageId) -> Sequence[Acceptance]:
+        """Which secrets are accepted in a package, by name; also those whose time is over."""
+        return [
+            Acceptance(
+                package=package,
+                name=name,
+                reason=reason,
+                actor=actor,
+                expires_at=None if expires_at is None else parse_time(expires_at),
+                at=None if at is None else parse_time(at),
+            )
+            for name, reason, actor, expires_at, at in self._questions.all(
+                SECRETS.list_acceptances, **identity(package)
+            )
+        ]
+
+    async def find_token(self, secret_hash: bytes) -> str | None:
+        """The id of the token of this registry that has this hash, whether or not it still works."""
+        row = self._questions.one(SECRETS.find_token, hash=secret_hash)
+        return None if row is None else str(row[0])
+
+
+class SqliteSecretChanges:
+    """Implements `entrepot.ports.secrets.SecretChanges`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def keep(self, digest: Digest, search: Search) -> None:
+        """Know what came of searching some bytes, in place of what was known before."""
+        session, blob = self._session, self._session.blob_id(digest)
+        session.run(
+            SECRETS.keep_search,
+            blob=blob,
+            detector=search.detector,
+            found=len(search.secrets),
+            unread=search.unread,
+            notes=msgspec.json.encode(search.notes).decode(),
+        )
+        session.run(SECRETS.forget_secrets, blob=blob)
+        session.run_each(
+            SECRETS.add_secret,
+            (
+                {
+                    "blob": blob,
+                    "name": each.name,
+                    "path": each.path,
+                    "rule": each.rule,
+                    "line": each.line,
+                    "excerpt": each.excerpt,
+                    "token": each.token,
+                }
+                for each in search.secrets
+            ),
+        )
+
+    def tell(self, package: PackageId, digest: Digest, detector: int) -> bool:
+        """Remember that it was told of a package what these bytes in it have; False when it was told before."""
+        session = self._session
+        changed = session.run(
+            SECRETS.tell, package=session.package_id(package), blob=session.blob_id(digest), detector=detector
+        )
+        return changed > 0
+
+    def accept(self, acceptance: Acceptance) -> bool:
+        """Let a secret be accepted in a package, in place of what was said of it before; False when that is the same."""
+        session = self._session
+        package, name = session.package_id(acceptance.package), acceptance.name
+        expires_at = None if acceptance.expires_at is None else time_text(acceptance.expires_at)
+        said = (acceptance.reason, acceptance.actor, expires_at)
+        known = session.one(SECRETS.find_acceptance, package=package, name=name)
+        if known == said:
+            return False
+        session.run(SECRETS.close_acceptance, package=package, name=name, position=session.position)
+        session.run(
+            SECRETS.open_acceptance,
+            package=package,
+            name=name,
+            reason=acceptance.reason,
+            actor=acceptance.actor,
+            expires_at=expires_at,
+            position=session.position,
+        )
+        return True
+
+    def unaccept(self, package: PackageId, name: str) -> bool:
+        """Let it be accepted no more; False when it is not."""
+        session = self._session
+        package_id = session.find_package_id(package)
+        if package_id is None:
+            return False
+        return session.run(SECRETS.close_acceptance, package=package_id, name=name, position=session.position) > 0
