@@ -686,6 +686,13 @@ class Publisher(Struct, frozen=True):
         datetime | None,
         Meta(description="When a job was believed last; null while it is pending.", examples=[_TIME]),
     ]
+    lapses_at: Annotated[
+        datetime | None,
+        Meta(
+            description="Until when a job has to come, while it is pending; null for one whose jobs came.",
+            examples=[_TIME],
+        ),
+    ]
 
     @classmethod
     def of(cls, publisher: federation.Publisher) -> Publisher:
@@ -700,6 +707,7 @@ class Publisher(Struct, frozen=True):
             publisher.role,
             int(publisher.lifetime.total_seconds()),
             publisher.used_at,
+            publisher.lapses_at,
         )
 
 
@@ -740,8 +748,9 @@ class JudgedPublisher(Struct, frozen=True):
     """A trusted publisher, and whether it is for the job."""
 
     name: PublisherText
-    matches: Annotated[bool, Meta(description="Whether every check holds.", examples=[True])]
+    matches: Annotated[bool, Meta(description="Whether every check holds, and it has not lapsed.", examples=[True])]
     checks: Annotated[list[ClaimCheck], Meta(description="All that it asks.")]
+    lapsed: Annotated[bool, Meta(description="Whether it waited too long for its first job.", examples=[False])]
 
 
 class TokenPreview(Struct, frozen=True):
@@ -778,6 +787,7 @@ class TokenPreview(Struct, frozen=True):
                     each.publisher.name,
                     each.matches,
                     [ClaimCheck(check.claim, check.expected, check.actual, check.holds) for check in each.checks],
+                    each.lapsed,
                 )
                 for each in found.publishers
             ],

@@ -266,7 +266,8 @@ def _judged(judged: JudgedPublisher) -> list[str]:
         for check in judged.checks
         if not check.holds
     ]
-    return [f"{judged.name} {'matches' if judged.matches else 'does not match'}", *missed]
+    lapsed = ["  waited too long for its first job: remove it, and add it again"] if judged.lapsed else []
+    return [f"{judged.name} {'matches' if judged.matches else 'does not match'}", *missed, *lapsed]
 
 
 def _read_token(file: Path | None) -> str:

@@ -347,6 +347,8 @@ class Publisher:
     lifetime_seconds: int = 0
     used_at: datetime | None = None
     """When a job was believed last; None while it is pending."""
+    lapses_at: datetime | None = None
+    """Until when a job has to come, while it is pending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,6 +376,8 @@ class JudgedPublisher:
     name: str
     matches: bool
     checks: tuple[ClaimCheck, ...] = ()
+    lapsed: bool = False
+    """Whether it waited too long for its first job."""
 
 
 @dataclass(frozen=True, slots=True)

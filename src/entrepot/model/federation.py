@@ -26,6 +26,8 @@ IssuerName = NewType("IssuerName", str)
 PublisherName = NewType("PublisherName", str)
 
 PUBLISHER: Final = "publisher:"
+PENDING_LIFETIME: Final = timedelta(days=30)
+"""How long a publisher may wait for its first job."""
 """What the names of the robots begin with that act for trusted publishers. Nobody else can be called so."""
 
 _NAME: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -194,6 +196,16 @@ class Publisher:
     """How long the tokens work that it gets."""
     used_at: datetime | None = None
     """When a job was believed last; None while the publisher is pending."""
+    added_at: datetime | None = None
+    """Since when it is trusted; None when that was not written down."""
+
+    @property
+    def lapses_at(self) -> datetime | None:
+        """When a publisher that is pending is trusted no more; None for one whose jobs came.
+
+        Until the first job its names are not pinned to numbers, and a name may become somebody else's.
+        """
+        return None if self.used_at is not None or self.added_at is None else self.added_at + PENDING_LIFETIME
 
     @property
     def principal(self) -> PrincipalName:

@@ -119,7 +119,10 @@ async def _find_publisher(registry: Registry, token: IdentityToken, issuer: Issu
     unknown = LISTINGS[issuer.provider].unknown(token.claims) if issuer.provider != "generic" else ()
     if unknown:
         _log.info("claims on no list", issuer=issuer.name, claims=[name[:100] for name in unknown[:20]])
-    found = [publisher for publisher in candidates if _matches(issuer, publisher, token)]
+    now = registry.clock.now()
+    found = [
+        publisher for publisher in candidates if _matches(issuer, publisher, token) and not _has_lapsed(publisher, now)
+    ]
     if not found:
         _log.warning(
             "no trusted publisher matches",
@@ -132,6 +135,7 @@ async def _find_publisher(registry: Registry, token: IdentityToken, issuer: Issu
                 ]
                 for publisher in candidates[:20]
             },
+            lapsed=[f"{each.namespace}/{each.name}" for each in candidates[:20] if _has_lapsed(each, now)],
         )
         raise NoTrustedPublisher
     if len(found) > 1:
@@ -143,6 +147,10 @@ async def _find_publisher(registry: Registry, token: IdentityToken, issuer: Issu
 
 def _matches(issuer: Issuer, publisher: Publisher, token: IdentityToken) -> bool:
     return all(check.holds for check in judge(issuer.provider, publisher.rules, token.claims))
+
+
+def _has_lapsed(publisher: Publisher, now: datetime) -> bool:
+    return publisher.lapses_at is not None and publisher.lapses_at <= now
 
 
 def _narrowed(pattern: PackagePattern, package: PackageName | None) -> PackagePattern | None:
@@ -177,11 +185,13 @@ class Judged:
 
     publisher: Publisher
     checks: Sequence[Check]
+    lapsed: bool = False
+    """Whether it waited too long for its first job."""
 
     @property
     def matches(self) -> bool:
-        """Whether all of it holds."""
-        return all(check.holds for check in self.checks)
+        """Whether all of it holds, and it still counts."""
+        return not self.lapsed and all(check.holds for check in self.checks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +231,11 @@ async def preview(registry: Registry, caller: Caller, namespace: NamespaceName, 
     if await registry.catalog.federation.is_used(token.single_use):
         found.append(IdentityTokenInvalid("the token", reason=Reason.USED, expected="one that was not traded before"))
     judged = [
-        Judged(publisher, judge(issuer.provider, publisher.rules, token.claims))
+        Judged(
+            publisher,
+            judge(issuer.provider, publisher.rules, token.claims),
+            _has_lapsed(publisher, registry.clock.now()),
+        )
         for publisher in await registry.catalog.federation.list_publishers(namespace, issuer=issuer.name)
     ]
     return Preview(

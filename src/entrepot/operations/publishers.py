@@ -43,7 +43,7 @@ async def add_publisher(registry: Registry, caller: Caller, publisher: Publisher
         require_grantable(caller, allowance)
     if len(await registry.catalog.federation.list_publishers(publisher.namespace)) >= _MOST:
         raise TooMany("publishers", expected=f"at most {_MOST} in a namespace")
-    publisher = replace(publisher, rules=tuple(sorted(publisher.rules)), used_at=None)
+    publisher = replace(publisher, rules=tuple(sorted(publisher.rules)), used_at=None, added_at=registry.clock.now())
 
     def change(transaction: Transaction) -> None:
         issuer = transaction.federation.find_issuer(publisher.issuer)

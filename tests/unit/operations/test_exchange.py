@@ -193,6 +193,35 @@ async def test_the_first_use_pins_the_repositorys_number(trusting: World, signer
         await exchange(trusting.registry, token(signer, trusting, repository_id="9999"), ANYTHING)
 
 
+@pytest.mark.parametrize(("comes_first", "believed"), [(False, False), (True, True)])
+async def test_a_publisher_whose_first_job_does_not_come_lapses(
+    trusting: World, signer: Signer, comes_first: bool, believed: bool
+) -> None:
+    if comes_first:
+        await exchange(trusting.registry, token(signer, trusting), ANYTHING)
+    trusting.clock.advance(days=30)
+    text = token(signer, trusting)
+
+    (judged,) = (await preview(trusting.registry, MAINTAINER, ACME, text)).publishers
+    (known,) = await list_publishers(trusting.registry, MAINTAINER, ACME)
+
+    assert (judged.matches, judged.lapsed) == (believed, not believed)
+    assert known.lapses_at == (None if comes_first else NOON + timedelta(days=30))
+    if believed:
+        await exchange(trusting.registry, text, ANYTHING)
+    else:
+        with pytest.raises(NoTrustedPublisher):
+            await exchange(trusting.registry, text, ANYTHING)
+
+
+async def test_a_publisher_is_believed_until_the_last_moment(trusting: World, signer: Signer) -> None:
+    trusting.clock.advance(days=29, hours=23)
+
+    row, _ = await exchange(trusting.registry, token(signer, trusting), ANYTHING)
+
+    assert row.principal == "publisher:acme/release"
+
+
 async def test_two_first_uses_at_once_pin_one_number(trusting: World, signer: Signer) -> None:
     texts = [token(signer, trusting, repository_id=number) for number in ("1", "2")]
 

@@ -107,6 +107,7 @@ class SqliteFederationChanges:
             packages=rows.json_list(map(str, publisher.packages)),
             role=publisher.role,
             lifetime=int(publisher.lifetime.total_seconds()),
+            added_at=_added_at(publisher),
         )
 
     def find_publisher(self, namespace: NamespaceName, name: PublisherName) -> Publisher | None:
@@ -153,6 +154,10 @@ def _stored(publisher: Publisher) -> dict[str, Any]:
     }
 
 
+def _added_at(publisher: Publisher) -> str | None:
+    return None if publisher.added_at is None else rows.time_text(publisher.added_at)
+
+
 def _issuer(row: tuple[Any, ...]) -> Issuer:
     name, provider, url, audiences, algorithms, max_lifetime, private, keys = row
     return Issuer(
@@ -168,7 +173,7 @@ def _issuer(row: tuple[Any, ...]) -> Issuer:
 
 
 def _publisher(row: tuple[Any, ...]) -> Publisher:
-    namespace, name, issuer, rules, packages, role, lifetime, used_at = row
+    namespace, name, issuer, rules, packages, role, lifetime, used_at, added_at = row
     return Publisher(
         namespace=NamespaceName(namespace),
         name=PublisherName(name),
@@ -178,4 +183,5 @@ def _publisher(row: tuple[Any, ...]) -> Publisher:
         role=Role(role),
         lifetime=timedelta(seconds=lifetime),
         used_at=None if used_at is None else rows.parse_time(used_at),
+        added_at=None if added_at is None else rows.parse_time(added_at),
     )

@@ -21,19 +21,19 @@ ON CONFLICT DO NOTHING
 DELETE FROM issuer WHERE name = :name
 
 -- list_publishers --
-SELECT n.name, p.name, i.name, p.rules, p.packages, p.role, p.lifetime, p.used_at
+SELECT n.name, p.name, i.name, p.rules, p.packages, p.role, p.lifetime, p.used_at, p.added_at
   FROM publisher p JOIN namespace n ON n.id = p.namespace_id JOIN issuer i ON i.id = p.issuer_id
  WHERE (:namespace IS NULL OR n.name = :namespace) AND (:issuer IS NULL OR i.name = :issuer)
  ORDER BY n.name, p.name
 
 -- find_publisher --
-SELECT n.name, p.name, i.name, p.rules, p.packages, p.role, p.lifetime, p.used_at
+SELECT n.name, p.name, i.name, p.rules, p.packages, p.role, p.lifetime, p.used_at, p.added_at
   FROM namespace n JOIN publisher p ON p.namespace_id = n.id AND p.name = :name JOIN issuer i ON i.id = p.issuer_id
  WHERE n.name = :namespace
 
 -- add_publisher --
-INSERT INTO publisher (namespace_id, name, issuer_id, rules, packages, role, lifetime, used_at)
-VALUES (:namespace, :name, :issuer, :rules, :packages, :role, :lifetime, :used_at)
+INSERT INTO publisher (namespace_id, name, issuer_id, rules, packages, role, lifetime, used_at, added_at)
+VALUES (:namespace, :name, :issuer, :rules, :packages, :role, :lifetime, :used_at, :added_at)
 ON CONFLICT DO NOTHING
 
 -- set_publisher --
