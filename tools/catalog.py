@@ -81,6 +81,7 @@ PROGRAMS: tuple[Program, ...] = (
     GoProgram("helm3", "helm.sh/helm/v3/cmd/helm", "helm3"),
     GoProgram("notation", "github.com/notaryproject/notation/cmd/notation", "notation"),
     GoProgram("logverifier", "entrepot.tools/logverifier", "logverifier", around="golang.org/x/mod"),
+    GoProgram("celeval", "entrepot.tools/celeval", "celeval", around="cel.dev/cel-go"),
     PythonProgram("pip", "pip", "pip", "pip"),
     PythonProgram("uv", "uv", "uv", "uv"),
     PythonProgram("twine", "twine", "twine", "twine"),

@@ -146,6 +146,8 @@ _BY_CODE: Final[Mapping[str, str]] = {
     "storage-full": "The registry's disk is full: its administrator has to make room.",
     "storage-read-only": "The registry's disk does not accept writes: its administrator has to look at it.",
     "quota-exceeded": "Delete what is no longer needed, or ask for a larger quota.",
+    "policy-denied": "`entrepot why REFERENCE` says what stands in its way, and `entrepot policy list NAMESPACE` who asks.",
+    "quarantined": "`entrepot why REFERENCE` says what it waits for.",
     "corrupt": "The stored content is damaged: tell the registry's administrator, who can run `entrepot scrub`.",
     "MANIFEST_UNKNOWN": "See `entrepot ls NAMESPACE/PACKAGE` for its tags and versions.",
     "NAME_UNKNOWN": "See `entrepot ls NAMESPACE` for the packages that you may read.",
