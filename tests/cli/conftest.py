@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from entrepot.client import Client
 from tests.cli.installation import Installation, install
 
 
@@ -20,7 +21,8 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
 def namespace(installation: Installation, request: pytest.FixtureRequest) -> str:
     """A namespace that no other test uses."""
     name = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower()).strip("-")[:60].strip("-")
-    installation.must("namespace", "create", name)
+    with Client(installation.url, installation.token, environment={}) as registry:
+        registry.namespaces.create(name)
     return name
 
 

@@ -33,7 +33,7 @@ from tests.clients.test_gradle import run as run_gradle
 from tests.clients.virtual_host import file_host
 from tests.clients.wire import Wire
 
-pytestmark = pytest.mark.clients
+pytestmark = [pytest.mark.clients, pytest.mark.xdist_group("maven upstream")]  # one deployed repository for all of them
 
 _BASE = """<dependencies><dependency><groupId>org.acme</groupId><artifactId>base</artifactId><version>1.0</version>
 </dependency></dependencies><parent><groupId>org.acme</groupId><artifactId>parent</artifactId><version>1.0</version>

@@ -19,7 +19,7 @@ from tests.clients.server import Registry, serve
 from tests.clients.test_yarn import log_in as yarn_log_in
 from tests.clients.verdaccio import Verdaccio, verdaccio
 
-pytestmark = pytest.mark.clients
+pytestmark = [pytest.mark.clients, pytest.mark.xdist_group("npm upstream")]  # one filled registry for all of them
 
 LOCKS = {
     "npm10": ("package-lock.json", ("ci",)),

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from entrepot.client import Client
 from tests.cli.installation import Installation, install
 from tests.clients.content import Layout, small_image
 from tests.clients.maven import QUICK
@@ -66,7 +67,8 @@ class Reader:
 @pytest.fixture
 def reader(installation: Installation, shell: Shell, request: pytest.FixtureRequest) -> Reader:
     name = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_")).strip("-")[:60].strip("-")
-    installation.must("namespace", "create", name)
+    with Client(installation.url, installation.token, environment={}) as registry:
+        registry.namespaces.create(name)
     return Reader(installation, shell, name)
 
 

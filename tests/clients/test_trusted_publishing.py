@@ -20,7 +20,7 @@ from tests.clients.python_packages import Place, module_wheel, write
 from tests.clients.server import Registry, serve
 from tests.clients.tls import Secured, secured
 
-pytestmark = pytest.mark.clients
+pytestmark = [pytest.mark.clients, pytest.mark.xdist_group("trusted publishing")]  # one server for all of them
 
 AUDIENCE = "entrepot"
 _RUST = "/cargo/acme/api/v1/trusted_publishing/tokens"

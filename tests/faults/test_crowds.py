@@ -25,7 +25,7 @@ MEBI = 1024 * 1024
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("crowds"), workers=2) as started:
+    with running(tmp_path_factory.mktemp("crowds"), workers=2, followers=False) as started:
         make_namespace(started.data, "acme")
         yield started
         assert violations(started.data) == []

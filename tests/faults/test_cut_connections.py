@@ -24,7 +24,7 @@ DIGEST = digest_of(CONTENT)
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("cut"), workers=2) as started:
+    with running(tmp_path_factory.mktemp("cut"), workers=2, followers=False) as started:
         make_namespace(started.data, "acme")
         yield started
         assert violations(started.data) == []
@@ -122,7 +122,7 @@ def test_a_connection_that_was_reset_leaves_a_beginning_of_what_was_sent(
 
 
 def test_a_line_that_went_dead_does_not_hold_up_who_asks_on_another(tmp_path: Path, dial: Dial) -> None:
-    with running(tmp_path) as server, Line(server.address, server.token) as line:
+    with running(tmp_path, followers=False) as server, Line(server.address, server.token) as line:
         make_namespace(server.data, "acme")
         session = _begin(line, "acme/api")
         dead = dial(server).send(
@@ -226,7 +226,7 @@ def test_a_server_that_is_told_to_stop_finishes_what_it_sends_and_receives(
     finally:
         server.kill()
     assert server.complaints() == []
-    with running(tmp_path) as again, Line(again.address, again.token) as line:
+    with running(tmp_path, followers=False) as again, Line(again.address, again.token) as line:
         assert line.must(200, "GET", f"/v2/acme/api/blobs/{DIGEST}").body == CONTENT
         assert violations(again.data) == []
 
@@ -245,12 +245,12 @@ def test_a_server_that_is_told_to_stop_does_not_wait_for_ever(tmp_path: Path, wo
         assert server.terminate() == 0
     finally:
         server.kill()
-    with running(tmp_path, workers=workers) as again, Line(again.address, again.token) as line:
+    with running(tmp_path, workers=workers, followers=False) as again, Line(again.address, again.token) as line:
         _resume_and_finish(line, session, 1 << 20)
 
 
 def test_a_request_behind_the_end_of_a_server_is_cut_and_not_lied_to(tmp_path: Path) -> None:
-    with running(tmp_path) as server, Line(server.address, server.token) as line:
+    with running(tmp_path, followers=False) as server, Line(server.address, server.token) as line:
         line.must(200, "GET", "/v2/")
 
         assert server.terminate() == 0

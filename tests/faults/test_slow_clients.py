@@ -28,7 +28,7 @@ IMAGE = manifest_of(LITTLE, LARGE)
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One that is impatient, so that the tests need not be patient."""
-    with running(tmp_path_factory.mktemp("slow"), head_seconds=1.5, body_idle_seconds=1.5) as started:
+    with running(tmp_path_factory.mktemp("slow"), head_seconds=1.5, body_idle_seconds=1.5, followers=False) as started:
         make_namespace(started.data, "acme")
         with Line(started.address, started.token) as line:
             for blob in (LITTLE, LARGE):
@@ -98,7 +98,7 @@ def test_bodies_that_do_not_go_on_are_answered_408_in_form_and_keep_nobody_out(s
 
 def test_two_thousand_unfinished_forms_keep_nobody_out(tmp_path: Path, dial: Dial) -> None:
     """Anybody may send a form for an access token, so more of them than are answered at once is no reason to refuse."""
-    with running(tmp_path, concurrency=100) as server:
+    with running(tmp_path, concurrency=100, followers=False) as server:
         make_namespace(server.data, "acme")
         with Line(server.address, server.token) as line:
             for blob in (LITTLE, LARGE):
@@ -115,7 +115,7 @@ def test_two_thousand_unfinished_forms_keep_nobody_out(tmp_path: Path, dial: Dia
 
 
 def test_manifests_that_do_not_end_are_not_kept_in_memory_without_bound(tmp_path: Path, dial: Dial) -> None:
-    with running(tmp_path) as server:
+    with running(tmp_path, followers=False) as server:
         make_namespace(server.data, "acme")
         before = server.resident_size()
         head = _head(server, b"PUT", b"/v2/acme/api/manifests/1.0", b"Content-Length: 4000000")

@@ -21,7 +21,7 @@ DIGEST = digest_of(CONTENT)
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("framing"), body_idle_seconds=1, head_seconds=5) as started:
+    with running(tmp_path_factory.mktemp("framing"), body_idle_seconds=1, head_seconds=5, followers=False) as started:
         make_namespace(started.data, "acme")
         yield started
         assert violations(started.data) == []
