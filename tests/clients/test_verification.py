@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,12 +11,14 @@ from typing import Any
 import httpx
 import pytest
 
+from entrepot.operations.state_findings import VULNS_PREDICATE
 from tests.clients.content import Layout, digest_of, noise
 from tests.clients.programs import Shell, program
 from tests.clients.python_packages import module_wheel, project_name, publish
 from tests.clients.server import Registry
 from tests.clients.test_cosign import OFFLINE, UNATTENDED, key_pair, log_in, pushed
 from tests.clients.wire import Wire
+from tests.faults.patience import eventually
 
 pytestmark = pytest.mark.clients
 
@@ -299,3 +302,40 @@ def test_a_chart_with_its_provenance(
 
     assert found["verified"], found
     assert found["kind"] == "openpgp-clearsigned"
+
+
+def test_what_was_found_here_cosign_verifies(
+    cosign: str, shell: Shell, registry: Registry, wire: Wire, asked: Asked, request: pytest.FixtureRequest
+) -> None:
+    if registry.administrator is None:
+        pytest.skip("advisories are taken in by who administers the registry")
+    project = project_name(request)
+    publish(registry, module_wheel(project, "1.0.0", noise(project, 1 << 10)))
+    digest = digest_of(wire.manifest(f"acme/pypi/{project}", "1.0.0"))
+    affected = {"package": {"ecosystem": "PyPI", "name": project}, "versions": ["1.0.0"]}
+    advisory = {"id": f"TEST-{project}", "modified": "2026-01-31T12:00:00Z", "affected": [affected]}
+    taken_in = asked.http.post(
+        "/api/v1/advisories/import?source=tests",
+        content=json.dumps(advisory).encode(),
+        headers={"authorization": f"Bearer {registry.administrator.password}"},
+    )
+    assert taken_in.status_code == 200, taken_in.text
+    artifact = f"/api/v1/packages/acme/pypi/{project}/-/artifacts/1.0.0"
+    (shell.home / "registry.pub").write_text(asked.http.get("/api/v1/keys.pem").text)
+    log_in(cosign, shell, registry, registry.reader)
+
+    # Refused as long as what is in it was not compared.
+    eventually(lambda: asked.http.post(f"{artifact}/findings/statement").status_code == 201)
+    arguments = ("--key", "registry.pub", "--insecure-ignore-tlog", "--allow-http-registry")
+    reference = f"{registry.host}/acme/pypi/{project}@{digest}"
+    verified = shell.run(cosign, "verify-attestation", *arguments, "--type", VULNS_PREDICATE, reference)
+    other = shell.refuse(cosign, "verify-attestation", *arguments, "--type", "vuln", reference)
+
+    [statement] = [
+        json.loads(base64.b64decode(json.loads(line)["payload"]))
+        for line in verified.output.splitlines()
+        if line.startswith("{")
+    ]
+    assert statement["subject"][0]["digest"]["sha256"] == digest.removeprefix("sha256:")
+    assert [each["id"] for each in statement["predicate"]["scanner"]["result"]] == [f"TEST-{project}"]
+    assert "none of the attestations matched" in other.said

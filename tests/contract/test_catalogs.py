@@ -8,6 +8,7 @@ import pytest
 from entrepot.drivers.catalog.sqlite import SqliteCatalog
 from entrepot.testing.builders import StoppedClock
 from entrepot.testing.contracts.advisories import AdvisoriesContract
+from entrepot.testing.contracts.assessments import AssessmentsContract
 from entrepot.testing.contracts.attestations import AttestationsContract
 from entrepot.testing.contracts.blocks import BlocksContract
 from entrepot.testing.contracts.catalog import CatalogContract
@@ -29,6 +30,7 @@ class TestSqliteCatalog(
     CollectionContract,
     CursorsContract,
     AdvisoriesContract,
+    AssessmentsContract,
     AttestationsContract,
     FederationContract,
     HoldsContract,

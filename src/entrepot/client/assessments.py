@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from entrepot.client.connection import escape
 from entrepot.client.packages import path_of
+from entrepot.model.digest import Digest
 
 if TYPE_CHECKING:
     from entrepot.client.address import Address
     from entrepot.client.connection import Connection
     from entrepot.client.packages import Packages
-    from entrepot.model.digest import Digest
 
 
 @dataclass(frozen=True, slots=True)
