@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Meta, Struct
 
+from entrepot.api.deployment_shapes import Protection
 from entrepot.api.shapes import (
     ChannelText,
     DigestText,
@@ -394,6 +395,17 @@ class NewPromotion(Struct, frozen=True, forbid_unknown_fields=True):
     plan: Annotated[str, Meta(description="The token of the plan.", max_length=100)] | None = None
 
 
+class Unpromoted(Struct, frozen=True):
+    """What was taken out of a channel."""
+
+    digest: DigestText
+    channel: ChannelText
+    warnings: Annotated[
+        list[str],
+        Meta(description="As what it runs all the same.", examples=[["deployed as payments in prod since …"]]),
+    ]
+
+
 class Note(Struct, frozen=True, forbid_unknown_fields=True):
     """What somebody who approves has to say."""
 
@@ -535,6 +547,9 @@ class Why(Struct, frozen=True):
     views: list[Standing]
     block: Block | None
     kept: Annotated[list[str], Meta(description="What it is kept by.")]
+    protections: Annotated[
+        list[Protection], Meta(description="Why it cannot be deleted: who, since when, until when.", examples=[[]])
+    ]
     promotable: Annotated[list[PromotionPlan], Meta(description="For each channel that it is not in.")]
     promotions: list[Promotion]
     signed: list[WhySigned]
@@ -557,6 +572,7 @@ class Why(Struct, frozen=True):
             views=[Standing(str(each.view), each.visible, each.text) for each in known.standings],
             block=None if known.block is None else Block.of(known.block),
             kept=list(known.kept),
+            protections=[Protection.of(each) for each in known.protections],
             promotable=[PromotionPlan.of(each) for each in known.plans],
             promotions=[Promotion.of(each) for each in known.promotions],
             signed=[

@@ -65,12 +65,12 @@ async def promote_artifact(call: Call) -> Reply:
 
 
 async def unpromote_artifact(call: Call) -> Reply:
-    """Take an artifact out of a channel again."""
+    """Take an artifact out of a channel again. What runs goes on running, and the answer says so."""
     package, channel = parse_writable(call), parse_channel(call.path["channel"])
     query = read_query(call, Because)
     target = parse_target(call)
-    await promote.unpromote(call.registry, call.caller, package, target, channel, reason=query.reason)
-    return Reply(DONE)
+    done = await promote.unpromote(call.registry, call.caller, package, target, channel, reason=query.reason)
+    return json_reply(shapes.Unpromoted(str(done.digest), channel, [str(each) for each in done.running]))
 
 
 async def list_package_promotions(call: Call) -> Reply:
@@ -227,7 +227,7 @@ PROMOTIONS = Subject(
             path=_PROMOTION,
             handler=unpromote_artifact,
             query=Because,
-            answers={204: Answer("It is not in the channel any more.")},
+            answers={200: Answer("It is not in the channel any more.", shapes.Unpromoted)},
             errors=(Denied, ReadOnly, NamespaceUnknown, ChannelUnknown, ClearanceUnknown, *_ARTIFACT),
         ),
         Endpoint(

@@ -1409,6 +1409,17 @@ class ImpactQuery(Struct, frozen=True, forbid_unknown_fields=True):
     limit: Annotated[int, Meta(description="How many places are wanted.", ge=1, le=10_000)] = 1_000
 
 
+class Running(Struct, frozen=True):
+    """As what, and where, an artifact runs."""
+
+    environment: str
+    service: str
+    cluster: str
+    region: str
+    version: Annotated[str, Meta(description="The name that it was deployed by, if it was by one.", examples=["1.0"])]
+    since: Annotated[datetime | None, Meta(examples=["2026-01-31T12:00:00Z"])]
+
+
 class ImpactHit(Struct, frozen=True):
     """An artifact that has it, where it is."""
 
@@ -1421,6 +1432,7 @@ class ImpactHit(Struct, frozen=True):
     components: Annotated[list[str], Meta(description="What it has of it.", examples=[["pkg:pypi/requests@2.30.0"]])]
     state: Annotated[State, Meta(description="`unknown` where it cannot be told.", examples=[State.AFFECTED])]
     through: Annotated[str | None, Meta(description="What in it has the component.", examples=[None])]
+    deployments: Annotated[list[Running], Meta(description="As what it runs now.", examples=[[]])]
     first_without: Annotated[
         str | None, Meta(description="The first later version that has it no more.", examples=["1.5.0"])
     ]
@@ -1439,6 +1451,17 @@ class ImpactHit(Struct, frozen=True):
             components=[str(component) for component in found.components],
             state=found.state,
             through=None if found.through is None else str(found.through),
+            deployments=[
+                Running(
+                    each.place.environment,
+                    each.place.service,
+                    each.place.cluster,
+                    each.place.region,
+                    each.particulars.version,
+                    each.since,
+                )
+                for each in found.deployments
+            ],
             first_without=found.first_without,
             suppressed=Suppression.of(found.suppressed),
         )

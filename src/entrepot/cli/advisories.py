@@ -73,6 +73,7 @@ _HITS: Final[Columns[ImpactHit]] = {
     "PACKAGE": lambda it: f"{it.namespace}/{it.format}/{it.name}",
     "REFERENCES": lambda it: it.references or it.digest[:19],
     "CHANNELS": lambda it: it.views,
+    "RUNS AS": lambda it: it.deployments,
     "HAS": lambda it: it.components,
     "STATE": lambda it: it.state,
     "FIRST WITHOUT": lambda it: it.first_without,

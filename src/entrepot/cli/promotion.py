@@ -87,8 +87,11 @@ def refuse(promotion: str, reason: str, output: Output) -> None:
 def unpromote(address: str, channel: str, reason: str, output: Output) -> None:
     """Take an artifact out of a channel again."""
     with Client() as registry:
-        registry.promotions.unpromote(address, channel, reason=reason)
-    show_done(f"{address} is no longer in {channel}", {"reference": address, "channel": channel}, output)
+        done = registry.promotions.unpromote(address, channel, reason=reason)
+    document = {"reference": address, "channel": channel, "warnings": done.warnings}
+    show_done(f"{address} is no longer in {channel}", document, output)
+    for warning in done.warnings:
+        click.echo(_printable(f"warning: it is {warning}"), err=True)
 
 
 @click.command()

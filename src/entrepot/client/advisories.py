@@ -126,6 +126,21 @@ class Scan:
 
 
 @dataclass(frozen=True, slots=True)
+class Running:
+    """As what, and where, an artifact runs."""
+
+    environment: str
+    service: str
+    cluster: str = ""
+    region: str = ""
+    version: str = ""
+    since: datetime | None = None
+
+    def __str__(self) -> str:
+        return f"{self.service} in {self.environment}" + (f" on {self.cluster}" if self.cluster else "")
+
+
+@dataclass(frozen=True, slots=True)
 class ImpactHit:
     """An artifact that has it, where it is."""
 
@@ -139,6 +154,7 @@ class ImpactHit:
     state: str
     through: str | None = None
     first_without: str | None = None
+    deployments: tuple[Running, ...] = ()
     suppressed: Suppression | None = None
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from entrepot.client.connection import escape
+from entrepot.client.deployments import Protection
 from entrepot.model.digest import Digest
 
 if TYPE_CHECKING:
@@ -156,6 +157,16 @@ class Promotion:
 
 
 @dataclass(frozen=True, slots=True)
+class Unpromoted:
+    """What was taken out of a channel."""
+
+    digest: Digest
+    channel: str
+    warnings: tuple[str, ...] = ()
+    """As what it runs all the same."""
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelRules:
     """What a channel asks, beside the policies."""
 
@@ -257,6 +268,8 @@ class Why:
     found: WhyFound
     secrets: WhySecrets
     doors: tuple[WhyDoor, ...] = ()
+    protections: tuple[Protection, ...] = ()
+    """Why it cannot be deleted."""
     block: Block | None = None
 
 
@@ -324,10 +337,10 @@ class Promotions:
         document = {"reason": reason, "plan": plan}
         return self._connection.call("POST", self._path(address, channel), document=document).read(Promotion)
 
-    def unpromote(self, address: Address | str, channel: str, *, reason: str = "") -> None:
-        """Take it out of the channel."""
+    def unpromote(self, address: Address | str, channel: str, *, reason: str = "") -> Unpromoted:
+        """Take it out of the channel; the answer says as what it runs all the same."""
         query = {"reason": reason} if reason else None
-        self._connection.call("DELETE", self._path(address, channel), query=query)
+        return self._connection.call("DELETE", self._path(address, channel), query=query).read(Unpromoted)
 
     def read(self, promotion: str) -> Promotion:
         """One promotion."""

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from entrepot.model.access import Action
 from entrepot.model.advisory import State
 from entrepot.model.component import Relation
 from entrepot.model.errors import AdvisoryUnknown, InvalidName, InvalidReference, Unauthenticated
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from entrepot.model.access import Caller
     from entrepot.model.assessment import Suppression
+    from entrepot.model.deployment import Deployment
     from entrepot.model.digest import Digest
     from entrepot.model.names import PackageId, ReferenceName
     from entrepot.operations.registry import Registry
@@ -50,6 +52,8 @@ class Hit:
     state: State
     through: Digest | None
     """What in it has the component; None when that is the artifact itself."""
+    deployments: Sequence[Deployment]
+    """As what it runs; only for who may read the package by a role, not for everybody."""
     first_without: ReferenceName | None
     """The first version of the package after those that are hit which has it no more."""
     suppressed: Suppression | None = None
@@ -165,7 +169,20 @@ async def _look(
     for place in readable:
         by_package.setdefault(place.holder[0], []).append(place.artifact)
     repaired = await advisories.find_first_without(by_package, list(meant))
-    hits = [_hit(place, by_artifact[place.holder], meant, repaired.get(place.holder[0])) for place in readable]
+    running = await registry.catalog.deployments.list_running(
+        [
+            (place.package, place.digest)
+            for place in readable
+            if caller.rights.allows(Action.READ, View(place.package.namespace), place.package.name)
+        ]
+    )
+    hits = [
+        replace(
+            _hit(place, by_artifact[place.holder], meant, repaired.get(place.holder[0])),
+            deployments=running.get((place.package, place.digest), ()),
+        )
+        for place in readable
+    ]
     if names:
         hits = await _judged(registry, names, readable, hits)
     return Impact(
@@ -207,5 +224,6 @@ def _hit(
         relation=min((Relation(relation) for _, relation, _ in held), key=lambda each: each.rank),
         state=State.AFFECTED if affected else State.UNKNOWN,
         through=None if place.digest == place.holds else place.holds,
+        deployments=(),
         first_without=repaired,
     )

@@ -39,6 +39,7 @@ from entrepot.model.events import (
 from entrepot.model.names import View
 from entrepot.model.policy import Door
 from entrepot.model.promotion import Approval, ChannelRules, Promotion, PromotionState
+from entrepot.model.protection import ProtectionKind
 from entrepot.model.reference import ReferenceKind
 from entrepot.operations import access
 from entrepot.operations.clear import withdraw_clearance
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from entrepot.model.names import ChannelName, NamespaceName, PackageId, ReferenceName
     from entrepot.model.namespace import Namespace
     from entrepot.model.position import Position
+    from entrepot.model.protection import Protection
     from entrepot.operations.publish import Draft
     from entrepot.operations.registry import Registry
     from entrepot.policy.facts import Facts
@@ -67,6 +69,7 @@ WAIT_SECONDS: Final = 10.0
 _ATTEMPTS: Final = 5
 MOST_APPROVALS: Final = 20
 _LONGEST_SOAK_DAYS: Final = 365
+_MOST_RUNNING: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +257,15 @@ async def refuse(registry: Registry, caller: Caller, promotion_id: str, *, reaso
     return await registry.catalog.write(change)
 
 
+@dataclass(frozen=True, slots=True)
+class Unpromoted:
+    """What was taken out of a channel."""
+
+    digest: Digest
+    running: Sequence[Protection]
+    """As what it runs, some of it; it goes on, but does not start again from the channel's view."""
+
+
 async def unpromote(
     registry: Registry,
     caller: Caller,
@@ -262,8 +274,8 @@ async def unpromote(
     channel: ChannelName,
     *,
     reason: str = "",
-) -> Digest:
-    """Take an artifact out of a channel again, and return which.
+) -> Unpromoted:
+    """Take an artifact out of a channel again, and return which, with as what it runs all the same.
 
     Raises `ClearanceUnknown`, `ReferenceUnknown`, `ChannelUnknown`, or what `access.require` raises.
     """
@@ -271,10 +283,11 @@ async def unpromote(
     await _namespace(registry, package.namespace, channel)
     digest = await _find(registry, package, target)
 
-    def change(transaction: Transaction) -> Digest:
+    def change(transaction: Transaction) -> Unpromoted:
+        kept = transaction.protections.find(package, digest, limit=_MOST_RUNNING)
         if not withdraw_clearance(transaction, caller.name, package, channel, digest, reason=reason):
             raise ClearanceUnknown(f"{digest} for {channel}")
-        return digest
+        return Unpromoted(digest, [each for each in kept if each.kind is ProtectionKind.DEPLOYED])
 
     return await registry.catalog.write(change)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from entrepot.model.access import Action
 from entrepot.model.errors import ArtifactUnknown, ReferenceUnknown
 from entrepot.model.names import View
+from entrepot.model.protection import ProtectionKind
 from entrepot.model.reference import ReferenceKind
 from entrepot.operations import access
 from entrepot.operations.doors import ask_doors
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from entrepot.model.digest import Digest
     from entrepot.model.names import ChannelName, PackageId, ReferenceName
     from entrepot.model.promotion import Promotion
+    from entrepot.model.protection import Protection
     from entrepot.model.reference import Reference
     from entrepot.operations.doors import Said
     from entrepot.operations.promote import Plan
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from entrepot.ports.catalog import Clearance
 
 _HISTORY = 20
+_MOST_PROTECTIONS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,8 @@ class Why:
     block: Block | None
     kept: Sequence[str]
     """What it is kept by, one sentence each."""
+    protections: Sequence[Protection]
+    """Why it cannot be deleted; only for who may read the package by a role, not for everybody."""
     plans: Sequence[Plan]
     """What would come of promoting it, for each channel that it is not in."""
     promotions: Sequence[Promotion]
@@ -92,6 +98,7 @@ async def why(registry: Registry, caller: Caller, package: PackageId, target: Re
         if each.until_position is None
     ]
     block = await registry.catalog.blocks.find(package, found.digest)
+    protections = await _protections(registry, caller, package, found.digest)
     clearances = () if details is None else details.clearances
     namespace = await registry.catalog.find_namespace(package.namespace)
     channels = () if namespace is None else namespace.channels
@@ -104,9 +111,13 @@ async def why(registry: Registry, caller: Caller, package: PackageId, target: Re
         package=package,
         digest=found.digest,
         references=references,
-        standings=[_whole(view, block, references), *_through(view, channels, clearances, found.digest, block)],
+        standings=[
+            _whole(view, block, references),
+            *_through(view, channels, clearances, digest=found.digest, block=block, protections=protections),
+        ],
         block=block,
-        kept=[*_kept(references, clearances, found.digest)],
+        kept=_kept(references, clearances, protections, found.digest),
+        protections=protections,
         plans=plans,
         promotions=await registry.catalog.promotions.list(
             package.namespace, package, digest=found.digest, limit=_HISTORY
@@ -117,6 +128,13 @@ async def why(registry: Registry, caller: Caller, package: PackageId, target: Re
         leaks=await read_leaks(registry, package, found.digest),
         shows_places=may_see_places(caller, package),
     )
+
+
+async def _protections(registry: Registry, caller: Caller, package: PackageId, digest: Digest) -> Sequence[Protection]:
+    """What protects it. What runs where is not for everybody who may read what is public."""
+    if not caller.rights.allows(Action.READ, View(package.namespace), package.name):
+        return ()
+    return await registry.catalog.protections.find(package, digest, now=registry.clock.now(), limit=_MOST_PROTECTIONS)
 
 
 async def _missing(
@@ -153,15 +171,24 @@ def _through(
     view: View,
     channels: Sequence[ChannelName],
     clearances: Sequence[Clearance],
+    *,
     digest: Digest,
     block: Block | None,
+    protections: Sequence[Protection],
 ) -> list[Standing]:
+    running = {
+        each.place.environment: each
+        for each in reversed(protections)
+        if each.kind is ProtectionKind.DEPLOYED and each.place is not None
+    }
     cleared = {each.channel: each for each in clearances}
     found: list[Standing] = []
     for channel in channels:
         through, clearance = View(view.namespace, channel), cleared.get(channel)
         if clearance is None:
-            found.append(Standing(through, visible=False, text="it is not cleared"))
+            # What runs where it is not cleared any more does not start again.
+            deployed = f", and it is {running[channel]}" if channel in running else ""
+            found.append(Standing(through, visible=False, text=f"it is not cleared{deployed}"))
             continue
         by = "it is cleared" if clearance.digest == digest else f"{clearance.digest}, which covers it, is cleared"
         text = f"{by} since position {clearance.from_position}"
@@ -171,7 +198,12 @@ def _through(
     return found
 
 
-def _kept(references: Sequence[Reference], clearances: Sequence[Clearance], digest: Digest) -> list[str]:
+def _kept(
+    references: Sequence[Reference],
+    clearances: Sequence[Clearance],
+    protections: Sequence[Protection],
+    digest: Digest,
+) -> list[str]:
     """What keeps it from being collected."""
     named = [
         f"the {'version' if each.kind is ReferenceKind.VERSION else 'tag'} {each.name} means it" for each in references
@@ -182,4 +214,8 @@ def _kept(references: Sequence[Reference], clearances: Sequence[Clearance], dige
         else f"{each.digest}, which covers it, is cleared for {each.channel}"
         for each in clearances
     ]
-    return [*named, *cleared] or ["nothing but its membership in the package"]
+    protected = [
+        f"it is {each}" if each.digest == digest else f"{each.digest}, which it is kept with, is {each}"
+        for each in protections
+    ]
+    return [*named, *cleared, *protected] or ["nothing but its membership in the package"]

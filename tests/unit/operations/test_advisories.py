@@ -13,6 +13,7 @@ import pytest
 
 from entrepot.model.access import ANONYMOUS, Role
 from entrepot.model.advisory import Level, State
+from entrepot.model.deployment import Particulars, Place
 from entrepot.model.errors import (
     AdvisoryUnknown,
     Denied,
@@ -22,7 +23,7 @@ from entrepot.model.errors import (
     PackageUnknown,
     Unauthenticated,
 )
-from entrepot.model.names import View, parse_reference
+from entrepot.model.names import ReferenceName, View, parse_reference
 from entrepot.operations.advisories import (
     Imported,
     import_advisories,
@@ -30,6 +31,7 @@ from entrepot.operations.advisories import (
     list_sources,
     remove_source,
 )
+from entrepot.operations.deploy import record_deployment
 from entrepot.operations.impact import find_impact
 from entrepot.operations.match import match_new_components
 from entrepot.operations.scan import Scan, scan
@@ -290,6 +292,26 @@ async def test_a_package_with_a_range_is_found_wherever_it_is(world: World) -> N
     assert by_name["1.0", "latest"].channels == (View.parse("acme.prod"),)
     assert by_name["1.1",].state is State.UNKNOWN
     assert {hit.first_without for hit in found.hits} == {"2.0"}
+
+
+async def test_what_runs_with_a_package_in_it_is_named(world: World) -> None:
+    inner = image(b"inner")
+    await world.push("acme/team/api", index(inner), "1.0")
+    await hold(world, inner.digest, "pkg:pypi/requests@2.30.0")
+    place = Place(View.parse("acme").namespace, "prod", "payments", "eu-1")
+    await record_deployment(
+        world.registry,
+        ADMINISTRATOR,
+        package("acme/team/api"),
+        ReferenceName("1.0"),
+        place=place,
+        particulars=Particulars(),
+    )
+
+    found = await find_impact(world.registry, ADMINISTRATOR, "pkg:pypi/requests", limit=100)
+
+    running = {hit.names: [(each.place, each.particulars.version) for each in hit.deployments] for hit in found.hits}
+    assert running == {("1.0",): [(place, "1.0")], (): []}
 
 
 async def test_an_advisory_is_found_by_any_of_its_names(world: World) -> None:

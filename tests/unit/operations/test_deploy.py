@@ -18,11 +18,14 @@ from entrepot.model.errors import (
     ReferenceUnknown,
     Unauthenticated,
 )
-from entrepot.model.names import PackageId, ReferenceName, View
+from entrepot.model.names import PackageId, ReferenceName, View, parse_channel
+from entrepot.model.protection import ProtectionKind
 from entrepot.operations.check import check
 from entrepot.operations.delete import delete_artifact, delete_blob, delete_reference
 from entrepot.operations.deploy import Report, end_deployment, list_deployments, record_deployment, report
 from entrepot.operations.govern import set_namespace
+from entrepot.operations.promote import unpromote
+from entrepot.operations.why import why
 from entrepot.testing.builders import ADMINISTRATOR, NOON, Image, World, caller, image, index, package, referrer
 
 API, ACME = package("acme/api"), View.parse("acme").namespace
@@ -361,3 +364,48 @@ def test_a_place_reads_as_people_say_it() -> None:
     assert str(PROD) == "payments in prod on eu-1"
     assert str(Place(ACME, "prod", "payments")) == "payments in prod"
     assert str(Place(ACME, "prod", "payments", "k8s", "eu")) == "payments in prod on k8s (eu)"
+
+
+# --- who is told ---
+
+
+async def test_why_says_what_keeps_something_and_who_says_so(filled: World) -> None:
+    await deploy(filled, 0)
+    await deploy(filled, 1)
+
+    running = await why(filled.registry, READER, API, name(1))
+    earlier = await why(filled.registry, READER, API, name(0))
+
+    (deployed,) = running.protections
+    assert (deployed.kind, deployed.actor, deployed.place, deployed.until) == (
+        ProtectionKind.DEPLOYED,
+        "eu-1",
+        PROD,
+        None,
+    )
+    assert running.kept[-1] == "it is deployed as payments in prod on eu-1 since 2026-01-31 12:02Z"
+    prod = next(each for each in running.standings if each.view.channel == "prod")
+    assert prod.text == "it is not cleared, and it is deployed as payments in prod on eu-1 since 2026-01-31 12:02Z"
+    assert [each.kind for each in earlier.protections] == [ProtectionKind.ROLLBACK]
+
+
+async def test_what_runs_is_taken_out_of_a_channel_with_a_warning(filled: World) -> None:
+    await filled.clear("acme/api", BUILDS[1].digest)
+    await deploy(filled, 1)
+
+    done = await unpromote(filled.registry, caller("promoter"), API, name(1), parse_channel("prod"))
+
+    assert [each.place for each in done.running] == [PROD]
+
+
+async def test_where_something_runs_is_not_for_everybody(filled: World) -> None:
+    await filled.namespace("open", public=True)
+    open_api = package("open/api")
+    await filled.push("open/api", BUILDS[0], "1.0")
+    place = Place(View.parse("open").namespace, "prod", "payments")
+    await record_deployment(filled.registry, ADMINISTRATOR, open_api, name(1), place=place, particulars=NOTHING)
+
+    told = await why(filled.registry, READER, open_api, name(1))
+
+    assert told.protections == ()
+    assert not any("payments" in line for line in told.kept)

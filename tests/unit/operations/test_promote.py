@@ -39,6 +39,7 @@ from entrepot.operations.check import check
 from entrepot.operations.mark import yank
 from entrepot.operations.policies import list_policies, remove_policy, replay_policy, set_policy, try_policies
 from entrepot.operations.promote import (
+    Unpromoted,
     approve,
     list_promotions,
     list_rules,
@@ -354,7 +355,7 @@ async def test_what_is_taken_out_is_seen_no_more_and_can_come_back(world: World)
     await world.push("acme/api", referrer(BUILT))
     await promote(world.registry, PAT, API, V1, PROD)
 
-    assert await unpromote(world.registry, PAT, API, V1, PROD, reason="it crashes") == BUILT.digest
+    assert await unpromote(world.registry, PAT, API, V1, PROD, reason="it crashes") == Unpromoted(BUILT.digest, [])
 
     assert await world.catalog.find_package(View.parse("acme.prod"), API) is None
     with pytest.raises(ClearanceUnknown):
