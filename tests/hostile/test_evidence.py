@@ -117,6 +117,9 @@ GOOD: Final = {
     "envelope": Good(
         Evidence(EvidenceKind.DSSE, json_of(sign_envelope(KEY, STATEMENT).to_document())), FILE_SUBJECT, said
     ),
+    "envelope that is said to be a statement": Good(
+        Evidence(EvidenceKind.STATEMENT, json_of(sign_envelope(KEY, STATEMENT).to_document())), FILE_SUBJECT, said
+    ),
     "key bundle": Good(bundle(sign_statement(KEY, STATEMENT)), FILE_SUBJECT, said),
     "key bundle of a file": Good(bundle(sign_file(KEY, FILE)), FILE_SUBJECT, member("messageSignature", "signature")),
     "certificate bundle": Good(bundle(json_of(SIGSTORE.sign_statement(STATEMENT, WHO))), FILE_SUBJECT, said),
@@ -323,6 +326,17 @@ def test_spoilt_certificates_and_payloads_are_never_believed(kind: str, path: tu
 
 
 # --- what is signed, and not what it should be ---
+
+
+@given(place=PLACES, value=VALUES, gone=st.booleans())
+@fuzz
+def test_a_statement_that_nobody_signed_is_never_believed(place: float, value: object, gone: bool) -> None:
+    content = replaced(STATEMENT, place, value, gone=gone)
+
+    for each in (STATEMENT, content):
+        verdict = verify(Evidence(EvidenceKind.STATEMENT, each), FILE_SUBJECT, EVERYBODY, now=NOON, roots=[ROOT])
+        assert not verdict.verified
+        assert verdict.reason
 
 
 @given(place=PLACES, value=VALUES, gone=st.booleans())

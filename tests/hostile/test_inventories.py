@@ -33,13 +33,16 @@ from tests.unit.inventory.images import (
     elf,
     go_information,
     layer,
+    mach,
     older_go_program,
     package_json,
+    pe,
     purls,
     rpm_database,
     rpm_header,
     stock_of,
 )
+from tests.unit.inventory.test_lockfiles import LOCKFILES
 
 LONG: Final = 30
 """Seconds of the processor that nothing here may take."""
@@ -154,7 +157,7 @@ def test_any_text_is_a_licence_or_none(text: str) -> None:
 
 # --- images ---
 
-FILES: Final = {
+FILES: dict[str, bytes] = {
     "etc/os-release": OS_RELEASE,
     "var/lib/dpkg/status": b"Package: a\nStatus: install ok installed\nVersion: 1\nSource: b (2)\n\nPackage: c\nVersion: 1\n",
     "usr/share/doc/a/copyright": b"Format: x\n\nFiles: *\nLicense: MIT\n",
@@ -167,8 +170,16 @@ FILES: Final = {
     ),
     "bin/go": elf({".go.buildinfo": go_information("go1.21.3", "mod\ta.com/b\tv1.0.0\n")}),
     "bin/older": older_go_program("go1.17", "dep\ta.com/b\tv1.0.0\n"),
+    "bin/windows": pe(go_information("go1.21.3", "mod\ta.com/b\tv1.0.0\n")),
+    "bin/macos": mach(go_information("go1.21.3", "mod\ta.com/b\tv1.0.0\n")),
+    "lib/old-1.0.jar": zip_of(
+        {"META-INF/MANIFEST.MF": b"Implementation-Vendor-Id: a.b\n", "META-INF/maven/a/b/pom.xml": b""}
+    ),
     "bin/rust": elf({".dep-v0": zlib.compress(b'{"packages":[{"name":"a","version":"1"}]}')}),
 }
+
+
+FILES |= {f"app/{name}": content.encode() for name, content, _ in LOCKFILES}
 
 
 @st.composite
@@ -221,7 +232,7 @@ def test_a_spoilt_layer_is_taken_stock_of_or_refused(data: st.DataObject) -> Non
 @fuzz
 @given(st.data())
 def test_spoilt_programs_and_databases_are_read_or_refused(data: st.DataObject) -> None:
-    for name in ("bin/go", "bin/older", "bin/rust"):
+    for name in ("bin/go", "bin/older", "bin/rust", "bin/windows", "bin/macos"):
         try:
             read_program(io.BytesIO(data.draw(spoilt_bytes(FILES[name]))), name)
         except InvalidMetadata:
@@ -269,3 +280,84 @@ def test_any_parts_are_a_package_url_or_refused(
 
     assert made.name
     assert Purl.parse(str(made)).name
+
+
+LINES: Final = (
+    "a" + " " * 4_000 + "b",
+    "a" * 4_000 + "==",
+    "a[" + "x" * 4_000,
+    "a." * 2_000,
+    "require " + "a." * 2_000,
+    "  a@1" + "." * 4_000,
+    "  '@a/b@1" + "_" * 4_000,
+    '  resolution: "a@npm:' + "x" * 4_000,
+    '  version "' + "x" * 4_000,
+    "    a (1" + ".1" * 2_000,
+    "name = " + '"' * 4_000,
+    "a:" * 2_000,
+    '"' + "@a/" * 1_300,
+)
+
+
+@pytest.mark.parametrize("name", sorted({each[0] for each in LOCKFILES}))
+def test_no_line_of_a_lockfile_takes_long(name: str) -> None:
+    heads = {"pnpm-lock.yaml": "packages:", "Gemfile.lock": "GEM", "go.mod": "require (", "Cargo.lock": "[[package]]"}
+    text = "\n".join([heads.get(name, ""), *LINES * 40])
+    begun = time.process_time()
+
+    stock_of(layer({name: text.encode()}))
+
+    assert time.process_time() - begun < 5
+
+
+@pytest.mark.parametrize(
+    "deep", [b'{"dependencies":{"a":', b'{"packages":{"node_modules/a":', b'{"default":{"a":', b"["]
+)
+def test_lockfiles_without_end_say_nothing_soon(deep: bytes) -> None:
+    begun = time.process_time()
+
+    for name in ("package-lock.json", "Pipfile.lock", "composer.lock", "packages.lock.json"):
+        assert stock_of(layer({name: deep * 100_000})).components == ()
+
+    assert time.process_time() - begun < LONG
+
+
+def test_a_lockfile_of_a_million_packages_is_read_as_far_as_may_be() -> None:
+    text = "".join(f"a{number}==1.0\n" for number in range(1_000_000))
+    begun = time.process_time()
+
+    assert len(stock_of(layer({"requirements.txt": text.encode()})).components) == 50_000
+    assert time.process_time() - begun < LONG
+
+
+def test_names_and_licences_of_great_length_are_cut() -> None:
+    long = "x" * 1_000_000
+    component = {"type": "library", "name": long, "version": "1", "purl": f"pkg:pypi/{long}@1"}
+    licences = [{"license": {"name": long}}] * 10
+    content = dumped(
+        {"bomFormat": "CycloneDX", "specVersion": "1.6", "components": [{**component, "licenses": licences}]}
+    )
+    begun = time.process_time()
+
+    (found,) = read_document(content).inventory.components
+
+    assert found.purl is None
+    assert len(found.name) + len(found.version or "") + len(found.licence or "") < 50_000
+    assert time.process_time() - begun < LONG
+
+
+def test_components_that_need_each_other_in_circles_are_read() -> None:
+    names = [f"a{number}" for number in range(1_000)]
+    content = dumped(
+        {
+            "bomFormat": "CycloneDX",
+            "specVersion": "1.6",
+            "components": [{"type": "library", "name": each, "bom-ref": each} for each in names],
+            "dependencies": [
+                {"ref": each, "dependsOn": [each, names[at - 1], names[(at + 1) % len(names)]]}
+                for at, each in enumerate(names)
+            ],
+        }
+    )
+
+    assert len(read_document(content).inventory.edges) == 3_000

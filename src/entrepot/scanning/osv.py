@@ -32,6 +32,9 @@ _MOST_AFFECTED: Final = 20_000
 _MOST_RANGES: Final = 10_000
 _MOST_VERSIONS: Final = 200_000
 _MOST_EVENTS: Final = 20_000
+_MOST_INTERVALS: Final = 1_000
+_MOST_COMPARED: Final = 1_000_000
+"""Pairs of a version and an interval, to make a rule shorter."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST: Final = "0"
 _NO_LIMIT: Final = "*"
@@ -167,7 +170,7 @@ def _kind_of(vector: str) -> str:
 
 def _rules(affected: Sequence[_Affected]) -> dict[Subject, Rule]:
     """One rule for each package: what several entries say of it counts together."""
-    rules: dict[Subject, Rule] = {}
+    rules: dict[Subject, list[Rule]] = {}
     for entry in affected:
         if entry.package is None:
             continue  # It is about a source repository: no package has it.
@@ -175,17 +178,22 @@ def _rules(affected: Sequence[_Affected]) -> dict[Subject, Rule]:
             subject = parse_subject(entry.package.ecosystem, entry.package.name)
         except InvalidName as error:
             raise InvalidMetadata("affected.package", expected="an ecosystem and a name") from error
-        rule = _compile(subject, entry)
-        rules[subject] = rule if subject not in rules else _joined(rules[subject], rule)
-    return rules
+        rules.setdefault(subject, []).append(_compile(subject, entry))
+    return {subject: _joined(found) for subject, found in rules.items()}
 
 
-def _joined(one: Rule, other: Rule) -> Rule:
+def _joined(rules: Sequence[Rule]) -> Rule:
+    """All at once: one after the other would take time by the square of their number."""
+    intervals = tuple(dict.fromkeys(interval for rule in rules for interval in rule.intervals))
+    unclear = any(rule.unclear for rule in rules)
+    if len(intervals) > _MOST_INTERVALS:
+        # Every version would be compared with all of them; nobody who means well writes so many.
+        intervals, unclear = (), True
     return Rule(
-        order=one.order or other.order,
-        intervals=(*one.intervals, *(each for each in other.intervals if each not in one.intervals)),
-        versions=tuple(sorted({*one.versions, *other.versions})),
-        unclear=one.unclear or other.unclear,
+        order=next((rule.order for rule in rules if rule.order is not None), None),
+        intervals=intervals,
+        versions=tuple(sorted({version for rule in rules for version in rule.versions})),
+        unclear=unclear,
     )
 
 
@@ -212,7 +220,7 @@ def _compile(subject: Subject, entry: _Affected) -> Rule:
 
 def _without_what_is_covered(rule: Rule) -> Rule:
     """Most lists repeat what the ranges say."""
-    if not rule.intervals or not rule.versions:
+    if not rule.intervals or len(rule.intervals) * len(rule.versions) > _MOST_COMPARED or not rule.versions:
         return rule
     ranges = Compiled(Rule(rule.order, rule.intervals))
     rest = tuple(version for version in rule.versions if ranges.judge(version).state is not State.AFFECTED)

@@ -135,9 +135,9 @@ class Compiled:
         ends = [
             (high, interval.end)
             for _, high, interval in self._intervals
-            if high is not None and key < high and interval.repaired and not self._has(high)
+            if high is not None and key < high and interval.repaired
         ]
-        return min(ends, key=lambda end: end[0])[1] if ends else None
+        return next((end for high, end in sorted(ends, key=lambda end: end[0]) if not self._has(high)), None)
 
     def _has(self, key: Any) -> bool:
         return any(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _SIZE: Final = 32 * 1024 * 1024
 _MOST: Final = 50_000
-"""Packages of one file."""
+"""What is taken from one file."""
 _TEXT: Final = 400
 _LONGEST_LINE: Final = 4_096
 _DEEPEST: Final = 50
@@ -53,7 +53,7 @@ class LockfileReader:
             return None
         try:
             text = content.read(_SIZE).decode("utf-8", "replace")
-            found = list(islice(dict.fromkeys(parse(text)), _MOST))
+            found = list(dict.fromkeys(islice(parse(text), _MOST)))
         except (Invalid, msgspec.DecodeError, RecursionError):
             return None
         components = tuple(each for package in found if (each := _component(*package, path)) is not None)
@@ -157,7 +157,7 @@ def _yarn_name(specifier: str) -> str:
     return name
 
 
-_PNPM: Final = re.compile(r"  '?/?((?:@[^@/]+/)?[^@/'()]+)[@/](\d[^/'():_]*)[^/']*'?:(?: .*)?")
+_PNPM: Final = re.compile(r"  '?/?((?:@[^@/]+/)?[^@/'()]+)[@/](\d[^/'():_]*+)[^/']*'?:(?: .*)?")
 
 
 def _pnpm(text: str) -> Iterator[_Package]:
@@ -170,7 +170,7 @@ def _pnpm(text: str) -> Iterator[_Package]:
             yield "npm", found[1], found[2]
 
 
-_REQUIREMENT: Final = re.compile(r"([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*===?\s*([^\s;,#*\\]+)\s*(?:[;#\\ ].*)?")
+_REQUIREMENT: Final = re.compile(r"([A-Za-z0-9][\w.-]*+)(?:\s*\[[^\]]*\])?\s*+===?\s*+([^\s;,#*\\]++)\s*(?:[;#\\ ].*)?")
 
 
 def _requirements(text: str) -> Iterator[_Package]:
@@ -208,7 +208,7 @@ def _is_foreign(type: str, said: dict[str, str]) -> bool:
     return not any(own in said.get("source", "") for own in ("virtual", "editable", "directory", "workspace"))
 
 
-_REQUIRED: Final = re.compile(r"(?:require\s+)?([^\s()]+\.[^\s()]+)\s+(v[^\s]+)\s*(?://.*)?")
+_REQUIRED: Final = re.compile(r"(?:require\s+)?([^\s()]++)\s++(v[^\s]++)\s*+(?://.*)?")
 
 
 def _go_mod(text: str) -> Iterator[_Package]:
