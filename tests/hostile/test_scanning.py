@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from entrepot.formats.maven.pom import read_pom
 from entrepot.model.advisory import Notice, State
-from entrepot.model.errors import RegistryError
+from entrepot.model.errors import RegistryError, TooLarge
 from entrepot.operations import advisory_changes
 from entrepot.ports.fetch import Document
 from entrepot.scanning.groups import group
@@ -235,7 +236,8 @@ SECRETS = [
 def test_no_content_makes_the_search_for_secrets_slow(content: bytes) -> None:
     begun = time.process_time()
 
-    list(find_secrets([content]))
+    with suppress(TooLarge):
+        list(find_secrets([content]))
 
     assert time.process_time() - begun < 10
 
