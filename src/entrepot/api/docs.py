@@ -29,6 +29,7 @@ from entrepot.api.sboms import SBOMS
 from entrepot.api.search import SEARCH
 from entrepot.api.secrets import SECRETS
 from entrepot.api.status import STATUS
+from entrepot.api.trash import TRASH
 from entrepot.api.upstreams import UPSTREAMS
 from entrepot.api.webhooks import WEBHOOKS
 from entrepot.wire.conditionals import is_unchanged
@@ -102,6 +103,7 @@ SUBJECTS = (
     JOURNAL,
     LOG,
     WEBHOOKS,
+    TRASH,
     COLLECTION,
     DOCS,
 )

@@ -42,6 +42,8 @@ _SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "deprecate": ("change", "Say that there is something better than a version."),
         "undeprecate": ("change", "Take a deprecation back."),
         "delete": ("change", "Delete a tag, a version or an artifact."),
+        "restore": ("trash", "Have back a version, a tag or an artifact that was deleted."),
+        "trash": ("trash", "List what was deleted and can be had back."),
         "clearance": ("clearance", "What a channel's view shows."),
     },
     "Trust": {

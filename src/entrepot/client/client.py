@@ -29,6 +29,7 @@ from entrepot.client.promotions import Policies, Promotions
 from entrepot.client.retry import Retry
 from entrepot.client.secrets import Secrets
 from entrepot.client.transfer import ProgressListener, Transfers
+from entrepot.client.trash import Trash
 from entrepot.client.upload import SessionStore, collect_sources
 from entrepot.client.webhooks import Webhooks
 from entrepot.model.digest import Digest
@@ -84,6 +85,7 @@ class Client:
         self.assessments: Final = Assessments(self.connection, self.packages)
         self.log: Final = Log(self.connection)
         self.collection: Final = Collection(self.connection)
+        self.trash: Final = Trash(self.connection, self.packages)
         self.webhooks: Final = Webhooks(self.connection)
         self.policies: Final = Policies(self.connection, self.packages)
         self.promotions: Final = Promotions(self.connection, self.packages)

@@ -273,6 +273,10 @@ class ArtifactPublished(Event, frozen=True, tag="dev.entrepot.artifact.published
     """What policies say that are only tried."""
 
 
+class ArtifactRestored(ArtifactPublished, frozen=True, tag="dev.entrepot.artifact.restored.v1"):
+    """An artifact that had been deleted is back, with all that it contains, under these names; or a name of it is."""
+
+
 class AdmissionRefused(Event, frozen=True, tag="dev.entrepot.admission.refused.v1"):
     """A policy did not let an artifact in, and nothing of it was kept."""
 
@@ -762,6 +766,7 @@ AnyEvent = (
     | ArtifactPublished
     | InventoryIndexed
     | ArtifactDeleted
+    | ArtifactRestored
     | ReferenceDeleted
     | VersionSealed
     | VersionYanked

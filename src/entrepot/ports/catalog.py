@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from entrepot.ports.protections import ProtectionQuestions, Protections
     from entrepot.ports.secrets import SecretChanges, Secrets
     from entrepot.ports.tombstones import TombstoneChanges, Tombstones
+    from entrepot.ports.trash import Trash, TrashChanges
     from entrepot.ports.webhooks import WebhookChanges, Webhooks
 
 T = TypeVar("T")
@@ -267,6 +268,10 @@ class Transaction(Reader, Protocol):
     @property
     def promotions(self) -> PromotionChanges:
         """How artifacts come into channels."""
+
+    @property
+    def trash(self) -> TrashChanges:
+        """What was deleted, and can be had back."""
 
     @property
     def collection(self) -> CollectionChanges:
@@ -489,6 +494,10 @@ class Catalog(Protocol):
     @property
     def promotions(self) -> Promotions:
         """How artifacts come into channels."""
+
+    @property
+    def trash(self) -> Trash:
+        """What was deleted, and can be had back."""
 
     @property
     def collection(self) -> Collection:

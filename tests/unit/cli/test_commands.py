@@ -72,7 +72,7 @@ def test_every_word_of_the_contract_is_a_command() -> None:
         push, pull, ls, inspect, search, journal, sbom show, sbom diff, sbom export, impact,
         scan show, scan push, scan reports, vex add, vex list, vex push, vex remove,
         advisories import, advisories export, advisories status, advisories refresh, advisories remove,
-        tag, seal, yank, unyank, deprecate, undeprecate, delete,
+        tag, seal, yank, unyank, deprecate, undeprecate, delete, restore, trash,
         namespace create, namespace list, namespace show, namespace set, channel list, channel set,
         federation issuer add, federation issuer list, federation issuer remove,
         federation publisher add, federation publisher list, federation publisher remove, federation publisher preview,

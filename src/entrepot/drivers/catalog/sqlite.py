@@ -47,6 +47,7 @@ from entrepot.drivers.catalog.session import LISTINGS
 from entrepot.drivers.catalog.statements import load
 from entrepot.drivers.catalog.tombstones import SqliteTombstones
 from entrepot.drivers.catalog.transaction import ACCESS_SQL, UPSTREAMS, SqliteTransaction, read_namespace
+from entrepot.drivers.catalog.trash import SqliteTrash
 from entrepot.drivers.catalog.webhooks import SqliteWebhooks
 from entrepot.drivers.threads import finished
 from entrepot.model.digest import Digest
@@ -123,6 +124,7 @@ class SqliteCatalog:
         self._questions = Questions(self._reader)
         self.blocks = SqliteBlocks(self._questions)
         self.collection = SqliteCollection(self._questions)
+        self.trash = SqliteTrash(self._questions)
         self.cursors = SqliteCursors(self._questions)
         self.advisories = SqliteAdvisories(self._questions)
         self.assessments = SqliteAssessments(self._questions)

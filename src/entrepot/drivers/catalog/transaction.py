@@ -27,6 +27,7 @@ from entrepot.drivers.catalog.secrets import SqliteSecretChanges
 from entrepot.drivers.catalog.session import CHANGE, LISTINGS, Session, identity
 from entrepot.drivers.catalog.statements import load
 from entrepot.drivers.catalog.tombstones import SqliteTombstoneChanges
+from entrepot.drivers.catalog.trash import SqliteTrashChanges
 from entrepot.drivers.catalog.webhooks import SqliteWebhookChanges
 from entrepot.model.digest import Digest
 from entrepot.model.errors import (
@@ -95,6 +96,11 @@ class SqliteTransaction(Session):
     def promotions(self) -> SqlitePromotionChanges:
         """How artifacts come into channels."""
         return SqlitePromotionChanges(self)
+
+    @cached_property
+    def trash(self) -> SqliteTrashChanges:
+        """What was deleted, and can be had back."""
+        return SqliteTrashChanges(self)
 
     @cached_property
     def collection(self) -> SqliteCollectionChanges:
@@ -584,7 +590,7 @@ class SqliteTransaction(Session):
         if event.namespace is not None and event.package is not None:
             package = rows.package_id(event.namespace, *event.package.split("/", 1))
             # To sign what came from elsewhere, or to clear it, is not to publish it.
-            hosts = isinstance(event, ArtifactPublished) and bool(event.references) and not actor.startswith(ACTOR)
+            hosts = type(event) is ArtifactPublished and bool(event.references) and not actor.startswith(ACTOR)
             if isinstance(event, UpstreamIndexChanged):
                 self.package_id(package)  # Of what has an index there is a page, though nothing of it is here.
             self._touch(package, hosted=hosts)

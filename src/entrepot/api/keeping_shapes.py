@@ -1,4 +1,4 @@
-"""What the management API writes about the collection of bytes that nobody can reach (see `entrepot.api.shapes`)."""
+"""What the management API writes about what was deleted and what nobody can reach (see `entrepot.api.shapes`)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from entrepot.api.shapes import DigestText, FormatText, NamespaceText, PackageTe
 from entrepot.model.blob import BlobState
 
 if TYPE_CHECKING:
-    from entrepot.operations import collect
+    from entrepot.operations import collect, restore
     from entrepot.ports import collection
 
 _TIME = "2026-01-31T12:00:00Z"
@@ -115,3 +115,58 @@ class Explanation(Struct, frozen=True):
                 for each in found.holdings
             ],
         )
+
+
+# --- trash ---
+
+
+class TrashQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which part of the trash is asked for: what was deleted last comes first."""
+
+    after: Annotated[int | None, Meta(description="`next` of the page before.", ge=1, le=2**63 - 1)] = None
+    limit: Annotated[int, Meta(description="The longest page that is wanted.", ge=1, le=1_000)] = 100
+
+
+class Deleted(Struct, frozen=True):
+    """An artifact that was deleted, and can be had back."""
+
+    namespace: NamespaceText
+    format: FormatText
+    package: PackageText
+    digest: DigestText
+    names: Annotated[list[ReferenceText], Meta(description="What it was called then.")]
+    actor: Annotated[str, Meta(description="Who deleted it.", examples=["alice"])]
+    at: Annotated[datetime, Meta(examples=[_TIME])]
+    position: Position
+    until: Annotated[
+        datetime | None,
+        Meta(description="When its bytes are given up; null when that is not near.", examples=[_TIME]),
+    ]
+
+    @staticmethod
+    def of(found: restore.InTrash) -> Deleted:
+        """How it is shown."""
+        deleted = found.deleted
+        return Deleted(
+            namespace=deleted.package.namespace,
+            format=deleted.package.format,
+            package=deleted.package.name,
+            digest=str(deleted.digest),
+            names=list(deleted.names),
+            actor=deleted.actor,
+            at=deleted.at,
+            position=deleted.position,
+            until=found.until,
+        )
+
+
+class Restored(Struct, frozen=True):
+    """What was had back."""
+
+    digest: DigestText
+    names: Annotated[list[ReferenceText], Meta(description="The names that it has again.")]
+
+    @staticmethod
+    def of(found: restore.Restored) -> Restored:
+        """How it is shown."""
+        return Restored(str(found.digest), list(found.names))

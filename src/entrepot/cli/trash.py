@@ -1,0 +1,45 @@
+"""``entrepot restore`` and ``entrepot trash``."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+from entrepot.cli.output import Columns, Output, output_option, show_done, show_list
+from entrepot.client import Client
+from entrepot.client.trash import Deleted
+
+_TRASH: Final[Columns[Deleted]] = {
+    "PACKAGE": lambda it: f"{it.namespace}/{it.package}",
+    "FORMAT": lambda it: it.format,
+    "NAMES": lambda it: it.names,
+    "DIGEST": lambda it: it.digest,
+    "DELETED": lambda it: it.at,
+    "BY": lambda it: it.actor,
+    "UNTIL": lambda it: it.until,
+}
+
+
+@click.command()
+@click.argument("address", metavar="REFERENCE")
+@output_option
+def restore(address: str, output: Output) -> None:
+    """Have back a version, a tag or an artifact that was deleted.
+
+    An artifact comes back with all that it contains and the names that it had; what means something else by now is
+    left to it. It can be had back until its bytes are given up: entrepot trash NAMESPACE.
+    """
+    with Client() as registry:
+        found = registry.trash.restore(address)
+    names = f" as {', '.join(found.names)}" if found.names else ""
+    show_done(f"{address} is back{names}: {found.digest}", found, output)
+
+
+@click.command()
+@click.argument("namespace")
+@output_option
+def trash(namespace: str, output: Output) -> None:
+    """List what was deleted and can be had back."""
+    with Client() as registry:
+        show_list(registry.trash.iter(namespace), _TRASH, output)

@@ -1,0 +1,76 @@
+-- What was deleted and can be had back.
+
+-- list_trash --
+-- Uses membership_closed_idx, and membership_open_idx for what is there again.
+SELECT n.name, p.format, p.name, b.digest, m.until_position, e.at, e.actor, b.condemned_at,
+       (SELECT json_group_array(r.name) FROM (
+            SELECT r.name FROM reference r
+             WHERE r.package_id = m.package_id AND r.blob_id = m.blob_id AND r.until_position = m.until_position
+             ORDER BY r.name) r)
+  FROM namespace n
+  JOIN package p ON p.namespace_id = n.id AND (:package IS NULL OR (p.format = :format AND p.name = :package))
+  JOIN membership m ON m.package_id = p.id AND m.role = 'artifact'
+                   AND m.until_position IS NOT NULL AND (:before IS NULL OR m.until_position < :before)
+  JOIN blob b ON b.id = m.blob_id AND b.state IN ('present', 'condemned')
+  JOIN event e ON e.position = m.until_position
+ WHERE n.name = :namespace
+   AND NOT EXISTS (
+        SELECT 1 FROM membership o
+         WHERE o.package_id = m.package_id AND o.blob_id = m.blob_id AND o.role = 'artifact'
+           AND (o.until_position IS NULL OR o.until_position > m.until_position))
+ ORDER BY m.until_position DESC, m.id DESC
+ LIMIT :limit
+
+-- find_last --
+-- Uses reference_history_idx.
+SELECT r.kind, r.name, b.digest, r.from_position, r.until_position, r.sealed, r.yanked, r.deprecated
+  FROM reference r JOIN blob b ON b.id = r.blob_id
+ WHERE r.package_id = :package AND r.name = :name
+ ORDER BY r.until_position IS NOT NULL, r.from_position DESC, r.id DESC
+ LIMIT 1
+
+-- names_when_it_left --
+-- Uses membership_closed_idx and reference_open_idx.
+SELECT r.kind, r.name, b.digest, r.from_position, r.until_position, r.sealed, r.yanked, r.deprecated
+  FROM reference r JOIN blob b ON b.id = r.blob_id
+ WHERE r.package_id = :package AND r.blob_id = :blob
+   AND r.until_position = (
+        SELECT max(m.until_position) FROM membership m
+         WHERE m.package_id = :package AND m.blob_id = :blob AND m.role = 'artifact')
+   AND NOT EXISTS (
+        SELECT 1 FROM reference o WHERE o.package_id = :package AND o.name = r.name AND o.until_position IS NULL)
+ ORDER BY r.name
+
+-- missing_within --
+WITH RECURSIVE within (id, kind) AS (
+    SELECT :blob, 'manifest'
+    UNION
+    SELECT l.target_id, l.kind FROM within JOIN link l ON l.artifact_id = within.id
+     WHERE within.kind = 'manifest' AND l.required
+)
+SELECT DISTINCT b.digest FROM within JOIN blob b ON b.id = within.id WHERE b.state NOT IN ('present', 'condemned')
+
+-- within --
+-- An artifact and what it contains, the innermost first; each with whether it is needed as an artifact.
+WITH RECURSIVE within (id, kind, depth) AS (
+    SELECT :blob, 'manifest', 0
+    UNION
+    SELECT l.target_id, l.kind, within.depth + 1 FROM within JOIN link l ON l.artifact_id = within.id
+     WHERE within.kind = 'manifest' AND l.required AND within.depth < 16
+)
+SELECT w.id, b.digest, w.kind = 'manifest', max(w.depth)
+  FROM within w JOIN blob b ON b.id = w.id
+ GROUP BY w.id, w.kind = 'manifest'
+ ORDER BY max(w.depth) DESC, w.id
+
+-- revive --
+UPDATE blob SET state = 'present', condemned_at = NULL WHERE id = :blob AND state = 'condemned'
+
+-- was_there --
+-- Uses membership_closed_idx.
+SELECT 1 FROM membership WHERE package_id = :package AND blob_id = :blob AND role = 'artifact'
+
+-- describe --
+SELECT a.media_type, a.artifact_type, s.digest
+  FROM blob b JOIN artifact a ON a.blob_id = b.id LEFT JOIN blob s ON s.id = a.subject_id
+ WHERE b.digest = :digest

@@ -1,0 +1,99 @@
+"""What was deleted and can be had back: the trash area of the catalog."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from entrepot.drivers.catalog import rows
+from entrepot.drivers.catalog.session import identity
+from entrepot.drivers.catalog.statements import load
+from entrepot.model.digest import Digest
+from entrepot.model.names import ReferenceName
+from entrepot.model.position import Position
+from entrepot.ports.trash import Deleted, Kind, Part
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from entrepot.drivers.catalog.questions import Questions
+    from entrepot.drivers.catalog.session import Session
+    from entrepot.model.names import NamespaceName, PackageId
+    from entrepot.model.reference import Reference
+
+TRASH: Final = load("trash")
+_NO_PACKAGE: Final = {"format": None, "package": None}
+
+
+class SqliteTrash:
+    """Implements `entrepot.ports.trash.Trash`."""
+
+    def __init__(self, questions: Questions) -> None:
+        self._questions = questions
+
+    async def list(
+        self, namespace: NamespaceName, package: PackageId | None = None, *, before: Position | None = None, limit: int
+    ) -> Sequence[Deleted]:
+        """A page of what left a namespace, or one of its packages, and is still here: the last first."""
+        where = {"namespace": namespace, **_NO_PACKAGE} if package is None else identity(package)
+        return [
+            Deleted(
+                package=rows.package_id(owner, format_, name),
+                digest=Digest.parse(digest),
+                names=tuple(ReferenceName(each) for each in msgspec.json.decode(names, type=list[str])),
+                position=Position(position),
+                at=rows.parse_time(at),
+                actor=actor,
+                condemned_at=None if condemned_at is None else rows.parse_time(condemned_at),
+            )
+            for owner, format_, name, digest, position, at, actor, condemned_at, names in self._questions.all(
+                TRASH.list_trash, **where, before=before, limit=limit
+            )
+        ]
+
+
+class SqliteTrashChanges:
+    """Implements `entrepot.ports.trash.TrashChanges`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def find_last(self, package: PackageId, name: ReferenceName) -> Reference | None:
+        """What a name means, or meant last."""
+        package_id = self._session.find_package_id(package)
+        row = self._session.one(TRASH.find_last, package=package_id, name=name)
+        return None if row is None else rows.reference(row)
+
+    def list_names(self, package: PackageId, digest: Digest) -> Sequence[Reference]:
+        """What an artifact was called when it last left the package, as far as the names are free now."""
+        place = self._place(package, digest)
+        return [rows.reference(row) for row in self._session.all(TRASH.names_when_it_left, **place)]
+
+    def was_there(self, package: PackageId, digest: Digest) -> bool:
+        """Whether an artifact ever was in the package."""
+        return self._session.one(TRASH.was_there, **self._place(package, digest)) is not None
+
+    def list_missing(self, digest: Digest) -> Sequence[Digest]:
+        """What of an artifact, and of all that it contains, is not here any more."""
+        blob = self._session.find_blob_id(digest)
+        return [Digest.parse(missing) for (missing,) in self._session.all(TRASH.missing_within, blob=blob)]
+
+    def describe(self, digest: Digest) -> Kind:
+        """What an artifact is that is or was in a package."""
+        media_type, artifact_type, subject = self._session.returned(TRASH.describe, digest=str(digest))
+        return Kind(media_type, artifact_type, None if subject is None else Digest.parse(subject))
+
+    def revive(self, digest: Digest) -> Sequence[Part]:
+        """Let an artifact, and all that it contains, be condemned no more; what it is made of, the innermost first."""
+        parts = []
+        for blob, inner, is_artifact, _ in self._session.all(TRASH.within, blob=self._session.blob_id(digest)):
+            self._session.run(TRASH.revive, blob=blob)
+            parts.append(Part(Digest.parse(inner), is_artifact=bool(is_artifact)))
+        return parts
+
+    def _place(self, package: PackageId, digest: Digest) -> dict[str, int | None]:
+        return {
+            "package": self._session.find_package_id(package),
+            "blob": self._session.find_blob_id(digest),
+        }

@@ -1,0 +1,217 @@
+"""Having back what was deleted."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from entrepot.model.access import Role
+from entrepot.model.digest import Digest
+from entrepot.model.errors import ArtifactUnknown, Denied, PackageUnknown, PolicyDenied, ReferenceUnknown
+from entrepot.model.names import ReferenceName, View, parse_namespace
+from entrepot.operations.block import block
+from entrepot.operations.check import check
+from entrepot.operations.collect import collect
+from entrepot.operations.delete import delete_artifact, delete_reference
+from entrepot.operations.mark import yank
+from entrepot.operations.restore import InTrash, Restored, list_trash, restore
+from entrepot.testing.builders import ADMINISTRATOR, World, caller, image, index, open_world, package, referrer
+
+API, ACME, ALL = package("acme/api"), parse_namespace("acme"), View.parse("acme")
+ONE, LATEST = ReferenceName("1.0"), ReferenceName("latest")
+LARGE = b"large " * 100
+BUILT = image(LARGE)
+LISTED = index(BUILT)
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with open_world(tmp_path) as world:
+        await world.namespace()
+        yield world
+
+
+async def names(world: World) -> dict[str, Digest]:
+    return {each.name: each.digest for each in await world.catalog.list_references(ALL, API, limit=100)}
+
+
+async def trash(world: World) -> list[InTrash]:
+    return list(await list_trash(world.registry, ADMINISTRATOR, ACME, limit=100))
+
+
+async def test_an_artifact_comes_back_with_its_names_and_marks(world: World) -> None:
+    await world.push("acme/api", BUILT, "1.0", "latest")
+    await world.push("acme/api", referrer(BUILT))
+    await yank(world.registry, ADMINISTRATOR, API, ONE, reason="broken")
+    await delete_artifact(world.registry, ADMINISTRATOR, API, BUILT.digest)
+
+    found = await restore(world.registry, ADMINISTRATOR, API, BUILT.digest)
+
+    assert found == Restored(BUILT.digest, (ONE, LATEST))
+    assert await names(world) == {"1.0": BUILT.digest, "latest": BUILT.digest}
+    version = await world.catalog.find_artifact(ALL, API, name=ONE)
+    assert version is not None
+    assert (version.yanked, version.sealed) == ("broken", True)
+    assert (await world.events())[-1] == "artifact.restored"
+    assert await check(world.registry, read_bytes=True) == []
+
+
+async def test_a_version_is_had_back_by_its_name_with_all_that_meant_the_same(world: World) -> None:
+    await world.push("acme/api", BUILT, "1.0", "latest")
+    await delete_artifact(world.registry, ADMINISTRATOR, API, BUILT.digest)
+
+    await restore(world.registry, ADMINISTRATOR, API, ONE)
+
+    assert await names(world) == {"1.0": BUILT.digest, "latest": BUILT.digest}
+
+
+async def test_a_name_that_was_deleted_alone_comes_back_alone(world: World) -> None:
+    await world.push("acme/api", BUILT, "1.0", "latest")
+    await delete_reference(world.registry, ADMINISTRATOR, API, LATEST)
+
+    found = await restore(world.registry, ADMINISTRATOR, API, LATEST)
+
+    assert found == Restored(BUILT.digest, (LATEST,))
+    assert await names(world) == {"1.0": BUILT.digest, "latest": BUILT.digest}
+
+
+async def test_a_name_that_means_something_else_by_now_is_left_to_it(world: World) -> None:
+    other = image(b"other")
+    await world.push("acme/api", BUILT, "1.0", "latest")
+    await delete_artifact(world.registry, ADMINISTRATOR, API, BUILT.digest)
+    await world.push("acme/api", other, "latest")
+
+    found = await restore(world.registry, ADMINISTRATOR, API, BUILT.digest)
+
+    assert found.names == (ONE,)
+    assert await names(world) == {"1.0": BUILT.digest, "latest": other.digest}
+
+
+async def test_what_is_there_already_is_no_event(world: World) -> None:
+    await world.push("acme/api", BUILT, "1.0")
+    before = await world.events()
+
+    by_digest = await restore(world.registry, ADMINISTRATOR, API, BUILT.digest)
+    by_name = await restore(world.registry, ADMINISTRATOR, API, ONE)
+
+    assert by_digest == by_name == Restored(BUILT.digest, ())
+    assert await world.events() == before
+
+
+async def test_an_index_comes_back_with_what_it_contains(world: World) -> None:
+    await world.push("acme/api", LISTED, "1.0")
+    await delete_artifact(world.registry, ADMINISTRATOR, API, LISTED.digest)
+    await delete_artifact(world.registry, ADMINISTRATOR, API, BUILT.digest)
+    world.clock.advance(days=2)
+    await collect(world.registry)
+
+    await restore(world.registry, ADMINISTRATOR, API, ONE)
+
+    assert await world.catalog.find_artifact(ALL, API, digest=BUILT.digest) is not None
+    assert await world.catalog.find_blob(ALL, API, Digest.of(LARGE)) is not None
+    assert await check(world.registry, read_bytes=True) == []
+
+
+async def test_what_waits_to_be_given_up_waits_no_more(world: World) -> None:
+    await world.push("acme/api", BUILT, "1.0")
+    await delete_artifact(world.registry, ADMINISTRATOR, API, BUILT.digest)
+    world.clock.advance(days=2)
+    await collect(world.registry)
+    await restore(world.registry, ADMINISTRATOR, API, ONE)
+
+    world.clock.advance(days=30)
+    await collect(world.registry)
+
+    assert await world.catalog.find_blob(ALL, API, Digest.of(LARGE)) is not None
+    assert await check(world.registry, read_bytes=True) == []
+
+
+async def test_what_was_given_up_cannot_be_had_back(world: World) -> None:
+    await world.push("acme/api", BUILT, "1.0")
+    await delete_artifact(world.registry, ADMINISTRATOR, API, BUILT.digest)
+    for _ in range(2):
+        world.clock.advance(days=8)
+        await collect(world.registry)
+
+    assert await trash(world) == []
+    for target in (ONE, BUILT.digest):
+        with pytest.raises(ArtifactUnknown, match="given up"):
+            await restore(world.registry, ADMINISTRATOR, API, target)
+    assert await names(world) == {}
+    assert await check(world.registry) == []
+
+
+async def test_the_trash_says_what_was_deleted_by_whom_and_until_when_it_can_be_had_back(world: World) -> None:
+    await world.push("acme/api", BUILT, "1.0", "latest")
+    await delete_artifact(world.registry, ADMINISTRATOR, API, BUILT.digest)
+    deleted_at = world.clock.now()
+    (fresh,) = await trash(world)
+    world.clock.advance(days=2)
+    await collect(world.registry)
+
+    (waiting,) = await trash(world)
+
+    assert (fresh.deleted.digest, fresh.deleted.names, fresh.deleted.actor) == (
+        BUILT.digest,
+        (ONE, LATEST),
+        ADMINISTRATOR.name,
+    )
+    assert (fresh.deleted.at, fresh.until) == (deleted_at, None)
+    assert waiting.until == world.clock.now() + timedelta(days=7)
+
+
+async def test_the_trash_has_pages_and_forgets_what_came_back(world: World) -> None:
+    pushed = [image(bytes([number]) * 100) for number in range(5)]
+    for number, each in enumerate(pushed):
+        await world.push("acme/api", each, f"1.{number}")
+    for each in pushed:
+        await delete_artifact(world.registry, ADMINISTRATOR, API, each.digest)
+    await restore(world.registry, ADMINISTRATOR, API, pushed[2].digest)
+
+    first = await list_trash(world.registry, ADMINISTRATOR, ACME, API, limit=2)
+    second = await list_trash(world.registry, ADMINISTRATOR, ACME, API, before=first[-1].deleted.position, limit=9)
+
+    assert [each.deleted.digest for each in (*first, *second)] == [pushed[each].digest for each in (4, 3, 1, 0)]
+
+
+async def test_what_was_deleted_twice_is_in_the_trash_once(world: World) -> None:
+    for _ in range(2):
+        await world.push("acme/api", BUILT, "1.0")
+        await delete_artifact(world.registry, ADMINISTRATOR, API, BUILT.digest)
+
+    assert [each.deleted.digest for each in await trash(world)] == [BUILT.digest]
+
+
+async def test_what_is_blocked_does_not_come_back(world: World) -> None:
+    await world.push("acme/api", BUILT, "1.0")
+    await block(world.registry, ADMINISTRATOR, API, BUILT.digest, reason="a coin miner")
+    await delete_artifact(world.registry, ADMINISTRATOR, API, BUILT.digest)
+
+    with pytest.raises(PolicyDenied, match="coin miner"):
+        await restore(world.registry, ADMINISTRATOR, API, ONE)
+
+
+async def test_what_never_was_cannot_be_had_back(world: World) -> None:
+    await world.push("acme/api", BUILT, "1.0")
+
+    with pytest.raises(ReferenceUnknown):
+        await restore(world.registry, ADMINISTRATOR, API, ReferenceName("2.0"))
+    with pytest.raises(ArtifactUnknown):
+        await restore(world.registry, ADMINISTRATOR, API, Digest.of(b"never"))
+    with pytest.raises(PackageUnknown):
+        await restore(world.registry, ADMINISTRATOR, package("acme/none"), ONE)
+
+
+async def test_restoring_is_for_who_may_delete(world: World) -> None:
+    await world.push("acme/api", BUILT, "1.0")
+    publisher = caller(Role.PUBLISHER)
+
+    with pytest.raises(Denied):
+        await restore(world.registry, publisher, API, ONE)
+    with pytest.raises(Denied):
+        await list_trash(world.registry, publisher, ACME, limit=10)
+    with pytest.raises(Denied):
+        await list_trash(world.registry, publisher, ACME, API, limit=10)
