@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from entrepot.api.shapes import DigestText, FormatText, NamespaceText, PackageText, Position, ReferenceText
 from entrepot.model.blob import BlobState
@@ -123,7 +123,7 @@ class Explanation(Struct, frozen=True):
 class TrashQuery(Struct, frozen=True, forbid_unknown_fields=True):
     """Which part of the trash is asked for: what was deleted last comes first."""
 
-    after: Annotated[int | None, Meta(description="`next` of the page before.", ge=1, le=2**63 - 1)] = None
+    after: Annotated[int, Meta(description="`next` of the page before.", ge=1, le=2**63 - 1)] | UnsetType = UNSET
     limit: Annotated[int, Meta(description="The longest page that is wanted.", ge=1, le=1_000)] = 100
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import UNSET
+
 from entrepot.api import keeping_shapes as shapes
 from entrepot.api.endpoint import Answer, Endpoint, Subject
 from entrepot.api.replies import page
@@ -34,7 +36,7 @@ async def list_trash(call: Call) -> Reply:
         call.registry,
         call.caller,
         parse_namespace(call.path["namespace"]),
-        before=None if query.after is None else Position(query.after),
+        before=None if query.after is UNSET else Position(query.after),
         limit=query.limit + 1,
     )
     return json_reply(page(found, query.limit, show=shapes.Deleted.of, cursor=lambda last: str(last.deleted.position)))

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from entrepot.model.digest import Digest
+from tests.unit.api.world import World
+
+API = "/api/v1/packages/acme/oci/api"
+TRASH = "/api/v1/namespaces/acme/trash"
+COLLECTION = "/api/v1/collection"
+
+
+async def test_what_was_deleted_is_listed_in_pages_and_had_back(world: World) -> None:
+    await world.namespace()
+    digests = [(await world.image(f"1.{number}", annotations={"number": str(number)})).digest for number in range(3)]
+    for digest in digests:
+        assert (await world.ask("DELETE", f"{API}/-/artifacts/{digest}")).status == 204
+
+    first = await world.ask("GET", f"{TRASH}?limit=2")
+    second = await world.ask("GET", f"{TRASH}?limit=2&after={first.json['next']}")
+    restored = await world.ask("POST", f"{API}/-/trash/1.1")
+
+    assert [item["names"] for item in (*first.items, *second.items)] == [["1.2"], ["1.1"], ["1.0"]]
+    assert restored.json == {"digest": str(digests[1]), "names": ["1.1"]}
+    assert [item["names"] for item in (await world.ask("GET", TRASH)).items] == [["1.2"], ["1.0"]]
+    assert (await world.ask("GET", f"{API}/-/references")).items[0]["name"] == "1.1"
+
+
+async def test_what_never_was_or_is_not_for_the_caller_cannot_be_had_back(world: World) -> None:
+    await world.namespace()
+    await world.image("1.0")
+    publisher = await world.token("publisher")
+
+    assert (await world.ask("POST", f"{API}/-/trash/2.0")).code == "reference-unknown"
+    assert (await world.ask("POST", f"{API}/-/trash/{Digest.of(b'x')}")).code == "artifact-unknown"
+    assert (await world.ask("POST", "/api/v1/packages/acme.prod/oci/api/-/trash/1.0")).code == "read-only"
+    assert (await world.ask("POST", f"{API}/-/trash/1.0", token=publisher)).status == 403
+    assert (await world.ask("GET", TRASH, token=publisher)).status == 403
+
+
+async def test_a_round_of_the_collector_is_planned_done_and_explained(world: World) -> None:
+    await world.namespace()
+    built = await world.image("1.0")
+    await world.ask("DELETE", f"{API}/-/artifacts/{built.digest}")
+
+    plan = await world.ask("GET", COLLECTION)
+    found = await world.ask("POST", COLLECTION)
+    known = await world.ask("GET", f"{COLLECTION}/{built.digest}")
+
+    assert plan.json["unreachable"] == found.json["condemned"] == {"count": 1, "size": len(built.content)}
+    assert (known.json["state"], known.json["holdings"]) == ("condemned", [])
+    assert (await world.ask("GET", f"{COLLECTION}/{Digest.of(b'x')}")).code == "blob-unknown"
+    assert (await world.ask("GET", COLLECTION, token=await world.token("maintainer"))).status == 403
