@@ -372,11 +372,7 @@ async def test_every_operation_answers_as_it_is_described(world: World) -> None:
         await world.ask("GET", f"{api}/artifacts/2.0/sbom{path}")
     await world.ask("DELETE", f"{api}/clearances/prod/{first.digest}")
     await world.ask("DELETE", f"{api}/artifacts/{second.digest}")
-    await world.ask("GET", "/api/v1/namespaces/acme/trash")
-    await world.ask("POST", f"{api}/trash/{second.digest}")
-    await world.ask("GET", "/api/v1/collection")
-    await world.ask("POST", "/api/v1/collection")
-    await world.ask("GET", f"/api/v1/collection/{second.digest}")
+    await _ask_about_the_deleted(world, second.digest)
     await world.ask("GET", "/api/v1/search?q=api")
     await world.ask("GET", "/api/v1/journal")
     await world.ask("GET", "/api/v1/journal/followers")
@@ -386,6 +382,14 @@ async def test_every_operation_answers_as_it_is_described(world: World) -> None:
 
     assert [(operation, status) for operation, status in world.asked if status >= 300] == []
     assert {operation for operation, _ in world.asked} == {endpoint.operation for endpoint in ENDPOINTS}
+
+
+async def _ask_about_the_deleted(world: World, digest: Digest) -> None:
+    await world.ask("GET", "/api/v1/namespaces/acme/trash")
+    await world.ask("POST", f"/api/v1/packages/acme/oci/api/-/trash/{digest}")
+    await world.ask("GET", "/api/v1/collection")
+    await world.ask("POST", "/api/v1/collection")
+    await world.ask("GET", f"/api/v1/collection/{digest}")
 
 
 async def _ask_about_publishers(world: World) -> None:
