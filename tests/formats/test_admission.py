@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from entrepot.model.names import View, parse_namespace
-from entrepot.model.policy import Door, Policy
+from entrepot.model.policy import Door, Mode, Policy
 from entrepot.operations.check import check
 from entrepot.operations.policies import set_policy
 from entrepot.testing.builders import ADMINISTRATOR, World, image, open_world, package
@@ -91,9 +91,25 @@ async def test_what_must_be_examined_is_in_no_index_before(world: World, format_
         await world.settle()
         after = await client.get(index)
 
+    assert 'examined: sbom.known is not known yet"' in answer.headers["warning"]
     assert version not in before.text
     assert after.status_code == 200, after.text
     assert version in after.text
     if before.status_code == 200 and "etag" in after.headers:
         assert before.headers["etag"] != after.headers["etag"]
     assert await check(world.registry) == []
+
+
+async def test_who_publishes_is_warned(world: World, format_: str) -> None:
+    publish, _, version, index = CASES[format_]
+    policy = Policy("soon", Door.ADMISSION, "false", namespace=ACME, mode=Mode.WARN, description='From Monday: "no".')
+    await set_policy(world.registry, ADMINISTRATOR, policy)
+
+    async with await _client(world) as client:
+        answer = await publish(client)
+        shown = await client.get(index)
+
+    assert answer.is_success, answer.text
+    assert answer.headers["warning"] == '299 - "soon: From Monday: \\"no\\"."'
+    assert "warning" not in shown.headers
+    assert version in shown.text

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
@@ -228,6 +228,8 @@ class Caller:
     """The rights without the access token's own scope, when the request came with a scoped access token."""
     lists_catalog: bool = True
     """Whether the access token, if the request came with one, was asked for to list all packages."""
+    told: list[str] | None = field(default=None, compare=False, repr=False)
+    """What they are told beside the answer, such as the warnings of policies; None where nobody would tell them."""
 
     @property
     def name(self) -> str:

@@ -56,6 +56,12 @@ class Admission:
         """Whether it must not come in at all."""
         return not self.decision.allowed and self.awaiting is None
 
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What whoever publishes it should know, though it was taken."""
+        waits = () if self.awaiting is None else (f"not served yet: {self.awaiting.reason}",)
+        return (*waits, *self.decision.warnings)
+
     def refusal(self) -> PolicyDenied:
         """What whoever publishes it is told."""
         what = ", ".join(self.names) or self.artifact.digest

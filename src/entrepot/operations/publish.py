@@ -86,10 +86,11 @@ async def publish_composed(
     may_overwrite = caller.rights.allows(Action.OVERWRITE, View(package.namespace), package.name)
     block_id = registry.clock.new_id()
     refused: AdmissionRefused | None = None
+    told: tuple[str, ...] = ()
 
     def change(transaction: Transaction) -> Artifact:
-        nonlocal refused
-        refused = None
+        nonlocal refused, told
+        refused, told = None, ()
         namespace = transaction.find_namespace(package.namespace)
         if namespace is None:
             raise NamespaceUnknown(package.namespace)
@@ -113,17 +114,21 @@ async def publish_composed(
             if admission.refused:
                 refused = admission.refused_event()
                 raise admission.refusal()
+            told = admission.told
             _let_wait(transaction, admission, block_id)
             transaction.append(caller.name, admission.mark(_event(package, draft.artifact, named)))
         return draft.artifact
 
     try:
-        return await registry.catalog.write(change)
+        artifact = await registry.catalog.write(change)
     except PolicyDenied:
         if (event := refused) is not None:
             # Of what was refused nothing is kept but that it was.
             await registry.catalog.write(lambda transaction: transaction.append(caller.name, event))
         raise
+    if caller.told is not None:
+        caller.told.extend(told)
+    return artifact
 
 
 def _let_wait(transaction: Transaction, admission: Admission, id: str) -> None:

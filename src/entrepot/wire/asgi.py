@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from http import HTTPStatus
 from time import monotonic, perf_counter
@@ -41,7 +41,7 @@ from entrepot.wire.errors import WireError
 from entrepot.wire.format import Surface
 from entrepot.wire.logs import Answer, LogRequest
 from entrepot.wire.metrics import outcome
-from entrepot.wire.reply import FileSlice, HeaderList, Reply, text_header
+from entrepot.wire.reply import FileSlice, HeaderList, Reply, text_header, warning_header
 from entrepot.wire.routes import Router
 from entrepot.wire.server import CacheTicket, ClientDisconnected, FileTooShort
 
@@ -232,7 +232,7 @@ class Application:
         exchange.body = Body(receive, _body_size(headers), self._load)
         call = Call(
             registry=self.registry,
-            caller=exchange.caller,
+            caller=exchange.caller if exchange.method in _SAFE else replace(exchange.caller, told=[]),
             method=exchange.method,
             path=path,
             target=exchange.target,
@@ -247,6 +247,9 @@ class Application:
             facts=exchange.facts,
         )
         reply = await route.handler(call)
+        if call.caller.told:
+            # Handlers share some replies.
+            reply = replace(reply, headers=[*reply.headers, *map(warning_header, dict.fromkeys(call.caller.told))])
         if reply.cacheable and seen is not None and not self._pretends(scope, headers):
             if exchange.method == "GET" and isinstance(reply.body, FileSlice):
                 reply.body = await self._asked.borrow(reply.body)

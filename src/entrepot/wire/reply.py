@@ -17,6 +17,7 @@ IMMUTABLE: Final = (b"cache-control", b"public, max-age=31536000, immutable")
 PRIVATE_IMMUTABLE: Final = (b"cache-control", b"private, max-age=31536000, immutable")
 REVALIDATE: Final = (b"cache-control", b"no-cache")
 """For what may change: ask again each time, with the ETag."""
+_LONGEST_WARNING: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +68,9 @@ def text_header(name: str, value: str) -> tuple[bytes, bytes]:
     if not (value.isascii() and value.isprintable()):
         value = "".join(c if " " <= c <= "~" else "?" for c in value)
     return name.encode("ascii"), value.encode("ascii")
+
+
+def warning_header(text: str) -> tuple[bytes, bytes]:
+    """A header field that says something to people, beside the answer (RFC 7234, 5.5; OCI distribution 1.1, "Warnings")."""
+    quoted = text[:_LONGEST_WARNING].replace("\\", "\\\\").replace('"', '\\"')
+    return text_header("warning", f'299 - "{quoted}"')

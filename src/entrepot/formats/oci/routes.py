@@ -56,7 +56,7 @@ from entrepot.wire.arrival import arrival_reply
 from entrepot.wire.blob import blob_reply
 from entrepot.wire.conditionals import is_conditional, is_unchanged, require_preconditions
 from entrepot.wire.ranges import parse_chunk
-from entrepot.wire.reply import REVALIDATE, HeaderList, Reply, json_reply, text_header
+from entrepot.wire.reply import REVALIDATE, HeaderList, Reply, json_reply, text_header, warning_header
 from entrepot.wire.routes import Route
 
 if TYPE_CHECKING:
@@ -71,8 +71,6 @@ if TYPE_CHECKING:
 _BYTES: Final = (b"content-type", b"application/octet-stream")
 _PAGE: Final = 100
 _MAX_PAGE: Final = 1_000
-_MAX_REASON: Final = 1_000
-"""Characters of a reason: two warnings of nothing but quotes have less than the 4096 bytes that may be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +179,7 @@ async def _read_remote(call: Call, place: _Place, name: ReferenceName | None, di
     found = await read_remote_manifest(call.registry, call.caller, place.view, place.package, name=name, digest=digest)
     if found is None:
         return None
-    stale = [] if found.stale is None else [text_header("warning", f'299 - "stale: {_quoted(found.stale)}"')]
+    stale = [] if found.stale is None else [warning_header(f"stale: {found.stale}")]
     artifact = found.artifact
     return _manifest(call, artifact.digest, artifact.media_type, artifact.content, stale, cacheable=False)
 
@@ -313,15 +311,7 @@ async def _accepted(
 def _warnings(found: FoundArtifact) -> HeaderList:
     """OCI distribution 1.1, "Warnings"."""
     said = [("yanked", found.yanked), ("deprecated", found.deprecated)]
-    return [
-        text_header("warning", f'299 - "{what}: {_quoted(why)}"' if why else f'299 - "{what}"')
-        for what, why in said
-        if why is not None
-    ]
-
-
-def _quoted(text: str) -> str:
-    return text[:_MAX_REASON].replace("\\", "\\\\").replace('"', '\\"')
+    return [warning_header(f"{what}: {why}" if why else what) for what, why in said if why is not None]
 
 
 # --- end-4, end-5, end-6, end-11, end-13, end-14: uploads ---
@@ -447,7 +437,7 @@ async def get_tags(call: Call) -> Reply:
     names = sorted(found)
     headers = [REVALIDATE]
     if remote is not None and remote.stale is not None:
-        headers.append(text_header("warning", f'299 - "stale: {_quoted(remote.stale)}"'))
+        headers.append(warning_header(f"stale: {remote.stale}"))
     if len(names) > limit > 0:
         headers.append(_next(f"/v2/{place.name}/tags/list", limit, names[limit - 1]))
     return json_reply({"name": place.name, "tags": names[:limit]}, headers=headers, cacheable=remote is None)
@@ -498,7 +488,7 @@ async def get_referrers(call: Call) -> Reply:
         last = str(found[-1].digest) if ends_early(found) else None
         listed = _joined(remote, artifact_type, after=after, last=last) | listed
         if remote.stale is not None:
-            headers.append(text_header("warning", f'299 - "stale: {_quoted(remote.stale)}"'))
+            headers.append(warning_header(f"stale: {remote.stale}"))
     if artifact_type is not None:
         headers.append((b"oci-filters-applied", b"artifactType"))
     shown = sorted(listed)[:limit]
