@@ -229,7 +229,9 @@ async def _keep(
     known: Mirrored | None,
     versions: Versions,
 ) -> None:
-    seen = _first_seen(question, known, versions, registry.clock.now())
+    find_seen = partial(_first_seen, question, known, versions, registry.clock.now())
+    is_long = known is not None and len(known.content) > _LONG
+    seen = await asyncio.to_thread(find_seen) if is_long else find_seen()
 
     def change(transaction: Transaction) -> None:
         if not transaction.keep_mirrored(upstream, package, question.target, fresh):

@@ -123,7 +123,7 @@ class _Packument(msgspec.Struct):
     readme: msgspec.Raw = msgspec.Raw()
 
 
-class _Dist(msgspec.Struct):
+class _OddDist(msgspec.Struct):
     tarball: str
     shasum: msgspec.Raw = msgspec.Raw()
     integrity: msgspec.Raw = msgspec.Raw()
@@ -137,8 +137,10 @@ class _Person(msgspec.Struct):
     name: str
 
 
-class _Version(msgspec.Struct):
-    dist: _Dist
+class _OddVersion(msgspec.Struct):
+    """A version of which some part is not what it should be."""
+
+    dist: _OddDist
     deprecated: msgspec.Raw = msgspec.Raw()
     user: msgspec.Raw = msgspec.field(name="_npmUser", default=msgspec.Raw())
 
@@ -157,8 +159,25 @@ class _Attestations(msgspec.Struct):
     provenance: _Provenance
 
 
+class _Dist(msgspec.Struct):
+    tarball: str
+    shasum: str | None = None
+    integrity: str | None = None
+    signatures: list[_Signature] | None = None
+    attestations: _Attestations | None = None
+    unpacked_size: int | None = msgspec.field(name="unpackedSize", default=None)
+    file_count: int | None = msgspec.field(name="fileCount", default=None)
+
+
+class _Version(msgspec.Struct):
+    dist: _Dist
+    deprecated: str | bool | None = None
+    user: _Person | None = msgspec.field(name="_npmUser", default=None)
+
+
 _MANIFESTS: Final = msgspec.json.Decoder(dict[str, Any])
 _VERSIONS: Final = msgspec.json.Decoder(_Version)
+_ODD_VERSIONS: Final = msgspec.json.Decoder(_OddVersion)
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
@@ -190,10 +209,13 @@ _KNOWN: Final = _Known(_REMEMBERED)
 
 
 async def recall_packument(content: bytes, package: PackageName) -> RemotePackument:
-    """What `read_remote_packument` reads, once for each text that is asked for again. Raises `UpstreamInvalid`."""
+    """What `read_remote_packument` reads of what was condensed, once for each text that is asked for again.
+
+    Raises `UpstreamInvalid`.
+    """
     found = _KNOWN.find((package, content))
     if found is None:
-        found = await beside(len(content) > _LONG, partial(read_remote_packument, content, package))
+        found = await beside(len(content) > _LONG, partial(read_remote_packument, content, package, condensed=True))
         _KNOWN.keep((package, content), found)
     return found
 
@@ -203,22 +225,26 @@ async def beside(long: bool, work: Callable[[], T]) -> T:  # noqa: FBT001
     return await asyncio.to_thread(work) if long else work()
 
 
-def condense(content: bytes, package: PackageName) -> bytes:
-    """What is kept of a packument: what is read of it, without what changes all the time, or is said of each version again.
+def condense(content: bytes, package: PackageName) -> tuple[bytes, Mapping[str, datetime | None]]:
+    """What is kept of a packument, and when each of its versions was published.
 
-    Raises `UpstreamInvalid`.
+    That is what is read of it, without what changes all the time, or is said of each version again. What is passed over
+    as text later on is looked into here, so that all of what is kept can be read. Raises `UpstreamInvalid`.
     """
     said = _decode(content, package)
-    kept = {
-        text: msgspec.Raw(
-            msgspec.json.encode({key: value for key, value in _MANIFESTS.decode(manifest).items() if key not in _LEFT})
-        )
-        for text, manifest in said.versions.items()
-        if _read_release(text, manifest, None) is not None
-    }
     times = _read(said.time, dict[str, Any]) or {}
+    kept: dict[str, msgspec.Raw] = {}
+    published: dict[str, datetime | None] = {}
+    for text, manifest in said.versions.items():
+        release = _read_release(text, manifest, times.get(text))
+        whole = None if release is None else _read_manifest(manifest)
+        if release is None or whole is None:
+            continue
+        kept[text] = msgspec.Raw(msgspec.json.encode({key: value for key, value in whole.items() if key not in _LEFT}))
+        if release.written is None or release.version not in published:
+            published[release.version] = release.published_at
     people = _read(said.maintainers, list[_Person]) or []
-    return msgspec.json.encode(
+    condensed = msgspec.json.encode(
         {
             "name": package,
             "versions": kept,
@@ -228,6 +254,7 @@ def condense(content: bytes, package: PackageName) -> bytes:
             "readme": (_read(said.readme, str) or "")[:_README_SIZE],
         }
     )
+    return condensed, published
 
 
 def _decode(content: bytes, package: PackageName) -> _Packument:
@@ -245,16 +272,18 @@ def _decode(content: bytes, package: PackageName) -> _Packument:
     return said
 
 
-def read_remote_packument(content: bytes, package: PackageName) -> RemotePackument:
+def read_remote_packument(content: bytes, package: PackageName, *, condensed: bool = False) -> RemotePackument:
     """Read a packument; versions and tags that are none, or whose tarballs nobody could verify, are passed over.
 
-    Raises `UpstreamInvalid`.
+    What was *condensed* is known to be readable in all its parts. Raises `UpstreamInvalid`.
     """
     said = _decode(content, package)
     times = _read(said.time, dict[str, Any]) or {}
     releases: dict[ReferenceName, RemoteRelease] = {}
     for text, manifest in said.versions.items():
         release = _read_release(text, manifest, times.get(text))
+        if release is not None and not condensed and _read_manifest(manifest) is None:
+            continue
         # Of several spellings of one version the plain one counts, as clients prefer it.
         if release is not None and (release.written is None or release.version not in releases):
             releases[release.version] = release
@@ -277,50 +306,72 @@ def _read(raw: msgspec.Raw, kind: type[T]) -> T | None:
         return None
 
 
+def _read_manifest(manifest: msgspec.Raw) -> dict[str, Any] | None:
+    """All that is said of a version; None when some of it cannot be read."""
+    try:
+        return _MANIFESTS.decode(manifest)
+    except _UNREADABLE:
+        return None
+
+
 def _read_release(text: str, manifest: msgspec.Raw, time: object) -> RemoteRelease | None:
     try:
         version = parse_loose(text)
-        # What is passed over as text is not looked into: that all of it can be read is found out here.
-        _MANIFESTS.decode(manifest)
-        said = _VERSIONS.decode(manifest)
+        said = _read_version(manifest)
     except (InvalidReference, *_UNREADABLE):
         return None
-    dist = said.dist
-    integrity = _read(dist.integrity, str)
-    sums = sums_of(_read(dist.shasum, str), integrity)
+    dist, attested = said.dist, said.dist.attestations
+    sums = sums_of(dist.shasum, dist.integrity)
     if not sums or not 0 < len(dist.tarball) <= _LONGEST:
         return None
-    attested = _read(dist.attestations, _Attestations)
     if attested is not None and max(len(attested.url), len(attested.provenance.predicate_type)) > _LONGEST:
         attested = None
-    user = _read(said.user, _Person)
     return RemoteRelease(
         version=version,
-        written=None if is_plain(text) else text,
+        written=None if text == version or is_plain(text) else text,
         manifest=manifest,
         tarball=dist.tarball,
         sums=sums,
-        integrity=integrity if sums.keys() - {"sha1"} else None,
+        integrity=dist.integrity if sums.keys() - {"sha1"} else None,
         published_at=_read_time(time),
-        publisher=None if user is None else user.name[:_LONGEST] or None,
+        publisher=None if said.user is None else said.user.name[:_LONGEST] or None,
         deprecated=_read_reason(said.deprecated),
         signatures=[
             {"keyid": each.keyid, "sig": each.sig}
-            for each in (_read(dist.signatures, list[_Signature]) or [])[:_MOST_SIGNATURES]
+            for each in (dist.signatures or [])[:_MOST_SIGNATURES]
             if max(len(each.keyid), len(each.sig)) <= _LONGEST
         ],
         provenance=None if attested is None else attested.provenance.predicate_type,
         attestations=None if attested is None else attested.url,
-        unpacked_size=_read(dist.unpacked_size, int),
-        file_count=_read(dist.file_count, int),
+        unpacked_size=dist.unpacked_size,
+        file_count=dist.file_count,
     )
 
 
-def _read_reason(raw: msgspec.Raw) -> str | None:
+def _read_version(manifest: msgspec.Raw) -> _Version:
+    """In one go when all is as it should be, as of nearly all versions; else part by part, without the odd ones."""
+    try:
+        return _VERSIONS.decode(manifest)
+    except msgspec.ValidationError:
+        odd = _ODD_VERSIONS.decode(manifest)
+    dist = _Dist(
+        odd.dist.tarball,
+        shasum=_read(odd.dist.shasum, str),
+        integrity=_read(odd.dist.integrity, str),
+        signatures=_read(odd.dist.signatures, list[_Signature]),
+        attestations=_read(odd.dist.attestations, _Attestations),
+        unpacked_size=_read(odd.dist.unpacked_size, int),
+        file_count=_read(odd.dist.file_count, int),
+    )
+    reason = _read(odd.deprecated, bool)
+    return _Version(dist, _read(odd.deprecated, str) if reason is None else reason, _read(odd.user, _Person))
+
+
+def _read_reason(said: str | bool | None) -> str | None:  # noqa: FBT001 - what clients write
     """Clients write text, and nothing or ``false`` to take it back."""
-    if _read(raw, bool):
+    if said is True:
         return "deprecated"
-    return (_read(raw, str) or "")[:_LONGEST] or None
+    return (said or "")[:_LONGEST] or None
 
 
 def _read_time(said: object) -> datetime | None:

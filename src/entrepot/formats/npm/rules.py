@@ -81,7 +81,7 @@ def parse_loose(text: str) -> ReferenceName:
 
     `` v1.2.3`` and ``=1.02.3`` are 1.2.3, and ``1.0.0beta`` is 1.0.0-beta. Raises `InvalidReference`.
     """
-    match = _LOOSE.fullmatch(text) if len(text) <= _VERSION_SIZE else None
+    match = None if len(text) > _VERSION_SIZE or is_plain(text) else _LOOSE.fullmatch(text)
     if match is None:
         return RULES.parse_version(text)
     release = ".".join(str(int(match[part])) for part in ("major", "minor", "patch"))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urljoin, urlsplit
 
@@ -20,7 +19,6 @@ from entrepot.formats.npm.remote import (
     check_signatures,
     condense,
     read_keys,
-    read_remote_packument,
     recall_packument,
 )
 from entrepot.formats.npm.rules import NPM, RULES, parse_loose, tarball_name
@@ -134,12 +132,13 @@ async def read_remote(registry: Registry, caller: Caller, view: View, package: P
     if upstreams:
         await access.require_read(registry, caller, view, package)
     for upstream in upstreams:
+        reading = _Reading(package.name)
         question = Question(
             f"/{package.name.replace('/', '%2f')}",
             {"accept": "application/json"},
             limit=_PACKUMENT_SIZE,
-            versions=partial(_versions, package.name),
-            condense=partial(_condense, package.name),
+            versions=reading.find_versions,
+            condense=reading.condense,
         )
         answer = await ask(registry, upstream, package, question)
         if answer is not None:
@@ -147,12 +146,24 @@ async def read_remote(registry: Registry, caller: Caller, view: View, package: P
     return None
 
 
-def _versions(package: PackageName, content: bytes, _: str) -> Mapping[str, datetime | None]:
-    return read_remote_packument(content, package).times
+class _Reading:
+    """A packument that is read once for both that is wanted of it: some have tens of megabytes."""
 
+    def __init__(self, package: PackageName) -> None:
+        self._package = package
+        self._read: tuple[bytes, bytes] = (b"", b"")
+        """What was read last, and what was made of it."""
 
-def _condense(package: PackageName, content: bytes, _: str) -> bytes:
-    return condense(content, package)
+    def find_versions(self, content: bytes, _: str) -> Mapping[str, datetime | None]:
+        """The versions, with their times."""
+        condensed, times = condense(content, self._package)
+        self._read = content, condensed
+        return times
+
+    def condense(self, content: bytes, _: str) -> bytes:
+        """What is kept of it."""
+        known, condensed = self._read
+        return condensed if content is known else condense(content, self._package)[0]
 
 
 async def _shown(registry: Registry, package: PackageId, answer: Answer) -> RemotePackage:
