@@ -119,6 +119,7 @@ PROGRAMS: tuple[Program, ...] = (
     NpmProgram("verdaccio", "verdaccio", "verdaccio", "verdaccio"),
     NpmProgram("verdaccio-e2e", "@verdaccio/e2e-cli", "verdaccio-e2e", "verdaccio-e2e"),
     SuppliedProgram("conformance", "the OCI distribution-spec conformance program"),
+    SuppliedProgram("chartmuseum", "ChartMuseum, a peer that charts are read through from"),
     SuppliedProgram("zot", "the zot registry, a peer in benchmarks"),
     SuppliedProgram("zb", "zot's benchmark program"),
 )

@@ -242,6 +242,10 @@ class Maven:
         """Run Maven; it must fail."""
         return self.shell.refuse(*self._line(words), environment=self._environment())
 
+    def attempt(self, *words: str | Path) -> Done:
+        """Run Maven, whatever becomes of it."""
+        return self.shell.attempt(*self._line(words), environment=self._environment())
+
     def _line(self, words: tuple[str | Path, ...]) -> tuple[str | Path, ...]:
         options = ("--batch-mode", "--no-transfer-progress", "--settings", self.settings)
         return self.command, *options, f"-Dmaven.repo.local={self.local}", *words

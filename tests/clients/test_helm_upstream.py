@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.clients.chartmuseum import chartmuseum
 from tests.clients.programs import Shell, program
 from tests.clients.python_packages import run_entrepot
 from tests.clients.server import Registry, serve
@@ -159,3 +160,43 @@ def test_a_new_version_in_the_folder_is_seen_when_it_is_asked_for_again(
 
     found = shell.run(helm, "search", "repo", "harbour/quay", "--versions")
     assert re.findall(r"harbour/quay\s+(\S+)", found.output) == ["1.1.0", "1.0.0"]
+
+
+def test_charts_of_a_chartmuseum_are_read_through_verified_and_kept(helm: str, shell: Shell, tmp_path: Path) -> None:
+    program("chartmuseum")
+    curl = (program("curl"), "--silent", "--show-error", "--fail-with-body")
+
+    def push(chart: Path) -> None:
+        files = {"chart": chart, "prov": Path(f"{chart}.prov")}
+        sent = [word for field, path in files.items() if path.exists() for word in ("--form", f"{field}=@{path}")]
+        shell.run(*curl, *sent, f"{address}/api/charts")
+
+    with serve(tmp_path / "front", "acme") as front, ExitStack() as running:
+        address = running.enter_context(chartmuseum(tmp_path / "museum"))
+        token = (tmp_path / "front" / "data" / "admin-token").read_text().strip()
+        run_entrepot(
+            shell, front, token, *("upstream", "add", "acme", "museum", address, "--format", "helm", "--private")
+        )
+        tested = run_entrepot(shell, front, token, "upstream", "test", "acme", "museum")
+        run_entrepot(shell, front, token, "upstream", "set", "acme", "museum", "--refresh", "0s")
+        chart, key = signed(helm, shell, "quay", "1.0.0")
+        content = chart.read_bytes()
+        push(chart)
+        add(helm, shell, front, front.reader)
+
+        shell.run(helm, "pull", "harbour/quay", "--verify", "--keyring", key, "--destination", tmp_path)
+        push(packaged(helm, shell, "quay", "1.1.0"))
+        shell.run(helm, "repo", "update")
+        found = shell.run(helm, "search", "repo", "harbour/quay", "--versions")
+        rendered = shell.run(helm, "template", "berth", "harbour/quay", "--version", "1.1.0")
+        shell.run(*curl, "-X", "DELETE", f"{address}/api/charts/quay/1.1.0")
+        shell.run(helm, "pull", "harbour/quay", "--version", "1.1.0", "--destination", tmp_path)
+        running.close()
+        shell.run(helm, "repo", "update")
+        again = shell.run(helm, "template", "berth", "harbour/quay", "--version", "1.0.0", "--set", "berths=5")
+
+    assert "200" in tested
+    assert (tmp_path / chart.name).read_bytes() == content
+    assert re.findall(r"harbour/quay\s+(\S+)", found.output) == ["1.1.0", "1.0.0"]
+    assert 'berths: "3"' in rendered.output
+    assert 'berths: "5"' in again.output

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,10 +17,13 @@ import httpx
 import pytest
 
 from tests.clients.content import Layout, small_image
+from tests.clients.maven import Maven, consumer, library, repository
 from tests.clients.node import Client, log_in
 from tests.clients.programs import Shell, program
 from tests.clients.python_packages import Environment, Place, module_wheel, publish
 from tests.clients.server import Registry, serve
+from tests.clients.test_cargo import Cargo, ours
+from tests.clients.test_go import go_command, zipped
 from tests.clients.views import Operator
 
 pytestmark = pytest.mark.clients
@@ -27,16 +31,21 @@ pytestmark = pytest.mark.clients
 _TWO = {"ENTREPOT_WORKERS": "2"}
 
 
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[Registry]:
-    """A registry of the test's own, with two workers."""
-    with serve(tmp_path / "server", "acme", settings=_TWO, followers=True) as registry:
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("views")
+
+
+@pytest.fixture(scope="module")
+def own(home: Path) -> Iterator[Registry]:
+    """A registry with two workers, in which every test has a format of its own."""
+    with serve(home / "server", "acme", settings=_TWO, followers=True) as registry:
         yield registry
 
 
-@pytest.fixture
-def operator(own: Registry, tmp_path: Path) -> Operator:
-    return Operator.of(own, tmp_path / "server")
+@pytest.fixture(scope="module")
+def operator(own: Registry, home: Path) -> Operator:
+    return Operator.of(own, home / "server")
 
 
 @contextmanager
@@ -190,3 +199,81 @@ def test_curl_gets_exactly_the_files_that_are_in_the_channel(own: Registry, oper
 
     with asked_for(own, "/files/acme.prod/tool/1.0.0/tool", "/files/acme.prod/tool/1.1.0/tool"):
         live(operator, "acme/generic/tool:1.0.0", "acme/generic/tool:1.1.0", seen)
+
+
+def test_cargo_sees_exactly_what_is_in_the_channel(own: Registry, operator: Operator, shell: Shell) -> None:
+    cargo = Cargo(shell, program("cargo"), program("rustc"), own)
+    cargo.login(own.publisher)
+    cargo.login(own.reader, "prod")
+    versions = ("1.0.0", "1.1.0")
+    users = {each: cargo.user(f"user-{each[2]}", ours("tool", f"={each}", registry="prod")) for each in versions}
+    for version in versions:
+        cargo.publish(cargo.package("tool", version))
+
+    def seen() -> set[str]:
+        found = set()
+        for version, manifest in users.items():
+            manifest.with_name("Cargo.lock").unlink(missing_ok=True)
+            for crate in (shell.home / ".cargo" / "registry" / "cache").glob("*/tool-*.crate"):
+                crate.unlink()  # The index is remembered, the crates are fetched.
+            done = shell.attempt(cargo.program, "fetch", "--manifest-path", manifest, environment=cargo.environment())
+            if done.code == 0:
+                assert cargo.downloaded(f"tool-{version}") == cargo.packed(shell.home / f"tool-{version}")
+                found.add(version)
+        return found
+
+    with asked_for(own, "/cargo/acme.prod/to/ol/tool"):
+        live(operator, "acme/cargo/tool:1.0.0", "acme/cargo/tool:1.1.0", seen)
+
+
+def test_go_sees_exactly_what_is_in_the_channel(own: Registry, operator: Operator, shell: Shell) -> None:
+    module = "example.com/tool"
+    with go_command(shell, own) as go:
+        for version in ("v1.0.0", "v1.1.0"):
+            go.upload(module, version, zipped(module, version))
+        go.login(own.reader)
+        go.user()
+        environment = go.environment("acme.prod")
+
+        def seen() -> set[str]:
+            listed = shell.attempt(go.program, "list", "-m", "-versions", module, environment=environment)
+            found = {each.removeprefix("v") for each in listed.output.split()[1:]} if listed.code == 0 else set()
+            for version in ("1.0.0", "1.1.0"):
+                shutil.rmtree(shell.home / "go", ignore_errors=True)  # What was downloaded is not asked for again.
+                got = shell.attempt(go.program, "mod", "download", f"{module}@v{version}", environment=environment)
+                assert (got.code == 0) == (version in found), got.said
+            return found
+
+        with asked_for(own, f"/go/acme.prod/{module}/@v/list", f"/go/acme.prod/{module}/@v/v1.1.0.info"):
+            live(operator, f"acme/go/{module}:v1.0.0", f"acme/go/{module}:v1.1.0", seen)
+
+
+def test_maven_sees_exactly_what_is_in_the_channel(own: Registry, operator: Operator, shell: Shell) -> None:
+    deployer = Maven.start("3.9", shell, own.publisher)
+    reader = Maven.start("3.9", shell, own.reader, "second")
+    modules = []
+    for version in ("1.0.0", "1.1.0"):
+        project = library(shell.home / f"tool-{version}", repository(own), version, artifact="tool", says=version)
+        deployer.run("-f", project, "deploy")
+        app = consumer(shell.home / f"app-{version}", repository(own, "acme.prod"), version, artifact="tool")
+        app.write_text(app.read_text().replace("<artifactId>app<", f"<artifactId>app-{version}<"))
+        modules.append(f"<module>{app.parent.name}</module>")
+    apps = shell.home / "pom.xml"
+    apps.write_text(
+        "<project><modelVersion>4.0.0</modelVersion><groupId>org.acme</groupId><artifactId>apps</artifactId>"
+        f"<version>1.0</version><packaging>pom</packaging><modules>{''.join(modules)}</modules></project>"
+    )
+
+    def seen() -> set[str]:
+        shutil.rmtree(reader.local / "org" / "acme", ignore_errors=True)  # A release is never asked for again.
+        reader.attempt("-f", apps, "--fail-at-end", "--update-snapshots", "compile")
+        found = set()
+        for version in ("1.0.0", "1.1.0"):
+            jar = shell.home / f"tool-{version}" / "target" / f"tool-{version}.jar"
+            if (reader.local / "org" / "acme" / "tool" / version / jar.name).exists():
+                assert reader.resolved("tool", version, jar.name) == jar.read_bytes()
+                found.add(version)
+        return found
+
+    with asked_for(own, "/maven/acme.prod/org/acme/tool/maven-metadata.xml"):
+        live(operator, "acme/maven/org.acme/tool:1.0.0", "acme/maven/org.acme/tool:1.1.0", seen)
