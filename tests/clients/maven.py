@@ -32,6 +32,8 @@ _PLUGINS = {
     "maven-install-plugin": "3.1.4",
     "maven-deploy-plugin": _DEPLOY,
 }
+RESOLVES = f"org.apache.maven.plugins:maven-jar-plugin:{_PLUGINS['maven-jar-plugin']}:jar"
+"""The goal that gets a project's dependencies and does least beside."""
 _FETCH_SECONDS = 480
 
 QUICK = "-Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto"

@@ -9,6 +9,7 @@ import json
 import re
 import shutil
 import threading
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ import httpx
 import pytest
 
 from tests.clients.content import Layout, small_image
-from tests.clients.maven import Maven, consumer, library, repository
+from tests.clients.maven import RESOLVES, Maven, consumer, repository
 from tests.clients.node import Client, log_in
 from tests.clients.programs import Shell, program
 from tests.clients.python_packages import Environment, Place, module_wheel, publish
@@ -249,12 +250,20 @@ def test_go_sees_exactly_what_is_in_the_channel(own: Registry, operator: Operato
 
 
 def test_maven_sees_exactly_what_is_in_the_channel(own: Registry, operator: Operator, shell: Shell) -> None:
-    deployer = Maven.start("3.9", shell, own.publisher)
-    reader = Maven.start("3.9", shell, own.reader, "second")
+    reader = Maven.start("3.9", shell, own.reader)
     modules = []
     for version in ("1.0.0", "1.1.0"):
-        project = library(shell.home / f"tool-{version}", repository(own), version, artifact="tool", says=version)
-        deployer.run("-f", project, "deploy")
+        jar, pom = shell.home / f"tool-{version}.jar", shell.home / f"tool-{version}.pom"
+        with zipfile.ZipFile(jar, "w") as archive:
+            archive.writestr("says.txt", version)
+        pom.write_text(
+            "<project><modelVersion>4.0.0</modelVersion><groupId>org.acme</groupId><artifactId>tool</artifactId>"
+            f"<version>{version}</version></project>"
+        )
+        for file in (jar, pom):
+            sent = ("--user", own.publisher.pair, "--upload-file", file)
+            address = f"{repository(own)}/org/acme/tool/{version}/{file.name}"
+            shell.run(program("curl"), "--silent", "--fail-with-body", *sent, address)
         app = consumer(shell.home / f"app-{version}", repository(own, "acme.prod"), version, artifact="tool")
         app.write_text(app.read_text().replace("<artifactId>app<", f"<artifactId>app-{version}<"))
         modules.append(f"<module>{app.parent.name}</module>")
@@ -266,10 +275,10 @@ def test_maven_sees_exactly_what_is_in_the_channel(own: Registry, operator: Oper
 
     def seen() -> set[str]:
         shutil.rmtree(reader.local / "org" / "acme", ignore_errors=True)  # A release is never asked for again.
-        reader.attempt("-f", apps, "--fail-at-end", "--update-snapshots", "compile")
+        reader.attempt("-f", apps, "--fail-at-end", RESOLVES)
         found = set()
         for version in ("1.0.0", "1.1.0"):
-            jar = shell.home / f"tool-{version}" / "target" / f"tool-{version}.jar"
+            jar = shell.home / f"tool-{version}.jar"
             if (reader.local / "org" / "acme" / "tool" / version / jar.name).exists():
                 assert reader.resolved("tool", version, jar.name) == jar.read_bytes()
                 found.add(version)
