@@ -15,12 +15,13 @@ from entrepot.model.names import parse_reference
 from entrepot.operations.check import check
 from entrepot.operations.secrets import SecretState, list_secrets
 from entrepot.testing.builders import ADMINISTRATOR, Image, World, image, open_world, package
+from entrepot.wire.asgi import Options
 from tests.formats.cargo.crates import crate
 from tests.formats.go.modules import module
 from tests.formats.helm.charts import chart
 from tests.formats.maven.artifacts import jar, pom, put
 from tests.formats.npm.packages import publication, tarball
-from tests.formats.pypi.building import FORM, wheel
+from tests.formats.pypi.building import FORM, wheel, zipped
 from tests.unit.inventory.images import layer
 
 CHANCE = random.Random(20)
@@ -134,3 +135,41 @@ async def test_a_token_of_this_registry_works_no_more_once_it_was_published(worl
     )
     assert {each.state for each in known.secrets} == {SecretState.DEAD}
     assert leaked not in repr(known)
+
+
+async def test_no_output_and_no_table_has_what_was_found(tmp_path: Path) -> None:
+    lines: list[object] = []
+    async with open_world(tmp_path, options=Options(log_request=lines.append)) as world:
+        await world.namespace("acme")
+        leaked = await world.token("publisher", name="careless")
+        packed = zipped({f"keys/{leaked}.txt": PLANTED, f"broken-{SECRET}.zip": b"PK\x03\x04" + b"\x00" * 200})
+        content = packed + b"\n"  # So that the whole is no sound archive, either.
+        places = "/api/v1/packages/acme/generic/tool/-"
+        async with world.client(await world.token("administrator", None)) as client:
+            for name, sent in (("sound.zip", packed), ("broken.zip", content), ("plain.txt", PLANTED * 3)):
+                (await client.put(f"/files/acme/tool/1.0/{name}", content=sent)).raise_for_status()
+            await world.settle()
+            answers = [
+                await client.get(path)
+                for path in (
+                    f"{places}/secrets/1.0",
+                    f"{places}/why/1.0",
+                    f"{places}/promotions/prod/1.0",
+                    f"{places}/artifacts/1.0",
+                    f"{places}/artifacts/1.0/sbom/components",
+                    f"{places}/accepted-secrets",
+                    "/api/v1/journal?limit=1000",
+                    "/api/v1/tokens",
+                    "/api/v1/search?q=tool",
+                )
+            ]
+            found = answers[0].json()
+
+    assert [answer.status_code for answer in answers] == [200] * len(answers)
+    assert {each["kind"] for each in found["secrets"]} == {"entrepot-token", "github-token"}
+    assert found["unread"] > 0
+    told = "\n".join([*(answer.text for answer in answers), repr(lines)])
+    kept = b"".join(file.read_bytes() for file in tmp_path.iterdir() if file.is_file())
+    for secret in (SECRET, leaked):
+        assert secret not in told
+        assert secret.encode() not in kept
