@@ -195,7 +195,7 @@ def test_outsiders_believe_what_a_server_signs_with_keys_in_hardware(
         "ENTREPOT_SIGNING_PIN": str(made.pin),
     }
     known = PublicKey.parse(made.public(1).read_bytes())
-    with serve(tmp_path / "server", "acme", settings=settings) as registry, Wire(registry) as wire:
+    with serve(tmp_path / "server", "acme", settings=settings, followers=True) as registry, Wire(registry) as wire:
         assert registry.administrator is not None
         secret = registry.administrator.password
         pushed = small_image(layout, "app")
