@@ -101,6 +101,8 @@ async def gather(
         values |= await _content(registry, package, found)
     values |= await _findings(registry, package, digest, matched={MATCHES, INVENTORIES} <= done, now=now)
     values |= await _secrets(registry, package, digest)
+    running = await registry.catalog.deployments.list_running([(package, digest)])
+    values["deployed"] = tuple(sorted({each.place.environment for each in running.get((package, digest), ())}))
     return Facts.of(values)
 
 

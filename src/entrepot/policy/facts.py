@@ -72,6 +72,7 @@ FACTS: Final[tuple[Fact, ...]] = (
     # --- where it goes ---
     Fact("channel", Kind.STRING, "The channel that it shall enter; empty at the other doors.", at_once=True),
     Fact("channels", Kind.STRINGS, "The channels that it is cleared for.", at_once=True),
+    Fact("deployed", Kind.STRINGS, "The environments in which it runs, as whoever deploys reports."),
     Fact("previous.channel", Kind.STRING, "The channel before that one; empty for the first.", at_once=True),
     Fact("previous.cleared", Kind.BOOL, "Whether it is cleared for the channel before.", at_once=True),
     Fact("previous.soaked", Kind.DURATION, "How long it has been cleared for the channel before.", at_once=True),

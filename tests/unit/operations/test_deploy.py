@@ -24,7 +24,7 @@ from entrepot.operations.check import check
 from entrepot.operations.delete import delete_artifact, delete_blob, delete_reference
 from entrepot.operations.deploy import Report, end_deployment, list_deployments, record_deployment, report
 from entrepot.operations.govern import set_namespace
-from entrepot.operations.promote import unpromote
+from entrepot.operations.promote import plan_promotion, unpromote
 from entrepot.operations.why import why
 from entrepot.testing.builders import ADMINISTRATOR, NOON, Image, World, caller, image, index, package, referrer
 
@@ -367,6 +367,18 @@ def test_a_place_reads_as_people_say_it() -> None:
 
 
 # --- who is told ---
+
+
+async def test_a_policy_may_ask_where_something_runs(filled: World) -> None:
+    await deploy(filled, 1)
+    await deploy(filled, 1, Place(ACME, "staging", "payments"))
+
+    plans = [
+        await plan_promotion(filled.registry, ADMINISTRATOR, API, name(number), parse_channel("prod"))
+        for number in (1, 2)
+    ]
+
+    assert [plan.facts["deployed"] for plan in plans] == [("prod", "staging"), ()]
 
 
 async def test_why_says_what_keeps_something_and_who_says_so(filled: World) -> None:
