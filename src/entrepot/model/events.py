@@ -248,7 +248,7 @@ class BlobsCondemned(Event, frozen=True, tag="dev.entrepot.blobs.condemned.v1"):
     size: int
 
 
-class BlobsGivenUp(Event, frozen=True, tag="dev.entrepot.blobs.given-up.v1"):
+class BlobsCollected(Event, frozen=True, tag="dev.entrepot.blobs.collected.v1"):
     """Blobs had waited long enough; nothing finds their bytes any more, and these are deleted."""
 
     digests: tuple[str, ...]
@@ -761,7 +761,7 @@ AnyEvent = (
     | BlobDeleted
     | BlobsDropped
     | BlobsCondemned
-    | BlobsGivenUp
+    | BlobsCollected
     | BlobDamaged
     | ArtifactPublished
     | InventoryIndexed

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from entrepot.model.access import Action
 from entrepot.model.blob import BlobState
-from entrepot.model.events import BlobsCondemned, BlobsDropped, BlobsGivenUp
+from entrepot.model.events import BlobsCollected, BlobsCondemned, BlobsDropped
 from entrepot.operations import access
 from entrepot.ports.collection import Amount
 
@@ -238,7 +238,7 @@ def _giving_up(actor: str, batch: Sequence[Unreachable], horizon: datetime) -> C
         gone = [each for each in batch if transaction.collection.give_up(each.digest, before=horizon)]
         size = sum(each.size for each in gone)
         if gone:
-            transaction.append(actor, BlobsGivenUp(digests=tuple(str(each.digest) for each in gone), size=size))
+            transaction.append(actor, BlobsCollected(digests=tuple(str(each.digest) for each in gone), size=size))
         return len(gone), size
 
     return change

@@ -218,7 +218,7 @@ async def test_the_journal_names_all_that_went(world: World) -> None:
         "artifact.deleted",
         "blobs.dropped",
         "blobs.condemned",
-        "blobs.given-up",
+        "blobs.collected",
     ]
 
 
