@@ -14,7 +14,7 @@ from entrepot.api.endpoint import PARTS, Endpoint
 from entrepot.api.openapi import describe
 from entrepot.followers import catch_up
 from entrepot.model.digest import Digest
-from entrepot.model.names import FormatName, View
+from entrepot.model.names import FormatName, NamespaceName, PackageId, PackageName, ReferenceName, View
 from entrepot.operations.attach_sbom import attach_sbom
 from entrepot.operations.deliver import deliver_due
 from entrepot.operations.signers import establish_own_signer
@@ -505,5 +505,8 @@ async def _ask_about_upstreams(world: World) -> None:
         await world.ask("GET", f"{upstreams}/oci/public/packages")
         await world.ask("POST", f"{upstreams}/oci/public/refresh", {"package": "new"})
         await world.ask("POST", "/api/v1/packages/acme/oci/api/-/fetch", {"version": "1.0"})
+        gone = PackageId(NamespaceName("acme"), FormatName("oci"), PackageName("new"))
+        await world.registry.catalog.write(lambda change: change.tombstones.keep(gone, ReferenceName("1.0")))
+        await world.ask("DELETE", "/api/v1/packages/acme/oci/new/-/tombstones/1.0")
         await world.ask("PATCH", f"{upstreams}/oci/public", {"cooldown_seconds": 60})
         await world.ask("DELETE", f"{upstreams}/oci/public")
