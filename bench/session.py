@@ -43,6 +43,7 @@ PYPIRON = "pypiron"
 PYPISERVER = "pypiserver"
 DEVPI = "devpi"
 VERDACCIO = "verdaccio"
+WITHOUT_FOLLOWERS = "entrepot without followers"
 UPSTREAM = "upstream"  # what is read through to, asked directly
 
 
@@ -95,6 +96,13 @@ class Session:
     def entrepot(self) -> AbstractContextManager[list[Entrepot]]:
         """Ours alone, for what no peer has."""
         return self._running((ENTREPOT,), lambda _, home: Entrepot(home, self.workers))
+
+    def entrepots(self) -> AbstractContextManager[list[Entrepot]]:
+        """Ours as it is, and without what follows from changes."""
+        return self._running(
+            (ENTREPOT, WITHOUT_FOLLOWERS),
+            lambda name, home: Entrepot(home, self.workers, followers=name == ENTREPOT),
+        )
 
     def program(self, name: str) -> Path | None:
         """Where a client is; none when it is missing, and the report says so."""

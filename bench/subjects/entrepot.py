@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import time
+import urllib.request
 from pathlib import Path
 
 import entrepot
@@ -19,6 +22,7 @@ NAMESPACE = "bench"
 
 _SCRIPT = str(Path(sys.executable).with_name("entrepot"))
 _READY = "ready http://"
+_LOOK_SECONDS = 0.05
 
 
 class Entrepot(Registry, PythonIndex, NodeRegistry):
@@ -28,12 +32,18 @@ class Entrepot(Registry, PythonIndex, NodeRegistry):
     Through an *upstream* that is given, a format and its address, it reads what it does not have.
     """
 
-    name = "entrepot"
-
     def __init__(
-        self, home: Path, workers: int = 1, data: Path | None = None, upstream: tuple[str, str] | None = None
+        self,
+        home: Path,
+        workers: int = 1,
+        data: Path | None = None,
+        upstream: tuple[str, str] | None = None,
+        *,
+        followers: bool = True,
     ) -> None:
         super().__init__(home)
+        self._followers = followers
+        self.name = "entrepot" if followers else "entrepot without followers"
         self._workers = workers
         self._filled = data is not None
         self.data = data or self.data
@@ -45,6 +55,23 @@ class Entrepot(Registry, PythonIndex, NodeRegistry):
 
     def command(self) -> list[str]:
         return [_SCRIPT, "serve", "--listen", "127.0.0.1:0", "--data", str(self.data), "--workers", str(self._workers)]
+
+    def environment(self) -> dict[str, str]:
+        return {"ENTREPOT_FOLLOWERS": str(self._followers).lower()}
+
+    def settle(self) -> None:
+        """Wait until all that follows from what happened has happened."""
+        while self._followers and any(each["behind"] for each in self._list_followers()):
+            time.sleep(_LOOK_SECONDS)
+
+    def _list_followers(self) -> list[dict[str, int]]:
+        token = (self.data / "admin-token").read_text().strip()
+        request = urllib.request.Request(
+            f"{self.url}/api/v1/journal/followers", headers={"Authorization": f"Bearer {token}"}
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            found: list[dict[str, int]] = json.load(answer)
+        return found
 
     def headers(self, repository: str) -> dict[str, str]:
         del repository  # one token for the namespace

@@ -23,18 +23,18 @@ def run(session: Session, wanted: Sequence[str]) -> None:
     per_cpu = session.row(work, "images/CPU-s", "higher")
     with session.subjects(ENTREPOT, DISTRIBUTION, ZOT, ZOT_DURABLE) as subjects:
         for subject in subjects:  # warm, and the repositories exist
-            together(subject, _clients(subject, scale.clients, 1))
+            together(subject, clients(subject, scale.clients, 1))
         for subject in rounds(subjects, scale.rounds, work):
-            clients = _clients(subject, scale.clients, scale.images_per_client)
+            pushes = clients(subject, scale.clients, scale.images_per_client)
             os.sync()  # what others have left unwritten is not this one's to wait for
-            cost = together(subject, clients)
+            cost = together(subject, pushes)
             rate.record(subject.name, cost.rate)
             per_cpu.record(subject.name, cost.per_cpu_second)
 
 
-def _clients(subject: Subject, clients: int, images: int) -> list[list[Push]]:
+def clients(subject: Subject, count: int, images: int) -> list[list[Push]]:
     """For each client, who has a repository of his own, the images that he will push."""
-    repositories = [f"bench/team-{number}" for number in range(clients)]
+    repositories = [f"bench/team-{number}" for number in range(count)]
     return [
         [
             Push.of(repository, f"build-{(image := small_image()).digest[-12:]}", image, subject.headers(repository))

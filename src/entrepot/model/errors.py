@@ -7,6 +7,8 @@ Misuse by our own code is `AssertionError` or `RuntimeError`, outside this tree,
 
 from __future__ import annotations
 
+from entrepot.model.redaction import redact
+
 
 class RegistryError(Exception):
     """The registry refused."""
@@ -28,7 +30,8 @@ class RegistryError(Exception):
             message = f"{message.rstrip('.')}: {self.subject}"
         if self.expected is not None:
             message += f" (expected {self.expected}" + (f", got {self.actual})" if self.actual is not None else ")")
-        return message
+        # Somebody may have pasted a token where a name belongs.
+        return redact(message)
 
 
 # --- what can never succeed as sent -----------------------------------------------------------------------------

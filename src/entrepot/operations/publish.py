@@ -14,6 +14,7 @@ from entrepot.model.access import Action
 from entrepot.model.artifact import TITLE, LinkKind
 from entrepot.model.errors import (
     InvalidManifest,
+    InvalidName,
     LinkUnknown,
     NamespaceUnknown,
     PolicyDenied,
@@ -26,6 +27,7 @@ from entrepot.model.errors import (
 )
 from entrepot.model.events import ArtifactPublished
 from entrepot.model.names import View
+from entrepot.model.redaction import holds_token
 from entrepot.model.reference import Reference, ReferenceKind
 from entrepot.model.upstream import ACTOR
 from entrepot.operations import access
@@ -96,6 +98,7 @@ async def publish_composed(
             raise NamespaceUnknown(package.namespace)
         draft = compose(transaction)
         _check_limits(registry, draft)
+        _require_no_token(package, draft)
         _require_not_blocked(transaction, package, draft)
         if caller.name.startswith(ACTOR):
             _require_not_withheld(transaction, package, draft)
@@ -141,6 +144,13 @@ def _let_wait(transaction: Transaction, admission: Admission, id: str) -> None:
         transaction.blocks.open(replace(admission.awaiting, id=id))
     else:
         transaction.blocks.admit(package, digest)
+
+
+def _require_no_token(package: PackageId, draft: Draft) -> None:
+    """A name is told to everybody, for ever: no token of ours may become one."""
+    for name in (package.name, draft.version, *draft.tags, *draft.moving):
+        if name is not None and holds_token(name):
+            raise InvalidName(name, expected="no token of this registry in a name; revoke it, it was sent in the clear")
 
 
 def _check_limits(registry: Registry, draft: Draft) -> None:

@@ -34,6 +34,7 @@ from entrepot.model.errors import (
     Unavailable,
     UpstreamUnavailable,
 )
+from entrepot.model.redaction import redact
 from entrepot.wire.asked import AskedFiles
 from entrepot.wire.call import Body, Call, Headers, Load, Query
 from entrepot.wire.documents import Documents
@@ -56,7 +57,6 @@ if TYPE_CHECKING:
 
 Scope = dict[str, Any]
 
-_TOKEN: Final = re.compile(r"ent_[0-9A-Za-z_]+")
 _HOST: Final = re.compile(r"[A-Za-z0-9.-]{1,253}(:\d{1,5})?|\[[0-9a-fA-F:.]{2,45}\](:\d{1,5})?")
 _NOWHERE: Final = Surface(name="other", prefix="", routes=())
 _SAFE: Final = frozenset({"GET", "HEAD"})
@@ -366,7 +366,7 @@ class Application:
             "format": exchange.surface.name,
             "operation": exchange.operation,
             "principal": exchange.caller.name,
-            "target": _without_tokens(exchange.target),
+            "target": redact(exchange.target),
             **exchange.facts,
         }
 
@@ -408,11 +408,6 @@ def _body_size(headers: Headers) -> int | None:
     if headers.get("transfer-encoding") is not None:
         return None
     return int(headers.get("content-length") or 0)
-
-
-def _without_tokens(target: str) -> str:
-    """A path as it may be logged: npm's logout has the token in it, whoever sends it."""
-    return _TOKEN.sub("ent_…", target) if "ent_" in target else target
 
 
 def _error_headers(error: RegistryError) -> HeaderList:

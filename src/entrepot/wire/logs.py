@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import msgspec
 import structlog
 
+from entrepot.model.redaction import redact
+
 if TYPE_CHECKING:
     from entrepot.wire.server import Hit, LogHit
 
@@ -30,6 +32,7 @@ def configure_logs(form: str, level: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info if as_json else structlog.processors.StackInfoRenderer(),
     ]
+    redacted: Any = _redacted
     renderer: Any = (
         structlog.processors.JSONRenderer(serializer=_dumps)
         if as_json
@@ -52,7 +55,7 @@ def configure_logs(form: str, level: str) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer, redacted],
         )
     )
     root = logging.getLogger()
@@ -161,6 +164,11 @@ def _write(line: bytes) -> None:
 
 def _is_json(form: str) -> bool:
     return form == "json" or (form == "auto" and not sys.stderr.isatty())
+
+
+def _redacted(_logger: object, _method: str, line: str) -> str:
+    """No line has a token of ours, however it came there."""
+    return redact(line)
 
 
 def _dumps(value: object, **_: object) -> str:

@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from entrepot.model.access import Action, Caller
+from entrepot.model.access import Action, Caller, TokenKind, TokenSecret
 from entrepot.model.artifact import DOCKER_MANIFEST, IMAGE_MANIFEST, Artifact
 from entrepot.model.digest import Digest
 from entrepot.model.errors import (
     Denied,
+    InvalidName,
     LinkUnknown,
     NamespaceUnknown,
     PackageUnknown,
@@ -81,6 +82,21 @@ async def test_what_is_published_is_found_by_name_and_by_digest(world: World) ->
         found = await resolve(world.registry, PUBLISHER, ALL, API, **key)  # type: ignore[arg-type]
         assert found.content == ONE.content
     assert await check(world.registry) == []
+
+
+async def test_a_token_does_not_become_a_name_that_everybody_is_told(world: World) -> None:
+    token = TokenSecret.generate(TokenKind.ROBOT).text
+    before = await world.events()
+
+    for draft in (
+        Draft(ONE.artifact, tags=(ReferenceName(token),)),
+        Draft(ONE.artifact, version=ReferenceName(token)),
+    ):
+        with pytest.raises(InvalidName) as refused:
+            await publish(world.registry, ADMINISTRATOR, API, draft)
+        assert token not in str(refused.value)
+
+    assert await world.events() == before
 
 
 async def test_publishing_is_one_event(world: World) -> None:

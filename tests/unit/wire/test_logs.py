@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 
 import pytest
+import structlog
 
-from entrepot.wire.logs import Answer, hit_log, request_log
+from entrepot.model.access import TokenKind, TokenSecret
+from entrepot.wire.logs import Answer, configure_logs, hit_log, request_log
 from entrepot.wire.server import Hit
 
 FIELDS = {"method": "GET", "operation": "get_manifest", "principal": 'o"dd', "target": '/v2/a"b\n'}
@@ -33,6 +36,22 @@ def test_a_request_is_one_line_of_json(capfd: pytest.CaptureFixture[str]) -> Non
 
     line = json.loads(capfd.readouterr().err)
     assert line.items() >= {**FIELDS, "status": 200, "event": "request", "level": "info"}.items()
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_no_line_has_a_token(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    token = TokenSecret.generate(TokenKind.ROBOT).text
+    handlers = logging.getLogger().handlers[:]
+    try:
+        configure_logs(form, "info")
+        structlog.stdlib.get_logger("elsewhere").warning("odd", given=f"Bearer {token}", other={"deep": [token]})
+    finally:
+        logging.getLogger().handlers[:] = handlers
+        structlog.reset_defaults()
+
+    line = capsys.readouterr().err
+    assert "odd" in line
+    assert token[4:20] not in line
 
 
 @pytest.mark.parametrize(("method", "sent"), [("GET", 12), ("HEAD", 0)])
