@@ -255,22 +255,22 @@ async def _keep(
     await registry.catalog.write(change)
 
 
-async def answer_soon(registry: Registry, caller: Caller, package: PackageId, reading: Awaitable[T]) -> T:
-    """What *reading* of a name returns, which asks upstreams; for who may publish it, also while they are away.
+async def answer_soon(registry: Registry, caller: Caller, package: PackageId, read: Callable[[], Awaitable[T]]) -> T:
+    """What *read* says of a name, which asks upstreams; for who may publish it, also while they are away.
 
     Clients look a name up before they publish it. Who may take it need not wait for an upstream that never said
     anything of it: by publishing, the name becomes the namespace's own, whatever it is elsewhere (ADR 13). Whoever else
     asks is told that the upstream fails, and never that there is nothing.
 
-    Raises `PackageUnknown` instead of `UpstreamUnavailable` and `UpstreamInvalid`, and what *reading* raises.
+    Raises `PackageUnknown` instead of `UpstreamUnavailable` and `UpstreamInvalid`, and what *read* raises.
     """
     view = View(package.namespace)
     may_take = caller.rights.allows(Action.PUBLISH, view, package.name)
     if not may_take or await registry.catalog.find_package(view, package) is not None:
-        return await reading
+        return await read()
     try:
         async with asyncio.timeout(_PATIENCE.total_seconds()):
-            return await reading
+            return await read()
     except (TimeoutError, UpstreamUnavailable, UpstreamInvalid) as error:
         raise PackageUnknown(f"{package.name}: it is not here, and its upstreams could not be asked") from error
 

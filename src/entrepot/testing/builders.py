@@ -15,7 +15,7 @@ from __future__ import annotations
 import random
 import sqlite3
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -287,6 +287,9 @@ def open_catalog(path: Path, *, clock: Clock, epochs: Epochs) -> SqliteCatalog:
     """The catalog in a file; where there is none, one that is copied: to make its tables takes longer than most tests."""
     if not path.exists():
         path.write_bytes(_empty_catalog())
+        with closing(sqlite3.connect(path)) as connection, connection:
+            # What is random in a new catalog is another's in a copy.
+            connection.execute("UPDATE advisory_feed SET instance = lower(hex(randomblob(16)))")
     return SqliteCatalog(path, clock=clock, epochs=epochs, durable=False)
 
 

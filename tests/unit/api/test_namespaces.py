@@ -16,6 +16,7 @@ async def test_a_new_namespace_is_shown_whole(world: World) -> None:
         "versions": [],
         "channels": ["dev", "staging", "prod"],
         "reserved": [],
+        "rollbacks": 3,
         "revision": 2,
     }
     assert (await world.ask("GET", "/api/v1/namespaces/acme")).json == created.json

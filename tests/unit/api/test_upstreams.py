@@ -263,15 +263,27 @@ async def test_an_upstream_that_is_tried_says_how_it_went(world: World) -> None:
     await world.namespace()
     maintainer = await world.token("maintainer")
     async with elsewhere() as other:
-        other.says["/"] = Said(b"welcome")
+        other.says["/v2/"] = Said(b"{}")
         await world.upstream(url=other.url, private=True, credentials=BASIC)
 
         tried = await world.ask("POST", f"{PUBLIC}/test", token=maintainer)
 
-    expected = f"Basic {b64encode(b'ci:hunter2 secret').decode()}"
-    assert other.requests[0]["authorization"] == expected
     assert (tried.json["status"], tried.json["problem"]) == (200, None)
     assert tried.json["seconds"] > 0
+
+
+@pytest.mark.usefixtures("socket_enabled")
+async def test_an_upstream_that_asks_for_credentials_is_tried_with_them(world: World) -> None:
+    await world.namespace()
+    maintainer = await world.token("maintainer")
+    async with elsewhere() as other:
+        other.says["/v2/"] = Said(b"", status=401, headers={"www-authenticate": 'Basic realm="other"'})
+        await world.upstream(url=other.url, private=True, credentials=BASIC)
+
+        tried = await world.ask("POST", f"{PUBLIC}/test", token=maintainer)
+
+    assert other.requests[-1]["authorization"] == f"Basic {b64encode(b'ci:hunter2 secret').decode()}"
+    assert tried.json["problem"] == "it refuses the credentials"
 
 
 async def test_an_upstream_that_cannot_be_asked_says_why_not(world: World) -> None:

@@ -113,8 +113,8 @@ async def get_index(call: Call) -> Reply:
         raise PackageUnknown(f"{view}/{name[:200]}") from None
     if path != index_path(name):
         raise PackageUnknown(f"{view}/{package.name}", expected=index_path(name), actual=path[:200])
-    reading = read_remote(call.registry, call.caller, view, package, name)
-    remote = await answer_soon(call.registry, call.caller, package, reading)
+    read = partial(read_remote, call.registry, call.caller, view, package, name)
+    remote = await answer_soon(call.registry, call.caller, package, read)
     row = await find_package(call.registry, call.caller, view, package)
 
     async def render() -> bytes:

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from dataclasses import replace
 from email.utils import format_datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
@@ -198,10 +199,10 @@ def _text(call: Call, text: str, etag: str) -> Reply:
 async def _get_metadata(call: Call, view: View, path: MetadataPath) -> Reply:
     """A document, which clients also ask for before they deploy."""
     name = path.package if path.snapshot is None else path.snapshot[0]
-    reading = _find_metadata(call, view, path)
+    read = partial(_find_metadata, call, view, path)
     if name is None:
-        return await reading
-    return await answer_soon(call.registry, call.caller, _package(view, name), reading)
+        return await read()
+    return await answer_soon(call.registry, call.caller, _package(view, name), read)
 
 
 async def _find_metadata(call: Call, view: View, path: MetadataPath) -> Reply:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -132,10 +133,10 @@ async def get_packument(call: Call) -> Reply:
 
 async def _read_remote(call: Call, view: View, package: PackageId) -> RemotePackage | None:
     """What upstreams have. Only npm says with each request what it is for: not to install something that may be new."""
-    reading = read_remote(call.registry, call.caller, view, package)
+    read = partial(read_remote, call.registry, call.caller, view, package)
     if call.headers.get("npm-command") in (None, "publish"):
-        return await answer_soon(call.registry, call.caller, package, reading)
-    return await reading
+        return await answer_soon(call.registry, call.caller, package, read)
+    return await read()
 
 
 async def _read(call: Call, view: View, package: PackageId, remote: RemotePackage | None) -> Packument:
