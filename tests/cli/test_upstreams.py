@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from entrepot.model.access import TokenKind, TokenSecret
 from tests.cli.installation import PROGRAM, Installation, install
 
 SECRET = "hunter2-of-the-upstream"
@@ -69,17 +70,23 @@ def test_an_upstream_is_tried_with_and_without_credentials(
 ) -> None:
     token = tmp_path / "token"
     token.write_text(other.token)
+    wrong = tmp_path / "wrong"
+    wrong.write_text(TokenSecret.generate(TokenKind.ROBOT).text)
     words = ("upstream", "test", namespace, "other")
     installation.must("upstream", "add", namespace, "other", f"{other.url}/v2", "--format", "oci", "--private")
 
-    nobody = installation.run(*words)
+    nobody = installation.must(*words, "-o", "json").json
+    installation.must("upstream", "set", namespace, "other", "--user", "ci", "--password-file", wrong)
+    stranger = installation.run(*words)
     installation.must("upstream", "set", namespace, "other", "--user", "ci", "--password-file", token)
     known = installation.must(*words, "-o", "json").json
     installation.must("upstream", "set", namespace, "other", "--no-private")
     refused = installation.run(*words)
 
-    assert nobody.code == 1
-    assert "it wants credentials" in nobody.out
+    # A registry gives tokens to nobody in particular, too: they open what is public.
+    assert (nobody["status"], nobody["problem"]) == (200, None)
+    assert stranger.code == 1
+    assert "401" in stranger.out
     assert (known["status"], known["problem"]) == (200, None)
     assert refused.code == 1
     assert "public addresses" in refused.out

@@ -179,7 +179,7 @@ def test_crane_sees_exactly_what_is_in_the_channel(
         return names
 
     with asked_for(own, "/v2/acme.prod/tool/tags/list", "/v2/acme.prod/tool/manifests/1.1.0"):
-        live(operator, "acme/tool:1.0.0", "acme/tool:1.1.0", seen)
+        live(operator, "acme/oci/tool:1.0.0", "acme/oci/tool:1.1.0", seen)
 
 
 def test_curl_gets_exactly_the_files_that_are_in_the_channel(own: Registry, operator: Operator, shell: Shell) -> None:

@@ -119,8 +119,8 @@ class Inside:
         known: set[str] = set()
         after = ""
         while page := await self.registry.catalog.iter_blobs(after=after, limit=1000):
-            known.update(str(digest) for digest, _, _ in page)
-            after = str(page[-1][0])
+            known.update(str(blob.digest) for blob in page)
+            after = str(page[-1].digest)
         return stored - known
 
     def violations(self) -> list[Violation]:
