@@ -28,6 +28,7 @@ from entrepot.drivers.signing_key import open_signing_key
 from entrepot.drivers.turn import FileTurn
 from entrepot.formats import discover
 from entrepot.model.errors import RegistryError
+from entrepot.operations.follow import introduce
 from entrepot.operations.log import sign_again
 from entrepot.operations.registry import Limits, Registry
 from entrepot.operations.signers import establish_own_signer
@@ -187,9 +188,7 @@ async def _first_start(settings: Settings) -> None:
     async with open_registry(settings) as registry:
         secret = await create_first_token(registry, keep)
         if settings.followers:
-            from entrepot import followers  # noqa: PLC0415 - as in `run_beside`
-
-            await followers.introduce(registry)
+            await introduce(registry)
         await establish_own_signer(registry)
         try:
             await sign_again(registry)

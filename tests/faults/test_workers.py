@@ -13,7 +13,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from time import monotonic
 
 import pytest
 
@@ -225,14 +224,12 @@ def test_failed_logins_are_counted_together(server: Server, tmp_path: Path) -> N
         _warm(good, "/v2/")
         wrong = {"Authorization": basic("ent_bot_" + "0" * 36).decode()}
         bad = _one_to_each(strict, stack, None)
-        began = monotonic()
 
         statuses = [line.ask("GET", "/v2/", headers=wrong).status for _, line in zip(range(120), itertools.cycle(bad))]
 
         assert statuses[0] == 401
-        assert set(statuses) == {401, 429}
-        minutes = 2 + int((monotonic() - began) / 60)  # one may turn in between
-        assert statuses.count(401) <= minutes * 20
+        assert statuses[-1] == 429
+        assert statuses.count(401) <= 2 * 20  # the minute may turn in between
         _warm(good, "/v2/")  # who was known before is not bothered
 
 

@@ -162,5 +162,5 @@ def test_after_all_that_the_server_is_well_and_has_not_grown(server: Server) -> 
         line.must(200, "GET", "/readyz")
         line.push("acme/well", LARGE * 10)
 
-    assert server.resident_size() < (2 + 2) * 120 * MEBI  # the supervisor, what runs beside, and its workers
+    assert server.resident_size() < (1 + 2) * 120 * MEBI  # the supervisor and its workers
     assert server.complaints() == []

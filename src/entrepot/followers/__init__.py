@@ -92,19 +92,6 @@ class Runner:
             await _move(self._registry, follower, entry.position)
 
 
-async def introduce(registry: Registry, followers: Sequence[Follower] = ALL) -> None:
-    """Let the followers be known before the first of them has read: whoever waits for them then knows for whom."""
-    known = await registry.catalog.cursors.list()
-    missing = [follower.name for follower in followers if follower.name not in known]
-
-    def change(transaction: Transaction) -> None:
-        for name in missing:
-            transaction.cursors.move(name, START)
-
-    if missing:
-        await registry.catalog.write(change)
-
-
 async def catch_up(registry: Registry, followers: Sequence[Follower] = ALL) -> None:
     """Run the followers until none has anything left to read, also of what they themselves made happen.
 

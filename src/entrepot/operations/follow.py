@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from entrepot.model.access import Action
 from entrepot.model.errors import Unavailable
+from entrepot.model.position import START
 from entrepot.operations import access
 
 if TYPE_CHECKING:
@@ -16,8 +17,12 @@ if TYPE_CHECKING:
     from entrepot.model.access import Caller
     from entrepot.model.position import Position
     from entrepot.operations.registry import Registry
+    from entrepot.ports.catalog import Transaction
 
 _LOOK_SECONDS: Final = 0.02
+
+FOLLOWERS: Final = ("transparency", "inventory", "verify", "verify-again", "match", "secrets", "doors")
+"""All of them, for who need not load what they do (`entrepot.followers.ALL`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,19 @@ async def list_progress(registry: Registry, caller: Caller) -> Sequence[Progress
     end, _ = await registry.catalog.head()
     cursors = await registry.catalog.cursors.list()
     return [Progress(follower, position, max(0, end - position)) for follower, position in cursors.items()]
+
+
+async def introduce(registry: Registry, followers: Collection[str] = FOLLOWERS) -> None:
+    """Let the followers be known before the first of them has read: whoever waits for them then knows for whom."""
+    known = await registry.catalog.cursors.list()
+    missing = [follower for follower in followers if follower not in known]
+
+    def change(transaction: Transaction) -> None:
+        for follower in missing:
+            transaction.cursors.move(follower, START)
+
+    if missing:
+        await registry.catalog.write(change)
 
 
 async def wait_for(registry: Registry, followers: Collection[str], position: Position, *, seconds: float) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from entrepot import followers
-from entrepot.followers import Runner, catch_up, introduce
+from entrepot.followers import Runner, catch_up
 from entrepot.followers.follower import caller_of
 from entrepot.model.errors import Unavailable
 from entrepot.model.events import Entry, NamespaceCreated
@@ -81,14 +81,18 @@ async def test_every_entry_is_seen_once_and_in_order(world: World) -> None:
 async def test_a_follower_is_known_before_it_has_read_and_stays_where_it_is(world: World) -> None:
     reading = Reading()
 
-    await introduce(world.registry, [reading])
+    await follow.introduce(world.registry, [reading.name])
     first = await world.catalog.cursors.list()
     await catch_up(world.registry, [reading])
-    await introduce(world.registry, [reading])
+    await follow.introduce(world.registry, [reading.name])
 
     end, _ = await world.catalog.head()
     assert first == {"reading": 0}
     assert await world.catalog.cursors.list() == {"reading": end}
+
+
+def test_all_who_follow_are_known_by_name() -> None:
+    assert tuple(follower.name for follower in followers.ALL) == follow.FOLLOWERS
 
 
 async def test_what_a_follower_makes_happen_is_followed_too(world: World) -> None:
