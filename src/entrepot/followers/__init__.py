@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from entrepot.followers.follower import Follower
     from entrepot.model.position import Position
     from entrepot.operations.registry import Registry
-    from entrepot.ports.catalog import Transaction
 
 ALL: tuple[Follower, ...] = (TRANSPARENCY, INVENTORY, Verify(), VerifyAgain(), Match(), SECRETS, Doors())
 
