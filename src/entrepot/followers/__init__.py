@@ -30,7 +30,10 @@ ALL: tuple[Follower, ...] = (TRANSPARENCY, INVENTORY, Verify(), VerifyAgain(), M
 _PAGE: Final = 256
 """So many entries are dealt with between two movements of a cursor: so many may be seen twice after a crash."""
 _LOOK_SECONDS: Final = 0.1
-"""How often the journal's end is looked at: one point read."""
+"""How often the journal's end is looked at: one point read.
+
+All followers look at the same moments, and not more often while much happens: each movement of a cursor is a commit that publishers wait behind, and those of one moment share one.
+"""
 _FIRST_DELAY_SECONDS: Final = 0.5
 _LONGEST_DELAY_SECONDS: Final = 60.0
 _PATIENCE: Final = 5
@@ -65,7 +68,7 @@ class Runner:
         while True:
             try:
                 # After a failure one entry at a time, so that only the one that cannot be dealt with is given up.
-                moved = await _step(self._registry, follower, limit=1 if failures else _PAGE)
+                seen = await _step(self._registry, follower, limit=1 if failures else _PAGE)
             except Exception as error:  # noqa: BLE001 (a runner: whatever it was, the follower goes on)
                 failures += 1
                 delay = min(_LONGEST_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2**failures)
@@ -80,8 +83,8 @@ class Runner:
                 await asyncio.sleep(delay)
             else:
                 failures = 0
-                if not moved:
-                    await asyncio.sleep(_LOOK_SECONDS)
+                if seen < _PAGE:
+                    await asyncio.sleep(_LOOK_SECONDS - asyncio.get_running_loop().time() % _LOOK_SECONDS)
 
     async def _give_up_one(self, follower: Follower) -> None:
         """Go past the next entry."""
@@ -100,19 +103,18 @@ async def catch_up(registry: Registry, followers: Sequence[Follower] = ALL) -> N
         pass
 
 
-async def _step(registry: Registry, follower: Follower, *, limit: int) -> bool:
-    """Let a follower deal with the next entries; whether there were any."""
+async def _step(registry: Registry, follower: Follower, *, limit: int) -> int:
+    """Let a follower deal with the next entries, and say how many these were."""
     position = await registry.catalog.cursors.find(follower.name)
     entries = await registry.catalog.list_entries(after=position, limit=limit)
     if isinstance(follower, ReadsBehind):
         cursors = await registry.catalog.cursors.list()
         last = min(cursors.get(name, START) for name in follower.behind)
         entries = [entry for entry in entries if entry.position <= last]
-    if not entries:
-        return False
-    await follower.handle(registry, entries)
-    await _move(registry, follower, entries[-1].position)
-    return True
+    if entries:
+        await follower.handle(registry, entries)
+        await _move(registry, follower, entries[-1].position)
+    return len(entries)
 
 
 async def _move(registry: Registry, follower: Follower, position: Position) -> None:
