@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import sys
+from asyncio.subprocess import PIPE
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,18 +100,38 @@ def test_steps_are_numbered_without_a_gap() -> None:
 _OPENS = """
 import asyncio, sys
 from pathlib import Path
-from entrepot.testing.builders import open_world
+from entrepot.drivers.catalog.sqlite import SqliteCatalog
+from entrepot.drivers.clock import SystemClock
+from entrepot.wire.server import Epochs
 
 async def main():
-    async with open_world(Path(sys.argv[1])) as world:
-        await world.catalog.head()
+    folder = Path(sys.argv[1])
+    epochs = Epochs(folder / "epochs", count=64)
+    print("may I?", flush=True)
+    sys.stdin.readline()
+    catalog = SqliteCatalog(folder / "catalog.sqlite", clock=SystemClock(), epochs=epochs)
+    await catalog.head()
+    await catalog.close()
+    epochs.close()
 
 asyncio.run(main())
 """
 
 
 async def test_several_processes_may_open_a_new_catalog_at_once(tmp_path: Path) -> None:
-    opening = [await asyncio.create_subprocess_exec(sys.executable, "-c", _OPENS, tmp_path) for _ in range(3)]
+    opening = [
+        await asyncio.create_subprocess_exec(sys.executable, "-c", _OPENS, tmp_path, stdin=PIPE, stdout=PIPE)
+        for _ in range(3)
+    ]
+    for process in opening:
+        assert process.stdout is not None
+        await process.stdout.readline()
+
+    # All are as far as the door: none of them finds a catalog that another made before.
+    assert not (tmp_path / "catalog.sqlite").exists()
+    for process in opening:
+        assert process.stdin is not None
+        process.stdin.write(b"yes\n")
 
     assert [await process.wait() for process in opening] == [0, 0, 0]
     async with open_world(tmp_path) as world:

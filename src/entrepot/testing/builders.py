@@ -12,15 +12,17 @@ Everything is real, except that the clock stands still and that the disk is not 
 
 from __future__ import annotations
 
+import os
 import random
+import secrets
 import sqlite3
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -286,22 +288,33 @@ class World:
 def open_catalog(path: Path, *, clock: Clock, epochs: Epochs) -> SqliteCatalog:
     """The catalog in a file; where there is none, one that is copied: to make its tables takes longer than most tests."""
     if not path.exists():
-        path.write_bytes(_empty_catalog())
-        with closing(sqlite3.connect(path)) as connection, connection:
-            # What is random in a new catalog is another's in a copy.
-            connection.execute("UPDATE advisory_feed SET instance = lower(hex(randomblob(16)))")
+        before, instance, after = _empty_catalog()
+        # What is random in a new catalog is another's in a copy.
+        _place(path, before + secrets.token_hex(len(instance) // 2).encode() + after)
     return SqliteCatalog(path, clock=clock, epochs=epochs, durable=False)
 
 
+def _place(path: Path, content: bytes) -> None:
+    """Make a file with all that it holds, unless somebody else was first: nobody ever sees a part of it."""
+    with NamedTemporaryFile(dir=path.parent) as file:
+        file.write(content)
+        file.flush()
+        with suppress(FileExistsError):
+            os.link(file.name, path)
+
+
 @cache
-def _empty_catalog() -> bytes:
+def _empty_catalog() -> tuple[bytes, bytes, bytes]:
+    """A catalog's file: what is before its instance, which is random and is written there once, that, and the rest."""
     with TemporaryDirectory() as folder:
         path = Path(folder, _CATALOG)
         connection = sqlite3.connect(path, isolation_level=None)
         connection.execute("PRAGMA journal_mode = WAL")
         migrate(connection)
+        (instance,) = connection.execute("SELECT instance FROM advisory_feed").fetchone()
         connection.close()
-        return path.read_bytes()
+        before, after = path.read_bytes().split(instance.encode())
+        return before, instance.encode(), after
 
 
 @asynccontextmanager
