@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from entrepot.app import CATALOG_FILE, open_registry
+from entrepot.app.parts import CATALOG_FILE, open_registry
 from entrepot.scanning.rules import Interval, Rule
 from entrepot.settings import Settings
 

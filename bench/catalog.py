@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.content import MANIFEST_TYPE, Image
-from entrepot.app import open_registry
+from entrepot.app.parts import open_registry
 from entrepot.model.access import Allowance, Caller, Principal, PrincipalKind, Rights, Role
 from entrepot.model.artifact import Artifact
 from entrepot.model.digest import Digest

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from bench.advisories import ADVISORIES, PACKAGES, POPULAR, USES_PER_ARTIFACT, VERSIONS, fill
 from bench.scale import Scale
 from bench.session import ENTREPOT, Group, Session, say
-from entrepot.app import open_registry
+from entrepot.app.parts import open_registry
 from entrepot.model.access import Allowance, Caller, Principal, PrincipalKind, Rights, Role
 from entrepot.model.advisory import Subject
 from entrepot.model.names import PrincipalName

@@ -13,7 +13,7 @@ from statistics import quantiles
 
 from bench.scale import Scale
 from bench.session import ENTREPOT, Group, Session, say
-from entrepot.app import open_registry
+from entrepot.app.parts import open_registry
 from entrepot.model.events import PrincipalDisabled
 from entrepot.model.position import Position
 from entrepot.operations.registry import Registry

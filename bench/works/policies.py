@@ -14,7 +14,7 @@ from typing import Final
 
 from bench.scale import Scale
 from bench.session import ENTREPOT, Group, Session, say
-from entrepot.app import open_registry
+from entrepot.app.parts import open_registry
 from entrepot.model.digest import Digest
 from entrepot.model.names import ReferenceName, parse_channel, parse_namespace
 from entrepot.model.policy import Door, Mode

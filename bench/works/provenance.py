@@ -14,7 +14,7 @@ from typing import Final
 
 from bench.scale import Scale
 from bench.session import ENTREPOT, Group, Session, say
-from entrepot.app import open_registry
+from entrepot.app.parts import open_registry
 from entrepot.model.access import Allowance, Caller, Principal, PrincipalKind, Rights, Role
 from entrepot.model.build import Build, Material
 from entrepot.model.digest import Digest

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from entrepot.app import CATALOG_FILE
+from entrepot.app.parts import CATALOG_FILE
 from entrepot.model.access import Caller
 from entrepot.operations.registry import Registry
 from tests.faults.line import MANIFEST, Line, digest_of, manifest_of

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from entrepot.app import ADMIN_TOKEN_FILE, create_service, open_registry
+from entrepot.app.parts import open_registry
+from entrepot.app.start import ADMIN_TOKEN_FILE
+from entrepot.app.worker import create_service
 from entrepot.model.access import Caller, Rights, TokenSecret
 from entrepot.model.names import parse_namespace
 from entrepot.model.position import Position

@@ -167,8 +167,8 @@ class Failure(click.ClickException):
 
 def _told(error: Exception) -> Failure | None:
     """What to tell of an error that is nobody's bug; None for a bug."""
-    from entrepot.client.errors import ClientError, Misuse, Refused  # noqa: PLC0415 - only now it is needed
-    from entrepot.model.errors import RegistryError  # noqa: PLC0415
+    from entrepot.client.errors import ClientError, Misuse, Refused
+    from entrepot.model.errors import RegistryError
 
     match error:
         case ClientError():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from entrepot.app import open_registry
+from entrepot.app.parts import open_registry
 from entrepot.cli import Failure
 from entrepot.cli.output import Output, output_option, show_json, show_list
 from entrepot.cli.settings import config_option, data_option, find_installation

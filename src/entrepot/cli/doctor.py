@@ -228,7 +228,7 @@ def _examine_room(path: Path) -> Findings:
 
 
 def _examine_catalog(settings: Settings) -> Findings:
-    from entrepot.app import CATALOG_FILE  # noqa: PLC0415 - much is behind it, and all else can be told without
+    from entrepot.app.parts import CATALOG_FILE
 
     path = settings.data_path / CATALOG_FILE
     if not path.exists():
@@ -250,7 +250,7 @@ def _examine_catalog(settings: Settings) -> Findings:
 
 async def _examine_registry_of(settings: Settings) -> list[Finding]:
     """What only the installation's own drivers can tell."""
-    from entrepot.app import open_registry  # noqa: PLC0415
+    from entrepot.app.parts import open_registry
 
     try:
         async with open_registry(settings) as registry:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from entrepot.app import serve as run_server
+from entrepot.app.start import serve as run_server
 from entrepot.cli import Failure
 from entrepot.cli.settings import load_settings
 from entrepot.wire.server import BindError, StartFailed

@@ -33,7 +33,7 @@ def load_settings(config: Path | None, options: Mapping[str, object]) -> Setting
 
 def find_installation(config: Path | None, data: str | None) -> Settings:
     """The settings of an installation that is there; looking at one must not make one. Raises `Failure`."""
-    from entrepot.app import CATALOG_FILE  # noqa: PLC0415 - much is behind it
+    from entrepot.app.parts import CATALOG_FILE
 
     settings = load_settings(config, {"data": data})
     if not (settings.data_path / CATALOG_FILE).exists():

@@ -99,10 +99,10 @@ def recover(data: str | None, config: Path | None, output: Output) -> None:
 
     For when the first one is lost. It is journaled as done by the operator; a running server knows it at once.
     """
-    import asyncio  # noqa: PLC0415 - the other commands need none of it
+    import asyncio
 
-    from entrepot.app import open_registry  # noqa: PLC0415
-    from entrepot.operations.token import recover_administrator  # noqa: PLC0415
+    from entrepot.app.parts import open_registry
+    from entrepot.operations.token import recover_administrator
 
     settings = find_installation(config, data)
 

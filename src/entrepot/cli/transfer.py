@@ -127,7 +127,7 @@ def _read_large_pieces() -> None:
     Receiving takes a third of the processor's time then. The library has no option for it, so it is done only here,
     where the process is ours alone.
     """
-    from httpcore._sync.http11 import HTTP11Connection  # noqa: PLC0415 - the library too imports it only now
+    from httpcore._sync.http11 import HTTP11Connection
 
     HTTP11Connection.READ_NUM_BYTES = _PIECE
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from entrepot import __version__
-from entrepot.app import open_registry
+from entrepot.app.parts import open_registry
 from entrepot.drivers.blobs.files import FileBlobStore
 from entrepot.model.errors import StorageReadOnly
 from entrepot.settings import Settings

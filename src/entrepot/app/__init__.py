@@ -1,0 +1,1 @@
+"""The composition root: from settings to drivers, a registry, an application and running workers."""

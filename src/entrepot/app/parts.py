@@ -1,0 +1,112 @@
+"""What one process works with: the drivers that the settings name, and the registry over them.
+
+The only module that knows all of them.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from entrepot.drivers.blobs.files import FileBlobStore
+from entrepot.drivers.catalog.sqlite import SqliteCatalog
+from entrepot.drivers.clock import SystemClock
+from entrepot.drivers.fetch.http import HttpFetcher
+from entrepot.drivers.log_keys import load_log_keys
+from entrepot.drivers.signing_key import open_signing_key
+from entrepot.formats import discover
+from entrepot.operations.registry import Limits, Registry
+from entrepot.trust.log.identity import LogIdentity, LogReaders, Witness, identify
+from entrepot.trust.log.notes import NoteKey
+from entrepot.wire.format import accept_of, describe_of, evidence_of, read_through_of, rules_of
+from entrepot.wire.server import Epochs
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from entrepot.settings import Settings
+    from entrepot.trust.signing import Signing
+
+CATALOG_FILE: Final = "catalog.sqlite"
+_EPOCHS_FILE: Final = "epochs"
+_SIGNING_KEY_FILE: Final = "signing-key.pem"
+_LOG_KEYS_FILE: Final = "log-keys.pem"
+
+
+@asynccontextmanager
+async def open_registry(settings: Settings) -> AsyncIterator[Registry]:
+    """The registry of a data directory, which is made when it is new; for commands that work on it directly."""
+    parts = Parts(settings)
+    try:
+        yield parts.registry
+    finally:
+        await parts.close()
+
+
+class Parts:
+    """The drivers of one process, and the registry over them."""
+
+    def __init__(self, settings: Settings) -> None:
+        data = settings.data_path
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.clock = SystemClock()
+        self.epochs = Epochs(data / _EPOCHS_FILE)
+        self.catalog = SqliteCatalog(data / CATALOG_FILE, clock=self.clock, epochs=self.epochs)
+        self.blobs = FileBlobStore(data / "blobs")
+        self.fetcher = HttpFetcher(clock=self.clock)
+        self.formats = discover()
+        self.registry = Registry(
+            catalog=self.catalog,
+            blobs=self.blobs,
+            clock=self.clock,
+            formats=rules_of(self.formats),
+            read_through=read_through_of(self.formats),
+            accept=accept_of(self.formats),
+            evidence=evidence_of(self.formats),
+            signing=_open_key(settings, settings.signing_key, settings.signing_public_key),
+            describe=describe_of(self.formats),
+            revokes_found_tokens=settings.found_tokens == "revoke",
+            upload_secret=self.catalog.secret("uploads"),
+            fetcher=self.fetcher,
+            log=_log_identity(settings),
+            limits=Limits(
+                manifest_size=settings.manifest_size,
+                blob_size=settings.blob_size,
+                inline_size=settings.inline_size,
+                upload_lease=timedelta(seconds=settings.upload_lease),
+                collection_delay=timedelta(seconds=settings.collection_delay),
+            ),
+        )
+
+    async def close(self) -> None:
+        """Finish what is being written, and let go."""
+        await self.registry.flights.close()
+        await self.fetcher.aclose()
+        await self.catalog.close()
+        self.blobs.close()
+        self.epochs.close()
+
+
+def _open_key(settings: Settings, address: str, public_key: str) -> Signing:
+    """What signs with the key at that address, or with the data directory's. Raises `InvalidKey`."""
+    return open_signing_key(
+        address,
+        default=settings.data_path / _SIGNING_KEY_FILE,
+        public_key=Path(public_key) if public_key else None,
+        pin=Path(settings.signing_pin) if settings.signing_pin else None,
+    )
+
+
+def _log_identity(settings: Settings) -> LogIdentity:
+    """Who the journal's log is. Raises `InvalidProof` when the settings do not say so, `InvalidKey`."""
+    address = settings.public_url.rstrip("/").rpartition("://")[2] or settings.listen
+    return identify(
+        settings.log_origin or f"{address}/log",
+        load_log_keys(settings.data_path / _LOG_KEYS_FILE),
+        ecdsa=_open_key(settings, settings.log_key, settings.log_public_key) if settings.log_key else None,
+        readers=LogReaders(settings.log_readers),
+        witnessed=[NoteKey.parse(key) for key in settings.log_witnessed],
+        witnesses=[Witness.parse(text) for text in settings.log_witnesses],
+    )
