@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
-from entrepot.api import shapes
 from entrepot.api.endpoint import Answer, Endpoint, Subject
 from entrepot.api.replies import DONE, NO_STORE, page_of_all
 from entrepot.api.requests import parse_allowance, read_body, read_query
+from entrepot.api.shapes import access as shapes
+from entrepot.api.shapes.basics import Page, PageQuery
 from entrepot.model.errors import (
     Denied,
     GrantUnknown,
@@ -40,7 +41,7 @@ async def whoami(call: Call) -> Reply:
 
 async def list_principals(call: Call) -> Reply:
     """List everybody whom the registry knows."""
-    query = read_query(call, shapes.PageQuery)
+    query = read_query(call, PageQuery)
     found = await grant.list_principals(call.registry, call.caller)
     return json_reply(
         page_of_all(
@@ -117,7 +118,7 @@ async def list_tokens(call: Call) -> Reply:
 
     An auditor sees all of them; everybody else their own, and those that they may revoke.
     """
-    query = read_query(call, shapes.PageQuery)
+    query = read_query(call, PageQuery)
     found = await token.list_tokens(call.registry, call.caller)
     return json_reply(
         page_of_all(found, after=query.after, limit=query.limit, show=shapes.Token.of, cursor=_token_cursor)
@@ -168,8 +169,8 @@ ACCESS = Subject(
             method="GET",
             path="/api/v1/principals",
             handler=list_principals,
-            query=shapes.PageQuery,
-            answers={200: Answer("A page of principals, by name.", shapes.Page[shapes.Principal])},
+            query=PageQuery,
+            answers={200: Answer("A page of principals, by name.", Page[shapes.Principal])},
             errors=(Denied,),
         ),
         Endpoint(
@@ -192,7 +193,7 @@ ACCESS = Subject(
             path="/api/v1/grants",
             handler=list_grants,
             query=shapes.GrantsQuery,
-            answers={200: Answer("A page of grants, by principal, role, view and pattern.", shapes.Page[shapes.Grant])},
+            answers={200: Answer("A page of grants, by principal, role, view and pattern.", Page[shapes.Grant])},
             errors=(Denied,),
         ),
         Endpoint(
@@ -218,8 +219,8 @@ ACCESS = Subject(
             method="GET",
             path="/api/v1/tokens",
             handler=list_tokens,
-            query=shapes.PageQuery,
-            answers={200: Answer("A page of tokens, the oldest first.", shapes.Page[shapes.Token])},
+            query=PageQuery,
+            answers={200: Answer("A page of tokens, the oldest first.", Page[shapes.Token])},
         ),
         Endpoint(
             method="POST",

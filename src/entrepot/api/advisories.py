@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from entrepot.api import shapes
 from entrepot.api.endpoint import JSON, Answer, Endpoint, Subject
 from entrepot.api.replies import page_of_all
 from entrepot.api.requests import parse_credentials, parse_place, read_body, read_query
+from entrepot.api.shapes import advisories as shapes
+from entrepot.api.shapes.basics import Page, PageQuery
+from entrepot.api.shapes.findings import Scan
+from entrepot.api.shapes.impact import Impact, ImpactQuery
 from entrepot.model.digest import Digest
 from entrepot.model.errors import (
     AdvisoryUnknown,
@@ -35,7 +38,7 @@ _SOURCES: Final = "/api/v1/advisories/sources"
 
 async def list_advisory_sources(call: Call) -> Reply:
     """List where advisories come from, and how old they are."""
-    query = read_query(call, shapes.PageQuery)
+    query = read_query(call, PageQuery)
     found = await advisories.list_sources(call.registry, call.caller)
     return json_reply(
         page_of_all(
@@ -111,13 +114,13 @@ async def scan_artifact(call: Call) -> Reply:
     text = call.path["artifact"]
     digest = Digest.parse(text) if ":" in text else None
     name = parse_reference(text) if digest is None else None
-    return json_reply(shapes.Scan.of(await scan(call.registry, call.caller, view, package, name=name, digest=digest)))
+    return json_reply(Scan.of(await scan(call.registry, call.caller, view, package, name=name, digest=digest)))
 
 
 async def read_impact(call: Call) -> Reply:
     """Show who has a package, or what an advisory means: every artifact, version and channel that you may read."""
-    query = read_query(call, shapes.ImpactQuery)
-    return json_reply(shapes.Impact.of(await find_impact(call.registry, call.caller, query.q, limit=query.limit)))
+    query = read_query(call, ImpactQuery)
+    return json_reply(Impact.of(await find_impact(call.registry, call.caller, query.q, limit=query.limit)))
 
 
 ADVISORIES = Subject(
@@ -128,8 +131,8 @@ ADVISORIES = Subject(
             method="GET",
             path=_SOURCES,
             handler=list_advisory_sources,
-            query=shapes.PageQuery,
-            answers={200: Answer("A page of sources, by name.", shapes.Page[shapes.AdvisorySource])},
+            query=PageQuery,
+            answers={200: Answer("A page of sources, by name.", Page[shapes.AdvisorySource])},
         ),
         Endpoint(
             method="POST",
@@ -186,15 +189,15 @@ ADVISORIES = Subject(
             method="GET",
             path="/api/v1/packages/{view}/{format}/{package}/-/artifacts/{artifact}/findings",
             handler=scan_artifact,
-            answers={200: Answer("What was found.", shapes.Scan)},
+            answers={200: Answer("What was found.", Scan)},
             errors=(PackageUnknown, ReferenceUnknown, ArtifactUnknown),
         ),
         Endpoint(
             method="GET",
             path="/api/v1/impact",
             handler=read_impact,
-            query=shapes.ImpactQuery,
-            answers={200: Answer("Who has it.", shapes.Impact)},
+            query=ImpactQuery,
+            answers={200: Answer("Who has it.", Impact)},
             errors=(AdvisoryUnknown,),
         ),
     ),

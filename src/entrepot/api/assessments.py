@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from entrepot.api import shapes
 from entrepot.api.endpoint import Answer, Endpoint, Subject
 from entrepot.api.replies import page_of_all
 from entrepot.api.requests import parse_artifact, parse_place, parse_whole, parse_writable, read_body, read_query
+from entrepot.api.shapes import findings as shapes
+from entrepot.api.shapes.attestations import Stated
+from entrepot.api.shapes.basics import Page, PageQuery
 from entrepot.model.access import Action
 from entrepot.model.digest import Digest
 from entrepot.model.errors import (
@@ -44,7 +46,7 @@ async def list_exemptions(call: Call) -> Reply:
     Also what has ended by itself.
     """
     package = parse_whole(call)
-    query = read_query(call, shapes.PageQuery)
+    query = read_query(call, PageQuery)
     found = await exempt.list_exemptions(call.registry, call.caller, package)
     return json_reply(
         page_of_all(
@@ -88,7 +90,7 @@ async def end_exemption(call: Call) -> Reply:
 
 async def list_vex(call: Call) -> Reply:
     """List what signed statements say of flaws in an artifact, and on whose word that counts, if it does."""
-    query = read_query(call, shapes.PageQuery)
+    query = read_query(call, PageQuery)
     package, digest = await _artifact(call)
     found = await exempt.list_vex(call.registry, call.caller, package, digest)
     return json_reply(
@@ -118,14 +120,14 @@ async def add_vex(call: Call) -> Reply:
         predicate_type=predicate_type,
         predicate=msgspec.json.decode(content, type=dict[str, object]),
     )
-    return json_reply(shapes.Stated(str(referrer)), status=201)
+    return json_reply(Stated(str(referrer)), status=201)
 
 
 async def list_reports(call: Call) -> Reply:
     """List the reports of other scanners about an artifact, the newest first."""
     view, package = parse_place(call)
     name, digest = parse_artifact(call)
-    query = read_query(call, shapes.PageQuery)
+    query = read_query(call, PageQuery)
     found = await report.list_reports(call.registry, call.caller, view, package, name=name, digest=digest)
     return json_reply(
         page_of_all(
@@ -162,7 +164,7 @@ async def state_findings(call: Call) -> Reply:
     package, digest = await _artifact(call, Action.PUBLISH)
     carrier = await state_what_is_found(call.registry, call.caller, package, digest)
     call.facts["digest"] = str(carrier)
-    return json_reply(shapes.Stated(str(carrier)), status=201)
+    return json_reply(Stated(str(carrier)), status=201)
 
 
 async def _artifact(call: Call, action: Action | None = None) -> tuple[PackageId, Digest]:
@@ -188,8 +190,8 @@ ASSESSMENTS = Subject(
             method="GET",
             path=_PACKAGE + "/exemptions",
             handler=list_exemptions,
-            query=shapes.PageQuery,
-            answers={200: Answer("A page of decisions, the oldest first.", shapes.Page[shapes.Exemption])},
+            query=PageQuery,
+            answers={200: Answer("A page of decisions, the oldest first.", Page[shapes.Exemption])},
             errors=(PackageUnknown,),
         ),
         Endpoint(
@@ -213,23 +215,23 @@ ASSESSMENTS = Subject(
             method="GET",
             path=_ARTIFACT + "/vex",
             handler=list_vex,
-            query=shapes.PageQuery,
-            answers={200: Answer("A page of statements.", shapes.Page[shapes.VexStatement])},
+            query=PageQuery,
+            answers={200: Answer("A page of statements.", Page[shapes.VexStatement])},
             errors=_UNKNOWN,
         ),
         Endpoint(
             method="POST",
             path=_ARTIFACT + "/vex",
             handler=add_vex,
-            answers={201: Answer("It is signed.", shapes.Stated)},
+            answers={201: Answer("It is signed.", Stated)},
             errors=(*_REFUSED, InvalidMetadata),
         ),
         Endpoint(
             method="GET",
             path=_ARTIFACT + "/reports",
             handler=list_reports,
-            query=shapes.PageQuery,
-            answers={200: Answer("A page of reports.", shapes.Page[shapes.Report])},
+            query=PageQuery,
+            answers={200: Answer("A page of reports.", Page[shapes.Report])},
             errors=_UNKNOWN,
         ),
         Endpoint(
@@ -243,7 +245,7 @@ ASSESSMENTS = Subject(
             method="POST",
             path=_ARTIFACT + "/findings/statement",
             handler=state_findings,
-            answers={201: Answer("It is stated.", shapes.Stated)},
+            answers={201: Answer("It is stated.", Stated)},
             errors=_REFUSED,
         ),
     ),

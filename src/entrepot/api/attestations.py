@@ -7,10 +7,25 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import UNSET
 
-from entrepot.api import shapes
 from entrepot.api.endpoint import Answer, Endpoint, Subject
 from entrepot.api.replies import DONE, page, page_of_all
 from entrepot.api.requests import parse_artifact, parse_place, parse_writable, read_body, read_query
+from entrepot.api.shapes import attestations as shapes
+from entrepot.api.shapes import signers as signer_shapes
+from entrepot.api.shapes.basics import Page
+from entrepot.api.shapes.signers import (
+    Affected,
+    AffectedQuery,
+    ChangedSigner,
+    NewRoot,
+    NewSigner,
+    OwnerQuery,
+    OwnKeys,
+    SignerChange,
+    SignersQuery,
+    TrustedRoot,
+    Vouching,
+)
 from entrepot.model.errors import (
     ArtifactUnknown,
     BlobUnknown,
@@ -135,14 +150,14 @@ async def read_completeness(call: Call) -> Reply:
 
 async def list_signers(call: Call) -> Reply:
     """List the signers of a namespace, with the registry's; without a namespace, the registry's alone."""
-    query = read_query(call, shapes.SignersQuery)
+    query = read_query(call, SignersQuery)
     found = await signers.list_signers(call.registry, call.caller, _namespace(query.namespace))
     return json_reply(
         page_of_all(
             found,
             after=query.after,
             limit=query.limit,
-            show=shapes.Signer.of,
+            show=signer_shapes.Signer.of,
             cursor=lambda row: f"{row.signer.namespace or '~'}/{row.signer.name}",
         )
     )
@@ -150,7 +165,7 @@ async def list_signers(call: Call) -> Reply:
 
 async def add_signer(call: Call) -> Reply:
     """Let a namespace believe a signer, at once or (pending) later."""
-    body = await read_body(call, shapes.NewSigner)
+    body = await read_body(call, NewSigner)
     kind, material = _material(body)
     signer = Signer(
         name=parse_signer(body.name),
@@ -160,10 +175,10 @@ async def add_signer(call: Call) -> Reply:
         scope=body.scope.parse(),
         state=SignerState.PENDING if body.pending else SignerState.ACTIVE,
     )
-    return json_reply(shapes.Signer.of(await signers.add_signer(call.registry, call.caller, signer)), status=201)
+    return json_reply(signer_shapes.Signer.of(await signers.add_signer(call.registry, call.caller, signer)), status=201)
 
 
-def _material(body: shapes.NewSigner) -> tuple[SignerKind, Mapping[str, str | Mapping[str, str]]]:
+def _material(body: NewSigner) -> tuple[SignerKind, Mapping[str, str | Mapping[str, str]]]:
     given = [name for name in ("key", "certificate", "root", "roots") if getattr(body, name) is not None]
     if len(given) != 1:
         raise Invalid("signer", expected="exactly one of key, certificate, root and roots", actual=", ".join(given))
@@ -186,11 +201,11 @@ def _material(body: shapes.NewSigner) -> tuple[SignerKind, Mapping[str, str | Ma
 
 async def read_signer(call: Call) -> Reply:
     """Show a signer."""
-    query = read_query(call, shapes.OwnerQuery)
+    query = read_query(call, OwnerQuery)
     row = await signers.find_signer(
         call.registry, call.caller, _namespace(query.namespace), parse_signer(call.path["signer"])
     )
-    return json_reply(shapes.Signer.of(row))
+    return json_reply(signer_shapes.Signer.of(row))
 
 
 async def set_signer_state(call: Call) -> Reply:
@@ -199,8 +214,8 @@ async def set_signer_state(call: Call) -> Reply:
     Retired and revoked, what it is proven to have signed before stays good; compromised, nothing does.
     The answer lists what nobody vouches for any more, with what it is cleared for.
     """
-    query = read_query(call, shapes.OwnerQuery)
-    body = await read_body(call, shapes.SignerChange)
+    query = read_query(call, OwnerQuery)
+    body = await read_body(call, SignerChange)
     if body.since is not None and body.since.tzinfo is None:
         raise Invalid("since", expected="a time with its zone")
     changed = await signers.set_signer_state(
@@ -212,14 +227,14 @@ async def set_signer_state(call: Call) -> Reply:
         since=body.since,
         reason=body.reason,
     )
-    affected = [shapes.Affected.of(each) for each in changed.affected]
-    return json_reply(shapes.ChangedSigner(shapes.Signer.of(changed.signer), affected))
+    affected = [Affected.of(each) for each in changed.affected]
+    return json_reply(ChangedSigner(signer_shapes.Signer.of(changed.signer), affected))
 
 
 async def set_signer_scope(call: Call) -> Reply:
     """Let a signer vouch for something else; what it signed is verified again."""
-    query = read_query(call, shapes.OwnerQuery)
-    body = await read_body(call, shapes.Vouching)
+    query = read_query(call, OwnerQuery)
+    body = await read_body(call, Vouching)
     row = await signers.set_signer_scope(
         call.registry,
         call.caller,
@@ -227,12 +242,12 @@ async def set_signer_scope(call: Call) -> Reply:
         parse_signer(call.path["signer"]),
         body.parse(),
     )
-    return json_reply(shapes.Signer.of(row))
+    return json_reply(signer_shapes.Signer.of(row))
 
 
 async def list_affected(call: Call) -> Reply:
     """List what a signer vouches for, with what it is cleared for."""
-    query = read_query(call, shapes.AffectedQuery)
+    query = read_query(call, AffectedQuery)
     found = await signers.list_affected(
         call.registry,
         call.caller,
@@ -241,20 +256,20 @@ async def list_affected(call: Call) -> Reply:
         after=query.after,
         limit=query.limit + 1,
     )
-    return json_reply(page(found, query.limit, show=shapes.Affected.of, cursor=lambda last: str(last.id)))
+    return json_reply(page(found, query.limit, show=Affected.of, cursor=lambda last: str(last.id)))
 
 
 async def list_roots(call: Call) -> Reply:
     """List the Sigstore instances that a namespace may name, its own and the registry's."""
-    query = read_query(call, shapes.OwnerQuery)
+    query = read_query(call, OwnerQuery)
     found = await signers.list_roots(call.registry, call.caller, _namespace(query.namespace))
-    return json_reply([shapes.TrustedRoot.of(row) for row in found])
+    return json_reply([TrustedRoot.of(row) for row in found])
 
 
 async def set_root(call: Call) -> Reply:
     """Trust a Sigstore instance, by its `trusted_root.json`; what hangs from it is verified again."""
-    query = read_query(call, shapes.OwnerQuery)
-    body = await read_body(call, shapes.NewRoot)
+    query = read_query(call, OwnerQuery)
+    body = await read_body(call, NewRoot)
     await signers.set_root(
         call.registry,
         call.caller,
@@ -267,7 +282,7 @@ async def set_root(call: Call) -> Reply:
 
 async def remove_root(call: Call) -> Reply:
     """Trust a Sigstore instance no more."""
-    query = read_query(call, shapes.OwnerQuery)
+    query = read_query(call, OwnerQuery)
     await signers.remove_root(call.registry, call.caller, _namespace(query.namespace), call.path["root"])
     return Reply(DONE)
 
@@ -285,7 +300,7 @@ async def list_keys(call: Call) -> Reply:
         | {"state": key.row.signer.state}
         for key in await signers.list_own_keys(call.registry)
     ]
-    return json_reply(msgspec.convert({"keys": found}, shapes.OwnKeys))
+    return json_reply(msgspec.convert({"keys": found}, OwnKeys))
 
 
 async def read_key(call: Call) -> Reply:
@@ -335,7 +350,7 @@ ATTESTATIONS = Subject(
             path="/api/v1/builds",
             handler=list_builds,
             query=shapes.BuildsQuery,
-            answers={200: Answer("A page of what was built so.", shapes.Page[shapes.Built])},
+            answers={200: Answer("A page of what was built so.", Page[shapes.Built])},
             errors=(NamespaceUnknown,),
         ),
         Endpoint(
@@ -357,66 +372,66 @@ SIGNERS = Subject(
             method="GET",
             path="/api/v1/signers",
             handler=list_signers,
-            query=shapes.SignersQuery,
-            answers={200: Answer("A page of signers, by name.", shapes.Page[shapes.Signer])},
+            query=SignersQuery,
+            answers={200: Answer("A page of signers, by name.", Page[signer_shapes.Signer])},
             errors=(NamespaceUnknown,),
         ),
         Endpoint(
             method="POST",
             path="/api/v1/signers",
             handler=add_signer,
-            body=shapes.NewSigner,
-            answers={201: Answer("The signer is known.", shapes.Signer)},
+            body=NewSigner,
+            answers={201: Answer("The signer is known.", signer_shapes.Signer)},
             errors=(Denied, NamespaceUnknown, NameTaken, InvalidKey, TooMany, TrustedRootUnknown),
         ),
         Endpoint(
             method="GET",
             path=_SIGNER,
             handler=read_signer,
-            query=shapes.OwnerQuery,
-            answers={200: Answer("The signer.", shapes.Signer)},
+            query=OwnerQuery,
+            answers={200: Answer("The signer.", signer_shapes.Signer)},
             errors=(NamespaceUnknown, SignerUnknown),
         ),
         Endpoint(
             method="POST",
             path=_SIGNER + "/state",
             handler=set_signer_state,
-            query=shapes.OwnerQuery,
-            body=shapes.SignerChange,
-            answers={200: Answer("The signer, and what nobody vouches for any more.", shapes.ChangedSigner)},
+            query=OwnerQuery,
+            body=SignerChange,
+            answers={200: Answer("The signer, and what nobody vouches for any more.", ChangedSigner)},
             errors=(Denied, NamespaceUnknown, SignerUnknown, Conflict),
         ),
         Endpoint(
             method="PUT",
             path=_SIGNER + "/scope",
             handler=set_signer_scope,
-            query=shapes.OwnerQuery,
-            body=shapes.Vouching,
-            answers={200: Answer("The signer.", shapes.Signer)},
+            query=OwnerQuery,
+            body=Vouching,
+            answers={200: Answer("The signer.", signer_shapes.Signer)},
             errors=(Denied, NamespaceUnknown, SignerUnknown, TooMany),
         ),
         Endpoint(
             method="GET",
             path=_SIGNER + "/affected",
             handler=list_affected,
-            query=shapes.AffectedQuery,
-            answers={200: Answer("A page of what it vouches for.", shapes.Page[shapes.Affected])},
+            query=AffectedQuery,
+            answers={200: Answer("A page of what it vouches for.", Page[Affected])},
             errors=(Denied, NamespaceUnknown, SignerUnknown),
         ),
         Endpoint(
             method="GET",
             path="/api/v1/trusted-roots",
             handler=list_roots,
-            query=shapes.OwnerQuery,
-            answers={200: Answer("All of them, by name.", list[shapes.TrustedRoot])},
+            query=OwnerQuery,
+            answers={200: Answer("All of them, by name.", list[TrustedRoot])},
             errors=(NamespaceUnknown,),
         ),
         Endpoint(
             method="PUT",
             path="/api/v1/trusted-roots/{root}",
             handler=set_root,
-            query=shapes.OwnerQuery,
-            body=shapes.NewRoot,
+            query=OwnerQuery,
+            body=NewRoot,
             answers={204: Answer("The root is trusted.")},
             errors=(Denied, NamespaceUnknown, InvalidKey),
         ),
@@ -424,7 +439,7 @@ SIGNERS = Subject(
             method="DELETE",
             path="/api/v1/trusted-roots/{root}",
             handler=remove_root,
-            query=shapes.OwnerQuery,
+            query=OwnerQuery,
             answers={204: Answer("The root is not trusted any more.")},
             errors=(Denied, NamespaceUnknown, TrustedRootUnknown),
         ),
@@ -432,7 +447,7 @@ SIGNERS = Subject(
             method="GET",
             path="/api/v1/keys",
             handler=list_keys,
-            answers={200: Answer("The registry's own keys.", shapes.OwnKeys)},
+            answers={200: Answer("The registry's own keys.", OwnKeys)},
         ),
         Endpoint(
             method="GET",

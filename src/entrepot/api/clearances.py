@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from entrepot.api import shapes
 from entrepot.api.endpoint import Answer, Endpoint, Subject
 from entrepot.api.replies import DONE, at_revision, page_of_all, unchanged
 from entrepot.api.requests import parse_whole, parse_writable, read_body, read_query
+from entrepot.api.shapes import packages as shapes
+from entrepot.api.shapes.basics import Because, Page
 from entrepot.model.digest import Digest
 from entrepot.model.errors import (
     ArtifactUnknown,
@@ -52,7 +53,7 @@ async def open_clearance(call: Call) -> Reply:
     Its versions are sealed.
     """
     package, channel, digest = _parse(call)
-    body = await read_body(call, shapes.Because, optional=True)
+    body = await read_body(call, Because, optional=True)
     opened = await clear.open_clearance(call.registry, call.caller, package, channel, digest, reason=body.reason)
     return json_reply(shapes.Opened(channel, str(digest)), status=201 if opened else 200)
 
@@ -60,7 +61,7 @@ async def open_clearance(call: Call) -> Reply:
 async def close_clearance(call: Call) -> Reply:
     """Let an artifact no longer be seen through a channel's view."""
     package, channel, digest = _parse(call)
-    query = read_query(call, shapes.Because)
+    query = read_query(call, Because)
     await clear.close_clearance(call.registry, call.caller, package, channel, digest, reason=query.reason)
     return Reply(DONE)
 
@@ -83,7 +84,7 @@ CLEARANCES = Subject(
             path=_CLEARANCES,
             handler=list_clearances,
             query=shapes.ClearancesQuery,
-            answers={200: Answer("A page of clearances, the oldest first.", shapes.Page[shapes.Clearance])},
+            answers={200: Answer("A page of clearances, the oldest first.", Page[shapes.Clearance])},
             errors=(PackageUnknown,),
             revisioned=True,
         ),
@@ -91,7 +92,7 @@ CLEARANCES = Subject(
             method="PUT",
             path=_CLEARANCES + "/{channel}/{digest}",
             handler=open_clearance,
-            body=shapes.Because,
+            body=Because,
             body_optional=True,
             answers={
                 200: Answer("It was cleared already.", shapes.Opened),
@@ -103,7 +104,7 @@ CLEARANCES = Subject(
             method="DELETE",
             path=_CLEARANCES + "/{channel}/{digest}",
             handler=close_clearance,
-            query=shapes.Because,
+            query=Because,
             answers={204: Answer("It is not cleared any more.")},
             errors=(Denied, ReadOnly, NamespaceUnknown, ChannelUnknown, ClearanceUnknown),
         ),

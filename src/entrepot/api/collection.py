@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from entrepot.api import keeping_shapes as shapes
 from entrepot.api.endpoint import Answer, Endpoint, Subject
+from entrepot.api.shapes import keeping as shapes
 from entrepot.model.digest import Digest
 from entrepot.model.errors import BlobUnknown, Denied, InvalidDigest
 from entrepot.operations import collect

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from entrepot.api import deployment_shapes as shapes
 from entrepot.api.endpoint import Answer, Endpoint, Subject
 from entrepot.api.replies import DONE, page
 from entrepot.api.requests import parse_target, parse_writable, read_body, read_query
-from entrepot.api.shapes import Because, Page
+from entrepot.api.shapes import deployments as shapes
+from entrepot.api.shapes.basics import Because, Page
 from entrepot.model.deployment import Particulars, Place
 from entrepot.model.digest import Digest
 from entrepot.model.errors import (

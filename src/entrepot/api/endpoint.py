@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from entrepot.api import shapes
+from entrepot.api.shapes import texts as shapes
 from entrepot.model.errors import (
     Invalid,
     PolicyDenied,

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from entrepot.api import shapes
 from entrepot.api.endpoint import Answer, Endpoint, Subject
 from entrepot.api.replies import DONE, NO_STORE, page_of_all
 from entrepot.api.requests import read_body, read_query
+from entrepot.api.shapes import publishers as shapes
+from entrepot.api.shapes.basics import Page, PageQuery
 from entrepot.model.errors import (
     Denied,
     IssuerUnknown,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 async def list_issuers(call: Call) -> Reply:
     """List the issuers of identity tokens that are believed."""
-    query = read_query(call, shapes.PageQuery)
+    query = read_query(call, PageQuery)
     found = await issuers.list_issuers(call.registry, call.caller)
     numbered = [(f"{number:06}", issuer) for number, issuer in enumerate(found, 1)]
     return json_reply(
@@ -78,7 +79,7 @@ async def remove_issuer(call: Call) -> Reply:
 
 async def list_publishers(call: Call) -> Reply:
     """List a namespace's trusted publishers, by name."""
-    query = read_query(call, shapes.PageQuery)
+    query = read_query(call, PageQuery)
     namespace = parse_namespace(call.path["namespace"])
     found = await publishers.list_publishers(call.registry, call.caller, namespace)
     return json_reply(
@@ -145,8 +146,8 @@ FEDERATION = Subject(
             method="GET",
             path=_ISSUERS,
             handler=list_issuers,
-            query=shapes.PageQuery,
-            answers={200: Answer("A page of issuers, the oldest first.", shapes.Page[shapes.Issuer])},
+            query=PageQuery,
+            answers={200: Answer("A page of issuers, the oldest first.", Page[shapes.Issuer])},
         ),
         Endpoint(
             method="POST",
@@ -167,8 +168,8 @@ FEDERATION = Subject(
             method="GET",
             path=_PUBLISHERS,
             handler=list_publishers,
-            query=shapes.PageQuery,
-            answers={200: Answer("A page of trusted publishers, by name.", shapes.Page[shapes.Publisher])},
+            query=PageQuery,
+            answers={200: Answer("A page of trusted publishers, by name.", Page[shapes.Publisher])},
             errors=(Denied, NamespaceUnknown),
         ),
         Endpoint(

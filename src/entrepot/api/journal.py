@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
-from entrepot.api import shapes
 from entrepot.api.endpoint import Answer, Endpoint, Subject
 from entrepot.api.replies import page
 from entrepot.api.requests import read_query
+from entrepot.api.shapes import registry as shapes
+from entrepot.api.shapes.basics import Page
 from entrepot.model.errors import Denied, NamespaceUnknown
 from entrepot.model.names import parse_namespace
 from entrepot.model.position import Position
@@ -52,7 +53,7 @@ JOURNAL = Subject(
             path="/api/v1/journal",
             handler=list_entries,
             query=shapes.JournalQuery,
-            answers={200: Answer("A page of the journal.", shapes.Page[shapes.Entry])},
+            answers={200: Answer("A page of the journal.", Page[shapes.Entry])},
             errors=(Denied, NamespaceUnknown),
         ),
         Endpoint(

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
-from entrepot.api import shapes
 from entrepot.api.endpoint import Answer, Endpoint, Subject
 from entrepot.api.requests import read_query
+from entrepot.api.shapes import log as shapes
 from entrepot.model.errors import Denied, InvalidProof, RouteUnknown
 from entrepot.model.position import Position
 from entrepot.operations import log

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
-from entrepot.api import shapes
 from entrepot.api.endpoint import Answer, Endpoint, Subject
 from entrepot.api.replies import at_revision, page, unchanged
 from entrepot.api.requests import read_body, read_query
+from entrepot.api.shapes import namespaces as shapes
+from entrepot.api.shapes.basics import Page, PageQuery
 from entrepot.model.errors import Denied, NamespaceUnknown, NameTaken, Protected
 from entrepot.model.names import PackagePattern, parse_channel, parse_namespace
 from entrepot.model.upstream import PurlPattern
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 async def list_namespaces(call: Call) -> Reply:
     """List the namespaces that you may know."""
-    query = read_query(call, shapes.PageQuery)
+    query = read_query(call, PageQuery)
     found = await browse.list_namespaces(call.registry, call.caller, after=query.after, limit=query.limit + 1)
     return json_reply(page(found, query.limit, show=shapes.Namespace.of, cursor=lambda last: last.name))
 
@@ -87,8 +88,8 @@ NAMESPACES = Subject(
             method="GET",
             path="/api/v1/namespaces",
             handler=list_namespaces,
-            query=shapes.PageQuery,
-            answers={200: Answer("A page of namespaces, by name.", shapes.Page[shapes.Namespace])},
+            query=PageQuery,
+            answers={200: Answer("A page of namespaces, by name.", Page[shapes.Namespace])},
         ),
         Endpoint(
             method="POST",

@@ -10,7 +10,7 @@ import msgspec
 
 from entrepot import __version__
 from entrepot.api.endpoint import JSON, PARTS
-from entrepot.api.shapes import Problem
+from entrepot.api.shapes.basics import Problem
 from entrepot.wire.errors import PROBLEMS
 
 if TYPE_CHECKING:

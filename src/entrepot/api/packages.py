@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
-from entrepot.api import shapes
 from entrepot.api.endpoint import Answer, Endpoint, Subject
 from entrepot.api.replies import DONE, at_revision, page, page_of_all, unchanged
 from entrepot.api.requests import (
@@ -18,6 +17,8 @@ from entrepot.api.requests import (
     read_body,
     read_query,
 )
+from entrepot.api.shapes import packages as shapes
+from entrepot.api.shapes.basics import Because, Page, PageQuery
 from entrepot.model.digest import Digest
 from entrepot.model.errors import (
     ArtifactUnknown,
@@ -109,7 +110,7 @@ async def list_references(call: Call) -> Reply:
 async def list_history(call: Call) -> Reply:
     """List all that a tag or a version ever meant, the oldest first."""
     package, name = parse_whole(call), parse_reference(call.path["name"])
-    query = read_query(call, shapes.PageQuery)
+    query = read_query(call, PageQuery)
     found = await browse.list_history(call.registry, call.caller, package, name)
     return json_reply(
         page_of_all(
@@ -167,7 +168,7 @@ async def yank_version(call: Call) -> Reply:
     Who has it may keep it: it can still be downloaded.
     """
     package, version = _version(call)
-    body = await read_body(call, shapes.Because, optional=True)
+    body = await read_body(call, Because, optional=True)
     await mark.yank(call.registry, call.caller, package, version, reason=body.reason)
     return Reply(DONE)
 
@@ -182,7 +183,7 @@ async def unyank_version(call: Call) -> Reply:
 async def deprecate_version(call: Call) -> Reply:
     """Say that there is something better than a version."""
     package, version = _version(call)
-    body = await read_body(call, shapes.Because, optional=True)
+    body = await read_body(call, Because, optional=True)
     await mark.deprecate(call.registry, call.caller, package, version, reason=body.reason)
     return Reply(DONE)
 
@@ -250,7 +251,7 @@ PACKAGES = Subject(
             path="/api/v1/packages",
             handler=list_packages,
             query=shapes.PackagesQuery,
-            answers={200: Answer("A page of packages, by namespace, format and name.", shapes.Page[shapes.Package])},
+            answers={200: Answer("A page of packages, by namespace, format and name.", Page[shapes.Package])},
             errors=(NamespaceUnknown, ChannelUnknown),
         ),
         Endpoint(
@@ -266,7 +267,7 @@ PACKAGES = Subject(
             path=_PACKAGE + "/-/references",
             handler=list_references,
             query=shapes.ReferencesQuery,
-            answers={200: Answer("A page of names, in byte order.", shapes.Page[shapes.Reference])},
+            answers={200: Answer("A page of names, in byte order.", Page[shapes.Reference])},
             errors=(PackageUnknown,),
             revisioned=True,
         ),
@@ -289,8 +290,8 @@ PACKAGES = Subject(
             method="GET",
             path=_PACKAGE + "/-/references/{name}/history",
             handler=list_history,
-            query=shapes.PageQuery,
-            answers={200: Answer("A page of what the name meant.", shapes.Page[shapes.PastReference])},
+            query=PageQuery,
+            answers={200: Answer("A page of what the name meant.", Page[shapes.PastReference])},
             errors=(PackageUnknown, ReferenceUnknown),
         ),
         Endpoint(
@@ -304,7 +305,7 @@ PACKAGES = Subject(
             method="POST",
             path=_PACKAGE + "/-/versions/{version}/yank",
             handler=yank_version,
-            body=shapes.Because,
+            body=Because,
             body_optional=True,
             answers={204: Answer("The version is yanked.")},
             errors=(Denied, ReadOnly, PackageUnknown, ReferenceUnknown),
@@ -320,7 +321,7 @@ PACKAGES = Subject(
             method="POST",
             path=_PACKAGE + "/-/versions/{version}/deprecate",
             handler=deprecate_version,
-            body=shapes.Because,
+            body=Because,
             body_optional=True,
             answers={204: Answer("The version is deprecated.")},
             errors=(Denied, ReadOnly, PackageUnknown, ReferenceUnknown),
@@ -337,9 +338,7 @@ PACKAGES = Subject(
             path=_PACKAGE + "/-/artifacts",
             handler=list_artifacts,
             query=shapes.ArtifactsQuery,
-            answers={
-                200: Answer("A page of artifacts, in the order of the journal.", shapes.Page[shapes.ArtifactSummary])
-            },
+            answers={200: Answer("A page of artifacts, in the order of the journal.", Page[shapes.ArtifactSummary])},
             errors=(PackageUnknown,),
             revisioned=True,
         ),

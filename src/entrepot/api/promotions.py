@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from entrepot.api import promotion_shapes as shapes
 from entrepot.api.endpoint import Answer, Endpoint, Subject
 from entrepot.api.replies import DONE, page, page_of_all
 from entrepot.api.requests import parse_target, parse_whole, parse_writable, read_body, read_query
-from entrepot.api.shapes import Because, Page, PageQuery
+from entrepot.api.shapes import promotions as shapes
+from entrepot.api.shapes.basics import Because, Page, PageQuery
 from entrepot.model.block import BlockKind
 from entrepot.model.errors import (
     ArtifactUnknown,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from entrepot.api.shapes import Page
+from entrepot.api.shapes.basics import Page
 from entrepot.wire.conditionals import is_unchanged
 from entrepot.wire.reply import REVALIDATE, Reply, json_reply
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import msgspec
 from msgspec import UnsetType
 
-from entrepot.api import shapes
+from entrepot.api.shapes import upstreams as shapes
 from entrepot.model.access import Allowance
 from entrepot.model.digest import Digest
 from entrepot.model.errors import Invalid, Unauthenticated

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from entrepot.api import shapes
 from entrepot.api.endpoint import Answer, Endpoint, Subject
 from entrepot.api.replies import page_of_all
 from entrepot.api.requests import parse_place, read_query
+from entrepot.api.shapes import sboms as shapes
+from entrepot.api.shapes.basics import Page, PageQuery
 from entrepot.inventory.compare import Change
 from entrepot.model.digest import Digest
 from entrepot.model.errors import ArtifactUnknown, PackageUnknown, ReferenceUnknown
@@ -38,7 +39,7 @@ async def list_components(call: Call) -> Reply:
     """List what is in an artifact and what it needs: what all documents about it say."""
     view, package = parse_place(call)
     name, digest = _parse(call.path["artifact"])
-    query = read_query(call, shapes.PageQuery)
+    query = read_query(call, PageQuery)
     found = await read_inventory(call.registry, call.caller, view, package, name=name, digest=digest)
     return json_reply(
         page_of_all(
@@ -112,8 +113,8 @@ SBOMS = Subject(
             method="GET",
             path=_ARTIFACT + "/sbom/components",
             handler=list_components,
-            query=shapes.PageQuery,
-            answers={200: Answer("A page of components.", shapes.Page[shapes.Component])},
+            query=PageQuery,
+            answers={200: Answer("A page of components.", Page[shapes.Component])},
             errors=_UNKNOWN,
         ),
         Endpoint(
@@ -121,7 +122,7 @@ SBOMS = Subject(
             path=_ARTIFACT + "/sbom/changes",
             handler=list_sbom_changes,
             query=shapes.ChangesQuery,
-            answers={200: Answer("A page of changes.", shapes.Page[shapes.ComponentChange])},
+            answers={200: Answer("A page of changes.", Page[shapes.ComponentChange])},
             errors=_UNKNOWN,
         ),
         Endpoint(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from entrepot.api import shapes
 from entrepot.api.endpoint import Answer, Endpoint, Subject
 from entrepot.api.replies import page
 from entrepot.api.requests import read_query
+from entrepot.api.shapes import registry as shapes
+from entrepot.api.shapes.basics import Page
 from entrepot.operations import browse
 from entrepot.wire.reply import json_reply
 
@@ -32,7 +33,7 @@ SEARCH = Subject(
             path="/api/v1/search",
             handler=search,
             query=shapes.SearchQuery,
-            answers={200: Answer("What was found; there are no further pages.", shapes.Page[shapes.Hit])},
+            answers={200: Answer("What was found; there are no further pages.", Page[shapes.Hit])},
         ),
     ),
 )

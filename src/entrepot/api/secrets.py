@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from entrepot.api import secret_shapes as shapes
 from entrepot.api.endpoint import Answer, Endpoint, Subject
 from entrepot.api.replies import DONE, NO_STORE, page_of_all
 from entrepot.api.requests import parse_target, parse_whole, parse_writable, read_body, read_query
-from entrepot.api.shapes import Page, PageQuery
+from entrepot.api.shapes import secrets as shapes
+from entrepot.api.shapes.basics import Page, PageQuery
 from entrepot.model.digest import Digest
 from entrepot.model.errors import (
     ArtifactUnknown,

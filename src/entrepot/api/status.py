@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from entrepot import __version__
-from entrepot.api import shapes
 from entrepot.api.endpoint import Answer, Endpoint, Subject
+from entrepot.api.shapes import registry as shapes
 from entrepot.operations.browse import measure_storage
 from entrepot.wire.reply import json_reply
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
-from entrepot.api import keeping_shapes as shapes
 from entrepot.api.endpoint import Answer, Endpoint, Subject
 from entrepot.api.replies import page
 from entrepot.api.requests import parse_target, parse_writable, read_query
-from entrepot.api.shapes import Page
+from entrepot.api.shapes import keeping as shapes
+from entrepot.api.shapes.basics import Page
 from entrepot.model.errors import (
     ArtifactUnknown,
     Denied,

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET, UnsetType
 
-from entrepot.api import shapes
 from entrepot.api.endpoint import Answer, Endpoint, Subject
 from entrepot.api.replies import DONE, page, page_of_all
 from entrepot.api.requests import (
@@ -19,6 +18,8 @@ from entrepot.api.requests import (
     read_body,
     read_query,
 )
+from entrepot.api.shapes import upstreams as shapes
+from entrepot.api.shapes.basics import Because, Page, PageQuery
 from entrepot.model.errors import (
     Denied,
     NamespaceUnknown,
@@ -127,7 +128,7 @@ async def test_upstream(call: Call) -> Reply:
 
 async def list_mirrored_packages(call: Call) -> Reply:
     """List the packages that an upstream was asked for, by name."""
-    query = read_query(call, shapes.PageQuery)
+    query = read_query(call, PageQuery)
     found = await warm.list_mirrored_packages(
         call.registry, call.caller, await _find(call), after=query.after, limit=query.limit + 1
     )
@@ -195,7 +196,7 @@ async def readmit_artifact(call: Call) -> Reply:
     Nothing is fetched by that; what comes must be as it was.
     """
     package = parse_writable(call)
-    query = read_query(call, shapes.Because)
+    query = read_query(call, Because)
     await readmit(call.registry, call.caller, package, parse_target(call), reason=query.reason)
     return Reply(DONE)
 
@@ -212,7 +213,7 @@ UPSTREAMS = Subject(
             path=_UPSTREAMS,
             handler=list_upstreams,
             query=shapes.UpstreamsQuery,
-            answers={200: Answer("A page of upstreams, by format and order.", shapes.Page[shapes.Upstream])},
+            answers={200: Answer("A page of upstreams, by format and order.", Page[shapes.Upstream])},
             errors=(NamespaceUnknown,),
         ),
         Endpoint(
@@ -256,8 +257,8 @@ UPSTREAMS = Subject(
             method="GET",
             path=f"{_UPSTREAM}/packages",
             handler=list_mirrored_packages,
-            query=shapes.PageQuery,
-            answers={200: Answer("A page of packages, by name.", shapes.Page[shapes.MirroredPackage])},
+            query=PageQuery,
+            answers={200: Answer("A page of packages, by name.", Page[shapes.MirroredPackage])},
             errors=(Denied, NamespaceUnknown, UpstreamUnknown),
         ),
         Endpoint(
@@ -287,7 +288,7 @@ UPSTREAMS = Subject(
             method="DELETE",
             path="/api/v1/packages/{view}/{format}/{package}/-/tombstones/{artifact}",
             handler=readmit_artifact,
-            query=shapes.Because,
+            query=Because,
             answers={204: Answer("It may come from an upstream again.")},
             errors=(Denied, ReadOnly, PackageUnknown, TombstoneUnknown),
         ),

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
-from entrepot.api import shapes
 from entrepot.api.endpoint import Answer, Endpoint, Subject
 from entrepot.api.replies import DONE, NO_STORE, page, page_of_all
 from entrepot.api.requests import read_body, read_query
+from entrepot.api.shapes import webhooks as shapes
+from entrepot.api.shapes.basics import Page
 from entrepot.model.errors import Denied, Invalid, NamespaceUnknown, TooMany, WebhookUnknown
 from entrepot.model.names import parse_namespace
 from entrepot.model.position import Position
@@ -126,7 +127,7 @@ WEBHOOKS = Subject(
             path="/api/v1/webhooks",
             handler=list_webhooks,
             query=shapes.WebhooksQuery,
-            answers={200: Answer("A page of webhooks.", shapes.Page[shapes.Webhook])},
+            answers={200: Answer("A page of webhooks.", Page[shapes.Webhook])},
             errors=(Denied, NamespaceUnknown),
         ),
         Endpoint(
@@ -186,7 +187,7 @@ WEBHOOKS = Subject(
             path=f"{_ONE}/deliveries",
             handler=list_deliveries,
             query=shapes.DeliveriesQuery,
-            answers={200: Answer("A page of deliveries.", shapes.Page[shapes.Delivery])},
+            answers={200: Answer("A page of deliveries.", Page[shapes.Delivery])},
             errors=(WebhookUnknown,),
         ),
     ),

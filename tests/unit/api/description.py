@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from entrepot.api.docs import SUBJECTS
-from entrepot.api.shapes import Problem
+from entrepot.api.shapes.basics import Problem
 from entrepot.wire.errors import PROBLEMS
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from entrepot.api import shapes
+from entrepot.api.shapes import texts as shapes
 from entrepot.model.digest import Digest
 from entrepot.model.errors import Invalid
 from entrepot.model.names import View, parse_channel, parse_namespace, parse_principal, parse_reference

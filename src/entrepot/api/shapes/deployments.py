@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from entrepot.api.shapes import (
+from entrepot.api.shapes.texts import (
+    MAX_TEXT,
+    TIME,
+    YEAR_SECONDS,
     ClusterText,
     DigestText,
     FormatText,
@@ -23,17 +26,14 @@ from entrepot.model.protection import ProtectionKind
 if TYPE_CHECKING:
     from entrepot.model import deployment, hold, protection
 
-_TIME = "2026-01-31T12:00:00Z"
-_LONGEST = 1_000
-_YEAR = 365 * 24 * 60 * 60
 _MOST = 1_000
 
-At = Annotated[datetime | None, Meta(examples=[_TIME])]
+At = Annotated[datetime | None, Meta(examples=[TIME])]
 HolderText = Annotated[str, Meta(description="For whom it is kept.", examples=["replica-eu-2"], max_length=128)]
 WhyText = Annotated[
-    str, Meta(description="Why, for people.", examples=["build 123"], min_length=1, max_length=_LONGEST)
+    str, Meta(description="Why, for people.", examples=["build 123"], min_length=1, max_length=MAX_TEXT)
 ]
-TtlSeconds = Annotated[int, Meta(description="For how long, from now.", examples=[3_600], ge=1, le=_YEAR)]
+TtlSeconds = Annotated[int, Meta(description="For how long, from now.", examples=[3_600], ge=1, le=YEAR_SECONDS)]
 EnvironmentText = Annotated[str, Meta(description="The stage that it runs in.", examples=["prod"], max_length=128)]
 ServiceText = Annotated[
     str,
@@ -96,7 +96,7 @@ class Hold(Struct, frozen=True):
     reason: WhyText
     actor: PrincipalText
     at: At
-    expires_at: Annotated[datetime | None, Meta(description="Of a lease.", examples=[_TIME])]
+    expires_at: Annotated[datetime | None, Meta(description="Of a lease.", examples=[TIME])]
     ended_at: At
     from_position: Position | None
     until_position: Position | None
@@ -317,7 +317,7 @@ class Protection(Struct, frozen=True):
     actor: PrincipalText
     holder: HolderText
     reason: str
-    since: Annotated[datetime, Meta(examples=[_TIME])]
+    since: Annotated[datetime, Meta(examples=[TIME])]
     until: At
     environment: str | None
     service: str | None

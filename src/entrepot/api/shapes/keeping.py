@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from entrepot.api.shapes import DigestText, FormatText, NamespaceText, PackageText, Position, ReferenceText
+from entrepot.api.shapes.texts import TIME, DigestText, FormatText, NamespaceText, PackageText, Position, ReferenceText
 from entrepot.model.blob import BlobState
 
 if TYPE_CHECKING:
     from entrepot.operations import collect, restore
     from entrepot.ports import collection
-
-_TIME = "2026-01-31T12:00:00Z"
 
 
 class Amount(Struct, frozen=True):
@@ -92,7 +90,7 @@ class Explanation(Struct, frozen=True):
     digest: DigestText
     state: Annotated[BlobState, Meta(examples=["present"])]
     size: Annotated[int, Meta(description="Bytes.", examples=[4096])]
-    condemned_at: Annotated[datetime | None, Meta(description="Since when it waits to be given up.", examples=[_TIME])]
+    condemned_at: Annotated[datetime | None, Meta(description="Since when it waits to be given up.", examples=[TIME])]
     holdings: Annotated[list[Holding], Meta(description="Every reason; none for what nobody can reach.")]
 
     @staticmethod
@@ -136,11 +134,11 @@ class Deleted(Struct, frozen=True):
     digest: DigestText
     names: Annotated[list[ReferenceText], Meta(description="What it was called then.")]
     actor: Annotated[str, Meta(description="Who deleted it.", examples=["alice"])]
-    at: Annotated[datetime, Meta(examples=[_TIME])]
+    at: Annotated[datetime, Meta(examples=[TIME])]
     position: Position
     until: Annotated[
         datetime | None,
-        Meta(description="When its bytes are given up; null when that is not near.", examples=[_TIME]),
+        Meta(description="When its bytes are given up; null when that is not near.", examples=[TIME]),
     ]
 
     @staticmethod

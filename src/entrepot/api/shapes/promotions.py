@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Meta, Struct
 
-from entrepot.api.deployment_shapes import Protection
-from entrepot.api.shapes import (
+from entrepot.api.shapes.basics import PageQuery
+from entrepot.api.shapes.deployments import Protection
+from entrepot.api.shapes.texts import (
+    MAX_TEXT,
+    TIME,
+    YEAR_SECONDS,
     ChannelText,
     DigestText,
     FormatText,
     NamespaceText,
     PackageText,
-    PageQuery,
     PatternText,
     PolicyText,
     Position,
@@ -39,10 +42,7 @@ if TYPE_CHECKING:
     from entrepot.policy import rules
     from entrepot.policy.facts import Fact
 
-_TIME = "2026-01-31T12:00:00Z"
 _MOST = 32
-_LONGEST = 1_000
-_YEAR = 365 * 24 * 60 * 60
 
 Condition = Annotated[
     str,
@@ -64,7 +64,7 @@ Texts = Annotated[list[str], Meta(examples=[["no-criticals: 2 critical vulnerabi
 Facts = Annotated[
     dict[str, Any], Meta(description="What was known, by the names of the facts.", examples=[{"findings.critical": 2}])
 ]
-At = Annotated[datetime | None, Meta(examples=[_TIME])]
+At = Annotated[datetime | None, Meta(examples=[TIME])]
 
 
 # --- policies ---
@@ -261,7 +261,7 @@ class ChannelRules(Struct, frozen=True, forbid_unknown_fields=True):
     approvals: Annotated[int, Meta(description="How many people must approve.", ge=0, le=20)] = 0
     self_approval: Annotated[bool, Meta(description="Whether who proposes it may be one of them.")] = False
     soak_seconds: Annotated[
-        int, Meta(description="How long it must have been in the channel before.", ge=0, le=_YEAR)
+        int, Meta(description="How long it must have been in the channel before.", ge=0, le=YEAR_SECONDS)
     ] = 0
     ordered: Annotated[bool, Meta(description="Whether it must be in the channel before at all.")] = False
     automatic: Annotated[
@@ -294,7 +294,7 @@ class Approval(Struct, frozen=True):
     """Somebody who stands for a promotion."""
 
     principal: PrincipalText
-    at: Annotated[datetime, Meta(examples=[_TIME])]
+    at: Annotated[datetime, Meta(examples=[TIME])]
     note: str
 
 
@@ -356,7 +356,7 @@ class Promotion(Struct, frozen=True):
 class PromotionsQuery(Struct, frozen=True, forbid_unknown_fields=True):
     """Which promotions are asked for, the newest first."""
 
-    after: Annotated[str, Meta(description="`next` of the page before.", max_length=_LONGEST)] = ""
+    after: Annotated[str, Meta(description="`next` of the page before.", max_length=MAX_TEXT)] = ""
     limit: Annotated[int, Meta(description="The longest page that is wanted.", ge=1, le=1_000)] = 100
     open: Annotated[bool, Meta(description="Whether only those that wait are wanted.")] = False
 
@@ -409,7 +409,7 @@ class Unpromoted(Struct, frozen=True):
 class Note(Struct, frozen=True, forbid_unknown_fields=True):
     """What somebody who approves has to say."""
 
-    note: Annotated[str, Meta(max_length=_LONGEST, examples=["tested on staging"])] = ""
+    note: Annotated[str, Meta(max_length=MAX_TEXT, examples=["tested on staging"])] = ""
 
 
 # --- blocks ---
@@ -419,7 +419,7 @@ class NewBlock(Struct, frozen=True, forbid_unknown_fields=True):
     """Why an artifact is not to be served any more."""
 
     reason: Annotated[
-        str, Meta(description="Why, for people.", examples=["a coin miner"], min_length=1, max_length=_LONGEST)
+        str, Meta(description="Why, for people.", examples=["a coin miner"], min_length=1, max_length=MAX_TEXT)
     ]
     quarantine: Annotated[bool, Meta(description="Whether it is only until more is known.")] = False
 

@@ -7,18 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 
-from entrepot.api.shapes import ArtifactText, DigestText, SecretText
+from entrepot.api.shapes.texts import MAX_SECONDS, MAX_TEXT, TIME, ArtifactText, DigestText, SecretText
 from entrepot.operations.secrets import SecretState
 
 if TYPE_CHECKING:
     from entrepot.operations.secrets import Leaks, Placed
     from entrepot.ports import secrets
 
-_TIME = "2026-01-31T12:00:00Z"
-_LONGEST = 1_000
-_CENTURY = 100 * 365 * 24 * 60 * 60
 
-_Seconds = Annotated[int, Meta(ge=1, le=_CENTURY)]
+_Seconds = Annotated[int, Meta(ge=1, le=MAX_SECONDS)]
 
 
 class AcceptedSecret(Struct, frozen=True):
@@ -27,8 +24,8 @@ class AcceptedSecret(Struct, frozen=True):
     name: SecretText
     reason: Annotated[str, Meta(examples=["a key that only our tests use"])]
     actor: Annotated[str, Meta(description="Who says so.", examples=["pat"])]
-    at: Annotated[datetime | None, Meta(examples=[_TIME])]
-    expires_at: Annotated[datetime | None, Meta(description="Until when; null for ever.", examples=[_TIME])]
+    at: Annotated[datetime | None, Meta(examples=[TIME])]
+    expires_at: Annotated[datetime | None, Meta(description="Until when; null for ever.", examples=[TIME])]
 
     @staticmethod
     def of(found: secrets.Acceptance) -> AcceptedSecret:
@@ -41,7 +38,7 @@ class NewAcceptedSecret(Struct, frozen=True, forbid_unknown_fields=True):
 
     artifact: Annotated[ArtifactText, Meta(description="Where it was found; it is accepted in the whole package.")]
     reason: Annotated[
-        str, Meta(description="Why, for people.", examples=["only our tests use it"], min_length=1, max_length=_LONGEST)
+        str, Meta(description="Why, for people.", examples=["only our tests use it"], min_length=1, max_length=MAX_TEXT)
     ]
     seconds: Annotated[_Seconds | None, Meta(description="For how long; null for ever.", examples=[7_776_000])] = None
 
