@@ -43,7 +43,7 @@ _NOTICE_COLUMNS: Final = 10
 _MANY: Final = 10_000
 
 
-class SqliteAdvisories:
+class SqlAdvisories:
     """Implements `entrepot.ports.advisories.Advisories`."""
 
     def __init__(self, questions: Questions) -> None:
@@ -52,26 +52,30 @@ class SqliteAdvisories:
     async def list_sources(self) -> Sequence[Source]:
         """All sources, by name."""
         origins: dict[str, list[SourceOrigin]] = {}
-        for source, name, through, read_at, advisories in self._questions.all(ADVISORIES.list_origins):
+        for source, name, through, read_at, advisories in await self._questions.all(ADVISORIES.list_origins):
             origins.setdefault(source, []).append(
                 SourceOrigin(name, _time(read_at), tuple(msgspec.json.decode(through)), advisories)
             )
-        return [_source(row, tuple(origins.get(row[0], ()))) for row in self._questions.all(ADVISORIES.list_sources)]
+        return [
+            _source(row, tuple(origins.get(row[0], ()))) for row in await self._questions.all(ADVISORIES.list_sources)
+        ]
 
     async def find_source_secret(self, name: str) -> str | None:
         """What a source is asked with, as it was put."""
-        row = self._questions.one(ADVISORIES.find_source_secret, name=name)
+        row = await self._questions.one(ADVISORIES.find_source_secret, name=name)
         return None if row is None else row[0]
 
     async def read_feed(self) -> tuple[str, int]:
         """What this set of advisories is called, unlike any other, and the number of its last change."""
-        instance, change = self._questions.all(ADVISORIES.read_feed)[0]
+        instance, change = (await self._questions.all(ADVISORIES.read_feed))[0]
         return instance, change
 
     async def list_changes(self, *, after: int, limit: int, size: int) -> Sequence[Change]:
         """What changed after a number, in order, each advisory as it is now; all of them after 0."""
         changes: list[Change] = []
-        for number, name, packed, source in self._questions.all(ADVISORIES.list_changes, after=after, limit=limit):
+        for number, name, packed, source in await self._questions.all(
+            ADVISORIES.list_changes, after=after, limit=limit
+        ):
             content = None if packed is None else zlib.decompress(packed)
             size -= len(content or b"")
             if size < 0 and changes:
@@ -81,30 +85,30 @@ class SqliteAdvisories:
 
     async def list_names_of(self, source: str) -> Sequence[str]:
         """What a source's advisories are called."""
-        return [name for (name,) in self._questions.all(ADVISORIES.list_names_of, source=source)]
+        return [name for (name,) in await self._questions.all(ADVISORIES.list_names_of, source=source)]
 
     async def find_known(self, names: Collection[str]) -> Sequence[Known]:
         """The advisories that have one of *names*, or a name of one that has."""
-        found = self._questions.all(ADVISORIES.find_known, names=_json(names))
-        return self._with_exploitation([_known(row) for row in found])
+        found = await self._questions.all(ADVISORIES.find_known, names=_json(names))
+        return await self._with_exploitation([_known(row) for row in found])
 
     async def find_content(self, id: str) -> bytes | None:
         """A record as it was sent."""
-        row = self._questions.one(ADVISORIES.find_content, name=id)
+        row = await self._questions.one(ADVISORIES.find_content, name=id)
         return None if row is None else zlib.decompress(row[0])
 
     async def list_rules(self, subjects: Collection[Subject]) -> Sequence[tuple[KnownRule, Known]]:
         """All that is said of packages, of any release of theirs."""
-        found = self._questions.all(ADVISORIES.list_known_rules, subjects=_pairs(subjects))
-        known = self._with_exploitation([_known(row[5:]) for row in found])
+        found = await self._questions.all(ADVISORIES.list_known_rules, subjects=_pairs(subjects))
+        known = await self._with_exploitation([_known(row[5:]) for row in found])
         return [(_rule(row), each) for row, each in zip(found, known, strict=True)]
 
     async def list_findings(self, package: PackageId, digest: Digest, *, limit: int) -> Sequence[Found]:
         """What an artifact of a package has, and what is in it has."""
-        found = self._questions.all(
-            ADVISORIES.list_findings, package=self._number(package), digest=str(digest), limit=limit
+        found = await self._questions.all(
+            ADVISORIES.list_findings, package=await self._number(package), digest=str(digest), limit=limit
         )
-        known = self._with_exploitation([_known(row) for row in found])
+        known = await self._with_exploitation([_known(row) for row in found])
         return [
             Found(each, purl_of(row[12:17]), State(row[17]), row[18], Digest.parse(row[19]), row[20])
             for row, each in zip(found, known, strict=True)
@@ -112,17 +116,21 @@ class SqliteAdvisories:
 
     async def count_components(self, package: PackageId, digest: Digest) -> tuple[int, int]:
         """How many components an artifact has, with what is in it; and how many of them were not compared yet."""
-        row = self._questions.one(ADVISORIES.count_components, package=self._number(package), digest=str(digest))
+        row = await self._questions.one(
+            ADVISORIES.count_components, package=await self._number(package), digest=str(digest)
+        )
         return (0, 0) if row is None else (row[0], row[1])
 
     async def count_unread(self, package: PackageId, digest: Digest) -> int:
         """How many documents about an artifact, and what is in it, could not be read, or say that something was not."""
-        row = self._questions.one(ADVISORIES.count_unread, package=self._number(package), digest=str(digest))
+        row = await self._questions.one(
+            ADVISORIES.count_unread, package=await self._number(package), digest=str(digest)
+        )
         return 0 if row is None else int(row[0])
 
     async def list_versions(self, purl: Purl) -> Sequence[tuple[int, Purl]]:
         """The components that are versions of a package, with their numbers."""
-        found = self._questions.all(
+        found = await self._questions.all(
             ADVISORIES.list_versions, type=purl.type, namespace=purl.namespace or "", name=purl.name
         )
         return [(row[0], purl_of(row[1:])) for row in found]
@@ -130,56 +138,56 @@ class SqliteAdvisories:
     async def list_affected(self, advisories: Collection[str]) -> Mapping[int, State]:
         """The components that some of these advisories mean, or may mean."""
         affected: dict[int, State] = {}
-        for component, state in self._questions.all(ADVISORIES.list_affected, names=_json(advisories)):
+        for component, state in await self._questions.all(ADVISORIES.list_affected, names=_json(advisories)):
             if affected.get(component) is not State.AFFECTED:
                 affected[component] = State(state)
         return affected
 
     async def list_holders(self, components: Collection[int], *, limit: int) -> Sequence[Holder]:
         """Artifacts that have one of these components."""
-        found = self._questions.all(ADVISORIES.list_holders, components=_json(components), limit=limit)
+        found = await self._questions.all(ADVISORIES.list_holders, components=_json(components), limit=limit)
         return [Holder(row[0], row[1], purl_of(row[2:7]), row[7], row[8]) for row in found]
 
     async def count_holders(self, components: Collection[int]) -> int:
         """How many artifacts have one of these components; of very many, how often they have one."""
         asked = _json(components)
-        row = self._questions.one(ADVISORIES.count_uses, components=asked)
+        row = await self._questions.one(ADVISORIES.count_uses, components=asked)
         if row is not None and row[0] <= _MANY:
-            row = self._questions.one(ADVISORIES.count_holders, components=asked)
+            row = await self._questions.one(ADVISORIES.count_holders, components=asked)
         return 0 if row is None else int(row[0])
 
     async def list_places(self, holders: Collection[tuple[int, int]], *, limit: int) -> Sequence[Place]:
         """What these artifacts are, and those that contain them in the same package."""
-        found = self._questions.all(ADVISORIES.list_places, holders=_json(holders), limit=limit)
+        found = await self._questions.all(ADVISORIES.list_places, holders=_json(holders), limit=limit)
         return [_place(row) for row in found]
 
     async def find_first_without(
         self, packages: Mapping[int, Collection[int]], components: Collection[int]
     ) -> Mapping[int, ReferenceName]:
         """Of each package the first version after all of these that has an inventory, and none of *components* in it."""
-        found = self._questions.all(
+        found = await self._questions.all(
             ADVISORIES.find_first_without,
             packages=_json((package, list(artifacts)) for package, artifacts in packages.items()),
             components=_json(components),
         )
         return {package: ReferenceName(name) for package, name in found if name is not None}
 
-    def _number(self, package: PackageId) -> int | None:
-        row = self._questions.one(
+    async def _number(self, package: PackageId) -> int | None:
+        row = await self._questions.one(
             CHANGE.package_id, namespace=package.namespace, format=package.format, package=package.name
         )
         return None if row is None else int(row[0])
 
-    def _with_exploitation(self, known: Sequence[Known]) -> list[Known]:
+    async def _with_exploitation(self, known: Sequence[Known]) -> list[Known]:
         names = {name for each in known for name in each.notice.names}
-        rows = self._questions.all(ADVISORIES.find_exploitation, names=_json(names)) if names else []
+        rows = await self._questions.all(ADVISORIES.find_exploitation, names=_json(names)) if names else []
         if not rows:
             return list(known)
         told = {name: (epss, since) for name, epss, since in rows}
         return [_exploited(each, told) for each in known]
 
 
-class SqliteAdvisoryChanges:
+class SqlAdvisoryChanges:
     """Implements `entrepot.ports.advisories.AdvisoryChanges`."""
 
     def __init__(self, session: Session) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 ASSESSMENTS: Final = load("assessments")
 
 
-class SqliteAssessments:
+class SqlAssessments:
     """Implements `entrepot.ports.assessments.Assessments`."""
 
     def __init__(self, questions: Questions) -> None:
@@ -36,44 +36,50 @@ class SqliteAssessments:
 
     async def list_vex(self, package: PackageId, digest: Digest, *, counting: bool, limit: int) -> Sequence[VexRow]:
         """What signed statements of the package say of flaws in an artifact and what it contains."""
-        found = self._questions.all(
-            ASSESSMENTS.list_vex, package=self._number(package), digest=str(digest), counting=counting, limit=limit
+        found = await self._questions.all(
+            ASSESSMENTS.list_vex,
+            package=await self._number(package),
+            digest=str(digest),
+            counting=counting,
+            limit=limit,
         )
         return [_vex(row) for row in found]
 
     async def list_assessed(self, places: Collection[tuple[int, int]]) -> frozenset[tuple[int, int]]:
         """Of artifacts, each by the number of its package and its own, those of which somebody says something."""
-        found = self._questions.all(ASSESSMENTS.list_assessed, places=_json(places))
+        found = await self._questions.all(ASSESSMENTS.list_assessed, places=_json(places))
         return frozenset((package, artifact) for package, artifact in found)
 
     async def list_exemptions(self, package: PackageId) -> Sequence[Exemption]:
         """What people have decided, the oldest first; also what has ended by itself."""
-        found = self._questions.all(ASSESSMENTS.list_exemptions, package=self._number(package))
+        found = await self._questions.all(ASSESSMENTS.list_exemptions, package=await self._number(package))
         return [_exemption(package, row) for row in found]
 
     async def list_reports(self, package: PackageId, digest: Digest, *, limit: int) -> Sequence[ReportRow]:
         """The reports about an artifact and what it contains, the newest first."""
-        found = self._questions.all(
-            ASSESSMENTS.list_reports, package=self._number(package), digest=str(digest), limit=limit
+        found = await self._questions.all(
+            ASSESSMENTS.list_reports, package=await self._number(package), digest=str(digest), limit=limit
         )
         return [_report(row) for row in found]
 
     async def list_reported(self, reports: Collection[int], *, limit: int) -> Sequence[tuple[int, Reported]]:
         """What is in reports, each with the number of its report."""
-        found = self._questions.all(ASSESSMENTS.list_reported, reports=_json(reports), limit=limit)
+        found = await self._questions.all(ASSESSMENTS.list_reported, reports=_json(reports), limit=limit)
         return [(row[0], _reported(row[1:])) for row in found]
 
     async def count_reports(self, package: PackageId, subject: Digest) -> int:
         """How many reports about just this artifact could be read."""
-        row = self._questions.one(ASSESSMENTS.count_reports, package=self._number(package), subject=str(subject))
+        row = await self._questions.one(
+            ASSESSMENTS.count_reports, package=await self._number(package), subject=str(subject)
+        )
         return 0 if row is None else int(row[0])
 
-    def _number(self, package: PackageId) -> int | None:
-        row = self._questions.one(CHANGE.package_id, **identity(package))
+    async def _number(self, package: PackageId) -> int | None:
+        row = await self._questions.one(CHANGE.package_id, **identity(package))
         return None if row is None else int(row[0])
 
 
-class SqliteAssessmentChanges:
+class SqlAssessmentChanges:
     """Implements `entrepot.ports.assessments.AssessmentChanges`."""
 
     def __init__(self, session: Session) -> None:

@@ -75,7 +75,7 @@ class _Scope(msgspec.Struct, omit_defaults=True):
     builders: dict[str, int] = {}
 
 
-class SqliteAttestations:
+class SqlAttestations:
     """Implements `entrepot.ports.attestations.Attestations`."""
 
     def __init__(self, questions: Questions) -> None:
@@ -83,48 +83,50 @@ class SqliteAttestations:
 
     async def list_signers(self, namespace: NamespaceName | None, *, inherited: bool = True) -> Sequence[SignerRow]:
         """The signers of a namespace by name, with those of the whole registry when *inherited*."""
-        found = self._questions.all(ATTESTATIONS.list_signers, namespace=namespace, inherited=inherited)
+        found = await self._questions.all(ATTESTATIONS.list_signers, namespace=namespace, inherited=inherited)
         return [_signer(row) for row in found]
 
     async def find_signer(self, namespace: NamespaceName | None, name: SignerName) -> SignerRow | None:
         """A signer of just this namespace, or of the registry."""
-        row = self._questions.one(ATTESTATIONS.find_signer, namespace=namespace, name=name)
+        row = await self._questions.one(ATTESTATIONS.find_signer, namespace=namespace, name=name)
         return None if row is None else _signer(row)
 
     async def list_roots(self, namespace: NamespaceName | None) -> Sequence[RootRow]:
         """The trusted roots that a namespace may name."""
         return [
             RootRow(name, bytes(content), None if owner is None else NamespaceName(owner), Position(position))
-            for name, content, owner, position in self._questions.all(ATTESTATIONS.list_roots, namespace=namespace)
+            for name, content, owner, position in await self._questions.all(
+                ATTESTATIONS.list_roots, namespace=namespace
+            )
         ]
 
     async def trust_revision(self, namespace: NamespaceName | None) -> Position:
         """As `AttestationChanges.trust_revision`."""
-        row = self._questions.one(ATTESTATIONS.find_trust_revision, namespace=namespace)
+        row = await self._questions.one(ATTESTATIONS.find_trust_revision, namespace=namespace)
         return Position(0 if row is None else row[0])
 
     async def list_attestations(self, package: PackageId, subjects: Collection[Digest]) -> Sequence[AttestationRow]:
         """All evidence in a package about any of *subjects*, in the order in which it came."""
-        row = self._questions.one(
+        row = await self._questions.one(
             CHANGE.package_id, namespace=package.namespace, format=package.format, package=package.name
         )
         if row is None:
             return []
-        found = self._questions.all(ATTESTATIONS.list_attestations, package=row[0], subjects=_texts(subjects))
+        found = await self._questions.all(ATTESTATIONS.list_attestations, package=row[0], subjects=_texts(subjects))
         return [_attestation(package, each) for each in found]
 
     async def list_holders(
         self, namespace: NamespaceName | None, kinds: Collection[str], *, after: int, limit: int
     ) -> Sequence[Found]:
         """A page of the artifacts that hold evidence of *kinds*."""
-        found = self._questions.all(
+        found = await self._questions.all(
             ATTESTATIONS.list_holders, namespace=namespace, kinds=_texts(kinds), after=after, limit=limit
         )
         return [Found(row[0], _package(*row[1:4]), Digest.parse(row[4])) for row in found]
 
     async def list_affected(self, signer_id: int, *, after: int, limit: int) -> Sequence[Affected]:
         """A page of what a signer vouches for, whatever its state."""
-        found = self._questions.all(ATTESTATIONS.list_affected, signer=signer_id, after=after, limit=limit)
+        found = await self._questions.all(ATTESTATIONS.list_affected, signer=signer_id, after=after, limit=limit)
         return [
             Affected(
                 id=row[0],
@@ -143,7 +145,7 @@ class SqliteAttestations:
     ) -> Sequence[Built]:
         """A page of what provenance that the caller may read says was built so."""
         self._let(may_read)
-        found = self._questions.all(
+        found = await self._questions.all(
             _BY[key],
             value=value,
             # Commits are called by how they begin.
@@ -159,7 +161,7 @@ class SqliteAttestations:
     ) -> Sequence[Origin]:
         """What went into an artifact of a package and its files, and into that."""
         self._let(may_read)
-        found = self._questions.all(
+        found = await self._questions.all(
             ATTESTATIONS.trace,
             subject=str(subject),
             namespace=package.namespace,
@@ -182,7 +184,7 @@ class SqliteAttestations:
 
     async def completeness(self, namespace: NamespaceName) -> Completeness:
         """How much of a namespace has provenance."""
-        row = self._questions.one(ATTESTATIONS.completeness, namespace=namespace)
+        row = await self._questions.one(ATTESTATIONS.completeness, namespace=namespace)
         return Completeness(0, 0, 0) if row is None else Completeness(*row)
 
     def _let(self, may_read: MayRead) -> None:
@@ -198,7 +200,7 @@ class SqliteAttestations:
         self._questions.define("may_read", 4, ask)
 
 
-class SqliteAttestationChanges:
+class SqlAttestationChanges:
     """Implements `entrepot.ports.attestations.AttestationChanges`."""
 
     def __init__(self, session: Session) -> None:

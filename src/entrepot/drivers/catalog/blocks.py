@@ -27,7 +27,7 @@ BLOCKS: Final = load("blocks")
 _NO_PACKAGE: Final = {"format": None, "package": None}
 
 
-class SqliteBlocks:
+class SqlBlocks:
     """Implements `entrepot.ports.blocks.Blocks`."""
 
     def __init__(self, questions: Questions) -> None:
@@ -35,14 +35,14 @@ class SqliteBlocks:
 
     async def find(self, package: PackageId, digest: Digest) -> Block | None:
         """The open block on an artifact, or on an index that contains it; or on all that link a blob."""
-        row = self._questions.one(BLOCKS.ids, **identity(package), digest=str(digest))
+        row = await self._questions.one(BLOCKS.ids, **identity(package), digest=str(digest))
         if row is None:
             return None
         known = {"package": row[0], "blob": row[1]}
         found = (
-            self._questions.one(BLOCKS.block_above, **known, final=None)
-            or self._questions.one(BLOCKS.block_on_successor, **known)
-            or self._questions.one(BLOCKS.block_on_holder, **known)
+            await self._questions.one(BLOCKS.block_above, **known, final=None)
+            or await self._questions.one(BLOCKS.block_on_successor, **known)
+            or await self._questions.one(BLOCKS.block_on_holder, **known)
         )
         return None if found is None else _block(found)
 
@@ -57,7 +57,7 @@ class SqliteBlocks:
     ) -> Sequence[Block]:
         """A page of blocks, the oldest first."""
         where = {"namespace": namespace, **_NO_PACKAGE} if package is None else identity(package)
-        found = self._questions.all(BLOCKS.list_blocks, **where, history=history, after=after, limit=limit)
+        found = await self._questions.all(BLOCKS.list_blocks, **where, history=history, after=after, limit=limit)
         return [_block(row) for row in found]
 
     async def list_around(self, package: PackageId, digest: Digest) -> Sequence[Digest]:
@@ -65,7 +65,7 @@ class SqliteBlocks:
 
         As far as they are in the package and stand for themselves: have a name, or are contained in nothing else.
         """
-        found = self._questions.all(BLOCKS.around, **identity(package), digest=str(digest))
+        found = await self._questions.all(BLOCKS.around, **identity(package), digest=str(digest))
         return [Digest.parse(each) for (each,) in found]
 
     async def list_awaiting(
@@ -73,13 +73,13 @@ class SqliteBlocks:
     ) -> Sequence[Block]:
         """A page of what waits to be let in, in one package or everywhere, the newest first."""
         if package is None:
-            found = self._questions.all(BLOCKS.list_awaiting, before=before, limit=limit)
+            found = await self._questions.all(BLOCKS.list_awaiting, before=before, limit=limit)
         else:
-            found = self._questions.all(BLOCKS.list_awaiting_of, **identity(package), before=before, limit=limit)
+            found = await self._questions.all(BLOCKS.list_awaiting_of, **identity(package), before=before, limit=limit)
         return [_block(row) for row in found]
 
 
-class SqliteBlockChanges:
+class SqlBlockChanges:
     """Implements `entrepot.ports.blocks.BlockChanges`."""
 
     def __init__(self, session: Session) -> None:

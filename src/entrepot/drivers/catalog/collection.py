@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 COLLECTION: Final = load("collection")
 
 
-class SqliteCollection:
+class SqlCollection:
     """Implements `entrepot.ports.collection.Collection`."""
 
     def __init__(self, questions: Questions) -> None:
@@ -32,12 +32,12 @@ class SqliteCollection:
 
     async def find_generation(self, digest: Digest) -> int:
         """Under which generation bytes of this name are kept, or will be."""
-        row = self._questions.one(COLLECTION.find_generation, digest=str(digest))
+        row = await self._questions.one(COLLECTION.find_generation, digest=str(digest))
         return 0 if row is None else int(row[0])
 
     async def find(self, digest: Digest) -> KnownBlob | None:
         """What is known of a blob; None when its name never came up."""
-        row = self._questions.one(COLLECTION.find_state, digest=str(digest))
+        row = await self._questions.one(COLLECTION.find_state, digest=str(digest))
         if row is None:
             return None
         state, size, generation, condemned_at = row
@@ -45,36 +45,36 @@ class SqliteCollection:
 
     async def list_unreachable(self, *, after: int, limit: int) -> tuple[Sequence[Unreachable], int | None]:
         """The unreachable ones among the next *limit* blobs, and where to go on; None at the end."""
-        last = self._number(COLLECTION.last_blob)
-        found = self._questions.all(COLLECTION.list_unreachable, after=after, upto=after + limit)
+        last = await self._number(COLLECTION.last_blob)
+        found = await self._questions.all(COLLECTION.list_unreachable, after=after, upto=after + limit)
         page = [Unreachable(Digest.parse(digest), size) for digest, size in found]
         return page, after + limit if after + limit < last else None
 
     async def list_condemned(self, *, before: datetime | None = None, limit: int) -> Sequence[Unreachable]:
         """What is condemned, the longest first; with *before*, what was by then."""
         until = None if before is None else rows.time_text(before)
-        found = self._questions.all(COLLECTION.list_condemned, before=until, limit=limit)
+        found = await self._questions.all(COLLECTION.list_condemned, before=until, limit=limit)
         return [Unreachable(Digest.parse(digest), size, _time(at)) for digest, size, at in found]
 
     async def measure_condemned(self) -> Amount:
         """How much is condemned."""
-        count, size, _ = self._questions.one(COLLECTION.measure_condemned) or (0, 0, None)
+        count, size, _ = await self._questions.one(COLLECTION.measure_condemned) or (0, 0, None)
         return Amount(count, size)
 
     async def list_garbage(self, *, limit: int) -> Sequence[Garbage]:
         """What was given up and may not be deleted yet."""
-        found = self._questions.all(COLLECTION.list_garbage, limit=limit)
+        found = await self._questions.all(COLLECTION.list_garbage, limit=limit)
         return [Garbage(Digest.parse(digest), generation, size) for digest, generation, size in found]
 
     async def measure_garbage(self) -> Amount:
         """How much that is."""
-        count, size = self._questions.one(COLLECTION.measure_garbage) or (0, 0)
+        count, size = await self._questions.one(COLLECTION.measure_garbage) or (0, 0)
         return Amount(count, size)
 
     async def list_loose(self, *, after: int, until: Position, limit: int) -> tuple[Sequence[Loose], int | None]:
         """The loose ones among the next *limit* memberships that began by *until*, and where to go on."""
-        last = self._number(COLLECTION.last_membership)
-        found = self._questions.all(COLLECTION.list_loose, after=after, upto=after + limit, until=until)
+        last = await self._number(COLLECTION.last_membership)
+        found = await self._questions.all(COLLECTION.list_loose, after=after, upto=after + limit, until=until)
         page = [
             Loose(rows.package_id(owner, format_, name), Digest.parse(digest), size)
             for owner, format_, name, digest, size in found
@@ -83,19 +83,21 @@ class SqliteCollection:
 
     async def find_position(self, time: datetime) -> Position:
         """Where the journal stood at a time."""
-        return Position(self._number(COLLECTION.position_at, time=rows.time_text(time)))
+        return Position(await self._number(COLLECTION.position_at, time=rows.time_text(time)))
 
     async def find_generations(self, digests: Sequence[Digest]) -> Mapping[Digest, KnownBlob]:
         """What is known of each of some blobs."""
         texts = rows.json_list(str(digest) for digest in digests)
         return {
             Digest.parse(digest): KnownBlob(BlobState(state), size, generation)
-            for digest, generation, state, size in self._questions.all(COLLECTION.known_generations, digests=texts)
+            for digest, generation, state, size in await self._questions.all(
+                COLLECTION.known_generations, digests=texts
+            )
         }
 
     async def list_places(self, digest: Digest, *, limit: int) -> Sequence[Place]:
         """The packages that have a blob, the earliest first."""
-        found = self._questions.all(COLLECTION.explain, digest=str(digest), limit=limit)
+        found = await self._questions.all(COLLECTION.explain, digest=str(digest), limit=limit)
         return [
             Place(rows.package_id(owner, format_, name), role == "artifact", Position(since))
             for owner, format_, name, role, since in found
@@ -103,20 +105,20 @@ class SqliteCollection:
 
     async def list_names(self, package: PackageId, digest: Digest, *, limit: int) -> Sequence[ReferenceName]:
         """The names that mean an artifact in a package, in byte order."""
-        found = self._questions.all(COLLECTION.names, **identity(package), digest=str(digest), limit=limit)
+        found = await self._questions.all(COLLECTION.names, **identity(package), digest=str(digest), limit=limit)
         return [ReferenceName(name) for (name,) in found]
 
     async def list_holders(self, package: PackageId, digest: Digest, *, limit: int) -> Sequence[Digest]:
         """The artifacts of a package that link a blob, the earliest first."""
-        found = self._questions.all(COLLECTION.holders, **identity(package), digest=str(digest), limit=limit)
+        found = await self._questions.all(COLLECTION.holders, **identity(package), digest=str(digest), limit=limit)
         return [Digest.parse(holder) for (holder,) in found]
 
-    def _number(self, statement: str, **parameters: object) -> int:
-        row = self._questions.one(statement, **parameters)
+    async def _number(self, statement: str, **parameters: object) -> int:
+        row = await self._questions.one(statement, **parameters)
         return 0 if row is None else int(row[0])
 
 
-class SqliteCollectionChanges:
+class SqlCollectionChanges:
     """Implements `entrepot.ports.collection.CollectionChanges`."""
 
     def __init__(self, session: Session) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 CURSORS: Final = load("cursors")
 
 
-class SqliteCursors:
+class SqlCursors:
     """Implements `entrepot.ports.cursors.Cursors`."""
 
     def __init__(self, questions: Questions) -> None:
@@ -24,15 +24,15 @@ class SqliteCursors:
 
     async def find(self, follower: str) -> Position:
         """The position of the last entry that the follower has dealt with."""
-        row = self._questions.one(CURSORS.find_cursor, follower=follower)
+        row = await self._questions.one(CURSORS.find_cursor, follower=follower)
         return START if row is None else Position(row[0])
 
     async def list(self) -> Mapping[str, Position]:
         """All of them, by the follower's name."""
-        return {follower: Position(position) for follower, position in self._questions.all(CURSORS.list_cursors)}
+        return {follower: Position(position) for follower, position in await self._questions.all(CURSORS.list_cursors)}
 
 
-class SqliteCursorChanges:
+class SqlCursorChanges:
     """Implements `entrepot.ports.cursors.CursorChanges`."""
 
     def __init__(self, session: Session) -> None:

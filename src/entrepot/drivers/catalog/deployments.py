@@ -31,7 +31,7 @@ class _Stored(msgspec.Struct, omit_defaults=True):
     repository: str = ""
 
 
-class SqliteDeployments:
+class SqlDeployments:
     """Implements `entrepot.ports.deployments.Deployments`."""
 
     def __init__(self, questions: Questions) -> None:
@@ -52,7 +52,7 @@ class SqliteDeployments:
     ) -> Sequence[Deployment]:
         """A page of deployments in the order of their numbers."""
         where = {"namespace": namespace, "format": None, "package": None} if package is None else identity(package)
-        found = self._questions.all(
+        found = await self._questions.all(
             DEPLOYMENTS.list_deployments,
             **where,
             digest=None if digest is None else str(digest),
@@ -71,18 +71,20 @@ class SqliteDeployments:
         """As what each of these artifacts runs now."""
         asked = [(p.namespace, p.format, p.name, str(digest)) for p, digest in dict.fromkeys(artifacts)]
         found: dict[tuple[PackageId, Digest], list[Deployment]] = {}
-        for row in self._questions.all(DEPLOYMENTS.list_running, artifacts=msgspec.json.encode(asked).decode()):
+        for row in await self._questions.all(DEPLOYMENTS.list_running, artifacts=msgspec.json.encode(asked).decode()):
             deployment = _deployment(row)
             found.setdefault((deployment.package, deployment.digest), []).append(deployment)
         return found
 
     async def list_packages(self, namespace: NamespaceName, digest: Digest, *, limit: int) -> Sequence[PackageId]:
         """The packages of a namespace that have an artifact now."""
-        found = self._questions.all(DEPLOYMENTS.list_packages, namespace=namespace, digest=str(digest), limit=limit)
+        found = await self._questions.all(
+            DEPLOYMENTS.list_packages, namespace=namespace, digest=str(digest), limit=limit
+        )
         return [rows.package_id(*row) for row in found]
 
 
-class SqliteDeploymentChanges:
+class SqlDeploymentChanges:
     """Implements `entrepot.ports.deployments.DeploymentChanges`."""
 
     def __init__(self, session: Session) -> None:

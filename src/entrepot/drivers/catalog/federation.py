@@ -35,7 +35,7 @@ _KEPT: Final = timedelta(days=7)
 """How long listings still show a publisher's token after its end."""
 
 
-class SqliteFederation:
+class SqlFederation:
     """Implements `entrepot.ports.federation.Federation`."""
 
     def __init__(self, questions: Questions) -> None:
@@ -43,26 +43,26 @@ class SqliteFederation:
 
     async def list_issuers(self) -> Sequence[Issuer]:
         """All of them, the oldest first."""
-        return [_issuer(row) for row in self._questions.all(FEDERATION.list_issuers)]
+        return [_issuer(row) for row in await self._questions.all(FEDERATION.list_issuers)]
 
     async def find_issuer(self, url: str) -> Issuer | None:
         """The issuer that calls itself so, to the letter."""
-        row = self._questions.one(FEDERATION.find_issuer_by_url, url=url)
+        row = await self._questions.one(FEDERATION.find_issuer_by_url, url=url)
         return None if row is None else _issuer(row)
 
     async def list_publishers(
         self, namespace: NamespaceName | None = None, *, issuer: IssuerName | None = None
     ) -> Sequence[Publisher]:
         """The trusted publishers, by namespace and name."""
-        found = self._questions.all(FEDERATION.list_publishers, namespace=namespace, issuer=issuer)
+        found = await self._questions.all(FEDERATION.list_publishers, namespace=namespace, issuer=issuer)
         return [_publisher(row) for row in found]
 
     async def is_used(self, token: str) -> bool:
         """Whether an identity token was traded already."""
-        return self._questions.one(FEDERATION.is_used, hash=token) is not None
+        return await self._questions.one(FEDERATION.is_used, hash=token) is not None
 
 
-class SqliteFederationChanges:
+class SqlFederationChanges:
     """Implements `entrepot.ports.federation.FederationChanges`."""
 
     def __init__(self, session: Session) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 HOLDS: Final = load("holds")
 
 
-class SqliteHolds:
+class SqlHolds:
     """Implements `entrepot.ports.holds.Holds`."""
 
     def __init__(self, questions: Questions) -> None:
@@ -30,7 +30,7 @@ class SqliteHolds:
 
     async def find(self, id: str) -> Hold | None:
         """A lease or a hold, also one that has ended."""
-        row = self._questions.one(HOLDS.find_hold, id=id)
+        row = await self._questions.one(HOLDS.find_hold, id=id)
         return None if row is None else _hold(row)
 
     async def list(
@@ -46,7 +46,7 @@ class SqliteHolds:
     ) -> Sequence[Hold]:
         """A page of leases, or of holds, the oldest first."""
         where = {"namespace": namespace, "format": None, "package": None} if package is None else identity(package)
-        found = self._questions.all(
+        found = await self._questions.all(
             HOLDS.list_holds,
             **where,
             leases=leases,
@@ -59,10 +59,12 @@ class SqliteHolds:
 
     async def list_expired(self, now: datetime, *, limit: int) -> Sequence[Hold]:
         """Leases that have run out and are not closed."""
-        return [_hold(row) for row in self._questions.all(HOLDS.list_expired, now=rows.time_text(now), limit=limit)]
+        return [
+            _hold(row) for row in await self._questions.all(HOLDS.list_expired, now=rows.time_text(now), limit=limit)
+        ]
 
 
-class SqliteHoldChanges:
+class SqlHoldChanges:
     """Implements `entrepot.ports.holds.HoldChanges`."""
 
     def __init__(self, session: Session) -> None:

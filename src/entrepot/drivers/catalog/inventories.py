@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 INVENTORIES: Final = load("inventories")
 
 
-class SqliteInventories:
+class SqlInventories:
     """Implements `entrepot.ports.inventories.Inventories`."""
 
     def __init__(self, questions: Questions) -> None:
@@ -31,38 +31,38 @@ class SqliteInventories:
 
     async def list_sboms(self, package: PackageId, subject: Digest) -> Sequence[SbomRow]:
         """The documents about an artifact that are in the package, in the order in which they came."""
-        found = self._questions.one(INVENTORIES.find_package, **identity(package))
+        found = await self._questions.one(INVENTORIES.find_package, **identity(package))
         if found is None:
             return ()
-        rows = self._questions.all(INVENTORIES.list_sboms, package=found[0], subject=str(subject))
+        rows = await self._questions.all(INVENTORIES.list_sboms, package=found[0], subject=str(subject))
         return [_sbom(row) for row in rows]
 
     async def list_components(self, package: PackageId, subject: Digest) -> Sequence[tuple[Purl, Relation]]:
         """What all documents of the package together say is in it, as far as it has package URLs."""
-        found = self._questions.one(INVENTORIES.find_package, **identity(package))
+        found = await self._questions.one(INVENTORIES.find_package, **identity(package))
         if found is None:
             return ()
-        rows = self._questions.all(INVENTORIES.list_components, package=found[0], subject=str(subject))
+        rows = await self._questions.all(INVENTORIES.list_components, package=found[0], subject=str(subject))
         return [(purl_of(row[:5]), Relation(row[5])) for row in rows]
 
     async def list_licences(self, package: PackageId, subject: Digest) -> Sequence[LicenceRow]:
         """The licences of that."""
-        found = self._questions.one(INVENTORIES.find_package, **identity(package))
+        found = await self._questions.one(INVENTORIES.find_package, **identity(package))
         if found is None:
             return ()
-        rows = self._questions.all(INVENTORIES.list_licences, package=found[0], subject=str(subject))
+        rows = await self._questions.all(INVENTORIES.list_licences, package=found[0], subject=str(subject))
         return [LicenceRow(*row) for row in rows]
 
     async def find_subjects(self, package: PackageId, carrier: Digest) -> Sequence[Digest]:
         """What the documents that an artifact once brought are about."""
-        found = self._questions.one(INVENTORIES.find_package, **identity(package))
+        found = await self._questions.one(INVENTORIES.find_package, **identity(package))
         if found is None:
             return ()
-        rows = self._questions.all(INVENTORIES.find_subjects, package=found[0], carrier=str(carrier))
+        rows = await self._questions.all(INVENTORIES.find_subjects, package=found[0], carrier=str(carrier))
         return [Digest.parse(digest) for (digest,) in rows]
 
 
-class SqliteInventoryChanges:
+class SqlInventoryChanges:
     """Implements `entrepot.ports.inventories.InventoryChanges`."""
 
     def __init__(self, session: Session) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 LOG: Final = load("log")
 
 
-class SqliteLog:
+class SqlLog:
     """Implements `entrepot.ports.log.Log`."""
 
     def __init__(self, questions: Questions) -> None:
@@ -25,23 +25,23 @@ class SqliteLog:
 
     async def head(self) -> LogHead | None:
         """The last checkpoint; None before the first."""
-        return _head(self._questions.one(LOG.find_head))
+        return _head(await self._questions.one(LOG.find_head))
 
     async def find_tiles(self, keys: Collection[TileKey]) -> Mapping[TileKey, bytes]:
         """The hashes of those of the tiles that there are."""
-        found = {key: self._questions.one(LOG.find_tile, level=key[0], number=key[1]) for key in keys}
+        found = {key: await self._questions.one(LOG.find_tile, level=key[0], number=key[1]) for key in keys}
         return {key: row[0] for key, row in found.items() if row is not None}
 
     async def cosigned(self) -> Cosigned | None:
         """The last checkpoint with signatures of witnesses; None before the first."""
-        return _cosigned(self._questions.one(LOG.find_cosigned))
+        return _cosigned(await self._questions.one(LOG.find_cosigned))
 
     async def list_seen(self) -> list[Seen]:
         """What was seen of every log that is witnessed, by origin."""
-        return [_seen(row) for row in self._questions.all(LOG.list_seen)]
+        return [_seen(row) for row in await self._questions.all(LOG.list_seen)]
 
 
-class SqliteLogChanges:
+class SqlLogChanges:
     """Implements `entrepot.ports.log.LogChanges`."""
 
     def __init__(self, session: Session) -> None:

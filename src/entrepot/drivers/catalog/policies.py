@@ -40,7 +40,7 @@ class _Content(msgspec.Struct, omit_defaults=True):
     description: str = ""
 
 
-class SqlitePolicies:
+class SqlPolicies:
     """Implements `entrepot.ports.policies.Policies`."""
 
     def __init__(self, questions: Questions) -> None:
@@ -48,7 +48,7 @@ class SqlitePolicies:
 
     async def list(self, namespace: NamespaceName, *, history: bool = False) -> Sequence[Policy]:
         """A namespace's own policies by name; with *history* also what they were before."""
-        found = self._questions.all(PROMOTIONS.list_policies, namespace=namespace, history=history)
+        found = await self._questions.all(PROMOTIONS.list_policies, namespace=namespace, history=history)
         return [_policy(row) for row in found]
 
     async def list_entered(
@@ -57,14 +57,14 @@ class SqlitePolicies:
         """A page of what is asked about in a namespace, by format and package, the oldest first."""
         place = ("", "", 0, 0) if after is None else (*after.package.path.split("/", 1), after.position, after.row)
         names = ("format", "package", "position", "row")
-        found = self._questions.all(
+        found = await self._questions.all(
             PROMOTIONS.list_entered, namespace=namespace, limit=limit, **dict(zip(names, place, strict=True))
         )
         return [_entered(row) for row in found]
 
     async def list_recent(self, namespace: NamespaceName, *, since: datetime, limit: int) -> Sequence[Entered]:
         """What came into a namespace since then, the newest first."""
-        found = self._questions.all(
+        found = await self._questions.all(
             PROMOTIONS.list_recent, namespace=namespace, since=rows.time_text(since), limit=limit
         )
         return [_entered(row) for row in found]
@@ -72,11 +72,11 @@ class SqlitePolicies:
     async def find_doubts(self, package: PackageId, digest: Digest, channel: ChannelName | None) -> tuple[str, ...]:
         """Which policies that do not enforce said no last when they were asked who may read an artifact."""
         where = identity(package) | {"digest": str(digest), "channel": channel or ""}
-        row = self._questions.one(PROMOTIONS.find_doubts, **where)
+        row = await self._questions.one(PROMOTIONS.find_doubts, **where)
         return () if row is None else tuple(msgspec.json.decode(row[0]))
 
 
-class SqlitePolicyChanges:
+class SqlPolicyChanges:
     """Implements `entrepot.ports.policies.PolicyChanges`."""
 
     def __init__(self, session: Session) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from entrepot.model.names import PackageId
 
 
-class SqlitePromotions:
+class SqlPromotions:
     """Implements `entrepot.ports.promotions.Promotions`."""
 
     def __init__(self, questions: Questions) -> None:
@@ -32,13 +32,13 @@ class SqlitePromotions:
 
     async def find(self, id: str) -> Promotion | None:
         """One promotion."""
-        row = self._questions.one(PROMOTIONS.find_promotion, id=id)
+        row = await self._questions.one(PROMOTIONS.find_promotion, id=id)
         return None if row is None else _promotion(row)
 
     async def find_proposed(self, package: PackageId, channel: ChannelName, digest: Digest) -> Promotion | None:
         """The one that is on its way."""
         where = identity(package) | {"channel": channel, "digest": str(digest)}
-        row = self._questions.one(PROMOTIONS.find_proposed, **where)
+        row = await self._questions.one(PROMOTIONS.find_proposed, **where)
         return None if row is None else await self.find(row[0])
 
     async def list(
@@ -53,7 +53,7 @@ class SqlitePromotions:
     ) -> Sequence[Promotion]:
         """A page of promotions, the newest first."""
         where = {"namespace": namespace, "format": None, "package": None} if package is None else identity(package)
-        found = self._questions.all(
+        found = await self._questions.all(
             PROMOTIONS.list_promotions,
             **where,
             digest=None if digest is None else str(digest),
@@ -65,17 +65,17 @@ class SqlitePromotions:
 
     async def list_rules(self, namespace: NamespaceName) -> Mapping[ChannelName, ChannelRules]:
         """What each channel asks."""
-        found = self._questions.all(PROMOTIONS.list_rules, namespace=namespace)
+        found = await self._questions.all(PROMOTIONS.list_rules, namespace=namespace)
         return {ChannelName(channel): _rules(tuple(rule)) for channel, *rule in found}
 
     async def list_waiting(self, *, limit: int) -> Sequence[Promotion]:
         """Those that are on their way, everywhere."""
-        found = self._questions.all(PROMOTIONS.list_waiting, limit=limit)
+        found = await self._questions.all(PROMOTIONS.list_waiting, limit=limit)
         return [promotion for (each,) in found if (promotion := await self.find(each)) is not None]
 
     async def list_due(self, *, limit: int) -> Sequence[tuple[PackageId, Digest, ChannelName]]:
         """What is in the channel before one that promotes by itself, and never was in that."""
-        found = self._questions.all(PROMOTIONS.list_due, limit=limit)
+        found = await self._questions.all(PROMOTIONS.list_due, limit=limit)
         return [
             (rows.package_id(owner, format_, name), Digest.parse(digest), ChannelName(channel))
             for owner, format_, name, digest, channel in found
@@ -83,24 +83,24 @@ class SqlitePromotions:
 
     async def first_seen(self, package: PackageId, digest: Digest) -> tuple[datetime, str] | None:
         """When an artifact came into the package first, and who brought it."""
-        return _first_seen(self._questions.one(PROMOTIONS.first_seen, **identity(package), digest=str(digest)))
+        return _first_seen(await self._questions.one(PROMOTIONS.first_seen, **identity(package), digest=str(digest)))
 
     async def cleared_since(self, package: PackageId, digest: Digest) -> Mapping[ChannelName, datetime]:
         """The channels that an artifact is cleared for, each with when it was."""
-        return _cleared(self._questions.all(PROMOTIONS.cleared_since, **identity(package), digest=str(digest)))
+        return _cleared(await self._questions.all(PROMOTIONS.cleared_since, **identity(package), digest=str(digest)))
 
     async def is_cleared(self, package: PackageId, channel: ChannelName, digest: Digest) -> bool:
         """Whether an artifact itself, and not what contains it, is cleared for a channel."""
         where = identity(package) | {"channel": channel, "digest": str(digest)}
-        return self._questions.one(PROMOTIONS.is_cleared, **where) is not None
+        return await self._questions.one(PROMOTIONS.is_cleared, **where) is not None
 
     async def measure(self, digest: Digest) -> int:
         """Bytes of an artifact and of all that it links."""
-        row = self._questions.one(PROMOTIONS.measure, digest=str(digest))
+        row = await self._questions.one(PROMOTIONS.measure, digest=str(digest))
         return 0 if row is None else int(row[0])
 
 
-class SqlitePromotionChanges:
+class SqlPromotionChanges:
     """Implements `entrepot.ports.promotions.PromotionChanges`."""
 
     def __init__(self, session: Session) -> None:

@@ -5,7 +5,8 @@ Most packages have nothing that is kept, and most artifacts little that they are
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -18,7 +19,6 @@ from entrepot.model.namespace import ROLLBACK_TARGETS, ROLLBACK_TIME
 from entrepot.model.protection import Protection, ProtectionKind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
     from entrepot.drivers.catalog.questions import Questions
@@ -28,14 +28,11 @@ if TYPE_CHECKING:
 PROTECTIONS: Final = load("protections")
 
 
-class _Connection(Protocol):
-    """What questions and changes have in common."""
-
-    def one(self, statement: str, **parameters: object) -> tuple[Any, ...] | None: ...
-    def all(self, statement: str, **parameters: object) -> list[tuple[Any, ...]]: ...
+_Dialogue = Generator[tuple[str, dict[str, Any]], list[tuple[Any, ...]], Sequence[Protection]]
+"""Asks one statement after another, and is sent the rows of each: of a question, or inside a change."""
 
 
-class SqliteProtections:
+class SqlProtections:
     """Implements `entrepot.ports.protections.Protections`."""
 
     def __init__(self, questions: Questions) -> None:
@@ -43,10 +40,17 @@ class SqliteProtections:
 
     async def find(self, package: PackageId, digest: Digest, *, now: datetime, limit: int) -> Sequence[Protection]:
         """What protects an artifact."""
-        return _find(self._questions, package, digest, now=now, limit=limit)
+        dialogue = _find(package, digest, now=now, limit=limit)
+        try:
+            statement, parameters = next(dialogue)
+            while True:
+                statement, parameters = dialogue.send(await self._questions.all(statement, **parameters))
+        except StopIteration as end:
+            found: Sequence[Protection] = end.value
+            return found
 
 
-class SqliteProtectionQuestions:
+class SqlProtectionQuestions:
     """Implements `entrepot.ports.protections.ProtectionQuestions`."""
 
     def __init__(self, session: Session) -> None:
@@ -54,26 +58,35 @@ class SqliteProtectionQuestions:
 
     def find(self, package: PackageId, digest: Digest, *, limit: int) -> Sequence[Protection]:
         """What protects an artifact now."""
-        return _find(self._session, package, digest, now=self._session.now, limit=limit)
+        dialogue = _find(package, digest, now=self._session.now, limit=limit)
+        try:
+            statement, parameters = next(dialogue)
+            while True:
+                statement, parameters = dialogue.send(self._session.all(statement, **parameters))
+        except StopIteration as end:
+            found: Sequence[Protection] = end.value
+            return found
 
 
-def _find(
-    connection: _Connection, package: PackageId, digest: Digest, *, now: datetime, limit: int
-) -> Sequence[Protection]:
-    ids = connection.one(PROTECTIONS.ids, **identity(package), digest=str(digest))
-    if ids is None or connection.one(PROTECTIONS.any, package=ids[0]) == (0,):
+def _find(package: PackageId, digest: Digest, *, now: datetime, limit: int) -> _Dialogue:
+    ids = yield PROTECTIONS.ids, {**identity(package), "digest": str(digest)}
+    if not ids:
         return ()
-    above = [blob for (blob,) in connection.all(PROTECTIONS.above, package=ids[0], blob=ids[1])]
-    asked = {"package": ids[0], "blobs": msgspec.json.encode(above).decode(), "limit": limit}
+    package_id, blob = ids[0]
+    (kept,) = yield PROTECTIONS.any, {"package": package_id}
+    if not kept[0]:
+        return ()
+    above = yield PROTECTIONS.above, {"package": package_id, "blob": blob}
+    asked = {
+        "package": package_id,
+        "blobs": msgspec.json.encode([each for (each,) in above]).decode(),
+        "limit": limit,
+    }
     horizon = rows.time_text(now - ROLLBACK_TIME)
-    found = [
-        *(_running(row) for row in connection.all(PROTECTIONS.running, **asked)),
-        *(
-            _rollback(row)
-            for row in connection.all(PROTECTIONS.rollbacks, **asked, rollbacks=ROLLBACK_TARGETS, horizon=horizon)
-        ),
-        *(_held(row) for row in connection.all(PROTECTIONS.held, **asked, now=rows.time_text(now))),
-    ]
+    running = yield PROTECTIONS.running, asked
+    rollbacks = yield PROTECTIONS.rollbacks, {**asked, "rollbacks": ROLLBACK_TARGETS, "horizon": horizon}
+    held = yield PROTECTIONS.held, {**asked, "now": rows.time_text(now)}
+    found = [*map(_running, running), *map(_rollback, rollbacks), *map(_held, held)]
     return found[:limit]
 
 

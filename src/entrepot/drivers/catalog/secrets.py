@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SECRETS: Final = load("secrets")
 
 
-class SqliteSecrets:
+class SqlSecrets:
     """Implements `entrepot.ports.secrets.Secrets`."""
 
     def __init__(self, questions: Questions) -> None:
@@ -31,7 +31,7 @@ class SqliteSecrets:
 
     async def list_parts(self, artifact: Digest, *, least: int) -> Sequence[Part]:
         """The bytes that an artifact consists of, without those of less than *least* bytes."""
-        rows = self._questions.all(SECRETS.list_parts, artifact=str(artifact), least=least)
+        rows = await self._questions.all(SECRETS.list_parts, artifact=str(artifact), least=least)
         return [
             Part(
                 digest=Digest.parse(digest),
@@ -47,7 +47,7 @@ class SqliteSecrets:
 
     async def list_found(self, artifact: Digest) -> Sequence[tuple[Digest, FoundSecret]]:
         """The secrets in them, each with the bytes that have it."""
-        rows = self._questions.all(SECRETS.list_found, artifact=str(artifact))
+        rows = await self._questions.all(SECRETS.list_found, artifact=str(artifact))
         return [
             (Digest.parse(digest), FoundSecret(name, rule, path, line, excerpt, token))
             for digest, name, rule, path, line, excerpt, token in rows
@@ -57,7 +57,7 @@ class SqliteSecrets:
         """Bytes that were searched by something older, each with a package that has them."""
         return [
             (PackageId(NamespaceName(namespace), FormatName(format), PackageName(name)), Digest.parse(digest))
-            for namespace, format, name, digest in self._questions.all(
+            for namespace, format, name, digest in await self._questions.all(
                 SECRETS.list_outdated, detector=detector, limit=limit
             )
         ]
@@ -73,18 +73,18 @@ class SqliteSecrets:
                 expires_at=None if expires_at is None else parse_time(expires_at),
                 at=None if at is None else parse_time(at),
             )
-            for name, reason, actor, expires_at, at in self._questions.all(
+            for name, reason, actor, expires_at, at in await self._questions.all(
                 SECRETS.list_acceptances, **identity(package)
             )
         ]
 
     async def find_token(self, secret_hash: bytes) -> str | None:
         """The id of the token of this registry that has this hash, whether or not it still works."""
-        row = self._questions.one(SECRETS.find_token, hash=secret_hash)
+        row = await self._questions.one(SECRETS.find_token, hash=secret_hash)
         return None if row is None else str(row[0])
 
 
-class SqliteSecretChanges:
+class SqlSecretChanges:
     """Implements `entrepot.ports.secrets.SecretChanges`."""
 
     def __init__(self, session: Session) -> None:

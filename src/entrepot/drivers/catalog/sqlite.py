@@ -24,31 +24,31 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import msgspec
 
 from entrepot.drivers.catalog import integrity, rows
-from entrepot.drivers.catalog.advisories import SqliteAdvisories
+from entrepot.drivers.catalog.advisories import SqlAdvisories
 from entrepot.drivers.catalog.answers import Answers, Unpacked
-from entrepot.drivers.catalog.assessments import SqliteAssessments
-from entrepot.drivers.catalog.attestations import SqliteAttestations
-from entrepot.drivers.catalog.blocks import SqliteBlocks
-from entrepot.drivers.catalog.collection import SqliteCollection
-from entrepot.drivers.catalog.cursors import SqliteCursors
-from entrepot.drivers.catalog.deployments import SqliteDeployments
+from entrepot.drivers.catalog.assessments import SqlAssessments
+from entrepot.drivers.catalog.attestations import SqlAttestations
+from entrepot.drivers.catalog.blocks import SqlBlocks
+from entrepot.drivers.catalog.collection import SqlCollection
+from entrepot.drivers.catalog.cursors import SqlCursors
+from entrepot.drivers.catalog.deployments import SqlDeployments
 from entrepot.drivers.catalog.failures import translated
-from entrepot.drivers.catalog.federation import SqliteFederation
-from entrepot.drivers.catalog.holds import SqliteHolds
-from entrepot.drivers.catalog.inventories import SqliteInventories
-from entrepot.drivers.catalog.log import SqliteLog
+from entrepot.drivers.catalog.federation import SqlFederation
+from entrepot.drivers.catalog.holds import SqlHolds
+from entrepot.drivers.catalog.inventories import SqlInventories
+from entrepot.drivers.catalog.log import SqlLog
 from entrepot.drivers.catalog.migrate import migrate
-from entrepot.drivers.catalog.policies import SqlitePolicies
-from entrepot.drivers.catalog.promotions import SqlitePromotions
-from entrepot.drivers.catalog.protections import SqliteProtections
+from entrepot.drivers.catalog.policies import SqlPolicies
+from entrepot.drivers.catalog.promotions import SqlPromotions
+from entrepot.drivers.catalog.protections import SqlProtections
 from entrepot.drivers.catalog.questions import Questions
-from entrepot.drivers.catalog.secrets import SqliteSecrets
+from entrepot.drivers.catalog.secrets import SqlSecrets
 from entrepot.drivers.catalog.session import LISTINGS
 from entrepot.drivers.catalog.statements import load
-from entrepot.drivers.catalog.tombstones import SqliteTombstones
-from entrepot.drivers.catalog.transaction import ACCESS_SQL, UPSTREAMS, SqliteTransaction, read_namespace
-from entrepot.drivers.catalog.trash import SqliteTrash
-from entrepot.drivers.catalog.webhooks import SqliteWebhooks
+from entrepot.drivers.catalog.tombstones import SqlTombstones
+from entrepot.drivers.catalog.transaction import ACCESS_SQL, UPSTREAMS, SqlTransaction, read_namespace
+from entrepot.drivers.catalog.trash import SqlTrash
+from entrepot.drivers.catalog.webhooks import SqlWebhooks
 from entrepot.drivers.threads import finished
 from entrepot.model.digest import Digest
 from entrepot.model.events import GENESIS
@@ -124,24 +124,24 @@ class SqliteCatalog:
             self._reader = _connect(path, synchronous="OFF")
             self._reader.execute("PRAGMA query_only = ON")
         self._questions = Questions(self._reader)
-        self.blocks = SqliteBlocks(self._questions)
-        self.collection = SqliteCollection(self._questions)
-        self.trash = SqliteTrash(self._questions)
-        self.cursors = SqliteCursors(self._questions)
-        self.advisories = SqliteAdvisories(self._questions)
-        self.assessments = SqliteAssessments(self._questions)
-        self.policies = SqlitePolicies(self._questions)
-        self.promotions = SqlitePromotions(self._questions)
-        self.attestations = SqliteAttestations(self._questions)
-        self.federation = SqliteFederation(self._questions)
-        self.log = SqliteLog(self._questions)
-        self.webhooks = SqliteWebhooks(self._questions)
-        self.inventories = SqliteInventories(self._questions)
-        self.holds = SqliteHolds(self._questions)
-        self.deployments = SqliteDeployments(self._questions)
-        self.protections = SqliteProtections(self._questions)
-        self.tombstones = SqliteTombstones(self._questions)
-        self.secrets = SqliteSecrets(self._questions)
+        self.blocks = SqlBlocks(self._questions)
+        self.collection = SqlCollection(self._questions)
+        self.trash = SqlTrash(self._questions)
+        self.cursors = SqlCursors(self._questions)
+        self.advisories = SqlAdvisories(self._questions)
+        self.assessments = SqlAssessments(self._questions)
+        self.policies = SqlPolicies(self._questions)
+        self.promotions = SqlPromotions(self._questions)
+        self.attestations = SqlAttestations(self._questions)
+        self.federation = SqlFederation(self._questions)
+        self.log = SqlLog(self._questions)
+        self.webhooks = SqlWebhooks(self._questions)
+        self.inventories = SqlInventories(self._questions)
+        self.holds = SqlHolds(self._questions)
+        self.deployments = SqlDeployments(self._questions)
+        self.protections = SqlProtections(self._questions)
+        self.tombstones = SqlTombstones(self._questions)
+        self.secrets = SqlSecrets(self._questions)
         self._committer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
         self._answers = Answers(_ANSWERS_SIZE)
         self._pending: deque[_Pending] = deque()
@@ -215,7 +215,7 @@ class SqliteCatalog:
         slots: set[int] = set()
         position, last_hash = self._head(self._writer)
         for change, _ in batch:
-            transaction = SqliteTransaction(
+            transaction = SqlTransaction(
                 self._writer,
                 self._epochs,
                 position=Position(position + 1),
@@ -255,20 +255,20 @@ class SqliteCatalog:
 
     async def find_credential(self, secret_hash: bytes) -> Credential | None:
         """What a token stands for; None when it is unknown, revoked, or its holder disabled."""
-        return self._credential(secret_hash=secret_hash, id=None)
+        return await self._credential(secret_hash=secret_hash, id=None)
 
     async def find_credential_by_id(self, token_id: str) -> Credential | None:
         """The same, by the token's public id."""
-        return self._credential(secret_hash=None, id=token_id)
+        return await self._credential(secret_hash=None, id=token_id)
 
-    def _credential(self, **key: object) -> Credential | None:
-        chain = self._questions.all(ACCESS_SQL.find_token_chain, **key)
+    async def _credential(self, **key: object) -> Credential | None:
+        chain = await self._questions.all(ACCESS_SQL.find_token_chain, **key)
         if not chain or any(revoked or disabled for *_, revoked, _, _, _, disabled in chain):
             return None
         token_id, _, _, _, principal_id, name, kind, _ = chain[0]
         ends = [rows.parse_time(row[2]) for row in chain if row[2] is not None]
         scopes = (rows.parse_scope(row[1]) for row in chain)
-        grants = self._questions.all(ACCESS_SQL.list_allowances, principal=principal_id)
+        grants = await self._questions.all(ACCESS_SQL.list_allowances, principal=principal_id)
         return Credential(
             token_id=token_id,
             principal=rows.principal(name, kind),
@@ -279,16 +279,16 @@ class SqliteCatalog:
 
     async def list_principals(self) -> Sequence[tuple[Principal, bool]]:
         """Everybody who is known, and whether they are disabled."""
-        found = self._questions.all(ACCESS_SQL.list_principals)
+        found = await self._questions.all(ACCESS_SQL.list_principals)
         return [(rows.principal(name, kind), bool(disabled)) for name, kind, disabled in found]
 
     async def list_grants(self, principal: PrincipalName | None = None) -> Sequence[Grant]:
         """Who may do what."""
-        return [rows.grant(row) for row in self._questions.all(ACCESS_SQL.list_grants, principal=principal)]
+        return [rows.grant(row) for row in await self._questions.all(ACCESS_SQL.list_grants, principal=principal)]
 
     async def list_tokens(self, principal: PrincipalName | None = None) -> Sequence[TokenRow]:
         """All tokens, without their secrets."""
-        return [rows.token(row) for row in self._questions.all(ACCESS_SQL.list_tokens, principal=principal)]
+        return [rows.token(row) for row in await self._questions.all(ACCESS_SQL.list_tokens, principal=principal)]
 
     # --- the hot path ---
 
@@ -303,9 +303,11 @@ class SqliteCatalog:
     ) -> FoundArtifact | None:
         """What a name or a digest means through a view (I7); with *barred* also what is blocked."""
         if name is not None:
-            row = self._questions.one(PULL.find_artifact_by_name, **_through(view, package), name=name, barred=barred)
+            row = await self._questions.one(
+                PULL.find_artifact_by_name, **_through(view, package), name=name, barred=barred
+            )
         else:
-            row = self._questions.one(
+            row = await self._questions.one(
                 PULL.find_artifact_by_digest, **_through(view, package), digest=str(digest), barred=barred
             )
         if row is None:
@@ -325,7 +327,7 @@ class SqliteCatalog:
         self, view: View, package: PackageId, digest: Digest, *, barred: bool = False
     ) -> FoundBlob | None:
         """A blob, or an artifact's bytes, through a view (I7); with *barred* also what is blocked."""
-        row = self._questions.one(PULL.find_blob, **_through(view, package), digest=str(digest), barred=barred)
+        row = await self._questions.one(PULL.find_blob, **_through(view, package), digest=str(digest), barred=barred)
         if row is None:
             return None
         _, size, content, public, generation = row
@@ -340,12 +342,12 @@ class SqliteCatalog:
 
     async def list_namespaces(self, *, after: str, limit: int) -> Sequence[Namespace]:
         """A page of namespaces by name."""
-        found = self._questions.all(LISTINGS.list_namespaces, after=after, limit=limit)
+        found = await self._questions.all(LISTINGS.list_namespaces, after=after, limit=limit)
         return [rows.namespace(row) for row in found]
 
     async def find_package(self, view: View, package: PackageId) -> PackageRow | None:
         """The package, if the view shows anything of it."""
-        row = self._questions.one(LISTINGS.find_package, **_through(view, package))
+        row = await self._questions.one(LISTINGS.find_package, **_through(view, package))
         return None if row is None else rows.package(row)
 
     async def list_packages(
@@ -359,7 +361,7 @@ class SqliteCatalog:
         found = []
         if namespace in (None, begin[0]):
             after_format, after_package = max(begin[1:], (format or "", ""))
-            found = self._questions.all(
+            found = await self._questions.all(
                 LISTINGS.list_packages_of,
                 **formats,
                 namespace=begin[0],
@@ -368,7 +370,7 @@ class SqliteCatalog:
                 limit=limit,
             )
         if namespace is None and len(found) < limit:
-            found += self._questions.all(
+            found += await self._questions.all(
                 LISTINGS.list_packages_after, **formats, namespace=begin[0], limit=limit - len(found)
             )
         return [rows.package(row) for row in found]
@@ -377,7 +379,7 @@ class SqliteCatalog:
         self, view: View, package: PackageId, *, kind: ReferenceKind | None = None, after: str = "", limit: int
     ) -> Sequence[Reference]:
         """A page of what the view shows of a package's names, in byte order."""
-        found = self._questions.all(
+        found = await self._questions.all(
             LISTINGS.list_references, **_through(view, package), kind=kind, after=after, limit=limit
         )
         return [rows.reference(row) for row in found]
@@ -386,17 +388,19 @@ class SqliteCatalog:
         self, view: View, package: PackageId, *, after: str = "", limit: int
     ) -> Sequence[VersionRow]:
         """A page of versions with what they are made of."""
-        found = self._questions.all(LISTINGS.list_versions, **_through(view, package), after=after, limit=limit)
+        found = await self._questions.all(LISTINGS.list_versions, **_through(view, package), after=after, limit=limit)
         return [rows.version(row) for row in found]
 
     async def list_times(self, package: PackageId) -> Mapping[Digest, datetime]:
         """When each blob came into the package."""
-        found = self._questions.all(LISTINGS.list_times, **_through(View(package.namespace), package))
+        found = await self._questions.all(LISTINGS.list_times, **_through(View(package.namespace), package))
         return {Digest.parse(digest): rows.parse_time(at) for digest, at in found}
 
     async def find_time(self, package: PackageId, digest: Digest) -> datetime | None:
         """When a blob came into the package."""
-        row = self._questions.one(LISTINGS.find_time, **_through(View(package.namespace), package), digest=str(digest))
+        row = await self._questions.one(
+            LISTINGS.find_time, **_through(View(package.namespace), package), digest=str(digest)
+        )
         return None if row is None else rows.parse_time(row[0])
 
     async def list_upstreams(
@@ -405,19 +409,19 @@ class SqliteCatalog:
         """The upstreams, by namespace, format and name."""
         return [
             rows.upstream(row)
-            for row in self._questions.all(UPSTREAMS.list_upstreams, namespace=namespace, format=format)
+            for row in await self._questions.all(UPSTREAMS.list_upstreams, namespace=namespace, format=format)
         ]
 
     async def find_upstream_secret(self, upstream: Upstream) -> str | None:
         """What an upstream is asked with."""
-        row = self._questions.one(UPSTREAMS.find_secret, **rows.upstream_key(upstream), url=upstream.url)
+        row = await self._questions.one(UPSTREAMS.find_secret, **rows.upstream_key(upstream), url=upstream.url)
         return None if row is None else row[0]
 
     async def find_mirrored(self, upstream: Upstream, target: str) -> Mirrored | None:
         """What an upstream answered last."""
         key = upstream.namespace, upstream.format, upstream.name, target
         known = self._answers.find(key)
-        row = self._questions.one(
+        row = await self._questions.one(
             UPSTREAMS.find_mirrored,
             **rows.upstream_key(upstream),
             target=target,
@@ -437,59 +441,63 @@ class SqliteCatalog:
 
     async def list_mirrored_packages(self, upstream: Upstream, *, after: str, limit: int) -> Sequence[PackageName]:
         """The packages that an upstream was asked for."""
-        found = self._questions.all(
+        found = await self._questions.all(
             UPSTREAMS.list_mirrored_packages, **rows.upstream_key(upstream), after=after, limit=limit
         )
         return [PackageName(name) for (name,) in found]
 
     async def find_mirrored_times(self, upstream: Upstream, target: str) -> tuple[datetime, datetime] | None:
         """When an answer became what it is, and when the upstream said so last."""
-        row = self._questions.one(UPSTREAMS.find_mirrored_times, **rows.upstream_key(upstream), target=target)
+        row = await self._questions.one(UPSTREAMS.find_mirrored_times, **rows.upstream_key(upstream), target=target)
         return None if row is None else (rows.parse_time(row[0]), rows.parse_time(row[1]))
 
     async def list_first_seen(self, upstream: Upstream, package: PackageId) -> Mapping[str, datetime]:
         """When each version of a package was first seen there."""
-        found = self._questions.all(UPSTREAMS.list_first_seen, **rows.upstream_key(upstream), package=package.name)
+        found = await self._questions.all(
+            UPSTREAMS.list_first_seen, **rows.upstream_key(upstream), package=package.name
+        )
         return {version: rows.parse_time(at) for version, at in found}
 
     async def list_history(self, package: PackageId, name: ReferenceName) -> Sequence[Reference]:
         """All that *name* ever meant in *package*, oldest first."""
-        found = self._questions.all(LISTINGS.list_history, **_through(View(package.namespace), package), name=name)
+        found = await self._questions.all(
+            LISTINGS.list_history, **_through(View(package.namespace), package), name=name
+        )
         return [rows.reference(row) for row in found]
 
     async def list_artifacts(
         self, view: View, package: PackageId, *, after: Position, limit: int
     ) -> Sequence[ArtifactSummary]:
         """A page of a package's artifacts, in the order they came; it may end early."""
-        return self._summaries(
-            self._questions.all(LISTINGS.list_artifacts, **_through(view, package), after=after, limit=limit)
+        return await self._summaries(
+            await self._questions.all(LISTINGS.list_artifacts, **_through(view, package), after=after, limit=limit)
         )
 
-    def _summaries(self, found: Sequence[tuple[Any, ...]]) -> list[ArtifactSummary]:
+    async def _summaries(self, found: Sequence[tuple[Any, ...]]) -> list[ArtifactSummary]:
         """What rows with a manifest's identity stand for; the manifests are looked up until they fill a page."""
         page: list[ArtifactSummary] = []
         size = 0
         for *before, blob, position, at in found:
             if size >= PAGE_SIZE:
                 break
-            content = self._content(blob)
+            content = await self._content(blob)
             if content is not None:
                 page.append(rows.summary((*before, content, position, at)))
                 size += page[-1].size
         return page
 
-    def _content(self, blob: int) -> bytes | None:
-        row = self._questions.one(LISTINGS.content_of, blob=blob)
+    async def _content(self, blob: int) -> bytes | None:
+        row = await self._questions.one(LISTINGS.content_of, blob=blob)
         return None if row is None else row[0]
 
     async def find_details(self, view: View, package: PackageId, digest: Digest) -> ArtifactDetails | None:
         """An artifact with its names and clearances, if the view shows it."""
-        row = self._questions.one(LISTINGS.find_summary, **_through(view, package), digest=str(digest))
+        row = await self._questions.one(LISTINGS.find_summary, **_through(view, package), digest=str(digest))
         if row is None:
             return None
         *summary, blob = row
-        names = self._questions.all(LISTINGS.names_in_package, **_through(view, package), blob=blob)
-        clearances = self._questions.all(LISTINGS.clearances_of, **_through(view, package), blob=blob)
+        names = await self._questions.all(LISTINGS.names_in_package, **_through(view, package), blob=blob)
+        clearances = await self._questions.all(LISTINGS.clearances_of, **_through(view, package), blob=blob)
         return ArtifactDetails(
             summary=rows.summary(tuple(summary)),
             references=tuple(ReferenceName(name) for (name,) in names),
@@ -500,7 +508,7 @@ class SqliteCatalog:
         self, view: View, package: PackageId, subject: Digest, *, artifact_type: str | None, after: str, limit: int
     ) -> Sequence[ArtifactSummary]:
         """A page of the artifacts with this subject, by digest; it may end early."""
-        found = self._questions.all(
+        found = await self._questions.all(
             LISTINGS.list_referrers,
             **_through(view, package),
             subject=str(subject),
@@ -508,23 +516,23 @@ class SqliteCatalog:
             after=after,
             limit=limit,
         )
-        return self._summaries(found)
+        return await self._summaries(found)
 
     async def list_sources(self, digest: Digest, *, limit: int) -> Sequence[tuple[PackageId, bool]]:
         """Packages that hold a blob, with whether their namespace is public: where it might be mounted from."""
-        found = self._questions.all(LISTINGS.list_sources, digest=str(digest), limit=limit)
+        found = await self._questions.all(LISTINGS.list_sources, digest=str(digest), limit=limit)
         return [(rows.package_id(owner, format_, name), bool(public)) for owner, format_, name, public in found]
 
     async def list_clearances(self, package: PackageId, *, history: bool = False) -> Sequence[Clearance]:
         """A package's clearances: what was cleared as such, not what that covers."""
-        found = self._questions.all(
+        found = await self._questions.all(
             LISTINGS.list_clearances, **_through(View(package.namespace), package), history=history
         )
         return [rows.clearance(row) for row in found]
 
     async def upload_has_ended(self, upload: UploadId) -> bool:
         """Whether an upload was finished or cancelled."""
-        return self._questions.one(LISTINGS.upload_has_ended, id=upload) is not None
+        return await self._questions.one(LISTINGS.upload_has_ended, id=upload) is not None
 
     async def list_entries(
         self, *, after: Position, limit: int, namespace: NamespaceName | None = None
@@ -532,7 +540,8 @@ class SqliteCatalog:
         """A page of the journal."""
         statement = LISTINGS.list_entries if namespace is None else LISTINGS.list_entries_of
         return [
-            rows.entry(row) for row in self._questions.all(statement, after=after, limit=limit, namespace=namespace)
+            rows.entry(row)
+            for row in await self._questions.all(statement, after=after, limit=limit, namespace=namespace)
         ]
 
     async def head(self) -> tuple[Position, bytes]:
@@ -546,9 +555,9 @@ class SqliteCatalog:
         """Artifacts whose annotation *key* starts with *text*, or whose package or names contain it."""
         allowed = None if namespaces is None else rows.json_list(namespaces)
         if key is None:
-            found = self._search_plain(text, namespaces=allowed, limit=limit, offset=offset)
+            found = await self._search_plain(text, namespaces=allowed, limit=limit, offset=offset)
         else:
-            found = self._questions.all(
+            found = await self._questions.all(
                 LISTINGS.search_annotations,
                 key=key,
                 text=text,
@@ -561,42 +570,42 @@ class SqliteCatalog:
         size = 0
         for owner, format_, name, blob, digest, _ in found:
             package = rows.package_id(owner, format_, name)
-            names = self._questions.all(
+            names = await self._questions.all(
                 LISTINGS.names_in_package, **_through(View(package.namespace), package), blob=blob
             )
             references = tuple(reference for (reference,) in names)
             content = b"{}"
             if size < PAGE_SIZE:
-                content = self._content(blob) or content
+                content = await self._content(blob) or content
                 size += len(content)
             hits.append(Hit(package, Digest.parse(digest), references, rows.stored_annotations(content)))
         return hits
 
-    def _search_plain(self, text: str, **page: object) -> list[tuple[Any, ...]]:
+    async def _search_plain(self, text: str, **page: object) -> list[tuple[Any, ...]]:
         """A digest, or a part of a package's name, or a tag or version; the newest first."""
         if ":" in text:
-            return self._questions.all(LISTINGS.search_digest, text=text, **page)
-        packages = self._packages_named(text)
+            return await self._questions.all(LISTINGS.search_digest, text=text, **page)
+        packages = await self._packages_named(text)
         if packages is None:
-            found = self._questions.all(LISTINGS.search_names, text=text, **page)
+            found = await self._questions.all(LISTINGS.search_names, text=text, **page)
         else:
-            found = self._questions.all(LISTINGS.search_few_names, text=text, packages=packages, **page)
-        found += self._questions.all(LISTINGS.search_references, text=text, **page)
+            found = await self._questions.all(LISTINGS.search_few_names, text=text, packages=packages, **page)
+        found += await self._questions.all(LISTINGS.search_references, text=text, **page)
         return sorted(dict.fromkeys(found), key=lambda row: row[-1], reverse=True)
 
-    def _packages_named(self, text: str) -> str | None:
+    async def _packages_named(self, text: str) -> str | None:
         """The packages whose name contains *text*, when they are few: of many, a page is soon full without an index."""
         if len(text) < _INDEXED_LETTERS:
             return None
         # The end of a name tells it from others, while its beginning is often that of all: `team/service-`.
         phrase = '"' + text[-_TELLING_LETTERS:].replace('"', '""') + '"'
-        found = self._questions.all(LISTINGS.packages_named, phrase=phrase, limit=_FEW + 1)
+        found = await self._questions.all(LISTINGS.packages_named, phrase=phrase, limit=_FEW + 1)
         return None if len(found) > _FEW else msgspec.json.encode([package for (package,) in found]).decode()
 
     async def storage(self) -> dict[str, int]:
         """Totals for the metrics."""
         names = ("blobs", "bytes", "damaged", "artifacts", "packages", "namespaces")
-        return dict(zip(names, self._questions.one(LISTINGS.storage) or (), strict=True))
+        return dict(zip(names, await self._questions.one(LISTINGS.storage) or (), strict=True))
 
     # --- checking ---
 
@@ -609,8 +618,8 @@ class SqliteCatalog:
         """A page of the present blobs, with their content when it lives here."""
         page: list[BlobRow] = []
         held = 0
-        for digest, size, blob, generation in self._questions.all(LISTINGS.iter_blobs, after=after, limit=limit):
-            content = None if blob is None else self._content(blob)
+        for digest, size, blob, generation in await self._questions.all(LISTINGS.iter_blobs, after=after, limit=limit):
+            content = None if blob is None else await self._content(blob)
             page.append(BlobRow(Digest.parse(digest), size, content, generation))
             held += len(content or b"")
             if held >= PAGE_SIZE:

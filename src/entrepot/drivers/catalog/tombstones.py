@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TOMBSTONES: Final = load("tombstones")
 
 
-class SqliteTombstones:
+class SqlTombstones:
     """Implements `entrepot.ports.tombstones.Tombstones`."""
 
     def __init__(self, questions: Questions) -> None:
@@ -27,7 +27,7 @@ class SqliteTombstones:
 
     async def list_withheld(self, package: PackageId) -> frozenset[str]:
         """What of a package is deleted or blocked."""
-        found = self._questions.all(TOMBSTONES.list_withheld, **identity(package))
+        found = await self._questions.all(TOMBSTONES.list_withheld, **identity(package))
         return frozenset(target for (target,) in found)
 
     async def list_all_withheld(
@@ -35,12 +35,12 @@ class SqliteTombstones:
     ) -> Mapping[PackageName, frozenset[str]]:
         """The same for all packages of a format."""
         withheld: dict[PackageName, set[str]] = {}
-        for name, target in self._questions.all(TOMBSTONES.list_all_withheld, namespace=namespace, format=format):
+        for name, target in await self._questions.all(TOMBSTONES.list_all_withheld, namespace=namespace, format=format):
             withheld.setdefault(PackageName(name), set()).add(target)
         return {name: frozenset(targets) for name, targets in withheld.items()}
 
 
-class SqliteTombstoneChanges:
+class SqlTombstoneChanges:
     """Implements `entrepot.ports.tombstones.TombstoneChanges`."""
 
     def __init__(self, session: Session) -> None:

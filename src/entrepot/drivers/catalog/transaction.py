@@ -9,26 +9,26 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from entrepot.drivers.catalog import rows
-from entrepot.drivers.catalog.advisories import SqliteAdvisoryChanges
-from entrepot.drivers.catalog.assessments import SqliteAssessmentChanges
-from entrepot.drivers.catalog.attestations import SqliteAttestationChanges
-from entrepot.drivers.catalog.blocks import SqliteBlockChanges
-from entrepot.drivers.catalog.collection import SqliteCollectionChanges
-from entrepot.drivers.catalog.cursors import SqliteCursorChanges
-from entrepot.drivers.catalog.deployments import SqliteDeploymentChanges
-from entrepot.drivers.catalog.federation import SqliteFederationChanges
-from entrepot.drivers.catalog.holds import SqliteHoldChanges
-from entrepot.drivers.catalog.inventories import SqliteInventoryChanges
-from entrepot.drivers.catalog.log import SqliteLogChanges
-from entrepot.drivers.catalog.policies import SqlitePolicyChanges
-from entrepot.drivers.catalog.promotions import SqlitePromotionChanges
-from entrepot.drivers.catalog.protections import SqliteProtectionQuestions
-from entrepot.drivers.catalog.secrets import SqliteSecretChanges
+from entrepot.drivers.catalog.advisories import SqlAdvisoryChanges
+from entrepot.drivers.catalog.assessments import SqlAssessmentChanges
+from entrepot.drivers.catalog.attestations import SqlAttestationChanges
+from entrepot.drivers.catalog.blocks import SqlBlockChanges
+from entrepot.drivers.catalog.collection import SqlCollectionChanges
+from entrepot.drivers.catalog.cursors import SqlCursorChanges
+from entrepot.drivers.catalog.deployments import SqlDeploymentChanges
+from entrepot.drivers.catalog.federation import SqlFederationChanges
+from entrepot.drivers.catalog.holds import SqlHoldChanges
+from entrepot.drivers.catalog.inventories import SqlInventoryChanges
+from entrepot.drivers.catalog.log import SqlLogChanges
+from entrepot.drivers.catalog.policies import SqlPolicyChanges
+from entrepot.drivers.catalog.promotions import SqlPromotionChanges
+from entrepot.drivers.catalog.protections import SqlProtectionQuestions
+from entrepot.drivers.catalog.secrets import SqlSecretChanges
 from entrepot.drivers.catalog.session import CHANGE, LISTINGS, Session, identity
 from entrepot.drivers.catalog.statements import load
-from entrepot.drivers.catalog.tombstones import SqliteTombstoneChanges
-from entrepot.drivers.catalog.trash import SqliteTrashChanges
-from entrepot.drivers.catalog.webhooks import SqliteWebhookChanges
+from entrepot.drivers.catalog.tombstones import SqlTombstoneChanges
+from entrepot.drivers.catalog.trash import SqlTrashChanges
+from entrepot.drivers.catalog.webhooks import SqlWebhookChanges
 from entrepot.model.digest import Digest
 from entrepot.model.errors import (
     ArtifactUnknown,
@@ -66,7 +66,7 @@ _LEVEL: Final = 1
 """Of compression: everybody else waits while an answer is packed, and higher ones save little."""
 
 
-class SqliteTransaction(Session):
+class SqlTransaction(Session):
     """What one change does, inside a savepoint of the writer's transaction."""
 
     def __init__(
@@ -83,94 +83,94 @@ class SqliteTransaction(Session):
     # --- areas, each with statements of its own ---
 
     @cached_property
-    def blocks(self) -> SqliteBlockChanges:
+    def blocks(self) -> SqlBlockChanges:
         """What is kept and not served."""
-        return SqliteBlockChanges(self)
+        return SqlBlockChanges(self)
 
     @cached_property
-    def policies(self) -> SqlitePolicyChanges:
+    def policies(self) -> SqlPolicyChanges:
         """What namespaces demand."""
-        return SqlitePolicyChanges(self)
+        return SqlPolicyChanges(self)
 
     @cached_property
-    def promotions(self) -> SqlitePromotionChanges:
+    def promotions(self) -> SqlPromotionChanges:
         """How artifacts come into channels."""
-        return SqlitePromotionChanges(self)
+        return SqlPromotionChanges(self)
 
     @cached_property
-    def trash(self) -> SqliteTrashChanges:
+    def trash(self) -> SqlTrashChanges:
         """What was deleted, and can be had back."""
-        return SqliteTrashChanges(self)
+        return SqlTrashChanges(self)
 
     @cached_property
-    def collection(self) -> SqliteCollectionChanges:
+    def collection(self) -> SqlCollectionChanges:
         """Giving up bytes that nobody can reach."""
-        return SqliteCollectionChanges(self)
+        return SqlCollectionChanges(self)
 
     @cached_property
-    def cursors(self) -> SqliteCursorChanges:
+    def cursors(self) -> SqlCursorChanges:
         """How far the followers have read."""
-        return SqliteCursorChanges(self)
+        return SqlCursorChanges(self)
 
     @cached_property
-    def advisories(self) -> SqliteAdvisoryChanges:
+    def advisories(self) -> SqlAdvisoryChanges:
         """What is known to be bad."""
-        return SqliteAdvisoryChanges(self)
+        return SqlAdvisoryChanges(self)
 
     @cached_property
-    def assessments(self) -> SqliteAssessmentChanges:
+    def assessments(self) -> SqlAssessmentChanges:
         """What others say of flaws."""
-        return SqliteAssessmentChanges(self)
+        return SqlAssessmentChanges(self)
 
     @cached_property
-    def attestations(self) -> SqliteAttestationChanges:
+    def attestations(self) -> SqlAttestationChanges:
         """Who is believed, and what was found."""
-        return SqliteAttestationChanges(self)
+        return SqlAttestationChanges(self)
 
     @cached_property
-    def federation(self) -> SqliteFederationChanges:
+    def federation(self) -> SqlFederationChanges:
         """Issuers and trusted publishers."""
-        return SqliteFederationChanges(self)
+        return SqlFederationChanges(self)
 
     @cached_property
-    def log(self) -> SqliteLogChanges:
+    def log(self) -> SqlLogChanges:
         """The transparency log."""
-        return SqliteLogChanges(self)
+        return SqlLogChanges(self)
 
     @cached_property
-    def webhooks(self) -> SqliteWebhookChanges:
+    def webhooks(self) -> SqlWebhookChanges:
         """Who is told of events."""
-        return SqliteWebhookChanges(self)
+        return SqlWebhookChanges(self)
 
     @cached_property
-    def inventories(self) -> SqliteInventoryChanges:
+    def inventories(self) -> SqlInventoryChanges:
         """What is in artifacts."""
-        return SqliteInventoryChanges(self)
+        return SqlInventoryChanges(self)
 
     @cached_property
-    def holds(self) -> SqliteHoldChanges:
+    def holds(self) -> SqlHoldChanges:
         """What is leased and held."""
-        return SqliteHoldChanges(self)
+        return SqlHoldChanges(self)
 
     @cached_property
-    def deployments(self) -> SqliteDeploymentChanges:
+    def deployments(self) -> SqlDeploymentChanges:
         """What runs where."""
-        return SqliteDeploymentChanges(self)
+        return SqlDeploymentChanges(self)
 
     @cached_property
-    def protections(self) -> SqliteProtectionQuestions:
+    def protections(self) -> SqlProtectionQuestions:
         """Why something cannot be deleted."""
-        return SqliteProtectionQuestions(self)
+        return SqlProtectionQuestions(self)
 
     @cached_property
-    def tombstones(self) -> SqliteTombstoneChanges:
+    def tombstones(self) -> SqlTombstoneChanges:
         """What does not come from upstreams again."""
-        return SqliteTombstoneChanges(self)
+        return SqlTombstoneChanges(self)
 
     @property
-    def secrets(self) -> SqliteSecretChanges:
+    def secrets(self) -> SqlSecretChanges:
         """What should not be in them."""
-        return SqliteSecretChanges(self)
+        return SqlSecretChanges(self)
 
     # --- reading ---
 

@@ -26,7 +26,7 @@ TRASH: Final = load("trash")
 _NO_PACKAGE: Final = {"format": None, "package": None}
 
 
-class SqliteTrash:
+class SqlTrash:
     """Implements `entrepot.ports.trash.Trash`."""
 
     def __init__(self, questions: Questions) -> None:
@@ -47,13 +47,13 @@ class SqliteTrash:
                 actor=actor,
                 condemned_at=None if condemned_at is None else rows.parse_time(condemned_at),
             )
-            for owner, format_, name, digest, position, at, actor, condemned_at, names in self._questions.all(
+            for owner, format_, name, digest, position, at, actor, condemned_at, names in await self._questions.all(
                 TRASH.list_trash, **where, before=before, limit=limit
             )
         ]
 
 
-class SqliteTrashChanges:
+class SqlTrashChanges:
     """Implements `entrepot.ports.trash.TrashChanges`."""
 
     def __init__(self, session: Session) -> None:

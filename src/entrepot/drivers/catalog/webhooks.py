@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 WEBHOOKS: Final = load("webhooks")
 
 
-class SqliteWebhooks:
+class SqlWebhooks:
     """Implements `entrepot.ports.webhooks.Webhooks`."""
 
     def __init__(self, questions: Questions) -> None:
@@ -30,19 +30,19 @@ class SqliteWebhooks:
 
     async def find(self, id: str) -> Webhook | None:
         """One of them, or None."""
-        row = self._questions.one(WEBHOOKS.find_webhook, id=id)
+        row = await self._questions.one(WEBHOOKS.find_webhook, id=id)
         return None if row is None else _webhook(row)
 
     async def find_secrets(self, id: str, now: datetime) -> Sequence[str]:
         """What is signed with: the newest first."""
-        row = self._questions.one(WEBHOOKS.find_secrets, id=id, now=time_text(now))
+        row = await self._questions.one(WEBHOOKS.find_secrets, id=id, now=time_text(now))
         return [secret for secret in row or () if secret is not None]
 
     async def list_deliveries(
         self, id: str, *, after: Position, limit: int, failed: bool = False
     ) -> Sequence[Delivery]:
         """A page of what became of events, by position."""
-        found = self._questions.all(WEBHOOKS.list_deliveries, id=id, after=after, limit=limit, failed=failed)
+        found = await self._questions.all(WEBHOOKS.list_deliveries, id=id, after=after, limit=limit, failed=failed)
         return [
             Delivery(Position(position), type, Outcome(outcome), attempts, status, problem, parse_time(at))
             for position, type, outcome, attempts, status, problem, at in found
@@ -50,10 +50,10 @@ class SqliteWebhooks:
 
     async def list(self) -> Sequence[Webhook]:
         """All of them, the oldest first."""
-        return [_webhook(row) for row in self._questions.all(WEBHOOKS.list_webhooks)]
+        return [_webhook(row) for row in await self._questions.all(WEBHOOKS.list_webhooks)]
 
 
-class SqliteWebhookChanges:
+class SqlWebhookChanges:
     """Implements `entrepot.ports.webhooks.WebhookChanges`."""
 
     def __init__(self, session: Session) -> None:
