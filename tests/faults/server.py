@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from entrepot.app.first import ADMIN_TOKEN_FILE
 from entrepot.app.parts import open_registry
-from entrepot.app.start import ADMIN_TOKEN_FILE
 from entrepot.model.access import Allowance, Caller, Rights, Role, TokenSecret
 from entrepot.model.names import PackagePattern, PrincipalName, View, parse_namespace
 from entrepot.operations.check import Violation, check

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from entrepot.app.first import ADMIN_TOKEN_FILE
 from entrepot.app.parts import open_registry
-from entrepot.app.start import ADMIN_TOKEN_FILE
 from entrepot.app.worker import create_service
 from entrepot.model.access import Caller, Rights, TokenSecret
 from entrepot.model.names import parse_namespace

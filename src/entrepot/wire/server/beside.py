@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import logging
 import multiprocessing
 import signal
@@ -13,6 +12,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 import uvloop
+
+from entrepot.wire.server.first import call
 
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
@@ -81,16 +82,14 @@ def _be_beside(work: str, arguments: tuple[Any, ...]) -> None:
     """The main function of the process."""
     # The terminal sends SIGINT to all of us; the server decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    module, _, name = work.partition(":")
-    function: Work = getattr(importlib.import_module(module), name)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_until_told(function, arguments))
+        runner.run(_until_told(work, arguments))
 
 
-async def _until_told(function: Work, arguments: tuple[Any, ...]) -> None:
+async def _until_told(work: str, arguments: tuple[Any, ...]) -> None:
     """Run it until it ends, somebody ends it, or the server is no more."""
     loop = asyncio.get_running_loop()
-    running = asyncio.ensure_future(function(*arguments))
+    running = asyncio.ensure_future(call(work, arguments))
     loop.add_signal_handler(signal.SIGTERM, running.cancel)
     parent = multiprocessing.parent_process()
     if parent is not None:

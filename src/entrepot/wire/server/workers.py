@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import importlib
 import logging
 import multiprocessing
 import multiprocessing.connection
@@ -24,6 +23,7 @@ import uvicorn
 import uvloop
 
 from entrepot.wire.server.beside import Beside
+from entrepot.wire.server.first import StartFailed, call, run_first
 from entrepot.wire.server.limits import Limits
 from entrepot.wire.server.listen import BACKLOG, urls
 from entrepot.wire.server.protocol import ProtocolFactory
@@ -73,6 +73,9 @@ class ServeOptions:
     """A PEM file with the chain; with it the server speaks TLS."""
 
     private_key: Path | None = None
+    first: str | None = None
+    """``package.module:function`` that is called with the same arguments before any worker is there."""
+
     beside: str | None = None
     """``package.module:function`` of a `Work` that runs in a process of its own, with the same arguments."""
 
@@ -80,10 +83,6 @@ class ServeOptions:
     def scheme(self) -> str:
         """What URLs begin with."""
         return "https" if self.certificate is not None else "http"
-
-
-class StartFailed(RuntimeError):
-    """The server did not come up; why is in the log."""
 
 
 def run(
@@ -99,7 +98,7 @@ def run(
     *factory* is ``package.module:function``; called with *arguments* in each worker, it returns a `Service`.
     *on_ready* is called once, with the URLs, when all workers can answer. The sockets are closed at the end.
 
-    Raises `StartFailed` if a worker ends before it can answer for the first time.
+    Raises `StartFailed` if a worker ends before it can answer for the first time, and what `ServeOptions.first` raises.
     """
     options = _within_descriptors(options or ServeOptions())
     at = urls(sockets, options.scheme)
@@ -108,6 +107,9 @@ def run(
         if on_ready is not None:
             on_ready(at)
 
+    if options.first is not None:
+        # One worker needs what that loads anyway. Who only looks after workers shall not hold it for ever.
+        (call if options.workers == 1 else run_first)(options.first, arguments)
     beside = None if options.beside is None else Beside(options.beside, arguments)
     if beside is not None:
         beside.start()
@@ -196,8 +198,7 @@ def _serve(
     ready: Callable[[], None],
 ) -> None:
     """Be one worker."""
-    module, _, name = factory.partition(":")
-    service: Service = getattr(importlib.import_module(module), name)(*arguments)
+    service: Service = call(factory, arguments)
     protocols = ProtocolFactory(limits=options.limits, render_error=service.render_error, cache=service.cache)
     config = uvicorn.Config(
         service.app,

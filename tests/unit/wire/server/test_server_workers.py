@@ -56,6 +56,13 @@ APPLICATION = """
 
         return Service(app, cache=FrontCache(epochs))
 
+    def prepare(fails=None):
+        if fails == "first":
+            raise ValueError("what comes first fails")
+        if fails == "first without a word":
+            os._exit(7)
+        Path(__file__).with_name(f"first-{os.getpid()}").touch()
+
     async def work(fails=None):
         mark = Path(__file__).with_name(f"beside-{os.getpid()}")
         mark.touch()
@@ -76,11 +83,12 @@ MAIN = """
             graceful_seconds=float(sys.argv[2]),
             server_header="tested",
             beside=sys.argv[4] or None,
+            first="application:prepare",
         )
         fails = sys.argv[3] or None
         try:
             run("application:make", bind("127.0.0.1:0"), options, arguments=(fails,), on_ready=ready)
-        except StartFailed as error:
+        except (StartFailed, ValueError) as error:
             print("failed:", error, flush=True)
             sys.exit(1)
         print("ended", flush=True)
@@ -266,6 +274,31 @@ def test_a_server_that_cannot_start_says_so_and_ends(tmp_path: Path, workers: in
         assert not line.startswith("ready")
         assert server.process.wait(PATIENCE) == 1
         assert f"the {fails} fails" in server.errors()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_comes_first_is_done_once_and_who_looks_after_workers_has_not_loaded_it(
+    tmp_path: Path, workers: int
+) -> None:
+    with running(tmp_path, workers=workers) as server:
+        server.wait_until_ready()
+
+        [first] = [int(path.name.partition("-")[2]) for path in tmp_path.glob("first-*")]
+        assert (first == server.process.pid) == (workers == 1)
+        assert first not in server.children()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_server_whose_first_step_fails_says_why_and_ends(tmp_path: Path, workers: int) -> None:
+    with running(tmp_path, workers=workers, fails="first") as server:
+        assert server.line() == "failed: what comes first fails"
+        assert server.process.wait(PATIENCE) == 1
+
+
+def test_a_first_step_that_ends_without_a_word_is_no_start(tmp_path: Path) -> None:
+    with running(tmp_path, workers=2, fails="first without a word") as server:
+        assert server.line() == "failed: what comes before serving ended with status 7"
+        assert server.process.wait(PATIENCE) == 1
 
 
 @pytest.mark.parametrize("workers", [1, 2])
