@@ -86,6 +86,7 @@ async def publish_composed(
     """
     await access.require(registry, caller, Action.PUBLISH, package)
     may_overwrite = caller.rights.allows(Action.OVERWRITE, View(package.namespace), package.name)
+    is_upstream = caller.name.startswith(ACTOR)
     block_id = registry.clock.new_id()
     refused: AdmissionRefused | None = None
     told: tuple[str, ...] = ()
@@ -100,7 +101,7 @@ async def publish_composed(
         _check_limits(registry, draft)
         _require_no_token(package, draft)
         _require_not_blocked(transaction, package, draft)
-        if caller.name.startswith(ACTOR):
+        if is_upstream:
             _require_not_withheld(transaction, package, draft)
         changed = add_content(transaction, package, draft)
         kinds = {name: namespace.rules.kind_of(name) for name in draft.tags}
@@ -110,7 +111,16 @@ async def publish_composed(
         named = tuple(
             name
             for name, kind in kinds.items()
-            if _give_name(transaction, namespace, package, draft, name, kind=kind, may_overwrite=may_overwrite)
+            if _give_name(
+                transaction,
+                namespace,
+                package,
+                draft,
+                name,
+                kind=kind,
+                may_overwrite=may_overwrite,
+                is_upstream=is_upstream,
+            )
         )
         if changed or named:
             admission = ask_admission(transaction, caller.name, package, draft.artifact, tuple(kinds))
@@ -216,6 +226,7 @@ def _give_name(
     *,
     kind: ReferenceKind,
     may_overwrite: bool,
+    is_upstream: bool,
 ) -> bool:
     """Let *name* mean the artifact; whether that is news."""
     digest = draft.artifact.digest
@@ -228,7 +239,7 @@ def _give_name(
         return False
     deleted = [] if version is None else transaction.list_deleted(package, name)
     if version is not None:
-        _require_version_may_be(transaction, draft, version, deleted)
+        _require_version_may_be(transaction, draft, version, deleted, is_upstream=is_upstream)
     elif (
         present is not None
         and present.digest != digest
@@ -252,13 +263,18 @@ def _give_name(
 
 
 def _require_version_may_be(
-    transaction: Transaction, draft: Draft, version: Reference, deleted: Sequence[Reference]
+    transaction: Transaction, draft: Draft, version: Reference, deleted: Sequence[Reference], *, is_upstream: bool
 ) -> None:
-    """I4: a version that is there may only grow, and one that was there may only come back as it was."""
+    """I4: a version that is there may only grow, and one that was there may only come back as it was.
+
+    What was readmitted comes from its upstream as clients ask for it, and that is file by file.
+    """
     digest = draft.artifact.digest
     if deleted and not _returns(transaction, draft, deleted):
         raise VersionExists(version.name, expected=deleted[-1].digest, actual=digest)
     if version.until_position is not None:
+        if digest != version.digest and not is_upstream:
+            raise VersionExists(version.name, expected=version.digest, actual=digest)
         return
     if version.sealed:
         raise VersionSealed(version.name, expected=version.digest, actual=digest)
@@ -268,7 +284,7 @@ def _require_version_may_be(
 
 
 def _returns(transaction: Transaction, draft: Draft, deleted: Sequence[Reference]) -> bool:
-    """Whether a draft is what was deleted, or, where a format's files come one by one, on its way there or beyond."""
+    """Whether a draft is what was deleted, or, where files come one by one, on its way there or grown beyond."""
     if draft.artifact.digest in {each.digest for each in deleted}:
         return True
     old = _files_of_all(transaction, draft, deleted)

@@ -9,6 +9,9 @@ from urllib.parse import urlencode
 
 import pytest
 
+from entrepot.model.names import parse_namespace
+from entrepot.operations.govern import set_namespace
+from entrepot.testing.builders import ADMINISTRATOR
 from tests.formats.oci.conversation import (
     Answer,
     Client,
@@ -117,6 +120,20 @@ async def test_who_tries_too_many_passwords_is_told_to_wait(registry: Registry) 
     assert (await basic(registry, "reader").get("/token")).status == 200, "good credentials are not to be guessed"
     registry.world.clock.advance(seconds=60)
     assert (await client.ask("GET", "/token", headers={"authorization": "Basic bWU6d3Jvbmc="})).status == 401
+
+
+async def test_nobody_in_particular_is_told_whether_anything_is_public(registry: Registry) -> None:
+    """A token is had without credentials; whether it is good for anything, GET /v2/ says with it."""
+    client = registry.bearer(issued(await registry.client(None).get("/token")))
+    before = await client.get("/v2/")
+
+    for name in ("open", "library"):
+        await set_namespace(registry.world.registry, ADMINISTRATOR, parse_namespace(name), public=False)
+    closed = await client.get("/v2/")
+
+    assert before.status == 200
+    assert closed.refusal == (401, "UNAUTHORIZED")
+    assert (await registry.client(None).get("/v2/")).status == 401
 
 
 async def test_a_token_is_had_without_a_password(registry: Registry) -> None:

@@ -20,13 +20,16 @@ from entrepot.model.errors import (
     VersionExists,
     VersionSealed,
 )
-from entrepot.model.names import ReferenceName, View, parse_channel
+from entrepot.model.names import FormatName, ReferenceName, View, parse_channel, parse_namespace
+from entrepot.model.upstream import Upstream, parse_upstream_name
 from entrepot.operations.add_files import Addition, Metadata, NewFile, add_files
 from entrepot.operations.check import check
 from entrepot.operations.clear import open_clearance
 from entrepot.operations.delete import delete_version
+from entrepot.operations.fetch_file import caller_of
 from entrepot.operations.mark import deprecate, seal, yank
 from entrepot.operations.read_package import StoredPackage, read_package
+from entrepot.operations.readmit import readmit
 from entrepot.operations.receive_file import receive_file
 from entrepot.operations.registry import Limits
 from entrepot.operations.upload import StoredBlob
@@ -36,6 +39,11 @@ CRATE = Kind.of("crate")
 LIB = package("acme/lib", format="crate")
 ALL, PROD = View.parse("acme"), View.parse("acme.prod")
 PUBLISHER, READER = caller("publisher"), caller("reader")
+UPSTREAM = caller_of(
+    Upstream(
+        parse_namespace("acme"), FormatName("crate"), parse_upstream_name("public"), "https://registry.example.com"
+    )
+)
 ONE, TWO = ReferenceName("1.0"), ReferenceName("2.0")
 
 
@@ -145,21 +153,41 @@ async def test_a_deleted_version_comes_back_only_as_it_was(world: World) -> None
 
 
 @pytest.mark.parametrize("sealed", [False, True], ids=["open", "sealed"])
-async def test_a_deleted_version_of_several_files_comes_back_file_by_file(world: World, *, sealed: bool) -> None:
-    await add_files(world.registry, PUBLISHER, LIB, CRATE, adding("a", "b"))
+async def test_a_deleted_version_of_several_files_is_not_published_again_file_by_file(
+    world: World, *, sealed: bool
+) -> None:
+    await add_files(world.registry, PUBLISHER, LIB, CRATE, adding("a"))
+    await add_files(world.registry, PUBLISHER, LIB, CRATE, adding("b", sealed=sealed))
+    [whole] = (await look(world)).versions
+    await delete_version(world.registry, ADMINISTRATOR, LIB, ONE)
+
+    for other in (adding("a"), adding("b"), adding("c"), adding("a", content=b"other"), adding("a", "b", "c")):
+        with pytest.raises(VersionExists):
+            await add_files(world.registry, PUBLISHER, LIB, CRATE, other)
+    await add_files(world.registry, PUBLISHER, LIB, CRATE, adding("a", "b", sealed=sealed))
+
+    [back] = (await look(world)).versions
+    assert (back.digest, back.sealed) == (whole.digest, sealed)
+    assert await check(world.registry) == []
+
+
+@pytest.mark.parametrize("sealed", [False, True], ids=["open", "sealed"])
+async def test_a_readmitted_version_of_several_files_comes_back_file_by_file(world: World, *, sealed: bool) -> None:
+    await add_files(world.registry, UPSTREAM, LIB, CRATE, adding("a", "b"))
     if sealed:
         await seal(world.registry, PUBLISHER, LIB, ONE)
     await delete_version(world.registry, ADMINISTRATOR, LIB, ONE)
+    await readmit(world.registry, ADMINISTRATOR, LIB, ONE)
 
     for other in (adding("c"), adding("a", content=b"other"), adding("a", "c")):
         with pytest.raises(VersionExists):
-            await add_files(world.registry, PUBLISHER, LIB, CRATE, other)
-    await add_files(world.registry, PUBLISHER, LIB, CRATE, adding("b"))
+            await add_files(world.registry, UPSTREAM, LIB, CRATE, other)
+    await add_files(world.registry, UPSTREAM, LIB, CRATE, adding("b"))
     for other in (adding("c"), adding("a", content=b"other")):
         with pytest.raises(VersionExists):
-            await add_files(world.registry, PUBLISHER, LIB, CRATE, other)
+            await add_files(world.registry, UPSTREAM, LIB, CRATE, other)
     [half] = (await look(world)).versions
-    await add_files(world.registry, PUBLISHER, LIB, CRATE, adding("a"))
+    await add_files(world.registry, UPSTREAM, LIB, CRATE, adding("a"))
 
     [whole] = (await look(world)).versions
     assert [list(half.contents.files), sorted(whole.contents.files)] == [["b"], ["a", "b"]]

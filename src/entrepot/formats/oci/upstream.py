@@ -67,6 +67,7 @@ _ACCEPT: Final = {"accept": f"{IMAGE_INDEX}, {IMAGE_MANIFEST}, {DOCKER_MANIFEST_
 _ACCEPT_INDEX: Final = {"accept": IMAGE_INDEX}
 _CHALLENGE: Final = re.compile(r'([a-z_]+)="([^"]*)"')
 _UNAUTHORIZED: Final = 401
+_NOT_FOR_US: Final = (401, 403)
 _ANY: Final = PackageName("library/entrepot")
 _OK: Final = 200
 _MOST_PAGES: Final = 200
@@ -455,7 +456,10 @@ class _Repository:
             issuer, f"{realm}?{urlencode(asked)}", headers={"accept": "application/json"}, limit=_TOKEN_SIZE
         )
         if document.status != _OK:
-            raise UpstreamUnavailable(f"the token service of {origin} answers {document.status}")
+            reason = ""
+            if document.status in _NOT_FOR_US:
+                reason = ": it refuses the credentials" if issuer.credentials else ": it wants credentials"
+            raise UpstreamUnavailable(f"the token service of {origin} answers {document.status}{reason}")
         try:
             return msgspec.json.decode(document.body, type=_Token)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

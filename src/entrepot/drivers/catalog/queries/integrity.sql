@@ -37,7 +37,7 @@ SELECT n.name || '/' || p.format || '/' || p.name || ': ' || r.name || ' means '
 
 -- I4_versions_only_grow --
 -- The next meaning of a version's name has only more layers, and no other content at all once sealed. What was deleted
--- comes back as it was; packages also file by file.
+-- comes back as it was; from an upstream, which is asked file by file, packages do so too.
 SELECT p.name || ': version ' || old.name || ' meant other content before position ' || new.from_position
   FROM reference old
   JOIN reference new ON new.id = (
@@ -47,7 +47,8 @@ SELECT p.name || ': version ' || old.name || ' meant other content before positi
   JOIN package p ON p.id = new.package_id
  WHERE old.kind = 'version' AND old.blob_id <> new.blob_id
    AND (new.kind <> 'version'
-     OR (p.format = 'oci' AND old.until_position < new.from_position)
+     OR (old.until_position < new.from_position AND (p.format = 'oci' OR NOT EXISTS (
+            SELECT 1 FROM event e WHERE e.position = new.from_position AND e.actor LIKE 'upstream:%')))
      OR ((old.sealed OR EXISTS (
             SELECT 1 FROM link l WHERE l.artifact_id = old.blob_id AND l.kind = 'layer'
                AND NOT EXISTS (
