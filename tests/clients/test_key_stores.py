@@ -205,15 +205,11 @@ def test_outsiders_believe_what_a_server_signs_with_keys_in_hardware(
             path = "/api/v1/packages/acme/oci/app/-/promotions/dev/1.0"
             client.post(path).raise_for_status()
             journal = client.get("/api/v1/journal?limit=1000").raise_for_status().json()
-            state = _logged(client, journal["items"][-1]["position"])
+            _logged(client, journal["items"][-1]["position"])
+            state, log = _verified(tmp_path, client, secret)
         (summary,) = wire.referrers("acme/app", pushed["digest"])
         (layer,) = json.loads(wire.manifest("acme/app", summary["digest"]))["layers"]
         bundle = wire.http.get(f"/v2/acme/app/blobs/{layer['digest']}").raise_for_status().content
-        log = Shell(tmp_path)._run(
-            (program("logverifier"), "log", f"{registry.url}/log/", state["origin"], *state["keys"]),
-            None,
-            {"LOG_AUTHORIZATION": f"Bearer {secret}"},
-        )
 
     question, stranger = Question(bundle, content, known), Question(bundle, content, LocalKey.generate().public_key)
     for outsider in (Cosign(shell, SUMMARY), NpmLibrary(shell)):
@@ -221,7 +217,26 @@ def test_outsiders_believe_what_a_server_signs_with_keys_in_hardware(
         assert outsider.refusal(stranger) is not None
     assert state["origin"] == f"{registry.host}/log"
     assert NoteKey.parse(state["keys"][1]).encoded == PublicKey.parse(made.public(2).read_bytes()).der
-    assert int(log.output.split()[0]) >= state["size"]
+    assert log == f"{state['size']} {state['root']}\n"
+
+
+def _verified(folder: Path, client: httpx.Client, secret: str) -> tuple[Any, str]:
+    """The log as the registry tells of it, and what an outsider finds who reads it whole meanwhile.
+
+    Followers go on writing for a while: what they write during the reading makes it begin again.
+    """
+    deadline = monotonic() + 60
+    state = client.get("/api/v1/log").raise_for_status().json()
+    while monotonic() < deadline:
+        found = Shell(folder)._run(
+            (program("logverifier"), "log", f"{client.base_url}/log/", state["origin"], *state["keys"]),
+            None,
+            {"LOG_AUTHORIZATION": f"Bearer {secret}"},
+        )
+        before, state = state, client.get("/api/v1/log").raise_for_status().json()
+        if before == state:
+            return state, found.output
+    raise AssertionError("the log never stood still while it was read")
 
 
 def _logged(client: httpx.Client, end: int) -> Any:
