@@ -30,9 +30,11 @@ from entrepot.model.upload import Upload, UploadId
 from entrepot.operations.doors import is_guarded, require_admitted
 from entrepot.operations.receive_file import look_into
 from entrepot.operations.upload import receive
-from entrepot.operations.upstreams import FindOrigin, origin_of, refusal
+from entrepot.operations.upstreams import FindOrigin, last_modified, origin_of, refusal
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from entrepot.model.names import PackageId
     from entrepot.model.upstream import Upstream
     from entrepot.operations.registry import Registry
@@ -95,6 +97,8 @@ class Arrival:
         self._waiters: set[asyncio.Future[None]] = set()
         self.size: int | None = None
         """How long it will be; None while that is not known."""
+        self.modified_at: datetime | None = None
+        """When the upstream says that it was changed last; known with the size."""
         self.blob: asyncio.Future[StoredBlob] = asyncio.get_running_loop().create_future()
         """The whole file, once it is published; or why it will not be."""
 
@@ -194,6 +198,7 @@ async def _fetch(registry: Registry, upstream: Upstream, wanted: Wanted, arrival
                 wanted = replace(wanted, hashes={**wanted.claims(stream.headers), **wanted.hashes})
             if None not in (wanted.size, stream.size) and wanted.size != stream.size:
                 raise UpstreamInvalid(wanted.name, expected=f"{wanted.size} bytes", actual=stream.size)
+            arrival.modified_at = last_modified(stream.headers)
             arrival.size = stream.size if wanted.size is None else wanted.size
             _require_room(wanted, arrival.size or 0)
             arrival.tell()

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from entrepot.model.access import Action
@@ -31,8 +33,8 @@ from entrepot.operations.purls import spell
 from entrepot.ports.fetch import Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import timedelta
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime, timedelta
 
     from entrepot.model.access import Caller
     from entrepot.model.names import FormatName, NamespaceName
@@ -258,6 +260,15 @@ def _from_root(url: str, target: str) -> str:
 def is_page(head: bytes) -> bool:
     """Whether what begins so is a web page."""
     return head.lstrip(_BLANK)[:_TAG].lower().startswith((b"<!doctype html", b"<html"))
+
+
+def last_modified(headers: Mapping[str, str]) -> datetime | None:
+    """When an upstream says that what it sends was changed last (RFC 9110, 8.8.2); None when it does not say."""
+    try:
+        at = parsedate_to_datetime(headers.get("last-modified", ""))
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at
 
 
 FindOrigin = Callable[["Registry", Upstream], Awaitable[Origin]]

@@ -511,6 +511,28 @@ async def test_what_is_blocked_is_not_shown(client: httpx.AsyncClient, world: Wo
     assert [answer.status_code for answer in answers] == [404] * 3
 
 
+@pytest.mark.parametrize(("said", "passed_on"), [(400, 400), (None, 0), (-5, 0)], ids=["old", "undated", "to come"])
+async def test_a_file_is_as_old_as_its_upstream_says_when_it_is_passed_on_and_when_it_is_here(
+    client: httpx.AsyncClient, world: World, other: Elsewhere, said: int | None, passed_on: int
+) -> None:
+    """It is what a registry that reads through to this one takes for the version's age."""
+    now = world.clock.now()
+    offer(other, "1.0")
+    path = f"{BASE}/1.0/lib-1.0.pom"
+    if said is not None:
+        other.says[f"/m2/{path}"].headers["last-modified"] = format_datetime(now - timedelta(days=said), usegmt=True)
+    await read_through(world, other)
+
+    first = await get(client, path)
+    await world.registry.flights.landed()
+    world.clock.advance(days=3)
+    answers = [first, await get(client, path), await client.head(f"{ROOT}/{path}")]
+
+    at = format_datetime(now - timedelta(days=passed_on), usegmt=True)
+    assert [answer.headers["last-modified"] for answer in answers] == [at] * 3
+    assert other.asked[f"/m2/{path}"] == 1
+
+
 def stamp(at: datetime) -> str:
     return f"{at:%Y%m%d%H%M%S}"
 

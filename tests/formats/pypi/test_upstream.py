@@ -14,20 +14,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entrepot import followers
-from entrepot.formats.pypi.upstream import read_page
+from entrepot.formats.pypi.remote import read_page
 from entrepot.model.access import Caller
 from entrepot.model.errors import Denied, PackageUnknown, ReferenceUnknown, UpstreamInvalid
-from entrepot.model.names import FormatName, PrincipalName, View, parse_namespace
+from entrepot.model.names import FormatName, PrincipalName, ReferenceName, View, parse_namespace
 from entrepot.model.policy import Door, Policy
 from entrepot.model.upstream import PurlPattern, Upstream, UpstreamName, UpstreamRules
 from entrepot.operations.govern import set_namespace
 from entrepot.operations.policies import set_policy
-from entrepot.operations.upstreams import add_upstream
+from entrepot.operations.readmit import readmit
+from entrepot.operations.upstreams import add_upstream, remove_upstream
 from entrepot.operations.warm import fetch_version, refresh
 from entrepot.testing.builders import ADMINISTRATOR, caller
 from entrepot.testing.elsewhere import Elsewhere, Said, elsewhere
+from tests.formats.pypi.attested import attestation
 from tests.formats.pypi.building import Built, sdist, wheel
-from tests.formats.pypi.index import JSON, Index
+from tests.formats.pypi.index import JSON, Index, project_id
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 
@@ -503,3 +505,124 @@ async def test_a_file_that_must_be_examined_comes_as_soon_as_it_is(index: Index,
     await runner.stop()
     assert answer.content == WHEEL.content
     assert "artifact.released" in await index.world.events()
+
+
+# --- attestations (PEP 740) ---
+
+PROVENANCE = "application/vnd.pypi.integrity.v1+json"
+PUBLISHER = {"kind": "GitHub", "claims": None, "repository": "acme/tool", "workflow": "release.yml"}
+FROM_OUTSIDE = "/integrity/tool/1.0/tool-1.0-py3-none-any.whl/provenance"
+
+
+def attest(other: Elsewhere, *attestations: dict[str, Any]) -> None:
+    """Let the other index have a wheel with a provenance."""
+    offer(other, WHEEL, provenance=f"{other.url}{FROM_OUTSIDE}")
+    bundles = [{"publisher": PUBLISHER, "attestations": attestations}]
+    said = json.dumps({"version": 1, "attestation_bundles": bundles}).encode()
+    other.says[FROM_OUTSIDE] = Said(said, headers={"content-type": PROVENANCE})
+
+
+def integrity(file: Built) -> str:
+    return f"/pypi/acme/integrity/tool/1.0/{file.filename}/provenance"
+
+
+async def test_the_provenance_of_a_file_comes_through_before_and_after_the_file(index: Index, other: Elsewhere) -> None:
+    attest(other, attestation(WHEEL))
+    await read_through(index, other)
+
+    listed = (await index.project())["files"][0]
+    before = await index.get(integrity(WHEEL))
+    fetched = await index.get(address(WHEEL))
+    after = await index.get(integrity(WHEEL))
+
+    assert listed["provenance"] == f"http://registry.example.com{integrity(WHEEL)}"
+    assert fetched.content == WHEEL.content
+    for answer in (before, after):
+        assert (answer.status_code, answer.headers["content-type"]) == (200, PROVENANCE)
+        assert answer.content == other.says[FROM_OUTSIDE].body
+    assert other.asked[FROM_OUTSIDE] == 1
+    assert (await index.project())["files"][0]["provenance"] == listed["provenance"]
+
+
+async def test_attestations_from_an_upstream_are_part_of_the_release_and_stay_when_it_is_gone(
+    index: Index, other: Elsewhere
+) -> None:
+    """Also through a channel's view, which asks no upstream."""
+    attest(other, attestation(WHEEL), attestation(WHEEL, nonce="2"))
+    upstream = await read_through(index, other)
+    await index.get(address(WHEEL))
+    await index.world.registry.flights.landed()
+    await index.clear("1.0")
+
+    await remove_upstream(index.world.registry, ADMINISTRATOR, upstream)
+    answers = [await index.get(path) for path in (integrity(WHEEL), integrity(WHEEL).replace("acme", "acme.prod"))]
+    manifest = await index.ask("GET", "/v2/acme/pypi/tool/manifests/1.0")
+
+    for answer in answers:
+        (bundle,) = answer.json()["attestation_bundles"]
+        statements = [each["envelope"]["statement"] for each in bundle["attestations"]]
+        assert sorted(statements) == sorted(
+            each["envelope"]["statement"] for each in (attestation(WHEEL), attestation(WHEEL, nonce="2"))
+        )
+    kinds = [layer["mediaType"] for layer in manifest.json()["layers"]]
+    assert kinds.count("application/vnd.entrepot.pypi.attestation.v1+json") == 2
+    assert await index.violations() == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        Said(status=500),
+        Said(status=404),
+        Said(b"<html></html>"),
+        Said(b"[" * 100_000),
+        Said(json.dumps({"version": 1, "attestation_bundles": []}).encode()),
+        Said(b'{"version": 1, "attestation_bundles": [{"attestations": [{"version": 1}]}]}'),
+        Said(
+            json.dumps(
+                {"version": 1, "attestation_bundles": [{"attestations": [attestation(wheel("other"))]}]}
+            ).encode()
+        ),
+    ],
+    ids=["fails", "absent", "a page", "nested", "empty", "no attestation", "about another file"],
+)
+async def test_a_provenance_that_does_not_come_or_is_none_keeps_no_file_away(
+    index: Index, other: Elsewhere, said: Said
+) -> None:
+    attest(other)
+    other.says[FROM_OUTSIDE] = said
+    await read_through(index, other)
+
+    fetched = await index.get(address(WHEEL))
+    provenance = await index.get(integrity(WHEEL))
+
+    assert (fetched.status_code, fetched.content) == (200, WHEEL.content)
+    assert provenance.status_code == (404 if said.status == 404 else 502)
+    assert await index.violations() == []
+
+
+async def test_a_release_comes_back_also_when_more_is_attested_of_it_by_now(index: Index, other: Elsewhere) -> None:
+    attest(other, attestation(WHEEL))
+    await read_through(index, other, refresh=timedelta(seconds=1))
+    await index.get(address(WHEEL))
+    await index.world.registry.flights.landed()
+    await index.delete_release("1.0")
+    await readmit(index.world.registry, ADMINISTRATOR, project_id(), ReferenceName("1.0"))
+
+    attest(other, attestation(WHEEL), attestation(WHEEL, nonce="2"))
+    index.world.clock.advance(seconds=2)
+    fetched = await index.get(address(WHEEL))
+    provenance = await index.get(integrity(WHEEL))
+
+    assert (fetched.status_code, fetched.content) == (200, WHEEL.content)
+    assert provenance.content == other.says[FROM_OUTSIDE].body
+    assert await index.violations() == []
+
+
+def test_a_page_of_links_says_where_attestations_are() -> None:
+    """PEP 740: ``data-provenance``."""
+    link = f'<a href="f/{WHEEL.filename}#sha256={WHEEL.sha256}" data-provenance="../p">{WHEEL.filename}</a>'
+
+    page = read_page(link.encode(), "text/html", "https://registry.example.com/simple/tool/")
+
+    assert page.files[WHEEL.filename].provenance == "https://registry.example.com/simple/p"

@@ -25,12 +25,13 @@ from entrepot.operations.receive_file import receive_file
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
+    from datetime import datetime
     from typing import BinaryIO
 
     from entrepot.formats.maven.rules import ArtifactPath
     from entrepot.model.access import Caller
     from entrepot.model.names import PackageId, ReferenceName
-    from entrepot.operations.add_files import Metadata
+    from entrepot.operations.add_files import Describe, Metadata
     from entrepot.operations.registry import Registry
 
 _TYPES: Final = {
@@ -150,8 +151,10 @@ def examine_remote(path: ArtifactPath) -> Callable[[BinaryIO], Found]:
     return look
 
 
-def describing(path: ArtifactPath, version: ReferenceName, found: Found) -> Callable[[Metadata | None], Metadata]:
-    """What is known of the version with this file, from what was known before."""
+def describing(
+    path: ArtifactPath, version: ReferenceName, found: Found, *, modified_at: datetime | None = None
+) -> Describe:
+    """What is known of the version with this file; *modified_at* is when another registry had it last changed."""
     group, _, artifact = path.package.partition("/")
 
     def describe(before: Metadata | None) -> Metadata:
@@ -163,6 +166,8 @@ def describing(path: ArtifactPath, version: ReferenceName, found: Found) -> Call
             metadata["pom"] = found.pom
         if found.plugin is not None:
             metadata["plugin"] = {"name": found.plugin.name, "prefix": found.plugin.prefix}
+        if modified_at is not None:
+            metadata["modified"] = {**metadata.get("modified", {}), path.file: modified_at.isoformat()}
         metadata["files"] = {**metadata.get("files", {}), path.file: dict(found.checksums)}
         return metadata
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from dataclasses import replace
+from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
@@ -137,7 +138,9 @@ async def _get_artifact(call: Call, view: View, asked: ArtifactPath) -> Reply:
         if arrival is None:
             raise
         if path.checksum is None and call.method == "GET" and asked.version is not None:
-            return await arrival_reply(call, arrival, [_content_type(media_type(path)), _SAFE])
+            now = call.registry.clock.now()
+            headers = [_content_type(media_type(path)), _SAFE, _last_modified(min(arrival.modified_at or now, now))]
+            return await arrival_reply(call, arrival, headers)
         await arrival.blob
         stored, file = await _find_file(call, view, package, path)
     sums = stored.checksums(file)
@@ -145,13 +148,17 @@ async def _get_artifact(call: Call, view: View, asked: ArtifactPath) -> Reply:
         return _text(call, sums[path.checksum], f'"{file.digest}-{path.checksum}"')
     blob = await find_blob(call.registry, call.caller, view, package, file.digest)
     headers = [_content_type(file.media_type), *checksums.checksum_headers(sums), _SAFE]
-    came_at = await find_time(call.registry, call.caller, view, package, file.digest)
-    if came_at is not None:
-        # What another registry, reading through to this one, takes for the version's age.
-        headers.append((b"last-modified", format_datetime(came_at, usegmt=True).encode("ascii")))
+    at = stored.modified_at(file) or await find_time(call.registry, call.caller, view, package, file.digest)
+    if at is not None:
+        headers.append(_last_modified(at))
     if asked.version is None:
         return blob_reply(call, blob, [*headers, REVALIDATE], immutable=False)
     return blob_reply(call, blob, headers)
+
+
+def _last_modified(at: datetime) -> tuple[bytes, bytes]:
+    """What another registry, reading through to this one, takes for the version's age."""
+    return b"last-modified", format_datetime(at.astimezone(UTC), usegmt=True).encode("ascii")
 
 
 def _content_type(media_type: str) -> tuple[bytes, bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -40,6 +41,11 @@ class StoredFiles:
         """The checksums of a file, by algorithm."""
         known: Mapping[str, str] = self.metadata["files"][file.path]
         return {**known, file.digest.algorithm: file.digest.hex}
+
+    def modified_at(self, file: File) -> datetime | None:
+        """When the registry that a file came from had it last changed; None for what was published here."""
+        text = self.metadata.get("modified", {}).get(file.path)
+        return None if text is None else datetime.fromisoformat(text)
 
 
 async def read_stored(

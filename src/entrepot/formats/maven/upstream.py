@@ -10,8 +10,6 @@ import asyncio
 import hashlib
 import re
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
@@ -58,15 +56,17 @@ from entrepot.operations.mirror import (
     withheld_among,
 )
 from entrepot.operations.registry import Fetched, Listed, Probe
-from entrepot.operations.upstreams import origin_of
+from entrepot.operations.upstreams import last_modified, origin_of
 from entrepot.scanning.versions.maven import sort_versions
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
 
     from entrepot.formats.maven.publish import Found
     from entrepot.model.access import Caller
     from entrepot.model.upstream import Upstream, UpstreamRules
+    from entrepot.operations.add_files import Describe
     from entrepot.operations.fetch_file import Arrival
     from entrepot.operations.mirror import Answer, Versions
     from entrepot.operations.registry import Registry
@@ -199,7 +199,7 @@ async def _find_dates(registry: Registry, upstream: Upstream, package: PackageId
                 answer = await registry.fetcher.get(origin, target, headers={}, limit=_METADATA_SIZE)
         except (UpstreamUnavailable, UpstreamInvalid):
             return latest
-        at = _read_date(answer.headers.get("last-modified", "")) if answer.status == _OK else None
+        at = last_modified(answer.headers) if answer.status == _OK else None
         return latest if at is None else min(at, latest)
 
     ordered = await asyncio.to_thread(sort_versions, versions)
@@ -215,14 +215,6 @@ async def _find_dates(registry: Registry, upstream: Upstream, package: PackageId
 
 def _pom_name(name: PackageName, version: str) -> str:
     return f"{name.partition('/')[2]}-{version}.pom"
-
-
-def _read_date(text: str) -> datetime | None:
-    try:
-        at = parsedate_to_datetime(text)
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at
 
 
 # --- snapshots ---
@@ -484,6 +476,8 @@ class _Fetching:
     said: dict[str, str] = field(default_factory=dict)
     """Checksums from the answer's headers."""
     is_page: bool = False
+    modified_at: datetime | None = None
+    """When it was changed last, as the answer says."""
 
     async def begin(self) -> Arrival:
         """Begin, or join another. Raises like `fetch_file`."""
@@ -492,6 +486,7 @@ class _Fetching:
         return await fetch_file(self.registry, self.upstream, self.package, wanted, landing)
 
     def _read_headers(self, headers: Mapping[str, str]) -> Mapping[str, bytes]:
+        self.modified_at = last_modified(headers)
         self.is_page = headers.get("content-type", "").lower().startswith("text/html")
         for algorithm, digits in CHECKSUMS.items():
             for prefix in _HEADERS:
@@ -504,11 +499,16 @@ class _Fetching:
         if not self.said:
             await self._verify({**found.checksums, blob.digest.algorithm: blob.digest.hex})
         new = NewFile(self.path.file, media_type(self.path), blob)
-        addition = Addition(self.version, (new,), describing(self.path, self.version, found))
+        addition = Addition(self.version, (new,), self._describe(found))
         try:
             await add_files(self.registry, caller, self.package, KIND, addition)
         except (Conflict, TooLarge) as error:
             raise UpstreamInvalid(self.path.file, expected=str(error)) from error
+
+    def _describe(self, found: Found) -> Describe:
+        now = self.registry.clock.now()
+        at = now if self.modified_at is None else min(self.modified_at, now)
+        return describing(self.path, self.version, found, modified_at=at)
 
     async def _verify(self, actual: Mapping[str, str]) -> None:
         """Compare with the checksum beside the file; the first that is there and can be read counts.

@@ -1,5 +1,6 @@
 """Attestations of files (PEP 740): taken in, kept byte for byte, given out as provenance.
 
+They come with an upload, or from the index that a file is read through from.
 Their shape is checked, and that each is about the very file it comes with; signatures are not verified here.
 """
 
@@ -52,6 +53,19 @@ class _Attestation(msgspec.Struct):
     envelope: _Envelope
 
 
+class _Bundle(msgspec.Struct):
+    """What one publisher attests. Who that is, is in the certificates, and there it can be verified."""
+
+    attestations: list[msgspec.Raw]
+
+
+class _Provenance(msgspec.Struct):
+    """PEP 740, "Provenance objects"."""
+
+    version: Literal[1]
+    attestation_bundles: list[_Bundle]
+
+
 class _Subject(msgspec.Struct):
     """What a statement is about."""
 
@@ -72,7 +86,19 @@ def parse_attestations(text: str) -> list[bytes]:
 
     Raises `InvalidMetadata`, `Invalid`.
     """
-    found = [bytes(each) for each in decode_json(text.encode(), list[msgspec.Raw])]
+    return _checked([bytes(each) for each in decode_json(text.encode(), list[msgspec.Raw])])
+
+
+def read_provenance(content: bytes) -> list[bytes]:
+    """The attestations in another index's provenance of a file, each as it was sent.
+
+    Raises `InvalidMetadata`, `Invalid`.
+    """
+    provenance = decode_json(content, _Provenance)
+    return _checked([bytes(each) for bundle in provenance.attestation_bundles for each in bundle.attestations])
+
+
+def _checked(found: list[bytes]) -> list[bytes]:
     if not 0 < len(found) <= _MAX_ATTESTATIONS:
         raise InvalidMetadata("attestations", expected=f"1 to {_MAX_ATTESTATIONS}", actual=len(found))
     for each in found:

@@ -18,9 +18,9 @@ from entrepot.formats.pypi.rules import PYPI, RULES
 from entrepot.formats.pypi.simple import render_project, render_projects
 from entrepot.formats.pypi.status import ProjectStatus, Status, read_status, set_status
 from entrepot.formats.pypi.uploads import ActionGone, receive_upload
-from entrepot.formats.pypi.upstream import fetch_metadata, fetch_remote, read_remote
+from entrepot.formats.pypi.upstream import fetch_metadata, fetch_provenance, fetch_remote, read_remote
 from entrepot.model.digest import Digest
-from entrepot.model.errors import FileUnknown, NotFound, ReferenceUnknown
+from entrepot.model.errors import FileUnknown, NotFound, ReferenceUnknown, UpstreamInvalid, UpstreamUnavailable
 from entrepot.model.names import PackageId, View
 from entrepot.operations import access
 from entrepot.operations.browse import find_package, list_packages
@@ -305,11 +305,18 @@ async def _get_provenance(call: Call) -> Reply:
     view = _view(call)
     package = _package(view, call)
     filename = call.path["filename"]
+    failure: UpstreamUnavailable | UpstreamInvalid | None = None
+    try:
+        if (content := await _ask_for_provenance(call, view, package)) is not None:
+            headers = [text_header("content-type", attestations.PROVENANCE_TYPE), REVALIDATE]
+            return Reply(200, headers, content)
+    except (UpstreamUnavailable, UpstreamInvalid) as error:
+        failure = error
     row = await find_package(call.registry, call.caller, view, package)
     files = await _list_files(call, view, package)
     digests = [digest for path, digest in sorted(files.items()) if attestations.subject_of(path) == filename]
     if not digests:
-        raise FileUnknown(f"the provenance of {filename[:300]}")
+        raise failure or FileUnknown(f"the provenance of {filename[:300]}")
 
     async def render() -> bytes:
         return attestations.provenance([await _read_blob(call, view, package, digest) for digest in digests])
@@ -321,6 +328,16 @@ async def _get_provenance(call: Call) -> Reply:
         render,
         content_type=attestations.PROVENANCE_TYPE,
     )
+
+
+async def _ask_for_provenance(call: Call, view: View, package: PackageId) -> bytes | None:
+    """As the upstream has it, which knows who published: what came from there says only who signed."""
+    version = RULES.parse_version(call.path["version"])
+    remote = await read_remote(call.registry, call.caller, view, package)
+    file = None if remote is None else remote.files.get(call.path["filename"])
+    if remote is None or file is None or file.filename.release != version:
+        return None
+    return await fetch_provenance(call.registry, remote, file)
 
 
 # --- project status ---

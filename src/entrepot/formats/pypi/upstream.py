@@ -9,21 +9,23 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, replace
-from datetime import datetime
-from functools import lru_cache, partial
-from html.parser import HTMLParser
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+from functools import partial
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote, urlsplit
 
-import msgspec
-
+from entrepot.formats.pypi import attestations as attesting
 from entrepot.formats.pypi.distributions import METADATA_SIZE, Distribution, read_distribution
-from entrepot.formats.pypi.project import Project, ProjectFile
-from entrepot.formats.pypi.rules import PYPI, RULES, FileType, parse_filename, parse_version
-from entrepot.formats.pypi.status import ProjectStatus, Status
+from entrepot.formats.pypi.remote import ACCEPT, RemoteFile, RemotePage, read_page
+from entrepot.formats.pypi.rules import PYPI, RULES, parse_filename, parse_version
 from entrepot.formats.pypi.uploads import Hashing, Received, publish_file
 from entrepot.model.digest import Digest
-from entrepot.model.errors import InvalidName, InvalidReference, ReferenceUnknown, UpstreamInvalid
+from entrepot.model.errors import (
+    Conflict,
+    Invalid,
+    ReferenceUnknown,
+    UpstreamInvalid,
+    UpstreamUnavailable,
+)
 from entrepot.model.names import PackageId
 from entrepot.operations import access
 from entrepot.operations.fetch_file import Arrival, Landing, Wanted, fetch_file
@@ -33,64 +35,22 @@ from entrepot.operations.upstreams import is_page
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
     from typing import BinaryIO
 
+    from entrepot.formats.pypi.project import Project, ProjectFile
     from entrepot.formats.pypi.rules import Filename
+    from entrepot.formats.pypi.status import ProjectStatus
     from entrepot.model.access import Caller
     from entrepot.model.names import View
     from entrepot.model.upstream import Upstream
     from entrepot.operations.registry import Registry
     from entrepot.operations.upload import StoredBlob
 
-_JSON: Final = "application/vnd.pypi.simple.v1+json"
-_HTML: Final = ("application/vnd.pypi.simple.v1+html", "text/html")
-_ACCEPT: Final = {"accept": f"{_JSON}, {_HTML[0]};q=0.2, text/html;q=0.1"}
-_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _PIECE: Final = 1024 * 1024
-_REMEMBERED: Final = 256
 _LINK: Final = re.compile(r"""<a\s[^<>]*?href\s*=\s*["']([^"'<>]{1,500})["'][^<>]*>([^<>]{1,500})</a""", re.IGNORECASE)
 _INTERACTIVE: Final = re.compile(r"<(?:form|script)\b", re.IGNORECASE)
 _SEPARATORS: Final = re.compile(r"[-_.]+")
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteFile:
-    """A file as another index lists it."""
-
-    filename: Filename
-    url: str
-    sha256: str
-    size: int | None
-    requires_python: str | None
-    metadata_sha256: str | None
-    yanked: str | None
-    uploaded_at: datetime | None
-
-    def listed(self) -> ProjectFile:
-        """The same as our index lists it."""
-        name = self.filename
-        return ProjectFile(
-            filename=name.text,
-            version=str(name.version),
-            release=name.release,
-            sha256=self.sha256,
-            size=self.size,
-            uploaded_at=self.uploaded_at,
-            requires_python=self.requires_python,
-            metadata_sha256=self.metadata_sha256 if name.kind is FileType.WHEEL else None,
-            yanked=self.yanked,
-            filetype=name.kind,
-            python_version=name.python,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class RemotePage:
-    """What another index says of a project."""
-
-    files: Mapping[str, RemoteFile]
-    """By name."""
-    status: ProjectStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +69,16 @@ class RemoteProject:
         """What is stored here and what is there, as one project: what is stored stays as it is."""
         known = {file.filename for file in project.files}
         files = [
-            replace(file, yanked=self.files[file.filename].yanked) if file.filename in self.files else file
-            for file in project.files
+            _marked(file, self.files[file.filename]) if file.filename in self.files else file for file in project.files
         ]
         files += [file.listed() for name, file in self.files.items() if name not in known]
         files.sort(key=lambda file: (parse_filename(file.filename).version, file.filename))
         return replace(project, files=files, status=self.status)
+
+
+def _marked(stored: ProjectFile, remote: RemoteFile) -> ProjectFile:
+    """What is stored, and what the other index thinks of it now."""
+    return replace(stored, yanked=remote.yanked, attested=stored.attested or remote.provenance is not None)
 
 
 async def read_remote(registry: Registry, caller: Caller, view: View, package: PackageId) -> RemoteProject | None:
@@ -127,7 +91,7 @@ async def read_remote(registry: Registry, caller: Caller, view: View, package: P
     if upstreams:
         await access.require_read(registry, caller, view, package)
     for upstream in upstreams:
-        answer = await ask(registry, upstream, package, Question(f"/{package.name}/", _ACCEPT, versions=_versions))
+        answer = await ask(registry, upstream, package, Question(f"/{package.name}/", ACCEPT, versions=_versions))
         if answer is not None:
             return await _shown(registry, package, answer)
     return None
@@ -165,6 +129,10 @@ def _versions_of(page: RemotePage) -> dict[str, datetime | None]:
 async def fetch_remote(registry: Registry, project: RemoteProject, file: RemoteFile) -> Arrival:
     """Fetch a file, which becomes part of its release here. Raises like `fetch_file`."""
     wanted = Wanted(file.url, file.filename.text, file.size, {"sha256": bytes.fromhex(file.sha256)})
+    key = ("provenance", project.upstream.namespace, project.upstream.name, file.provenance)
+    if file.provenance is not None and not registry.flights.runs(key):
+        # It comes while the file does.
+        registry.flights.begin(key, file, partial(_find_attestations, registry, project, file))
     return await fetch_file(registry, project.upstream, project.package, wanted, _landing(registry, project, file))
 
 
@@ -174,7 +142,17 @@ def _landing(
     async def publish(caller: Caller, blob: StoredBlob, found: tuple[Distribution, Mapping[str, bytes]]) -> None:
         distribution, digests = found
         received = Received(file.filename, project.package, blob, distribution, digests)
-        await publish_file(registry, caller, received)
+        beside = {
+            attesting.path_of(file.filename.text, each): each
+            for each in await _find_attestations(registry, project, file)
+        }
+        try:
+            await publish_file(registry, caller, received, beside)
+        except Conflict:
+            if not beside:
+                raise
+            # A release that was deleted comes back as it was: there may be more attestations by now.
+            await publish_file(registry, caller, received)
 
     return Landing(partial(_look_into, filename=file.filename), publish)
 
@@ -261,155 +239,41 @@ async def fetch_metadata(registry: Registry, project: RemoteProject, file: Remot
     return None if answer is None else answer.content
 
 
-# --- pages ---
+# --- attestations ---
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def read_page(content: bytes, media_type: str, url: str) -> RemotePage:
-    """Read a project's page, found at *url*. What is no distribution, or has no sha256, is passed over.
+async def fetch_provenance(registry: Registry, project: RemoteProject, file: RemoteFile) -> bytes | None:
+    """What the upstream says of a file's provenance (PEP 740), with who it says published; None when there is nothing.
 
-    Raises `UpstreamInvalid`.
+    Raises `UpstreamUnavailable`, `UpstreamInvalid`, also when it is not about that very file.
     """
-    if media_type == _JSON:
-        return _read_json(content, url)
-    if media_type in _HTML:
-        return _read_html(content, url)
-    raise UpstreamInvalid("the project's page", expected=f"{_JSON} or HTML", actual=media_type[:100])
-
-
-class _JsonFile(msgspec.Struct, rename="kebab"):
-    filename: str
-    url: str
-    hashes: dict[str, str] = {}
-    size: int | None = None
-    requires_python: str | None = None
-    yanked: bool | str = False
-    upload_time: datetime | None = None
-    core_metadata: bool | dict[str, str] | None = None
-    dist_info_metadata: bool | dict[str, str] | None = None
-
-
-class _JsonStatus(msgspec.Struct):
-    status: str = "active"
-    reason: str = ""
-
-
-class _JsonPage(msgspec.Struct, rename="kebab"):
-    files: list[_JsonFile] = []
-    project_status: _JsonStatus | str | None = None
-
-
-def _read_json(content: bytes, url: str) -> RemotePage:
-    try:
-        page = msgspec.json.decode(content, type=_JsonPage)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise UpstreamInvalid(f"the project's page: {error}", expected="JSON as in PEP 691") from error
-    files = [
-        _remote(
-            each.filename,
-            urljoin(url, each.url),
-            sha256=each.hashes.get("sha256"),
-            size=each.size,
-            requires_python=each.requires_python,
-            metadata=each.core_metadata if each.core_metadata is not None else each.dist_info_metadata,
-            yanked=each.yanked,
-            uploaded_at=each.upload_time,
-        )
-        for each in page.files
-    ]
-    status = page.project_status
-    return _page(files, _JsonStatus(status) if isinstance(status, str) else status or _JsonStatus())
-
-
-def _page(files: Sequence[RemoteFile | None], status: _JsonStatus) -> RemotePage:
-    known = status.status if status.status in list(Status) else Status.ACTIVE
-    return RemotePage(
-        {file.filename.text: file for file in files if file is not None}, ProjectStatus(Status(known), status.reason)
-    )
-
-
-def _remote(
-    name: str,
-    url: str,
-    *,
-    sha256: str | None,
-    size: int | None,
-    requires_python: str | None,
-    metadata: bool | Mapping[str, str] | None,
-    yanked: bool | str,
-    uploaded_at: datetime | None,
-) -> RemoteFile | None:
-    try:
-        filename = parse_filename(name)
-    except (InvalidName, InvalidReference):
-        return None  # An egg, an installer, or worse.
-    if sha256 is None or _SHA256.fullmatch(sha256.lower()) is None or (size is not None and size < 0):
+    if file.provenance is None:
         return None
-    described = metadata.get("sha256", "") if not isinstance(metadata, bool) and metadata is not None else ""
-    return RemoteFile(
-        filename=filename,
-        url=url,
-        sha256=sha256.lower(),
-        size=size,
-        requires_python=requires_python,
-        metadata_sha256=described.lower() if _SHA256.fullmatch(described.lower()) else None,
-        yanked=None if yanked is False else "" if yanked is True else yanked,
-        uploaded_at=None if uploaded_at is None or uploaded_at.tzinfo is None else uploaded_at,
+    question = Question(
+        file.provenance,
+        {"accept": attesting.PROVENANCE_TYPE},
+        limit=attesting.FIELD_SIZE,
+        versions=partial(_check_provenance, file=file),
+        indexes=False,
     )
+    answer = await ask(registry, project.upstream, project.package, question)
+    return None if answer is None else answer.content
 
 
-class _Anchors(HTMLParser):
-    """The links of a page (PEP 503), and what its ``meta`` elements say."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__()
-        self._base = url
-        self.files: list[RemoteFile | None] = []
-        self.status = _JsonStatus()
-        self.is_index = False
-        """Whether it says that it is one (PEP 629)."""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        said = dict(attrs)
-        if tag == "base" and said.get("href"):
-            self._base = urljoin(self._base, said["href"] or "")
-        elif tag == "a" and said.get("href"):
-            self._link(said)
-        elif tag == "meta" and said.get("name") == "pypi:repository-version":
-            self.is_index = True
-        elif tag == "meta" and said.get("name") == "pypi:project-status":
-            self.status.status = said.get("content") or "active"
-        elif tag == "meta" and said.get("name") == "pypi:project-status-reason":
-            self.status.reason = said.get("content") or ""
-
-    def _link(self, said: Mapping[str, Any]) -> None:
-        url, fragment = urldefrag(urljoin(self._base, said["href"]))
-        algorithm, _, digest = fragment.partition("=")
-        metadata = said.get("data-core-metadata", said.get("data-dist-info-metadata")) or ""
-        name, _, value = metadata.partition("=")
-        self.files.append(
-            _remote(
-                unquote(urlsplit(url).path.rpartition("/")[2]),
-                url,
-                sha256=digest if algorithm == "sha256" else None,
-                size=None,
-                requires_python=said.get("data-requires-python"),
-                metadata={name: value},
-                yanked=(said["data-yanked"] or "") if "data-yanked" in said else False,
-                uploaded_at=None,
-            )
-        )
-
-
-def _read_html(content: bytes, url: str) -> RemotePage:
+async def _find_attestations(registry: Registry, project: RemoteProject, file: RemoteFile) -> Sequence[bytes]:
+    """What becomes part of the release beside the file: nothing where the upstream fails, for no installer needs it."""
     try:
-        text = content.decode()
-        anchors = _Anchors(url)
-        anchors.feed(text)
-        anchors.close()
-    except (ValueError, AssertionError) as error:
-        raise UpstreamInvalid("the project's page", expected="HTML in UTF-8 as in PEP 503") from error
-    if not anchors.files and not anchors.is_index:
-        # Somebody asks us to log in, or says that he is busy: nothing that the last good page should make way for.
-        raise UpstreamInvalid("the project's page", expected="HTML with links, as in PEP 503")
-    return _page(anchors.files, anchors.status)
+        content = await fetch_provenance(registry, project, file)
+    except (UpstreamUnavailable, UpstreamInvalid):
+        return ()
+    return () if content is None else attesting.read_provenance(content)
+
+
+def _check_provenance(content: bytes, _: str, *, file: RemoteFile) -> Mapping[str, datetime | None]:
+    """Only what can be read, and is about that very file, is kept. It tells of no versions."""
+    try:
+        found = attesting.read_provenance(content)
+        attesting.check_subjects(found, file.filename, Digest("sha256", file.sha256))
+    except Invalid as error:
+        raise UpstreamInvalid(f"the provenance of {file.filename.text}", expected=str(error)) from error
+    return {}
