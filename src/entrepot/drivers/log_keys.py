@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -17,7 +14,11 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from entrepot.drivers.private_file import make_private_file
 from entrepot.model.errors import Corrupt
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LogKeys = tuple[Ed25519PrivateKey, EllipticCurvePrivateKey, Ed25519PrivateKey]
 """Two that sign as the log, and one that signs as a witness."""
@@ -31,7 +32,7 @@ def load_log_keys(path: Path) -> LogKeys:
     Raises `Corrupt`: keys that cannot be read are never replaced, for the log would become another.
     """
     if not path.exists():
-        _make(path)
+        make_private_file(path, _generate())
     found = _PEM.findall(path.read_bytes())
     try:
         ed25519, ecdsa, witness = (load_pem_private_key(pem, password=None) for pem in found)
@@ -46,22 +47,6 @@ def load_log_keys(path: Path) -> LogKeys:
     return ed25519, ecdsa, witness
 
 
-def _make(path: Path) -> None:
+def _generate() -> bytes:
     keys = (Ed25519PrivateKey.generate(), generate_private_key(SECP256R1()), Ed25519PrivateKey.generate())
-    content = b"".join(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) for key in keys)
-    # Readable by its owner alone from the first byte on.
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
-        new = Path(file.name)
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        # A link, unlike a rename, does not replace what another process has made meanwhile.
-        os.link(new, path)
-    except FileExistsError:
-        return
-    finally:
-        new.unlink()
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    os.fsync(folder)
-    os.close(folder)
+    return b"".join(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) for key in keys)

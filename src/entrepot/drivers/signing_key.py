@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Final
 
 from entrepot.drivers.key_store import StoredKey
+from entrepot.drivers.private_file import make_private_file
 from entrepot.model.errors import InvalidKey, Unavailable
 from entrepot.trust.keys import PublicKey
 from entrepot.trust.signing import LocalKey
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from entrepot.trust.signing import Signing
 
-_MODE: Final = 0o600
 _FILE: Final = "file:"
 
 
@@ -28,7 +27,7 @@ def open_signing_key(address: str, *, default: Path, public_key: Path | None, pi
     """
     if not address:
         if not default.exists():
-            _make(default)
+            make_private_file(default, LocalKey.generate().to_pem())
         return _read(default)
     if address.startswith(_FILE):
         return _read(default.parent / address.removeprefix(_FILE))
@@ -54,21 +53,3 @@ def _read(path: Path) -> LocalKey:
         return LocalKey.parse(path.read_bytes())
     except OSError as error:
         raise InvalidKey(path, expected="a file that can be read", actual=error.strerror) from error
-
-
-def _make(path: Path) -> None:
-    new = path.with_name(f"{path.name}.{os.getpid()}.new")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE), "wb") as file:
-        file.write(LocalKey.generate().to_pem())
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        # A link, unlike a rename, does not replace what another process has made meanwhile.
-        os.link(new, path)
-    except FileExistsError:
-        return
-    finally:
-        new.unlink()
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    os.fsync(folder)
-    os.close(folder)

@@ -476,13 +476,7 @@ def _applied(transaction: Transaction, caller: Caller, promotion: Promotion, *, 
             statement=None if promotion.statement is None else str(promotion.statement),
         ),
     )
-    return replace(
-        applied,
-        from_position=promotion.from_position or position,
-        until_position=position,
-        at=promotion.at or transaction.now,
-        decided_at=transaction.now,
-    )
+    return _decided(transaction, applied, position)
 
 
 def _proposed(transaction: Transaction, caller: Caller, promotion: Promotion, *, known: Promotion | None) -> Promotion:
@@ -521,6 +515,11 @@ def _refused(transaction: Transaction, caller: Caller, promotion: Promotion) -> 
             statement=None if promotion.statement is None else str(promotion.statement),
         ),
     )
+    return _decided(transaction, promotion, position)
+
+
+def _decided(transaction: Transaction, promotion: Promotion, position: Position) -> Promotion:
+    """The promotion as it stands with the entry at *position*, which decided it."""
     return replace(
         promotion,
         from_position=promotion.from_position or position,
