@@ -97,6 +97,10 @@ class InvalidPolicy(Invalid):
     """The policy is not valid."""
 
 
+class InvalidRetention(Invalid):
+    """The rules cannot say what stays."""
+
+
 class InvalidRange(Invalid):
     """The range does not fit the content."""
 
@@ -258,6 +262,10 @@ class ExemptionUnknown(NotFound):
     """The package has no such exemption."""
 
 
+class PlanUnknown(NotFound):
+    """There is no such plan of what goes, or it was forgotten."""
+
+
 class PolicyUnknown(NotFound):
     """The namespace has no such policy."""
 
@@ -343,6 +351,10 @@ class LogForked(Conflict):
 
 class LogMoved(Conflict):
     """The witness has seen another size of this log than the proof begins with: the one that is expected."""
+
+
+class PlanOutdated(Conflict):
+    """What was planned to go is not as it was then; make a new plan."""
 
 
 class TooManyHolds(Conflict):

@@ -306,6 +306,10 @@ class ArtifactDeleted(Event, frozen=True, tag="dev.entrepot.artifact.deleted.v1"
 
     digest: str
     references: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    """What left with it: what it contains and what refers to it, as far as nothing else needs that."""
+    plan: str | None = None
+    """The plan of retention that it was in."""
 
 
 class ReferenceDeleted(Event, frozen=True, tag="dev.entrepot.reference.deleted.v1"):
@@ -738,6 +742,41 @@ class ChannelRulesSet(Event, frozen=True, tag="dev.entrepot.channel-rules.set.v1
     automatic: bool
 
 
+class RetentionSet(Event, frozen=True, tag="dev.entrepot.retention.set.v1"):
+    """A namespace keeps its versions by these rules from now on."""
+
+    rules: tuple[dict[str, object], ...]
+    automatic: bool
+
+
+class RetentionPlanned(Event, frozen=True, tag="dev.entrepot.retention.planned.v1"):
+    """It was found out what the rules of a namespace let go; nothing has gone."""
+
+    plan: str
+    digest: str
+    """Of all that the plan says."""
+    artifacts: int
+    """How many would go."""
+    size: int
+    """Bytes that would be free then."""
+
+
+class RetentionBegun(Event, frozen=True, tag="dev.entrepot.retention.begun.v1"):
+    """A plan was as the world is, and is being carried out."""
+
+    plan: str
+    digest: str
+
+
+class RetentionApplied(Event, frozen=True, tag="dev.entrepot.retention.applied.v1"):
+    """A plan was carried out."""
+
+    plan: str
+    deleted: int
+    moved: int
+    """How many stayed because something about them had changed meanwhile."""
+
+
 AnyEvent = (
     NamespaceCreated
     | NamespaceChanged
@@ -812,6 +851,10 @@ AnyEvent = (
     | PolicySet
     | PolicyRemoved
     | ChannelRulesSet
+    | RetentionSet
+    | RetentionPlanned
+    | RetentionBegun
+    | RetentionApplied
 )
 """All of them; `decode` tells them apart by their type."""
 

@@ -20,6 +20,8 @@ from entrepot.model.reference import ReferenceKind
 from entrepot.operations import access
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from entrepot.model.access import Caller
     from entrepot.model.names import PackageId, ReferenceName
     from entrepot.operations.registry import Registry
@@ -116,6 +118,33 @@ async def delete_blob(registry: Registry, caller: Caller, package: PackageId, di
     await registry.catalog.write(change)
 
 
+def delete_whole(
+    transaction: Transaction, actor: str, package: PackageId, digest: Digest, parts: Sequence[Digest], *, plan: str
+) -> None:
+    """Delete an artifact by a plan of retention, with *parts* that nothing else needs: the end of a change.
+
+    What came from an upstream comes from there again when somebody asks for it: nobody was against it.
+    Raises `Protected`.
+    """
+    _require_free(transaction, package, digest)
+    names = _end_names(transaction, package, digest)
+    transaction.remove_member(package, digest, artifact=True)
+    for part in parts:
+        _end_names(transaction, package, part)
+        transaction.remove_member(package, part, artifact=True)
+    transaction.append(
+        actor,
+        ArtifactDeleted(
+            namespace=package.namespace,
+            package=package.path,
+            digest=str(digest),
+            references=tuple(names),
+            parts=tuple(str(part) for part in parts),
+            plan=plan,
+        ),
+    )
+
+
 async def _require_known(registry: Registry, caller: Caller, package: PackageId) -> None:
     await access.require(registry, caller, Action.DELETE, package)
     if await registry.catalog.find_package(View(package.namespace), package) is None:
@@ -123,26 +152,31 @@ async def _require_known(registry: Registry, caller: Caller, package: PackageId)
 
 
 def _remove_artifact(transaction: Transaction, caller: Caller, package: PackageId, digest: Digest) -> None:
+    _require_free(transaction, package, digest)
+    for reference in transaction.names_of(package, digest):
+        if reference.kind is ReferenceKind.VERSION:
+            transaction.tombstones.keep(package, reference.name)
+    transaction.tombstones.keep(package, digest)
+    names = _end_names(transaction, package, digest)
+    transaction.remove_member(package, digest, artifact=True)
+    transaction.append(
+        caller.name,
+        ArtifactDeleted(namespace=package.namespace, package=package.path, digest=str(digest), references=tuple(names)),
+    )
+
+
+def _require_free(transaction: Transaction, package: PackageId, digest: Digest) -> None:
     _require_not_protected(transaction, package, digest)
     _require_not_cleared(transaction, package, digest)
     if (holder := transaction.linked_by(package, digest, artifact=True)) is not None:
         raise Protected(digest, expected=f"{holder}, which contains it, to be deleted first")
-    references = transaction.names_of(package, digest)
-    for reference in references:
-        if reference.kind is ReferenceKind.VERSION:
-            transaction.tombstones.keep(package, reference.name)
-        transaction.end_reference(package, reference.name)
-    transaction.tombstones.keep(package, digest)
-    transaction.remove_member(package, digest, artifact=True)
-    transaction.append(
-        caller.name,
-        ArtifactDeleted(
-            namespace=package.namespace,
-            package=package.path,
-            digest=str(digest),
-            references=tuple(reference.name for reference in references),
-        ),
-    )
+
+
+def _end_names(transaction: Transaction, package: PackageId, digest: Digest) -> list[ReferenceName]:
+    names = [reference.name for reference in transaction.names_of(package, digest)]
+    for name in names:
+        transaction.end_reference(package, name)
+    return names
 
 
 def _require_not_protected(transaction: Transaction, package: PackageId, digest: Digest) -> None:

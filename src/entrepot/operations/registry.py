@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from entrepot.operations.flights import Flights
+from entrepot.operations.pulls import PullNotes
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Sequence
@@ -194,8 +195,12 @@ class Registry:
     revokes_found_tokens: bool = True
     """Whether a token of this registry that is found in what was published is revoked."""
     flights: Flights = field(default_factory=Flights)
+    pulls: PullNotes = field(default_factory=PullNotes)
+    """What this process has seen pulled."""
     issuer_keys: dict[Issuer, RememberedKeys] = field(default_factory=dict)
     """What this process knows of the keys of issuers (`entrepot.operations.issuer_keys`)."""
     surveys: dict[Hashable, Any] = field(default_factory=dict)
     """What upstreams said of all that they have, as far as this process has read it (`entrepot.operations.survey`)."""
     limits: Limits = field(default_factory=Limits)
+    storage_price: float = 0.0
+    """What a GiB costs in a month; 0 where nobody said."""

@@ -70,11 +70,14 @@ async def restore(registry: Registry, caller: Caller, package: PackageId, target
         if is_back:
             if missing := transaction.trash.list_missing(digest):
                 raise ArtifactUnknown(digest, expected=f"what is still here; {missing[0]} was given up")
-            for part in transaction.trash.revive(digest):
-                if part.is_artifact:
-                    transaction.add_artifact_member(package, part.digest)
-                else:
-                    transaction.add_blob_member(package, part.digest)
+            # What referred to it left with it, if it left by a plan of retention.
+            companions = transaction.trash.list_companions(package, digest)
+            given_back = [name for each in companions for name in transaction.trash.list_names(package, each)]
+            _put_back(transaction, package, digest)
+            for companion in companions:
+                if not transaction.trash.list_missing(companion):
+                    _put_back(transaction, package, companion)
+            names = (*names, *(name for name in given_back if transaction.has_artifact(package, name.digest)))
         transaction.tombstones.lift(package, digest)
         for name in names:
             transaction.tombstones.lift(package, name.name)
@@ -96,6 +99,14 @@ async def restore(registry: Registry, caller: Caller, package: PackageId, target
         return Restored(digest, given)
 
     return await registry.catalog.write(change)
+
+
+def _put_back(transaction: Transaction, package: PackageId, digest: Digest) -> None:
+    for part in transaction.trash.revive(digest):
+        if part.is_artifact:
+            transaction.add_artifact_member(package, part.digest)
+        else:
+            transaction.add_blob_member(package, part.digest)
 
 
 def _meant(

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from entrepot.ports.policies import Policies, PolicyChanges
     from entrepot.ports.promotions import PromotionChanges, Promotions
     from entrepot.ports.protections import ProtectionQuestions, Protections
+    from entrepot.ports.pulls import PullChanges, Pulls
+    from entrepot.ports.retention import RetentionChanges, Retentions
     from entrepot.ports.secrets import SecretChanges, Secrets
     from entrepot.ports.tombstones import TombstoneChanges, Tombstones
     from entrepot.ports.trash import Trash, TrashChanges
@@ -274,6 +276,14 @@ class Transaction(Reader, Protocol):
         """What was deleted, and can be had back."""
 
     @property
+    def pulls(self) -> PullChanges:
+        """What is used."""
+
+    @property
+    def retentions(self) -> RetentionChanges:
+        """What stays, and what was planned to go."""
+
+    @property
     def collection(self) -> CollectionChanges:
         """Giving up bytes that nobody can reach."""
 
@@ -498,6 +508,14 @@ class Catalog(Protocol):
     @property
     def trash(self) -> Trash:
         """What was deleted, and can be had back."""
+
+    @property
+    def pulls(self) -> Pulls:
+        """What is used."""
+
+    @property
+    def retentions(self) -> Retentions:
+        """What stays, and what was planned to go."""
 
     @property
     def collection(self) -> Collection:

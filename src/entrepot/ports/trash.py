@@ -76,6 +76,9 @@ class TrashChanges(Protocol):
     def was_there(self, package: PackageId, digest: Digest) -> bool:
         """Whether an artifact ever was in the package."""
 
+    def list_companions(self, package: PackageId, digest: Digest) -> Sequence[Digest]:
+        """What left a package by the same change as an artifact did when it last left, in the order in which it came."""
+
     def list_missing(self, digest: Digest) -> Sequence[Digest]:
         """What of an artifact, and of all that it contains, is not here any more."""
 

@@ -41,7 +41,9 @@ from entrepot.drivers.catalog.migrate import migrate
 from entrepot.drivers.catalog.policies import SqlPolicies
 from entrepot.drivers.catalog.promotions import SqlPromotions
 from entrepot.drivers.catalog.protections import SqlProtections
+from entrepot.drivers.catalog.pulls import SqlPulls
 from entrepot.drivers.catalog.questions import Questions
+from entrepot.drivers.catalog.retention import SqlRetentions
 from entrepot.drivers.catalog.secrets import SqlSecrets
 from entrepot.drivers.catalog.session import LISTINGS
 from entrepot.drivers.catalog.statements import load
@@ -127,6 +129,8 @@ class SqliteCatalog:
         self.blocks = SqlBlocks(self._questions)
         self.collection = SqlCollection(self._questions)
         self.trash = SqlTrash(self._questions)
+        self.pulls = SqlPulls(self._questions)
+        self.retentions = SqlRetentions(self._questions)
         self.cursors = SqlCursors(self._questions)
         self.advisories = SqlAdvisories(self._questions)
         self.assessments = SqlAssessments(self._questions)

@@ -23,6 +23,8 @@ from entrepot.drivers.catalog.log import SqlLogChanges
 from entrepot.drivers.catalog.policies import SqlPolicyChanges
 from entrepot.drivers.catalog.promotions import SqlPromotionChanges
 from entrepot.drivers.catalog.protections import SqlProtectionQuestions
+from entrepot.drivers.catalog.pulls import SqlPullChanges
+from entrepot.drivers.catalog.retention import SqlRetentionChanges
 from entrepot.drivers.catalog.secrets import SqlSecretChanges
 from entrepot.drivers.catalog.session import CHANGE, LISTINGS, Session, identity
 from entrepot.drivers.catalog.statements import load
@@ -101,6 +103,16 @@ class SqlTransaction(Session):
     def trash(self) -> SqlTrashChanges:
         """What was deleted, and can be had back."""
         return SqlTrashChanges(self)
+
+    @cached_property
+    def pulls(self) -> SqlPullChanges:
+        """What is used."""
+        return SqlPullChanges(self)
+
+    @cached_property
+    def retentions(self) -> SqlRetentionChanges:
+        """What stays, and what was planned to go."""
+        return SqlRetentionChanges(self)
 
     @cached_property
     def collection(self) -> SqlCollectionChanges:

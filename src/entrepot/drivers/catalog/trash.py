@@ -74,6 +74,11 @@ class SqlTrashChanges:
         """Whether an artifact ever was in the package."""
         return self._session.one(TRASH.was_there, **self._place(package, digest)) is not None
 
+    def list_companions(self, package: PackageId, digest: Digest) -> Sequence[Digest]:
+        """What left a package by the same change as an artifact did when it last left, in the order in which it came."""
+        found = self._session.all(TRASH.companions, **self._place(package, digest))
+        return [Digest.parse(each) for (each,) in found]
+
     def list_missing(self, digest: Digest) -> Sequence[Digest]:
         """What of an artifact, and of all that it contains, is not here any more."""
         blob = self._session.find_blob_id(digest)

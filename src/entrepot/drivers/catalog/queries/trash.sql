@@ -13,6 +13,8 @@ SELECT n.name, p.format, p.name, b.digest, m.until_position, e.at, e.actor, b.co
                    AND m.until_position IS NOT NULL AND (:before IS NULL OR m.until_position < :before)
   JOIN blob b ON b.id = m.blob_id AND b.state IN ('present', 'condemned')
   JOIN event e ON e.position = m.until_position
+   -- What left with another comes back with it.
+   AND coalesce(json_extract(CAST(e.content AS TEXT), '$.digest'), b.digest) = b.digest
  WHERE n.name = :namespace
    AND NOT EXISTS (
         SELECT 1 FROM membership o
@@ -40,6 +42,16 @@ SELECT r.kind, r.name, b.digest, r.from_position, r.until_position, r.sealed, r.
    AND NOT EXISTS (
         SELECT 1 FROM reference o WHERE o.package_id = :package AND o.name = r.name AND o.until_position IS NULL)
  ORDER BY r.name
+
+-- companions --
+-- Uses membership_closed_idx.
+SELECT b.digest
+  FROM membership m JOIN blob b ON b.id = m.blob_id
+ WHERE m.package_id = :package AND m.role = 'artifact' AND m.blob_id <> :blob
+   AND m.until_position = (
+        SELECT max(x.until_position) FROM membership x
+         WHERE x.package_id = :package AND x.blob_id = :blob AND x.role = 'artifact')
+ ORDER BY m.id
 
 -- missing_within --
 WITH RECURSIVE within (id, kind) AS (

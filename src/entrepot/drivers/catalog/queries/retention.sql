@@ -1,0 +1,217 @@
+-- What stays of a namespace's versions, and what was planned to go.
+
+-- find_retention --
+SELECT t.rules, t.automatic FROM retention t JOIN namespace n ON n.id = t.namespace_id WHERE n.name = :namespace
+
+-- list_ruled --
+SELECT n.name
+  FROM retention t JOIN namespace n ON n.id = t.namespace_id
+ WHERE t.rules <> '[]' AND t.automatic >= :automatic
+ ORDER BY n.name
+
+-- set_retention --
+INSERT INTO retention (namespace_id, rules, automatic, actor, position)
+VALUES (:namespace, :rules, :automatic, :actor, :position)
+ON CONFLICT (namespace_id) DO UPDATE
+   SET rules = excluded.rules, automatic = excluded.automatic, actor = excluded.actor, position = excluded.position
+ WHERE rules <> excluded.rules OR automatic <> excluded.automatic
+
+-- find_revision --
+SELECT p.revision
+  FROM namespace n JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
+ WHERE n.name = :namespace
+
+-- list_candidates --
+-- Of a package's artifacts those that stand for themselves: nothing in the package contains them, and what they refer to
+-- is not there. Uses membership_artifact_idx, reference_artifact_idx, link_target_idx and clearance_open_idx.
+SELECT b.digest, e.at,
+       (SELECT json_group_array(json_array(r.kind, r.name)) FROM (
+            SELECT r.kind, r.name FROM reference r
+             WHERE r.blob_id = m.blob_id AND r.package_id = m.package_id AND r.until_position IS NULL
+             ORDER BY r.name) r),
+       u.at, u.actor,
+       (SELECT c.name FROM clearance k JOIN channel c ON c.id = k.channel_id
+         WHERE k.package_id = m.package_id AND k.blob_id = m.blob_id AND k.until_position IS NULL
+         ORDER BY c.rank DESC LIMIT 1),
+       m.from_position, m.id,
+       EXISTS (SELECT 1 FROM link l WHERE l.artifact_id = m.blob_id AND l.kind = 'manifest')
+           OR EXISTS (SELECT 1 FROM artifact a WHERE a.subject_id = m.blob_id)
+           OR EXISTS (SELECT 1 FROM link l JOIN artifact a ON a.subject_id = l.target_id WHERE l.artifact_id = m.blob_id)
+           OR EXISTS (SELECT 1 FROM reference r
+                       WHERE r.package_id = m.package_id AND r.until_position IS NULL
+                         AND r.name >= replace(substr(b.digest, 1, 71), ':', '-')
+                         AND r.name < replace(substr(b.digest, 1, 71), ':', '-') || '~')
+  FROM membership m
+  JOIN blob b ON b.id = m.blob_id
+  JOIN event e ON e.position = m.from_position
+  JOIN artifact x ON x.blob_id = m.blob_id
+  LEFT JOIN pull u ON u.package_id = m.package_id AND u.blob_id = m.blob_id
+ WHERE m.package_id = :package AND m.until_position IS NULL AND m.role = 'artifact'
+   AND (m.from_position > :position OR (m.from_position = :position AND m.id > :row))
+   AND NOT EXISTS (
+        SELECT 1 FROM link l
+          JOIN membership h ON h.package_id = m.package_id AND h.blob_id = l.artifact_id AND h.role = 'artifact'
+                           AND h.until_position IS NULL
+         WHERE l.target_id = m.blob_id AND l.kind = 'manifest')
+   AND (x.subject_id IS NULL OR NOT EXISTS (
+        SELECT 1 FROM membership s
+         WHERE s.package_id = m.package_id AND s.blob_id = x.subject_id AND s.until_position IS NULL))
+ ORDER BY m.from_position, m.id
+ LIMIT :limit
+
+-- has_artifact --
+-- Uses membership_open_idx.
+SELECT 1
+  FROM blob b JOIN membership m ON m.package_id = :package AND m.blob_id = b.id AND m.role = 'artifact'
+                               AND m.until_position IS NULL
+ WHERE b.digest >= :digest AND b.digest < :digest || '~'
+
+-- list_parts --
+-- What an artifact contains, what refers to it, to its files or to any of these, and what is kept under the tags that
+-- clients make of its digest; each with the artifacts that need it. Uses link_target_idx, artifact_subject_idx,
+-- membership_open_idx and reference_open_idx.
+WITH RECURSIVE within (id) AS (
+    SELECT :blob
+    UNION
+    SELECT l.target_id FROM within JOIN link l ON l.artifact_id = within.id AND l.kind = 'manifest'
+    UNION
+    SELECT a.blob_id FROM within JOIN artifact a ON a.subject_id = within.id
+    UNION
+    SELECT a.blob_id
+      FROM within JOIN link l ON l.artifact_id = within.id AND l.kind <> 'manifest'
+      JOIN artifact a ON a.subject_id = l.target_id
+    UNION
+    SELECT r.blob_id
+      FROM within JOIN blob b ON b.id = within.id
+      JOIN reference r ON r.package_id = :package AND r.until_position IS NULL
+       AND r.name >= replace(substr(b.digest, 1, 71), ':', '-') AND r.name < replace(substr(b.digest, 1, 71), ':', '-') || '~'
+    LIMIT :limit
+)
+SELECT m.blob_id, b.digest,
+       (SELECT json_group_array(r.name) FROM reference r
+         WHERE r.blob_id = m.blob_id AND r.package_id = m.package_id AND r.until_position IS NULL),
+       (SELECT json_group_array(h.blob_id)
+          FROM link l
+          JOIN membership h ON h.package_id = m.package_id AND h.blob_id = l.artifact_id AND h.role = 'artifact'
+                           AND h.until_position IS NULL
+         WHERE l.target_id = m.blob_id AND l.kind = 'manifest'),
+       (SELECT json_group_array(h.blob_id)
+          FROM artifact a
+          JOIN membership h ON h.package_id = m.package_id AND h.role = 'artifact' AND h.until_position IS NULL
+           AND h.blob_id IN (SELECT a.subject_id UNION ALL SELECT l.artifact_id FROM link l WHERE l.target_id = a.subject_id)
+         WHERE a.blob_id = m.blob_id),
+       EXISTS (SELECT 1 FROM clearance k
+                WHERE k.package_id = m.package_id AND k.blob_id = m.blob_id AND k.until_position IS NULL)
+  FROM within
+  JOIN membership m ON m.package_id = :package AND m.blob_id = within.id AND m.role = 'artifact'
+                   AND m.until_position IS NULL
+  JOIN blob b ON b.id = m.blob_id
+ WHERE m.blob_id <> :blob
+ ORDER BY m.id
+
+-- touched --
+-- What each of some items consists of. Uses retention_part_ordinal_idx.
+SELECT p.ordinal, p.blob_id FROM retention_part p
+ WHERE p.plan_id = :plan AND p.ordinal > :after AND p.ordinal <= :upto
+UNION
+SELECT p.ordinal, l.target_id FROM retention_part p JOIN link l ON l.artifact_id = p.blob_id
+ WHERE p.plan_id = :plan AND p.ordinal > :after AND p.ordinal <= :upto
+
+-- last_needed --
+-- Of each of some blobs: its size, with which item the last that needs it goes (`:never` when one stays), and how many
+-- need it. Uses membership_blob_idx, membership_open_idx and link_target_idx.
+SELECT b.id, b.size, o.last, o.count
+  FROM (SELECT u.blob_id, max(coalesce(p.ordinal, :never)) AS last, count(*) AS count
+          FROM (SELECT m.blob_id, m.package_id, m.blob_id AS holder_id
+                  FROM json_each(:blobs) j
+                 CROSS JOIN membership m ON m.blob_id = j.value AND m.role = 'artifact' AND m.until_position IS NULL
+                UNION ALL
+                SELECT m.blob_id, m.package_id, h.blob_id
+                  FROM json_each(:blobs) j
+                 CROSS JOIN membership m ON m.blob_id = j.value AND m.role = 'blob' AND m.until_position IS NULL
+                 CROSS JOIN link l ON l.target_id = m.blob_id
+                 CROSS JOIN membership h ON h.package_id = m.package_id AND h.blob_id = l.artifact_id
+                       AND h.role = 'artifact' AND h.until_position IS NULL) u
+          LEFT JOIN retention_part p
+            ON p.plan_id = :plan AND p.package_id = u.package_id AND p.blob_id = u.holder_id
+         GROUP BY u.blob_id) o
+  JOIN blob b ON b.id = o.blob_id AND b.state IN ('present', 'damaged')
+
+-- plan_id --
+SELECT id FROM retention_plan WHERE name = :plan
+
+-- draft --
+INSERT INTO retention_plan (name, namespace_id, state, rules, digest, actor, at, looked_at, size)
+VALUES (:name, :namespace, 'drafted', :rules, '', :actor, :at, 0, 0)
+
+-- add_item --
+INSERT INTO retention_item (plan_id, ordinal, package_id, blob_id, names, parts, rule, reason, at, pulled_at, pulled_by,
+                            keeper, size, state)
+VALUES (:plan, :ordinal, :package, :blob, :names, :parts, :rule, :reason, :at, :pulled_at, :pulled_by, :keeper, 0, :state)
+
+-- add_part --
+INSERT INTO retention_part (plan_id, package_id, blob_id, ordinal) VALUES (:plan, :package, :blob, :ordinal)
+ON CONFLICT DO NOTHING
+
+-- set_size --
+UPDATE retention_item SET size = :size WHERE plan_id = :plan AND ordinal = :ordinal
+
+-- forget_parts --
+DELETE FROM retention_part
+ WHERE plan_id = :plan AND ordinal IN (
+        SELECT ordinal FROM retention_part WHERE plan_id = :plan ORDER BY ordinal LIMIT :limit)
+
+-- finish --
+UPDATE retention_plan
+   SET state = 'planned', digest = :digest, looked_at = :looked_at, size = :size, position = :position
+ WHERE id = :plan
+
+-- begin --
+UPDATE retention_plan SET state = 'begun', begun_by = :actor WHERE name = :plan AND state = 'planned'
+
+-- end_plan --
+UPDATE retention_plan SET state = 'applied' WHERE name = :plan AND state = 'begun'
+
+-- list_plans --
+-- Uses retention_plan_namespace_idx and retention_item_state_idx.
+SELECT t.name, n.name, t.state, t.rules, t.digest, t.actor, t.at, t.looked_at, t.size, t.begun_by,
+       (SELECT json_group_object(c.state, c.count) FROM (
+            SELECT i.state, count(*) AS count FROM retention_item i WHERE i.plan_id = t.id GROUP BY i.state) c)
+  FROM retention_plan t JOIN namespace n ON n.id = t.namespace_id
+ WHERE t.state <> 'drafted' AND (:name IS NULL OR t.name = :name) AND (:namespace IS NULL OR n.name = :namespace)
+   AND (:state IS NULL OR t.state = :state)
+ ORDER BY t.id DESC
+ LIMIT :limit
+
+-- count_items --
+-- Uses retention_item_state_idx.
+SELECT state, count(*) FROM retention_item WHERE plan_id = :plan GROUP BY state
+
+-- list_outdated --
+SELECT name FROM retention_plan WHERE at < :before AND state <> 'begun' ORDER BY id LIMIT :limit
+
+-- list_items --
+SELECT i.ordinal, n.name, p.format, p.name, b.digest, i.names, i.parts, i.rule, i.reason, i.at, i.pulled_at, i.pulled_by,
+       i.keeper, i.size, i.state
+  FROM retention_item i
+  JOIN package p ON p.id = i.package_id
+  JOIN namespace n ON n.id = p.namespace_id
+  JOIN blob b ON b.id = i.blob_id
+ WHERE i.plan_id = (SELECT id FROM retention_plan WHERE name = :plan) AND i.ordinal > :after
+   AND (:state IS NULL OR i.state = :state)
+ ORDER BY i.ordinal
+ LIMIT :limit
+
+-- find_item_state --
+SELECT i.state FROM retention_plan t JOIN retention_item i ON i.plan_id = t.id AND i.ordinal = :ordinal WHERE t.name = :plan
+
+-- mark_item --
+UPDATE retention_item SET state = :state
+ WHERE plan_id = (SELECT id FROM retention_plan WHERE name = :plan) AND ordinal = :ordinal
+
+-- forget_items --
+DELETE FROM retention_item
+ WHERE plan_id = :plan AND ordinal IN (SELECT ordinal FROM retention_item WHERE plan_id = :plan ORDER BY ordinal LIMIT :limit)
+
+-- forget_plan --
+DELETE FROM retention_plan WHERE id = :plan

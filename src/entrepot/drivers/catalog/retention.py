@@ -1,0 +1,415 @@
+"""What stays of a namespace's versions, and what was planned to go: the area of retention of the catalog."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from entrepot.drivers.catalog import rows
+from entrepot.drivers.catalog.protections import PROTECTIONS, SqlProtections
+from entrepot.drivers.catalog.session import CHANGE, identity
+from entrepot.drivers.catalog.statements import load
+from entrepot.model.digest import Digest
+from entrepot.model.names import ChannelName, FormatName, NamespaceName, PackagePattern, ReferenceName
+from entrepot.model.position import START, Position
+from entrepot.model.reference import is_fallback
+from entrepot.model.retention import UNNAMED, Line, Name, NameKind, Retention, RetentionRule, Stored
+from entrepot.ports.retention import Candidate, ItemState, Plan, PlannedItem, PlanState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from entrepot.drivers.catalog.questions import Questions
+    from entrepot.drivers.catalog.session import Session
+    from entrepot.model.names import PackageId
+
+RETENTION: Final = load("retention")
+_NEVER: Final = 1 << 62
+"""The ordinal of what does not go."""
+_MOST_PARTS: Final = 1_000
+"""What goes with one artifact; more of it is left, and stands for itself from then on."""
+_POPULAR: Final = 16
+_REMEMBERED: Final = 100_000
+
+
+class _Rule(msgspec.Struct):
+    """A rule as it is stored, and as `RetentionRule.document` has it."""
+
+    name: str
+    kinds: tuple[NameKind, ...]
+    formats: tuple[str, ...] = ()
+    packages: str = "*"
+    names: str = "*"
+    everything: bool = False
+    last: int | None = None
+    per: Line = Line.PACKAGE
+    younger_than: float | None = None
+    pulled_within: float | None = None
+    cleared: bool = False
+
+
+class SqlRetentions:
+    """Implements `entrepot.ports.retention.Retentions`."""
+
+    def __init__(self, questions: Questions) -> None:
+        self._questions = questions
+        self._protections = SqlProtections(questions)
+        # Of blobs that many artifacts share, such as base layers, it is asked once for a plan.
+        self._popular: OrderedDict[tuple[str, int], tuple[int, int]] = OrderedDict()
+
+    async def find(self, namespace: NamespaceName) -> Retention:
+        """What a namespace keeps; no rules, where it never said."""
+        return _retention(await self._questions.one(RETENTION.find_retention, namespace=namespace))
+
+    async def list_ruled(self, *, automatic: bool = False) -> Sequence[NamespaceName]:
+        """The namespaces that have rules; with *automatic*, those where what goes by them goes by itself."""
+        found = await self._questions.all(RETENTION.list_ruled, automatic=automatic)
+        return [NamespaceName(name) for (name,) in found]
+
+    async def list_candidates(
+        self, package: PackageId, *, after: Candidate | None = None, limit: int
+    ) -> Sequence[Candidate]:
+        """A page of a package's artifacts that stand for themselves."""
+        row = await self._questions.one(CHANGE.package_id, **identity(package))
+        place = (START, 0) if after is None else (after.position, after.row)
+        found = await self._questions.all(
+            RETENTION.list_candidates,
+            package=None if row is None else row[0],
+            position=place[0],
+            row=place[1],
+            limit=limit,
+        )
+        return [_candidate(each) for each in found]
+
+    async def find_revision(self, package: PackageId) -> Position:
+        """The position of the last event that touched a package."""
+        row = await self._questions.one(RETENTION.find_revision, **identity(package))
+        return START if row is None else Position(row[0])
+
+    async def is_protected(self, package: PackageId) -> bool:
+        """Whether anything in a package runs, ran, is leased or held."""
+        row = await self._questions.one(CHANGE.package_id, **identity(package))
+        found = None if row is None else await self._questions.one(PROTECTIONS.any, package=row[0])
+        return found is not None and bool(found[0])
+
+    async def is_subject_here(self, package: PackageId, tag: ReferenceName) -> bool:
+        """Whether the artifact is in the package that a tag was made of the digest of (`is_fallback`)."""
+        row = await self._questions.one(CHANGE.package_id, **identity(package))
+        digest = tag.partition(".")[0].replace("-", ":", 1)
+        asked = {"package": None if row is None else row[0], "digest": digest}
+        return await self._questions.one(RETENTION.has_artifact, **asked) is not None
+
+    async def list_parts(self, package: PackageId, digest: Digest, *, now: datetime) -> Sequence[Digest]:
+        """What goes with an artifact: what it contains and what refers to it, unless something else needs that."""
+        ids = await self._questions.one(PROTECTIONS.ids, **identity(package), digest=str(digest))
+        if ids is None:
+            return ()
+        found = await self._questions.all(RETENTION.list_parts, package=ids[0], blob=ids[1], limit=_MOST_PARTS)
+        parts: dict[int, tuple[Digest, list[int], list[int]]] = {}
+        for blob, text, names, holders, subjects, cleared in found:
+            part = Digest.parse(text)
+            named = any(not is_fallback(name) for name in msgspec.json.decode(names, type=list[str]))
+            if not named and not cleared and not await self._protections.find(package, part, now=now, limit=1):
+                parts[blob] = part, msgspec.json.decode(holders), msgspec.json.decode(subjects)
+        while True:
+            going = parts.keys() | {ids[1]}
+            stay = [
+                blob for blob, (_, *needing) in parts.items() if any(not going.issuperset(each) for each in needing)
+            ]
+            if not stay:
+                return [part for part, *_ in parts.values()]
+            for blob in stay:  # And so does all that it contains.
+                del parts[blob]
+
+    async def measure_freed(self, plan: str, *, after: int, limit: int) -> Mapping[int, int]:
+        """Bytes that are free once each of some items, and all before it, have gone: by the item's ordinal."""
+        row = await self._questions.one(RETENTION.plan_id, plan=plan)
+        number = None if row is None else row[0]
+        touched = await self._questions.all(RETENTION.touched, plan=number, after=after, upto=after + limit)
+        asked = {blob for _, blob in touched if (plan, blob) not in self._popular}
+        needed: dict[int, tuple[int, int]] = {}
+        blobs = msgspec.json.encode(sorted(asked)).decode()
+        for blob, size, last, count in await self._questions.all(
+            RETENTION.last_needed, plan=number, blobs=blobs, never=_NEVER
+        ):
+            needed[blob] = (last, size)
+            if count > _POPULAR:
+                self._popular[plan, blob] = (last, size)
+        freed: dict[int, int] = {}
+        for ordinal, blob in touched:
+            last, size = needed.get(blob) or self._popular.get((plan, blob)) or (_NEVER, 0)
+            if last == ordinal:
+                freed[ordinal] = freed.get(ordinal, 0) + size
+        while len(self._popular) > _REMEMBERED:
+            self._popular.popitem(last=False)
+        return freed
+
+    async def find_plan(self, name: str) -> Plan | None:
+        """A plan that is whole."""
+        return next(iter(await self._list(name=name)), None)
+
+    async def list_plans(self, namespace: NamespaceName, *, limit: int) -> Sequence[Plan]:
+        """The plans of a namespace, the newest first."""
+        return await self._list(namespace=namespace, limit=limit)
+
+    async def list_begun(self, *, limit: int) -> Sequence[Plan]:
+        """Those that are being carried out, the newest first."""
+        return await self._list(state=PlanState.BEGUN, limit=limit)
+
+    async def _list(
+        self,
+        *,
+        name: str | None = None,
+        namespace: NamespaceName | None = None,
+        state: PlanState | None = None,
+        limit: int = 1,
+    ) -> list[Plan]:
+        found = await self._questions.all(
+            RETENTION.list_plans, name=name, namespace=namespace, state=state, limit=limit
+        )
+        return [_plan(row) for row in found]
+
+    async def list_outdated(self, *, before: datetime, limit: int) -> Sequence[str]:
+        """Plans made before then that nobody carries out, drafts among them."""
+        found = await self._questions.all(RETENTION.list_outdated, before=rows.time_text(before), limit=limit)
+        return [name for (name,) in found]
+
+    async def list_items(
+        self, plan: str, *, state: ItemState | None = None, after: int = 0, limit: int
+    ) -> Sequence[PlannedItem]:
+        """A page of a plan's items, in their order."""
+        found = await self._questions.all(RETENTION.list_items, plan=plan, state=state, after=after, limit=limit)
+        return [_item(row) for row in found]
+
+
+class SqlRetentionChanges:
+    """Implements `entrepot.ports.retention.RetentionChanges`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def _plan_id(self, plan: str) -> int:
+        return int(self._session.returned(RETENTION.plan_id, plan=plan)[0])
+
+    def _touch(self, namespace: NamespaceName) -> None:
+        namespace_id = self._session.namespace_id(namespace)
+        self._session.run(CHANGE.touch_namespace, namespace=namespace_id, position=self._session.position)
+
+    def set(self, namespace: NamespaceName, retention: Retention, actor: str) -> bool:
+        """Keep by these rules from now on; False when it is so already."""
+        changed = self._session.run(
+            RETENTION.set_retention,
+            namespace=self._session.namespace_id(namespace),
+            rules=_rules_text(retention.rules),
+            automatic=retention.automatic,
+            actor=actor,
+            position=self._session.position,
+        )
+        if changed:
+            self._touch(namespace)
+        return changed > 0
+
+    def find(self, namespace: NamespaceName) -> Retention:
+        """What a namespace keeps."""
+        return _retention(self._session.one(RETENTION.find_retention, namespace=namespace))
+
+    def draft(self, plan: Plan) -> None:
+        """Begin a plan."""
+        self._session.run(
+            RETENTION.draft,
+            name=plan.name,
+            namespace=self._session.namespace_id(plan.namespace),
+            rules=_rules_text(plan.rules),
+            actor=plan.actor,
+            at=rows.time_text(plan.at),
+        )
+
+    def add_items(self, plan: str, items: Sequence[PlannedItem]) -> None:
+        """Add a page of items to a draft."""
+        number = self._plan_id(plan)
+        self._session.run_each(RETENTION.add_item, (self._item(number, item) for item in items))
+        self._session.run_each(
+            RETENTION.add_part,
+            (
+                {
+                    "plan": number,
+                    "package": self._session.package_id(item.package),
+                    "blob": self._session.blob_id(digest),
+                    "ordinal": item.ordinal,
+                }
+                for item in items
+                if item.keeper is None
+                for digest in (item.digest, *item.parts)
+            ),
+        )
+
+    def _item(self, plan: int, item: PlannedItem) -> dict[str, object]:
+        return {
+            "plan": plan,
+            "ordinal": item.ordinal,
+            "package": self._session.package_id(item.package),
+            "blob": self._session.blob_id(item.digest),
+            "names": rows.json_list(item.names),
+            "parts": rows.json_list(map(str, item.parts)),
+            "rule": item.rule,
+            "reason": item.reason,
+            "at": rows.time_text(item.at),
+            "pulled_at": None if item.pulled_at is None else rows.time_text(item.pulled_at),
+            "pulled_by": item.pulled_by,
+            "keeper": item.keeper,
+            "state": item.state,
+        }
+
+    def set_sizes(self, plan: str, sizes: Mapping[int, int]) -> None:
+        """Say of items of a draft what becomes free with them."""
+        number = self._plan_id(plan)
+        self._session.run_each(
+            RETENTION.set_size,
+            ({"plan": number, "ordinal": ordinal, "size": size} for ordinal, size in sizes.items()),
+        )
+
+    def finish(self, plan: Plan) -> None:
+        """Let a draft be a plan, with its digest and all its sums."""
+        self._session.run(
+            RETENTION.finish,
+            plan=self._plan_id(plan.name),
+            digest=plan.digest,
+            looked_at=plan.looked_at,
+            size=plan.size,
+            position=self._session.position,
+        )
+        self._touch(plan.namespace)
+
+    def begin(self, plan: Plan, actor: str) -> bool:
+        """Let a plan be carried out; False when it is already, or was."""
+        return self._changed(plan, RETENTION.begin, actor=actor)
+
+    def end(self, plan: Plan) -> bool:
+        """Let a plan have been carried out; False when it was already."""
+        return self._changed(plan, RETENTION.end_plan)
+
+    def _changed(self, plan: Plan, statement: str, **more: object) -> bool:
+        if not self._session.run(statement, plan=plan.name, **more):
+            return False
+        self._touch(plan.namespace)
+        return True
+
+    def forget(self, plan: str, *, limit: int) -> bool:
+        """Forget some items of a plan, in the end the plan itself; False once nothing is left."""
+        row = self._session.one(RETENTION.plan_id, plan=plan)
+        if row is None:
+            return False
+        for statement in (RETENTION.forget_parts, RETENTION.forget_items):
+            if self._session.run(statement, plan=row[0], limit=limit):
+                return True
+        self._session.run(RETENTION.forget_plan, plan=row[0])
+        return False
+
+    def find_state(self, plan: str, ordinal: int) -> ItemState | None:
+        """What has become of an item."""
+        row = self._session.one(RETENTION.find_item_state, plan=plan, ordinal=ordinal)
+        return None if row is None else ItemState(row[0])
+
+    def mark(self, plan: str, ordinal: int, state: ItemState) -> None:
+        """Say what has become of an item."""
+        self._session.run(RETENTION.mark_item, plan=plan, ordinal=ordinal, state=state)
+
+    def find_revision(self, package: PackageId) -> Position:
+        """The position of the last event that touched a package."""
+        row = self._session.one(RETENTION.find_revision, **identity(package))
+        return START if row is None else Position(row[0])
+
+    def count(self, plan: str) -> Mapping[ItemState, int]:
+        """How many items of a plan became what."""
+        found = self._session.all(RETENTION.count_items, plan=self._plan_id(plan))
+        return {ItemState(state): count for state, count in found}
+
+
+def _retention(row: tuple[Any, ...] | None) -> Retention:
+    return Retention() if row is None else Retention(_rules(row[0]), automatic=bool(row[1]))
+
+
+def _candidate(row: tuple[Any, ...]) -> Candidate:
+    digest, at, names, pulled_at, pulled_by, channel, position, number, has_parts = row
+    named = msgspec.json.decode(names, type=list[tuple[NameKind, str]])
+    return Candidate(
+        stored=Stored(
+            digest=Digest.parse(digest),
+            names=tuple(Name(kind, name) for kind, name in named) or UNNAMED,
+            at=rows.parse_time(at),
+            pulled_at=None if pulled_at is None else rows.parse_time(pulled_at),
+            pulled_by=pulled_by or "",
+            channel=None if channel is None else ChannelName(channel),
+        ),
+        position=Position(position),
+        row=number,
+        has_parts=bool(has_parts),
+    )
+
+
+def _rules_text(rules: Iterable[RetentionRule]) -> str:
+    return msgspec.json.encode([rule.document for rule in rules]).decode()
+
+
+def _rules(text: str) -> tuple[RetentionRule, ...]:
+    return tuple(
+        RetentionRule(
+            name=rule.name,
+            kinds=rule.kinds,
+            formats=tuple(FormatName(each) for each in rule.formats),
+            packages=PackagePattern(rule.packages),
+            names=PackagePattern(rule.names),
+            everything=rule.everything,
+            last=rule.last,
+            per=rule.per,
+            younger_than=_span(rule.younger_than),
+            pulled_within=_span(rule.pulled_within),
+            cleared=rule.cleared,
+        )
+        for rule in msgspec.json.decode(text, type=list[_Rule])
+    )
+
+
+def _span(seconds: float | None) -> timedelta | None:
+    return None if seconds is None else timedelta(seconds=seconds)
+
+
+def _plan(row: tuple[Any, ...]) -> Plan:
+    name, namespace, state, rules, digest, actor, at, looked_at, size, begun_by, counts = row
+    return Plan(
+        name=name,
+        namespace=NamespaceName(namespace),
+        state=PlanState(state),
+        rules=_rules(rules),
+        digest=digest,
+        actor=actor,
+        at=rows.parse_time(at),
+        looked_at=looked_at,
+        size=size,
+        counts=msgspec.json.decode(counts, type=dict[ItemState, int]),
+        begun_by=begun_by,
+    )
+
+
+def _item(row: tuple[Any, ...]) -> PlannedItem:
+    ordinal, namespace, format_, package, digest, names, parts, rule, reason, at, pulled_at, *rest = row
+    pulled_by, keeper, size, state = rest
+    return PlannedItem(
+        ordinal=ordinal,
+        package=rows.package_id(namespace, format_, package),
+        digest=Digest.parse(digest),
+        names=tuple(ReferenceName(name) for name in msgspec.json.decode(names, type=list[str])),
+        parts=tuple(Digest.parse(part) for part in msgspec.json.decode(parts, type=list[str])),
+        rule=rule,
+        reason=reason,
+        at=rows.parse_time(at),
+        pulled_at=None if pulled_at is None else rows.parse_time(pulled_at),
+        pulled_by=pulled_by,
+        keeper=keeper,
+        size=size,
+        state=ItemState(state),
+    )

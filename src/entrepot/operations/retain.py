@@ -1,0 +1,571 @@
+"""Keep exactly what the rules of a namespace keep: say what would go, and let go just that.
+
+A plan is made of what is there, with a reason for everything that would go, and what keeps the rest of it; it changes
+nothing. Applying it judges again: where the rules, the names, what keeps something or what is used have changed for
+anything that is in it, it is refused as a whole. Then each artifact goes by a change of its own (I8), which looks again
+whether its package was touched meanwhile; so a crash anywhere leaves a sound world and a plan that somebody goes on with.
+What goes is in the trash, and can be had back (`entrepot.operations.restore`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import Enum, auto
+from hashlib import sha256
+from itertools import groupby
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from entrepot.model.access import Action
+from entrepot.model.errors import InvalidRetention, PlanOutdated, PlanUnknown
+from entrepot.model.events import RetentionApplied, RetentionBegun, RetentionPlanned, RetentionSet
+from entrepot.model.names import ReferenceName, View
+from entrepot.model.reference import is_fallback
+from entrepot.model.retention import UNNAMED, Retention, judge
+from entrepot.operations import access
+from entrepot.operations.delete import delete_whole
+from entrepot.operations.version_order import order_of
+from entrepot.ports.retention import ItemState, Plan, PlannedItem, PlanState
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from entrepot.model.access import Caller
+    from entrepot.model.digest import Digest
+    from entrepot.model.names import NamespaceName, PackageId
+    from entrepot.model.position import Position
+    from entrepot.model.retention import RetentionRule, Verdict
+    from entrepot.operations.registry import Registry
+    from entrepot.ports.catalog import Transaction
+    from entrepot.ports.retention import Candidate
+
+ACTOR: Final = "retain"
+_PAGE: Final = 1_000
+"""Rows that one question or one change is about: a few milliseconds."""
+_AT_ONCE: Final = 64
+"""Deletions that may share a commit."""
+_SOME: Final = 1_000
+"""What is deleted while somebody waits for the answer; the schedule does the rest."""
+_TOLD: Final = 5
+_TRIES: Final = 5
+PLAN_LASTS: Final = timedelta(days=7)
+"""For how long a plan can be applied, and is remembered unless it is being applied."""
+_REMEMBERED: Final = timedelta(days=30)
+
+
+# --- rules ---
+
+
+async def read_retention(registry: Registry, caller: Caller, namespace: NamespaceName) -> Retention:
+    """By what rules a namespace keeps its versions. Raises what `access.require_anywhere` raises."""
+    access.require_anywhere(caller, Action.READ, View(namespace))
+    return await registry.catalog.retentions.find(namespace)
+
+
+async def set_retention(
+    registry: Registry, caller: Caller, namespace: NamespaceName, retention: Retention
+) -> Retention:
+    """Keep by these rules from now on. The same again is no event; nothing goes by that alone.
+
+    Raises `InvalidRetention`, `NamespaceUnknown`, or what `access.require_anywhere` raises.
+    """
+    access.require_anywhere(caller, Action.GOVERN, View(namespace))
+    if retention.automatic:
+        access.require_anywhere(caller, Action.DELETE, View(namespace))
+    retention.check()
+    for rule in retention.rules:
+        if any(each not in registry.formats for each in rule.formats):
+            raise InvalidRetention(rule.name, expected=f"formats among {', '.join(sorted(registry.formats))}")
+
+    def change(transaction: Transaction) -> Retention:
+        if transaction.retentions.set(namespace, retention, caller.name):
+            documents = tuple(rule.document for rule in retention.rules)
+            transaction.append(
+                caller.name, RetentionSet(namespace=namespace, rules=documents, automatic=retention.automatic)
+            )
+        return retention
+
+    return await registry.catalog.write(change)
+
+
+# --- judging ---
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the rules say of an artifact that stands for itself."""
+
+    candidate: Candidate
+    verdict: Verdict
+    keeper: str | None = None
+    """What keeps it, though the rules would not."""
+    parts: tuple[Digest, ...] = ()
+    """What goes with it."""
+
+    @property
+    def goes(self) -> bool:
+        """Whether it would be deleted."""
+        return not self.verdict.stays and self.keeper is None
+
+
+async def explain_retention(registry: Registry, caller: Caller, package: PackageId) -> Sequence[Judged]:
+    """What the rules of its namespace say of everything in a package, each with its reason, the oldest first.
+
+    Raises what `access.require_read` raises.
+    """
+    await access.require_read(registry, caller, View(package.namespace), package)
+    rules = (await registry.catalog.retentions.find(package.namespace)).rules
+    return (await _judge(registry, package, rules))[1]
+
+
+async def _judge(
+    registry: Registry, package: PackageId, rules: Sequence[RetentionRule]
+) -> tuple[Position, list[Judged]]:
+    """Everything in a package, and at which of its revisions that is so. Raises `PlanOutdated` for one that never rests."""
+    for _ in range(_TRIES):
+        revision = await registry.catalog.retentions.find_revision(package)
+        judged = await _judge_once(registry, package, rules)
+        if revision == await registry.catalog.retentions.find_revision(package):
+            return revision, judged
+    raise PlanOutdated(package, expected="a package that is not changed all the time")
+
+
+async def _judge_once(registry: Registry, package: PackageId, rules: Sequence[RetentionRule]) -> list[Judged]:
+    retentions, now = registry.catalog.retentions, registry.clock.now()
+    candidates: list[Candidate] = []
+    last: Candidate | None = None
+    while page := await retentions.list_candidates(package, after=last, limit=_PAGE):
+        last = page[-1]
+        candidates += [own for each in page if (own := await _own(registry, package, each)) is not None]
+        await asyncio.sleep(0)  # Others have their turn between pages.
+        if len(page) < _PAGE:
+            break
+    verdicts = judge(
+        package,
+        rules,
+        [each.stored for each in candidates],
+        order=order_of(package.format),
+        now=now,
+        pulls_since=await registry.catalog.pulls.find_start(),
+    )
+    guarded = await retentions.is_protected(package)
+    judged = []
+    for number, (candidate, verdict) in enumerate(zip(candidates, verdicts, strict=True)):
+        keeper: str | None = None
+        parts: tuple[Digest, ...] = ()
+        if not verdict.stays:
+            keeper = await _keeper(registry, package, candidate, now, guarded=guarded)
+            if keeper is None and candidate.has_parts:
+                parts = tuple(await retentions.list_parts(package, candidate.stored.digest, now=now))
+        judged.append(Judged(candidate, verdict, keeper, parts))
+        if number % _PAGE == _PAGE - 1:
+            await asyncio.sleep(0)
+    return judged
+
+
+async def _own(registry: Registry, package: PackageId, candidate: Candidate) -> Candidate | None:
+    """It with the names that people gave it; None for what lies under a tag made of the digest of another that is here."""
+    names = candidate.stored.names
+    tags = [name.text for name in names if is_fallback(name.text)]
+    if not tags:
+        return candidate
+    own = tuple(name for name in names if name.text not in tags)
+    if not own:
+        for tag in tags:
+            if await registry.catalog.retentions.is_subject_here(package, ReferenceName(tag)):
+                return None
+    return replace(candidate, stored=replace(candidate.stored, names=own or UNNAMED))
+
+
+async def _keeper(
+    registry: Registry, package: PackageId, candidate: Candidate, now: datetime, *, guarded: bool
+) -> str | None:
+    """What keeps it whatever the rules say (I9); *guarded* says whether that can be asked for in the package at all."""
+    if candidate.stored.channel is not None:
+        return f"cleared for {candidate.stored.channel}"
+    if guarded:
+        found = await registry.catalog.protections.find(package, candidate.stored.digest, now=now, limit=1)
+        if found:
+            return str(found[0])
+    return None
+
+
+# --- planning ---
+
+
+async def plan_retention(registry: Registry, caller: Caller, namespace: NamespaceName) -> Plan:
+    """Say what the rules of a namespace let go now, and keep that for who wants to look at it and apply it.
+
+    Raises `NamespaceUnknown`, `PlanOutdated`, or what `access.require_anywhere` raises.
+    """
+    access.require_anywhere(caller, Action.DELETE, View(namespace))
+    return await make_plan(registry, namespace, caller.name)
+
+
+async def make_plan(registry: Registry, namespace: NamespaceName, actor: str) -> Plan:
+    """The same, for the registry itself. Raises `NamespaceUnknown`, `PlanOutdated`."""
+    rules = (await registry.catalog.retentions.find(namespace)).rules
+    plan = Plan(
+        name=registry.clock.new_id(),
+        namespace=namespace,
+        state=PlanState.PLANNED,
+        rules=rules,
+        digest="",
+        actor=actor,
+        at=registry.clock.now(),
+        looked_at=0,
+        size=0,
+        counts={},
+    )
+    await registry.catalog.write(lambda transaction: transaction.retentions.draft(plan))
+    draft = _Draft(registry, plan)
+    async for package in _packages(registry, namespace):
+        if any(rule.speaks_of(package) for rule in rules):
+            _, judged = await _judge(registry, package, rules)
+            await draft.add(package, judged)
+    return await draft.finish()
+
+
+class _Draft:
+    """A plan that is being written."""
+
+    def __init__(self, registry: Registry, plan: Plan) -> None:
+        self._registry = registry
+        self._plan = plan
+        self._items: list[PlannedItem] = []
+        self._last = 0
+        self._looked_at = 0
+        self._going = 0
+        self._kept = 0
+        self._hash = sha256(msgspec.json.encode([rule.document for rule in plan.rules]))
+
+    async def add(self, package: PackageId, judged: Sequence[Judged]) -> None:
+        self._looked_at += len(judged)
+        for each in judged:
+            if each.verdict.stays:
+                continue
+            self._last += 1
+            item = _item(self._last, package, each)
+            self._hash.update(_words(item))
+            self._items.append(item)
+            if item.keeper is None:
+                self._going += 1
+            else:
+                self._kept += 1
+            if len(self._items) >= _PAGE:
+                await self._write()
+
+    async def _write(self) -> None:
+        items, self._items = self._items, []
+        if items:
+            name = self._plan.name
+            await self._registry.catalog.write(lambda transaction: transaction.retentions.add_items(name, items))
+
+    async def finish(self) -> Plan:
+        """Find out what becomes free, and let others see it."""
+        await self._write()
+        name, size = self._plan.name, 0
+        for after in range(0, self._last, _PAGE):
+            freed = await self._registry.catalog.retentions.measure_freed(name, after=after, limit=_PAGE)
+            size += sum(freed.values())
+            if freed:
+                await self._registry.catalog.write(_sizing(name, freed))
+        counts = {ItemState.PLANNED: self._going, ItemState.KEPT: self._kept}
+        plan = replace(
+            self._plan,
+            digest=f"sha256:{self._hash.hexdigest()}",
+            looked_at=self._looked_at,
+            size=size,
+            counts={state: count for state, count in counts.items() if count},
+        )
+
+        def change(transaction: Transaction) -> Plan:
+            transaction.retentions.finish(plan)
+            transaction.append(
+                plan.actor,
+                RetentionPlanned(
+                    namespace=plan.namespace, plan=plan.name, digest=plan.digest, artifacts=self._going, size=size
+                ),
+            )
+            return plan
+
+        return await self._registry.catalog.write(change)
+
+
+def _sizing(plan: str, freed: Mapping[int, int]) -> Callable[[Transaction], None]:
+    return lambda transaction: transaction.retentions.set_sizes(plan, freed)
+
+
+def _item(ordinal: int, package: PackageId, judged: Judged) -> PlannedItem:
+    stored = judged.candidate.stored
+    return PlannedItem(
+        ordinal=ordinal,
+        package=package,
+        digest=stored.digest,
+        names=tuple(ReferenceName(name.text) for name in stored.names if name.text),
+        parts=judged.parts,
+        rule=judged.verdict.rule,
+        reason=judged.verdict.reason,
+        at=stored.at,
+        pulled_at=stored.pulled_at,
+        pulled_by=stored.pulled_by,
+        keeper=judged.keeper,
+        state=ItemState.PLANNED if judged.keeper is None else ItemState.KEPT,
+    )
+
+
+def _words(item: PlannedItem) -> bytes:
+    """What a plan's digest has of an item: all that says what goes and why, and nothing that comes of it later."""
+    words = (
+        item.ordinal,
+        str(item.package),
+        str(item.digest),
+        item.names,
+        [str(part) for part in item.parts],
+        item.rule,
+        item.reason,
+        item.keeper,
+    )
+    return msgspec.json.encode(words)
+
+
+async def _packages(registry: Registry, namespace: NamespaceName) -> AsyncIterator[PackageId]:
+    after: PackageId | None = None
+    while page := await registry.catalog.list_packages(namespace=namespace, format=None, after=after, limit=_PAGE):
+        for row in page:
+            yield row.id
+        after = page[-1].id
+
+
+async def read_plan(registry: Registry, caller: Caller, name: str) -> Plan:
+    """A plan, for who may delete in its namespace. Raises `PlanUnknown`, or what `access.require_anywhere` raises."""
+    plan = await registry.catalog.retentions.find_plan(name)
+    if plan is None or not caller.rights.touches(View(plan.namespace)):
+        raise PlanUnknown(name)
+    access.require_anywhere(caller, Action.DELETE, View(plan.namespace))
+    return plan
+
+
+async def list_plans(registry: Registry, caller: Caller, namespace: NamespaceName, *, limit: int) -> Sequence[Plan]:
+    """The plans of a namespace, the newest first. Raises what `access.require_anywhere` raises."""
+    access.require_anywhere(caller, Action.DELETE, View(namespace))
+    return await registry.catalog.retentions.list_plans(namespace, limit=limit)
+
+
+async def list_items(
+    registry: Registry, caller: Caller, name: str, *, after: int = 0, limit: int
+) -> Sequence[PlannedItem]:
+    """A page of a plan's items, in the order in which they would go. Raises what `read_plan` raises."""
+    await read_plan(registry, caller, name)
+    return await registry.catalog.retentions.list_items(name, after=after, limit=limit)
+
+
+# --- applying ---
+
+
+async def apply_plan(registry: Registry, caller: Caller, name: str, *, digest: str | None = None) -> Plan:
+    """Let go what a plan says: some of it now, and all of it soon; asked again, it goes on. It is in the trash then.
+
+    *digest* is the plan's as it was looked at. One that was applied is left as it is.
+    Raises `PlanUnknown`, `PlanOutdated` when anything in it is not as it was planned any more, or what
+    `access.require_anywhere` raises.
+    """
+    plan = await read_plan(registry, caller, name)
+    if digest is not None and digest != plan.digest:
+        raise PlanOutdated(name, expected=digest, actual=plan.digest)
+    await begin_plan(registry, plan, caller.name)
+    await carry_on(registry, name, limit=_SOME)
+    return await read_plan(registry, caller, name)
+
+
+async def begin_plan(registry: Registry, plan: Plan, actor: str) -> None:
+    """Make sure that the world is as it was planned, and let the plan be carried out. Raises `PlanOutdated`."""
+    if plan.state is not PlanState.PLANNED:
+        return
+    if registry.clock.now() - plan.at > PLAN_LASTS:
+        raise PlanOutdated(plan.name, expected=f"a plan that is no older than {PLAN_LASTS.days} days")
+    if (await registry.catalog.retentions.find(plan.namespace)).rules != plan.rules:
+        raise PlanOutdated(plan.name, expected="the rules that it was made by")
+    moved: list[str] = []
+    async for items in _by_package(registry, plan):
+        _, judged = await _judge(registry, items[0].package, plan.rules)
+        going = _going(judged)
+        moved += [f"{item.package}: {_called(item)}" for item in items if not _is_as_planned(item, going)]
+        if len(moved) >= _TOLD:
+            break
+    if moved:
+        raise PlanOutdated("; ".join(moved[:_TOLD]), expected="everything in the plan as it was then")
+
+    def change(transaction: Transaction) -> None:
+        if transaction.retentions.find(plan.namespace).rules != plan.rules:
+            raise PlanOutdated(plan.name, expected="the rules that it was made by")
+        if transaction.retentions.begin(plan, actor):
+            transaction.append(actor, RetentionBegun(namespace=plan.namespace, plan=plan.name, digest=plan.digest))
+
+    await registry.catalog.write(change)
+
+
+async def carry_on(registry: Registry, name: str, *, limit: int | None = None) -> bool:
+    """Delete what is left of a plan that was begun, at most *limit* artifacts; whether that was all of it.
+
+    It may be ended at any point, and two may do it at once.
+    """
+    plan = await registry.catalog.retentions.find_plan(name)
+    if plan is None or plan.state is not PlanState.BEGUN:
+        return True
+    work, done = _Work(registry, plan), 0
+    while limit is None or done < limit:
+        items = await registry.catalog.retentions.list_items(name, state=ItemState.PLANNED, limit=_AT_ONCE)
+        if not items:
+            await registry.catalog.write(_ending(plan))
+            return True
+        for package, of_package in groupby(items, key=lambda item: item.package):
+            await work.judge(package)
+            await asyncio.gather(*(work.delete(item) for item in of_package))
+        done += len(items)
+    return False
+
+
+class _Outcome(Enum):
+    """What came of looking at an item inside a change."""
+
+    DONE = auto()
+    STALE = auto()
+    """Something happened in the package, so it is to be judged again."""
+    USED = auto()
+    """It was pulled since, and the rules ask about that."""
+
+
+class _Work:
+    """What one who carries out a plan knows of a package: what goes, and of which revision that is true."""
+
+    def __init__(self, registry: Registry, plan: Plan) -> None:
+        self._registry = registry
+        self._plan = plan
+        self._asks_pulls = any(rule.pulled_within is not None for rule in plan.rules)
+        self._package: PackageId | None = None
+        self._revision: Position | None = None
+        self._going: Mapping[Digest, Judged] = {}
+        self._judging = asyncio.Lock()
+
+    async def judge(self, package: PackageId) -> None:
+        """Find out what goes of a package, unless that is known."""
+        async with self._judging:
+            retentions = self._registry.catalog.retentions
+            if package == self._package and await retentions.find_revision(package) == self._revision:
+                return
+            self._package, self._revision, self._going = package, None, {}
+            # Where too much happens all the time, what would go stays, and the next plan asks again.
+            with suppress(PlanOutdated):
+                self._revision, judged = await _judge(self._registry, package, self._plan.rules)
+                self._going = _going(judged)
+
+    async def delete(self, item: PlannedItem) -> None:
+        """Delete an artifact, if it is as it was planned; note that it stays if it is not."""
+        for _ in range(_TRIES):
+            if not _is_as_planned(item, self._going):
+                break
+            outcome = await self._registry.catalog.write(self._deleting(item))
+            if outcome is _Outcome.DONE:
+                return
+            if outcome is _Outcome.USED:
+                break
+            await self.judge(item.package)
+        await self._registry.catalog.write(self._leaving(item))
+
+    def _deleting(self, item: PlannedItem) -> Callable[[Transaction], _Outcome]:
+        package, name = item.package, self._plan.name
+        seen = self._going[item.digest].candidate.stored.pulled_at
+
+        def change(transaction: Transaction) -> _Outcome:
+            if transaction.retentions.find_state(name, item.ordinal) is not ItemState.PLANNED:
+                return _Outcome.DONE  # Somebody else does the same.
+            if transaction.retentions.find_revision(package) != self._revision:
+                return _Outcome.STALE
+            if self._asks_pulls and transaction.pulls.find_last(package, item.digest) != seen:
+                return _Outcome.USED
+            actor = self._plan.begun_by or ACTOR
+            delete_whole(transaction, actor, package, item.digest, item.parts, plan=name)
+            transaction.retentions.mark(name, item.ordinal, ItemState.DELETED)
+            self._revision = transaction.position
+            return _Outcome.DONE
+
+        return change
+
+    def _leaving(self, item: PlannedItem) -> Callable[[Transaction], None]:
+        def change(transaction: Transaction) -> None:
+            if transaction.retentions.find_state(self._plan.name, item.ordinal) is ItemState.PLANNED:
+                transaction.retentions.mark(self._plan.name, item.ordinal, ItemState.MOVED)
+
+        return change
+
+
+def _ending(plan: Plan) -> Callable[[Transaction], None]:
+    def change(transaction: Transaction) -> None:
+        if transaction.retentions.end(plan):
+            counts = transaction.retentions.count(plan.name)
+            transaction.append(
+                plan.begun_by or ACTOR,
+                RetentionApplied(
+                    namespace=plan.namespace,
+                    plan=plan.name,
+                    deleted=counts.get(ItemState.DELETED, 0),
+                    moved=counts.get(ItemState.MOVED, 0),
+                ),
+            )
+
+    return change
+
+
+async def _by_package(registry: Registry, plan: Plan) -> AsyncIterator[list[PlannedItem]]:
+    """What would go by a plan, package by package."""
+    items: list[PlannedItem] = []
+    after = 0
+    while page := await registry.catalog.retentions.list_items(
+        plan.name, state=ItemState.PLANNED, after=after, limit=_PAGE
+    ):
+        after = page[-1].ordinal
+        for item in page:
+            if items and item.package != items[0].package:
+                yield items
+                items = []
+            items.append(item)
+    if items:
+        yield items
+
+
+def _going(judged: Sequence[Judged]) -> dict[Digest, Judged]:
+    return {each.candidate.stored.digest: each for each in judged if each.goes}
+
+
+def _is_as_planned(item: PlannedItem, going: Mapping[Digest, Judged]) -> bool:
+    now = going.get(item.digest)
+    if now is None:
+        return False
+    stored = now.candidate.stored
+    names = tuple(name.text for name in stored.names if name.text)
+    return names == item.names and stored.at == item.at and set(now.parts) == set(item.parts)
+
+
+def _called(item: PlannedItem) -> str:
+    return ", ".join(item.names) or str(item.digest)
+
+
+# --- forgetting ---
+
+
+async def forget_plans(registry: Registry) -> None:
+    """Forget plans that were made long ago, and drafts that nobody finished, a page at a time."""
+    horizon = registry.clock.now() - _REMEMBERED
+    for name in await registry.catalog.retentions.list_outdated(before=horizon, limit=_PAGE):
+        while await registry.catalog.write(_forgetting(name)):
+            pass
+
+
+def _forgetting(name: str) -> Callable[[Transaction], bool]:
+    return lambda transaction: transaction.retentions.forget(name, limit=_PAGE)
