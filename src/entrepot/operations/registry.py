@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from entrepot.operations.flights import Flights
-from entrepot.operations.pulls import PullNotes
+from entrepot.operations.pull_notes import PullNotes
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Sequence
