@@ -107,6 +107,7 @@ def test_an_error_has_the_status_of_its_family_in_every_protocol(cls: type[Regis
         ("pypi", errors.TooManyHolds): 400,
         ("pypi", errors.LogForked): 400,
         ("pypi", errors.LogMoved): 400,
+        ("pypi", errors.PlanOutdated): 400,
     }
     expected = next(FAMILIES[base] for base in cls.__mro__ if base in FAMILIES)
 
