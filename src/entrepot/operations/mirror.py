@@ -75,6 +75,8 @@ class Question:
     """Whether what was once answered can never change, and is never asked for again."""
     indexes: bool = True
     """Whether the package's index is made of it: then all news in it are events."""
+    concerns: Callable[[bytes], bool] | None = None
+    """Whether an answer is about the package after all; else it is about all that the upstream has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,8 @@ async def _renew(
         fresh = replace(fresh, fetched_at=known.fetched_at)
     elif question.before_keeping is not None and fresh.status == _OK:
         await question.before_keeping(None if known is None or known.status != _OK else known.content, fresh.content)
+    if question.concerns is not None and fresh.status == _OK and not question.concerns(fresh.content):
+        package = None
     await _keep(registry, upstream, package, question, fresh, known=known, versions=versions)
     return _answer(upstream, fresh)
 
@@ -238,7 +242,8 @@ async def _keep(
             return
         if package is not None:
             transaction.see_versions(upstream, package, seen)
-        if question.sha256 is not None or not question.indexes:
+        if question.sha256 is not None or not question.indexes or fresh.status != _OK:
+            # That there is nothing is no news of anything: whoever asks for made-up names fills no journal.
             return
         transaction.append(
             upstream.actor,

@@ -21,11 +21,13 @@ from entrepot.formats.maven.rules import KIND
 from entrepot.model.errors import ReferenceUnknown, UpstreamInvalid
 from entrepot.model.names import FormatName, PackageId, PackageName, View, parse_namespace
 from entrepot.model.upstream import PurlPattern, Upstream, UpstreamName, UpstreamRules
+from entrepot.operations.browse import list_packages
 from entrepot.operations.check import check
 from entrepot.operations.govern import set_namespace
 from entrepot.operations.mark import yank
 from entrepot.operations.read_package import read_package
 from entrepot.operations.upstreams import add_upstream, set_upstream
+from entrepot.operations.warm import list_mirrored_packages
 from entrepot.testing.builders import ADMINISTRATOR, World
 from entrepot.testing.elsewhere import Elsewhere, Said, elsewhere
 from tests.formats.maven.artifacts import ROOT, build, deploy, jar, metadata, plugin, pom, versions
@@ -714,6 +716,25 @@ async def test_the_plugins_of_a_group_are_ours_and_theirs(
     assert stale.content == first.content
     assert "warning" in stale.headers
     assert "warning" not in first.headers
+
+
+async def test_a_group_of_plugins_is_no_package_that_is_refreshed(
+    client: httpx.AsyncClient, world: World, other: Elsewhere
+) -> None:
+    offer(other, "1.0")
+    put(other, "org/acme/maven-metadata.xml", group(("site", "site-maven-plugin")))
+    await read_through(world, other)
+    [upstream] = await world.registry.catalog.list_upstreams(ACME.namespace)
+
+    answers = [await get(client, path) for path in ("org/acme/maven-metadata.xml", f"{BASE}/maven-metadata.xml")]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert await list_mirrored_packages(world.registry, ADMINISTRATOR, upstream, limit=10) == ["org.acme/lib"]
+    packages = [row.id for row in await list_packages(world.registry, ADMINISTRATOR, namespace=ACME.namespace, limit=9)]
+    assert packages == []
+    of_group = PackageId(ACME.namespace, upstream.format, PackageName("org/acme"))
+    assert await world.registry.catalog.find_package(View(ACME.namespace), of_group) is None
+    assert await check(world.registry) == []
 
 
 async def test_our_plugins_are_found_when_the_other_never_answered(

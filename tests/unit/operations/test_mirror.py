@@ -111,6 +111,24 @@ async def test_only_news_is_an_event_and_touches_the_package(world: World, other
     assert await check(world.registry) == []
 
 
+async def test_that_there_is_nothing_is_no_event_and_makes_no_package(world: World, other: Elsewhere) -> None:
+    """Whoever asks for made-up names fills no journal."""
+    upstream = await reading(world, other, refresh=timedelta(seconds=1))
+    events = await world.events()
+
+    answers = [await said(world, upstream)]
+    events_then = await world.events()
+    row = await world.registry.catalog.find_package(ALL, LIB)
+    other.says["/lib"] = Said(b"1.0\n", headers=PLAIN)
+    world.clock.advance(seconds=2)
+    answers.append(await said(world, upstream))
+
+    assert answers == [None, (b"1.0\n", None)]
+    assert (events_then, row) == (events, None)
+    assert await world.events() == [*events, "upstream-index.changed"]
+    assert await world.registry.catalog.find_package(ALL, LIB) is not None
+
+
 async def test_of_many_who_ask_at_once_one_asks_the_upstream(world: World, other: Elsewhere) -> None:
     gate = asyncio.Event()
     other.says["/lib"] = Said(b"1.0\n", headers=PLAIN, gate=gate)

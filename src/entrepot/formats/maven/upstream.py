@@ -156,7 +156,14 @@ async def _whom_to_ask(registry: Registry, caller: Caller, view: View, package: 
 
 async def _ask_for_versions(registry: Registry, upstream: Upstream, package: PackageId) -> Answer | None:
     dates = partial(_find_dates, registry, upstream, package)
-    question = Question(f"{_folder(package.name)}/{METADATA}", limit=_METADATA_SIZE, versions=_versions, dates=dates)
+    question = Question(
+        f"{_folder(package.name)}/{METADATA}",
+        limit=_METADATA_SIZE,
+        versions=_versions,
+        dates=dates,
+        # The same document may be that of a group.
+        concerns=lambda content: bool(read_metadata(content).versions),
+    )
     return await _ask(registry, upstream, package, question)
 
 
