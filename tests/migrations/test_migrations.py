@@ -91,7 +91,7 @@ def test_a_step_that_fails_leaves_the_version_before(
 
 
 def test_steps_are_numbered_without_a_gap() -> None:
-    folder = Path(module.__file__).parent / "migrations"
+    folder = Path(module.__file__).parent / "migrations" / "sqlite"
     numbers = [int(path.name.partition("_")[0]) for path in sorted(folder.glob("*.sql"))]
 
     assert numbers == list(range(1, len(migrations()) + 1))

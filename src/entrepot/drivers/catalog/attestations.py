@@ -9,7 +9,8 @@ import msgspec
 from entrepot.drivers.catalog.assessments import keep_vex
 from entrepot.drivers.catalog.rows import parse_time, time_text
 from entrepot.drivers.catalog.session import CHANGE
-from entrepot.drivers.catalog.statements import load
+from entrepot.drivers.catalog.statements import Statement, load
+from entrepot.drivers.catalog.tracing import Trace
 from entrepot.model.build import Build, Material
 from entrepot.model.digest import Digest
 from entrepot.model.names import (
@@ -49,14 +50,14 @@ if TYPE_CHECKING:
 ATTESTATIONS: Final = load("attestations")
 
 _AGAIN: Final = "this is being verified again, because the signer or a trusted root has changed"
-_NODES: Final = 10_000
-"""So many things a trace looks at before it ends."""
 _LAST: Final = "\U0010ffff"
 
 _MATERIAL: Final = "material x CROSS JOIN provenance pr USING (attestation_id)"
 _BY: Final = {
-    key: ATTESTATIONS.list_builds_by_revision.replace("pr.revision BETWEEN", f"{column} BETWEEN").replace(
-        "FROM provenance pr\n", f"FROM {tables}\n"
+    key: Statement(
+        ATTESTATIONS.list_builds_by_revision.replace("pr.revision BETWEEN", f"{column} BETWEEN").replace(
+            "FROM provenance pr\n", f"FROM {tables}\n"
+        )
     )
     for key, column, tables in (
         (BuildKey.REVISION, "pr.revision", "provenance pr"),
@@ -144,30 +145,34 @@ class SqlAttestations:
         self, key: BuildKey, value: str, *, namespace: NamespaceName | None, may_read: MayRead, after: int, limit: int
     ) -> Sequence[Built]:
         """A page of what provenance that the caller may read says was built so."""
-        self._let(may_read)
-        found = await self._questions.all(
-            _BY[key],
-            value=value,
-            # Commits are called by how they begin.
-            last=value + _LAST if key is BuildKey.REVISION else value,
-            namespace=namespace,
-            after=after,
-            limit=limit,
-        )
-        return [_built(row) for row in found]
+        known: dict[PackageId, bool] = {}
+        built: list[Built] = []
+        while True:
+            page = await self._questions.all(
+                _BY[key],
+                value=value,
+                # Commits are called by how they begin.
+                last=value + _LAST if key is BuildKey.REVISION else value,
+                namespace=namespace,
+                after=after,
+                limit=limit,
+            )
+            for *row, public in page:
+                each = _built(row)
+                if each.package not in known:
+                    known[each.package] = may_read(each.package, bool(public))
+                if known[each.package]:
+                    built.append(each)
+            if len(page) < limit or len(built) >= limit:
+                return built[:limit]
+            after = page[-1][0]
 
     async def trace(
         self, package: PackageId, subject: Digest, *, may_read: MayRead, depth: int, limit: int
     ) -> Sequence[Origin]:
         """What went into an artifact of a package and its files, and into that."""
-        self._let(may_read)
-        found = await self._questions.all(
-            ATTESTATIONS.trace,
-            subject=str(subject),
-            namespace=package.namespace,
-            depth=depth,
-            nodes=_NODES,
-            limit=limit,
+        found = await Trace(self._questions, may_read).follow(
+            subject, namespace=package.namespace, depth=depth, limit=limit
         )
         return [
             Origin(
@@ -186,18 +191,6 @@ class SqlAttestations:
         """How much of a namespace has provenance."""
         row = await self._questions.one(ATTESTATIONS.completeness, namespace=namespace)
         return Completeness(0, 0, 0) if row is None else Completeness(*row)
-
-    def _let(self, may_read: MayRead) -> None:
-        """Have the next statement ask *may_read* of each package that it meets."""
-        known: dict[tuple[str, str, str], bool] = {}
-
-        def ask(namespace: str, format_: str, name: str, public: int) -> bool:
-            key = (namespace, format_, name)
-            if key not in known:
-                known[key] = may_read(_package(*key), bool(public))
-            return known[key]
-
-        self._questions.define("may_read", 4, ask)
 
 
 class SqlAttestationChanges:
@@ -249,7 +242,8 @@ class SqlAttestationChanges:
     def remove_root(self, namespace: NamespaceName | None, name: str) -> bool:
         """Trust it no more; False when there is none."""
         owner = self._namespace(namespace)
-        if not self._session.run(ATTESTATIONS.remove_root, namespace=owner, name=name, position=self._session.position):
+        position = self._session.position
+        if not self._session.run(ATTESTATIONS.remove_root, namespace=owner, name=name, empty=b"", position=position):
             return False
         self._mistrust(owner)
         return True
@@ -435,7 +429,7 @@ def _verification(row: list[Any]) -> VerificationRow:
     )
 
 
-def _built(row: tuple[Any, ...]) -> Built:
+def _built(row: Sequence[Any]) -> Built:
     number, namespace, format_, name, subject, references, verified, *build = row
     signers = _list(verified)
     return Built(

@@ -11,7 +11,7 @@ import msgspec
 
 from entrepot.drivers.catalog import rows
 from entrepot.drivers.catalog.session import identity
-from entrepot.drivers.catalog.statements import load
+from entrepot.drivers.catalog.statements import Statement, load
 from entrepot.model.block import Block, BlockKind
 from entrepot.model.digest import Digest
 from entrepot.model.position import Position
@@ -168,7 +168,7 @@ class SqlBlockChanges:
         closed = self._session.run(BLOCKS.close_block, package=package_id, blob=blob, position=self._session.position)
         return closed > 0
 
-    def _one(self, statement: str, package: PackageId, digest: Digest, **more: object) -> Block | None:
+    def _one(self, statement: Statement, package: PackageId, digest: Digest, **more: object) -> Block | None:
         package_id, blob = self._session.find_package_id(package), self._session.find_blob_id(digest)
         if package_id is None or blob is None:
             return None

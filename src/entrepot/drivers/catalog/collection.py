@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from entrepot.drivers.catalog import rows
 from entrepot.drivers.catalog.session import identity
-from entrepot.drivers.catalog.statements import load
+from entrepot.drivers.catalog.statements import Statement, load
 from entrepot.model.blob import BlobState
 from entrepot.model.digest import Digest
 from entrepot.model.names import ReferenceName
@@ -113,7 +113,7 @@ class SqlCollection:
         found = await self._questions.all(COLLECTION.holders, **identity(package), digest=str(digest), limit=limit)
         return [Digest.parse(holder) for (holder,) in found]
 
-    async def _number(self, statement: str, **parameters: object) -> int:
+    async def _number(self, statement: Statement, **parameters: object) -> int:
         row = await self._questions.one(statement, **parameters)
         return 0 if row is None else int(row[0])
 

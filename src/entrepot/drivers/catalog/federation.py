@@ -9,7 +9,7 @@ import msgspec
 
 from entrepot.drivers.catalog import rows
 from entrepot.drivers.catalog.session import CHANGE
-from entrepot.drivers.catalog.statements import load
+from entrepot.drivers.catalog.statements import Statement, load
 from entrepot.model.access import Role
 from entrepot.model.errors import IssuerUnknown, PublisherUnknown
 from entrepot.model.federation import (
@@ -129,7 +129,7 @@ class SqlFederationChanges:
         """Trust it no more; False when there is none of this name."""
         return self._change(namespace, FEDERATION.remove_publisher, name=name)
 
-    def _change(self, namespace: NamespaceName, statement: str, **parameters: object) -> bool:
+    def _change(self, namespace: NamespaceName, statement: Statement, **parameters: object) -> bool:
         namespace_id = self._session.namespace_id(namespace)
         changed = self._session.run(statement, namespace=namespace_id, **parameters) > 0
         if changed:

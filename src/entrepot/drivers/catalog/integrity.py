@@ -8,19 +8,19 @@ from entrepot.drivers.catalog.rows import time_text
 from entrepot.drivers.catalog.statements import load
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Sequence
     from datetime import datetime
+
+    from entrepot.drivers.catalog.questions import Questions
 
 CHECKS: Final = vars(load("integrity"))
 """By name, ``I<number>_<what holds>``."""
 
 
-def violations(connection: sqlite3.Connection, now: datetime) -> Iterator[tuple[str, str]]:
-    """Every row of every check at a time: the invariant, and what is wrong."""
-    parameters = {"now": time_text(now)}
-    for table, row, other, _ in connection.execute("PRAGMA foreign_key_check"):
-        yield "I2", f"row {row} of {table} has no other end in {other}"
-    for name, statement in CHECKS.items():
-        for (problem,) in connection.execute(statement, parameters):
-            yield name.partition("_")[0], problem
+async def violations(questions: Questions, now: datetime) -> Sequence[tuple[str, str]]:
+    """Every row of every check: the invariant, and what is wrong."""
+    return [
+        (name.partition("_")[0], problem)
+        for name, statement in CHECKS.items()
+        for (problem,) in await questions.all(statement, now=time_text(now))
+    ]

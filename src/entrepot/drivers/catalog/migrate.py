@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def migrations() -> list[str]:
     """The scripts, in order; the first is version 1."""
-    folder = files(__package__).joinpath("migrations")
+    folder = files(__package__).joinpath("migrations", "sqlite")
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
     return [folder.joinpath(name).read_text(encoding="utf-8") for name in names]
 

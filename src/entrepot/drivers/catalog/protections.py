@@ -13,7 +13,7 @@ import msgspec
 from entrepot.drivers.catalog import rows
 from entrepot.drivers.catalog.deployments import place_of
 from entrepot.drivers.catalog.session import identity
-from entrepot.drivers.catalog.statements import load
+from entrepot.drivers.catalog.statements import Statement, load
 from entrepot.model.digest import Digest
 from entrepot.model.namespace import ROLLBACK_TARGETS, ROLLBACK_TIME
 from entrepot.model.protection import Protection, ProtectionKind
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 PROTECTIONS: Final = load("protections")
 
 
-_Dialogue = Generator[tuple[str, dict[str, Any]], list[tuple[Any, ...]], Sequence[Protection]]
+_Dialogue = Generator[tuple[Statement, dict[str, Any]], list[tuple[Any, ...]], Sequence[Protection]]
 """Asks one statement after another, and is sent the rows of each: of a question, or inside a change."""
 
 

@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from entrepot.drivers.catalog.failures import translated
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Callable
+    from entrepot.drivers.catalog.statements import Statement
 
 
-class Questions:
-    """The connection that only reads. What each area of the catalog is asked goes through it.
+class Questions(Protocol):
+    """What only reads. What each area of the catalog is asked goes through it."""
 
-    SQLite answers inline: these coroutines never wait (0002).
-    """
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    async def one(self, statement: str, **parameters: object) -> tuple[Any, ...] | None:
+    async def one(self, statement: Statement, **parameters: object) -> tuple[Any, ...] | None:
         """The first row, or None."""
-        with translated():
-            row: tuple[Any, ...] | None = self._connection.execute(statement, parameters).fetchone()
-        return row
 
-    async def all(self, statement: str, **parameters: object) -> list[tuple[Any, ...]]:
+    async def all(self, statement: Statement, **parameters: object) -> list[tuple[Any, ...]]:
         """All rows: the statement has a limit, or its rows are few."""
-        with translated():
-            return self._connection.execute(statement, parameters).fetchall()
-
-    def define(self, name: str, arguments: int, function: Callable[..., str | int | float | None]) -> None:
-        """Let the statements that follow call *function*, until it is defined anew."""
-        with translated():
-            self._connection.create_function(name, arguments, function)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from entrepot.drivers.catalog.questions import Questions
     from entrepot.drivers.catalog.session import Session
+    from entrepot.drivers.catalog.statements import Statement
     from entrepot.model.names import PackageId
 
 RETENTION: Final = load("retention")
@@ -292,7 +293,7 @@ class SqlRetentionChanges:
         """Let a plan have been carried out; False when it was already."""
         return self._changed(plan, RETENTION.end_plan)
 
-    def _changed(self, plan: Plan, statement: str, **more: object) -> bool:
+    def _changed(self, plan: Plan, statement: Statement, **more: object) -> bool:
         if not self._session.run(statement, plan=plan.name, **more):
             return False
         self._touch(plan.namespace)

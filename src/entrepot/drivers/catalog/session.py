@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from entrepot.drivers.catalog.statements import load
 from entrepot.model.errors import ChannelUnknown, NamespaceUnknown
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
+    from entrepot.drivers.catalog.statements import Statement
     from entrepot.model.digest import Digest
     from entrepot.model.names import ChannelName, NamespaceName, PackageId
     from entrepot.model.position import Position
 
 CHANGE: Final = load("change")
 LISTINGS: Final = load("listings")
+
+
+class _Cursor(Protocol):
+    @property
+    def rowcount(self) -> int: ...
+    def fetchone(self) -> Any: ...
+    def fetchall(self) -> list[Any]: ...
+
+
+class Connection(Protocol):
+    """What the writer of a database is told: `sqlite3.Connection` is one."""
+
+    def execute(self, statement: Statement, parameters: Mapping[str, object], /) -> _Cursor:
+        """Execute a statement, and have its rows."""
+
+    def executemany(self, statement: Statement, parameters: Iterable[Mapping[str, object]], /) -> object:
+        """Execute it once for each row of parameters."""
 
 
 class Session:
@@ -27,8 +44,8 @@ class Session:
     session, so that all that a change does is one transaction and looks up each row's number once.
     """
 
-    def __init__(self, connection: sqlite3.Connection, *, position: Position, now: datetime) -> None:
-        self.connection = connection
+    def __init__(self, connection: Connection, *, position: Position, now: datetime) -> None:
+        self._connection = connection
         self._position = position
         self._now = now
         self._packages: dict[PackageId, int] = {}
@@ -46,20 +63,20 @@ class Session:
 
     # --- statements ---
 
-    def run(self, statement: str, **parameters: object) -> int:
+    def run(self, statement: Statement, **parameters: object) -> int:
         """Execute, and say how many rows changed."""
-        return self.connection.execute(statement, parameters).rowcount
+        return self._connection.execute(statement, parameters).rowcount
 
-    def run_each(self, statement: str, rows: Iterable[Mapping[str, object]]) -> None:
+    def run_each(self, statement: Statement, rows: Iterable[Mapping[str, object]]) -> None:
         """Execute once for each row of parameters."""
-        self.connection.executemany(statement, rows)
+        self._connection.executemany(statement, rows)
 
-    def one(self, statement: str, **parameters: object) -> tuple[Any, ...] | None:
+    def one(self, statement: Statement, **parameters: object) -> tuple[Any, ...] | None:
         """The first row, or None."""
-        row: tuple[Any, ...] | None = self.connection.execute(statement, parameters).fetchone()
+        row: tuple[Any, ...] | None = self._connection.execute(statement, parameters).fetchone()
         return row
 
-    def returned(self, statement: str, **parameters: object) -> tuple[Any, ...]:
+    def returned(self, statement: Statement, **parameters: object) -> tuple[Any, ...]:
         """The row of a statement that always has one."""
         row = self.one(statement, **parameters)
         if row is None:
@@ -67,9 +84,9 @@ class Session:
             raise RuntimeError(message)
         return row
 
-    def all(self, statement: str, **parameters: object) -> list[tuple[Any, ...]]:
+    def all(self, statement: Statement, **parameters: object) -> list[tuple[Any, ...]]:
         """All rows."""
-        return self.connection.execute(statement, parameters).fetchall()
+        return self._connection.execute(statement, parameters).fetchall()
 
     # --- identities of rows ---
 

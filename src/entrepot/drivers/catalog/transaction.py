@@ -47,9 +47,10 @@ from entrepot.model.upstream import ACTOR
 from entrepot.ports.epochs import ACCESS
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Mapping, Sequence
 
+    from entrepot.drivers.catalog.session import Connection
+    from entrepot.drivers.catalog.statements import Statement
     from entrepot.model.access import PrincipalKind
     from entrepot.model.artifact import Artifact
     from entrepot.model.events import Event
@@ -72,7 +73,7 @@ class SqlTransaction(Session):
     """What one change does, inside a savepoint of the writer's transaction."""
 
     def __init__(
-        self, connection: sqlite3.Connection, epochs: Epochs, *, position: Position, hash_before: bytes, now: datetime
+        self, connection: Connection, epochs: Epochs, *, position: Position, hash_before: bytes, now: datetime
     ) -> None:
         super().__init__(connection, position=position, now=now)
         self._epochs = epochs
@@ -188,7 +189,8 @@ class SqlTransaction(Session):
 
     def find_namespace(self, name: NamespaceName) -> Namespace | None:
         """The namespace, or None."""
-        return read_namespace(self.connection, name)
+        row = self.one(LISTINGS.find_namespace, name=name)
+        return None if row is None else rows.namespace(row)
 
     def find_reference(self, package: PackageId, name: ReferenceName) -> Reference | None:
         """What *name* means in *package* now, or None."""
@@ -265,7 +267,7 @@ class SqlTransaction(Session):
         """Forget it with what it said. False when there is none of this name."""
         return self._change_upstream(UPSTREAMS.remove_upstream, upstream)
 
-    def _change_upstream(self, statement: str, upstream: Upstream, **more: object) -> bool:
+    def _change_upstream(self, statement: Statement, upstream: Upstream, **more: object) -> bool:
         namespace = self.namespace_id(upstream.namespace)
         changed = self.run(
             statement,
@@ -635,9 +637,3 @@ class SqlTransaction(Session):
         package_id = self.find_package_id(package)
         if package_id is not None:
             self.run(CHANGE.touch_package, package=package_id, position=self.position, hosted=hosted)
-
-
-def read_namespace(connection: sqlite3.Connection, name: NamespaceName) -> Namespace | None:
-    """A namespace with its channels, from either of the driver's connections."""
-    row = connection.execute(LISTINGS.find_namespace, {"name": name}).fetchone()
-    return None if row is None else rows.namespace(row)

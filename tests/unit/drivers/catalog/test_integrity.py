@@ -29,6 +29,7 @@ PLANTED = {
     "I1_bytes_are_sound": f"UPDATE blob SET state = 'damaged' WHERE digest = '{LAYER}'",
     "I1_artifacts_have_their_bytes_here": f"DELETE FROM content WHERE blob_id = {blob(MANIFEST)}",
     "I2_links_are_members": f"UPDATE membership SET until_position = 1 WHERE blob_id = {blob(LAYER)}",
+    "I2_rows_have_their_other_end": f"DELETE FROM blob WHERE digest = '{CONFIG}'",
     "I3_references_name_members": f"UPDATE membership SET until_position = 1 WHERE blob_id = {blob(MANIFEST)}",
     "I4_versions_only_grow": f"""
         INSERT INTO reference (package_id, kind, name, blob_id, sealed, from_position, until_position)

@@ -64,4 +64,4 @@ VALUES (:id, :principal, :label, :secret_hash, :scope, :parent, :created_at, :ex
 SELECT revoked FROM token WHERE id = :id
 
 -- revoke_token --
-UPDATE token SET revoked = 1 WHERE id = :id
+UPDATE token SET revoked = TRUE WHERE id = :id

@@ -70,7 +70,7 @@ VALUES (:name, :source, :origin, :modified, :published, :withdrawn, :level, :sco
 RETURNING id
 
 -- next_change --
-UPDATE advisory_feed SET change = max(change + 1, :now) RETURNING change
+UPDATE advisory_feed SET change = CASE WHEN change < :now THEN :now ELSE change + 1 END RETURNING change
 
 -- read_feed --
 SELECT instance, change FROM advisory_feed
@@ -116,8 +116,8 @@ INSERT INTO affected (ecosystem, name, advisory_id, release, rule) VALUES (:ecos
 -- put_exploitation --
 INSERT INTO exploitation (name, epss, percentile, known_since) VALUES (:name, :epss, :percentile, :known_since)
     ON CONFLICT (name) DO UPDATE
-   SET epss = coalesce(excluded.epss, epss), percentile = coalesce(excluded.percentile, percentile),
-       known_since = coalesce(excluded.known_since, known_since)
+   SET epss = coalesce(excluded.epss, exploitation.epss), percentile = coalesce(excluded.percentile, exploitation.percentile),
+       known_since = coalesce(excluded.known_since, exploitation.known_since)
 
 -- list_components --
 -- Uses component_subject_idx alone.
@@ -141,7 +141,7 @@ SELECT w.advisory_id, w.ecosystem, w.name, w.release, w.rule
 -- list_known_rules --
 SELECT w.advisory_id, w.ecosystem, w.name, w.release, w.rule, a.name, a.modified, a.published, a.withdrawn, a.level,
        a.score, a.vector, a.summary, a.aliases, a.upstream,
-       s.name || coalesce('/' || o.name, ''), min(s.imported_at, coalesce(o.read_at, s.imported_at))
+       s.name || coalesce('/' || o.name, ''), CASE WHEN o.read_at < s.imported_at THEN o.read_at ELSE s.imported_at END
   FROM json_each(:subjects) j
   CROSS JOIN affected w ON w.ecosystem = j.value ->> 0 AND w.name = j.value ->> 1
   JOIN advisory a ON a.id = w.advisory_id
@@ -165,7 +165,7 @@ WITH asked (name) AS (SELECT value FROM json_each(:names)),
                CROSS JOIN advisory a ON a.id = n.advisory_id
           WHERE a.name = other.name OR EXISTS (SELECT 1 FROM json_each(a.aliases) j WHERE j.value = other.name))
 SELECT a.name, a.modified, a.published, a.withdrawn, a.level, a.score, a.vector, a.summary, a.aliases, a.upstream,
-       s.name || coalesce('/' || o.name, ''), min(s.imported_at, coalesce(o.read_at, s.imported_at))
+       s.name || coalesce('/' || o.name, ''), CASE WHEN o.read_at < s.imported_at THEN o.read_at ELSE s.imported_at END
   FROM found CROSS JOIN advisory a ON a.id = found.id JOIN advisory_source s ON s.id = a.source_id
   LEFT JOIN advisory_origin o ON o.id = a.origin_id
  ORDER BY a.name
@@ -182,7 +182,7 @@ WITH RECURSIVE inside (id) AS (
     SELECT id FROM blob WHERE digest = :digest
     UNION SELECT l.target_id FROM inside i JOIN link l ON l.artifact_id = i.id AND l.kind = 'manifest')
 SELECT a.name, a.modified, a.published, a.withdrawn, a.level, a.score, a.vector, a.summary, a.aliases, a.upstream,
-       s.name || coalesce('/' || o.name, ''), min(s.imported_at, coalesce(o.read_at, s.imported_at)),
+       s.name || coalesce('/' || o.name, ''), CASE WHEN o.read_at < s.imported_at THEN o.read_at ELSE s.imported_at END,
        c.type, c.namespace, c.name, c.version, c.qualifiers, m.state, m.fixed, b.digest, u.relation
   FROM inside i
   CROSS JOIN component_use u ON u.blob_id = i.id AND u.package_id = :package
@@ -228,21 +228,22 @@ SELECT m.component_id, m.state
 -- list_holders --
 SELECT u.package_id, u.blob_id, c.type, c.namespace, c.name, c.version, c.qualifiers, u.relation, u.component_id
   FROM json_each(:components) j
-  CROSS JOIN component_use u ON u.component_id = j.value
+  CROSS JOIN component_use u ON u.component_id = CAST(j.value AS BIGINT)
   JOIN component c ON c.id = u.component_id
  LIMIT :limit
 
 -- count_uses --
-SELECT count(*) FROM json_each(:components) j CROSS JOIN component_use u ON u.component_id = j.value
+SELECT count(*) FROM json_each(:components) j CROSS JOIN component_use u ON u.component_id = CAST(j.value AS BIGINT)
 
 -- count_holders --
 SELECT count(*) FROM (
-    SELECT DISTINCT u.blob_id FROM json_each(:components) j CROSS JOIN component_use u ON u.component_id = j.value)
+    SELECT DISTINCT u.blob_id FROM json_each(:components) j CROSS JOIN component_use u ON u.component_id = CAST(j.value AS BIGINT)) h
 
 -- list_places --
 -- The artifacts, what contains them in the same package (indexes in indexes), and what they are called there.
 WITH RECURSIVE around (package_id, id, inner_id) AS (
-    SELECT j.value ->> 0, j.value ->> 1, j.value ->> 1 FROM json_each(:holders) j
+    SELECT CAST(j.value ->> 0 AS BIGINT), CAST(j.value ->> 1 AS BIGINT), CAST(j.value ->> 1 AS BIGINT)
+      FROM json_each(:holders) j
     UNION SELECT a.package_id, l.artifact_id, a.inner_id
       FROM around a CROSS JOIN link l ON l.target_id = a.id AND l.kind = 'manifest')
 SELECT a.package_id, a.id, a.inner_id, n.name, p.format, p.name, b.digest, i.digest, n.public,
@@ -263,11 +264,12 @@ SELECT a.package_id, a.id, a.inner_id, n.name, p.format, p.name, b.digest, i.dig
 -- find_first_without --
 -- A version that has an inventory, itself or what is in it, came later, and has none of the components.
 WITH asked (id, last) AS MATERIALIZED (
-    SELECT j.value ->> 0, (
+    SELECT CAST(j.value ->> 0 AS BIGINT), (
            SELECT max(r.from_position)
-             FROM json_each(j.value, '$[1]') d
+             FROM json_each(j.value ->> 1) d
              CROSS JOIN reference r
-                     ON r.blob_id = d.value AND r.package_id = j.value ->> 0 AND r.until_position IS NULL)
+                     ON r.blob_id = CAST(d.value AS BIGINT) AND r.package_id = CAST(j.value ->> 0 AS BIGINT)
+                        AND r.until_position IS NULL)
       FROM json_each(:packages) j)
 SELECT a.id, (
        SELECT r.name
@@ -283,7 +285,7 @@ SELECT a.id, (
                   SELECT r.blob_id
                   UNION SELECT l.target_id FROM inside i CROSS JOIN link l ON l.artifact_id = i.id AND l.kind = 'manifest')
               SELECT 1 FROM inside i CROSS JOIN component_use u ON u.blob_id = i.id AND u.package_id = a.id
-               WHERE u.component_id IN (SELECT value FROM json_each(:components)))
+               WHERE u.component_id IN (SELECT CAST(value AS BIGINT) FROM json_each(:components)))
         ORDER BY r.from_position
         LIMIT 1)
   FROM asked a

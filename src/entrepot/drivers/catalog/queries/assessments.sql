@@ -25,11 +25,11 @@ SELECT s.digest, c.digest, v.flaws, v.products, v.components, v.status, v.reason
 
 -- list_assessed --
 -- Uses exemption_package_idx and attestation_subject_idx.
-SELECT j.value ->> 0, j.value ->> 1
+SELECT CAST(j.value ->> 0 AS BIGINT), CAST(j.value ->> 1 AS BIGINT)
   FROM json_each(:places) j
- WHERE EXISTS (SELECT 1 FROM exemption e WHERE e.package_id = j.value ->> 0 AND e.until_position IS NULL)
+ WHERE EXISTS (SELECT 1 FROM exemption e WHERE e.package_id = CAST(j.value ->> 0 AS BIGINT) AND e.until_position IS NULL)
     OR EXISTS (SELECT 1 FROM attestation a CROSS JOIN vex_statement v ON v.attestation_id = a.id
-                WHERE a.subject_id = j.value ->> 1 AND a.package_id = j.value ->> 0)
+                WHERE a.subject_id = CAST(j.value ->> 1 AS BIGINT) AND a.package_id = CAST(j.value ->> 0 AS BIGINT))
 
 -- forget_vex --
 DELETE FROM vex_statement WHERE attestation_id = :attestation
@@ -79,7 +79,7 @@ SELECT r.id, s.digest, c.digest, r.ordinal, r.content, r.actor, r.form, r.tool, 
 -- list_reported --
 SELECT r.id, w.tool, w.flaw, w.level, w.score, w.component, w.version, w.fixed, w.message, w.places
   FROM json_each(:reports) j
- CROSS JOIN report r ON r.id = j.value
+ CROSS JOIN report r ON r.id = CAST(j.value AS BIGINT)
  CROSS JOIN reported w ON w.report_id = r.id
  ORDER BY j.key, w.ordinal
  LIMIT :limit

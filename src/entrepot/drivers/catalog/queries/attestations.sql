@@ -29,7 +29,7 @@ UPDATE verification SET objection = :objection, level = 0 WHERE signer_id = :sig
 -- What a certificate, or the time of a log, is part of: it hangs from a root.
 UPDATE verification SET objection = :objection, level = 0
  WHERE (issuer IS NOT NULL OR signed_at IS NOT NULL)
-   AND (:namespace IS NULL OR EXISTS (
+   AND (CAST(:namespace AS BIGINT) IS NULL OR EXISTS (
         SELECT 1 FROM attestation a JOIN package p ON p.id = a.package_id
          WHERE a.id = verification.attestation_id AND p.namespace_id = :namespace))
 
@@ -48,18 +48,20 @@ SELECT t.name, t.content, n.name, t.position
 INSERT INTO trusted_root (namespace_id, name, content, position) VALUES (:namespace, :name, :content, :position)
 ON CONFLICT (coalesce(namespace_id, 0), name) DO UPDATE
    SET content = excluded.content, position = excluded.position
- WHERE content <> excluded.content
+ WHERE trusted_root.content <> excluded.content
 
 -- remove_root --
-UPDATE trusted_root SET content = x'', position = :position
+UPDATE trusted_root SET content = :empty, position = :position
  WHERE namespace_id IS :namespace AND name = :name AND length(content) > 0
 
 -- find_trust_revision --
 WITH owner (id) AS (SELECT id FROM namespace WHERE name = :namespace)
-SELECT max(coalesce((SELECT max(state_position) FROM signer
-                      WHERE namespace_id IS NULL OR namespace_id = (SELECT id FROM owner)), 0),
-           coalesce((SELECT max(position) FROM trusted_root
-                      WHERE namespace_id IS NULL OR namespace_id = (SELECT id FROM owner)), 0))
+SELECT coalesce(max(position), 0)
+  FROM (SELECT max(state_position) AS position FROM signer
+         WHERE namespace_id IS NULL OR namespace_id = (SELECT id FROM owner)
+        UNION ALL
+        SELECT max(position) FROM trusted_root
+         WHERE namespace_id IS NULL OR namespace_id = (SELECT id FROM owner)) r
 
 -- keep_unchanged --
 UPDATE attestation SET holder_id = :holder WHERE id = :attestation
@@ -72,8 +74,8 @@ INSERT INTO attestation
         hint, reason, seen_at)
 VALUES (:package, :subject, :carrier, :ordinal, :source, :holder, :kind, :content, :predicate_type, :issuer, :identity,
         :hint, :reason,
-        min(:seen_at, coalesce((SELECT min(x.seen_at) FROM attestation x
-                                 WHERE x.content = :content AND x.subject_id = :subject), :seen_at)))
+        coalesce((SELECT min(x.seen_at) FROM attestation x
+                   WHERE x.content = :content AND x.subject_id = :subject AND x.seen_at < :seen_at), :seen_at))
 ON CONFLICT (package_id, subject_id, carrier_id, ordinal) DO UPDATE
    SET source = excluded.source, holder_id = excluded.holder_id, kind = excluded.kind, content = excluded.content,
        predicate_type = excluded.predicate_type, issuer = excluded.issuer, identity = excluded.identity,
@@ -83,7 +85,7 @@ RETURNING id
 -- forget_others --
 -- Uses attestation_holder_idx.
 DELETE FROM attestation
- WHERE holder_id = :holder AND package_id = :package AND id NOT IN (SELECT value FROM json_each(:kept))
+ WHERE holder_id = :holder AND package_id = :package AND id NOT IN (SELECT CAST(value AS BIGINT) FROM json_each(:kept))
 
 -- forget_verifications --
 DELETE FROM verification WHERE attestation_id = :attestation
@@ -166,7 +168,8 @@ SELECT a.id, n.name, p.format, p.name, s.digest,
        (SELECT json_group_array(json_array(g.name, v.level))
           FROM verdict v JOIN signer g ON g.id = v.signer_id
          WHERE v.attestation_id = a.id AND v.reason IS NULL),
-       pr.attestation_id, pr.builder, pr.build_type, pr.build, pr.repository, pr.revision, pr.started_at, pr.finished_at
+       pr.attestation_id, pr.builder, pr.build_type, pr.build, pr.repository, pr.revision, pr.started_at, pr.finished_at,
+       n.public
   FROM provenance pr
  CROSS JOIN evidence a ON a.id = pr.attestation_id
   JOIN package p ON p.id = a.package_id
@@ -174,51 +177,7 @@ SELECT a.id, n.name, p.format, p.name, s.digest,
   JOIN blob s ON s.id = a.subject_id
  WHERE pr.revision BETWEEN :value AND :last
    AND a.id > :after AND (:namespace IS NULL OR n.name = :namespace)
-   AND may_read(n.name, p.format, p.name, n.public)
  ORDER BY a.id
- LIMIT :limit
-
--- trace --
--- From an artifact to what it contains (as far as the caller may know that), from each to the materials of the
--- provenance about it, and on. A claim may go in circles: the depth ends it. Uses attestation_subject_idx.
-WITH RECURSIVE origin (blob_id, depth) AS (
-    SELECT id, 0 FROM blob WHERE digest = :subject
-    UNION
-    SELECT l.target_id, o.depth
-      FROM origin o
-     CROSS JOIN link l ON l.artifact_id = o.blob_id AND l.kind <> 'config'
-     WHERE EXISTS (
-            SELECT 1 FROM membership m
-              JOIN package p ON p.id = m.package_id
-              JOIN namespace n ON n.id = p.namespace_id
-             WHERE m.blob_id = o.blob_id AND m.role = 'artifact' AND m.until_position IS NULL
-               AND may_read(n.name, p.format, p.name, n.public))
-    UNION
-    SELECT b.id, o.depth + 1
-      FROM origin o
-     CROSS JOIN evidence a ON a.subject_id = o.blob_id
-     CROSS JOIN material m ON m.attestation_id = a.id
-     CROSS JOIN blob b ON b.digest = m.digest
-      JOIN package p ON p.id = a.package_id
-      JOIN namespace n ON n.id = p.namespace_id
-     WHERE o.depth + 1 < :depth AND may_read(n.name, p.format, p.name, n.public)
-     LIMIT :nodes
-)
-SELECT o.depth, s.digest, m.uri, m.digest, m.name, n.name, p.format, p.name, pr.builder, pr.build,
-       (SELECT json_group_array(g.name)
-          FROM verdict v
-          JOIN signer g ON g.id = v.signer_id
-          LEFT JOIN namespace gn ON gn.id = g.namespace_id
-         WHERE v.attestation_id = a.id AND v.reason IS NULL AND (gn.name IS NULL OR gn.name = :namespace))
-  FROM (SELECT blob_id, min(depth) AS depth FROM origin GROUP BY blob_id) o
- CROSS JOIN evidence a ON a.subject_id = o.blob_id
- CROSS JOIN provenance pr ON pr.attestation_id = a.id
- CROSS JOIN material m ON m.attestation_id = a.id
-  JOIN blob s ON s.id = o.blob_id
-  JOIN package p ON p.id = a.package_id
-  JOIN namespace n ON n.id = p.namespace_id
- WHERE may_read(n.name, p.format, p.name, n.public)
- ORDER BY o.depth, a.id, m.ordinal
  LIMIT :limit
 
 -- completeness --
@@ -228,7 +187,7 @@ WITH named (package_id, blob_id) AS (
       FROM namespace n
       JOIN package p ON p.namespace_id = n.id
       JOIN reference r ON r.package_id = p.id AND r.until_position IS NULL
-     WHERE n.name = :namespace AND r.name NOT GLOB 'sha256-*' AND r.name NOT GLOB 'sha512-*'
+     WHERE n.name = :namespace AND substr(r.name, 1, 7) NOT IN ('sha256-', 'sha512-')
 ), counting (package_id, subject_id, built) AS (
     SELECT a.package_id, a.subject_id, EXISTS (SELECT 1 FROM provenance pr WHERE pr.attestation_id = a.id)
       FROM namespace n
@@ -243,6 +202,6 @@ WITH named (package_id, blob_id) AS (
       FROM counting c JOIN link l ON l.target_id = c.subject_id AND l.kind = 'layer'
 )
 SELECT count(*),
-       coalesce(sum((d.package_id, d.blob_id) IN (SELECT c.package_id, c.blob_id FROM covered c)), 0),
-       coalesce(sum((d.package_id, d.blob_id) IN (SELECT c.package_id, c.blob_id FROM covered c WHERE c.built)), 0)
+       count(CASE WHEN (d.package_id, d.blob_id) IN (SELECT c.package_id, c.blob_id FROM covered c) THEN 1 END),
+       count(CASE WHEN (d.package_id, d.blob_id) IN (SELECT c.package_id, c.blob_id FROM covered c WHERE c.built) THEN 1 END)
   FROM named d

@@ -17,7 +17,7 @@ SELECT 1 FROM block WHERE package_id = :package AND until_position IS NULL LIMIT
 -- block_above --
 -- The open block on an artifact, or on an index that contains it. Uses link_target_idx and block_open_idx.
 WITH RECURSIVE above (id, height) AS (
-    SELECT :blob, 0
+    SELECT CAST(:blob AS BIGINT), 0
     UNION
     SELECT l.artifact_id, above.height + 1 FROM above JOIN link l ON l.target_id = above.id AND l.kind = 'manifest'
      WHERE above.height < 8
@@ -102,7 +102,7 @@ SELECT k.id, n.name, p.format, p.name, b.digest, k.kind, k.reason, k.actor, k.po
   JOIN package p ON p.id = k.package_id
   JOIN namespace n ON n.id = p.namespace_id
   JOIN blob b ON b.id = k.blob_id
- WHERE k.until_position IS NULL AND k.kind = 'awaiting' AND (:before IS NULL OR k.from_position < :before)
+ WHERE k.until_position IS NULL AND k.kind = 'awaiting' AND (CAST(:before AS BIGINT) IS NULL OR k.from_position < :before)
  ORDER BY k.from_position DESC, k.id
  LIMIT :limit
 
@@ -113,7 +113,7 @@ SELECT k.id, n.name, p.format, p.name, b.digest, k.kind, k.reason, k.actor, k.po
   FROM namespace n
   JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
   JOIN block k ON k.package_id = p.id AND k.until_position IS NULL AND k.kind = 'awaiting'
-       AND (:before IS NULL OR k.from_position < :before)
+       AND (CAST(:before AS BIGINT) IS NULL OR k.from_position < :before)
   JOIN blob b ON b.id = k.blob_id
  WHERE n.name = :namespace
  ORDER BY k.from_position DESC, k.id
@@ -130,7 +130,7 @@ UPDATE block SET until_position = :position
 -- admit --
 -- Uses block_open_idx.
 UPDATE block SET until_position = :position
- WHERE package_id = :package AND blob_id IN (SELECT value FROM json_each(:blobs))
+ WHERE package_id = :package AND blob_id IN (SELECT CAST(value AS BIGINT) FROM json_each(:blobs))
    AND until_position IS NULL AND kind = 'awaiting'
 
 -- around --
@@ -146,7 +146,30 @@ WITH RECURSIVE around (id) AS (
 SELECT b.digest
   FROM namespace n
   JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
-  JOIN around
+  CROSS JOIN around
+  JOIN membership m ON m.package_id = p.id AND m.blob_id = around.id AND m.role = 'artifact' AND m.until_position IS NULL
+  JOIN blob b ON b.id = around.id
+ WHERE n.name = :namespace
+   AND (EXISTS (SELECT 1 FROM reference r WHERE r.package_id = p.id AND r.blob_id = m.blob_id AND r.until_position IS NULL)
+        OR NOT EXISTS (
+            SELECT 1 FROM link l JOIN membership c ON c.package_id = p.id AND c.blob_id = l.artifact_id
+                 AND c.role = 'artifact' AND c.until_position IS NULL
+             WHERE l.target_id = m.blob_id AND l.kind = 'manifest'))
+ ORDER BY m.from_position, m.id
+
+-- around [postgresql] --
+WITH RECURSIVE around (id) AS (
+    SELECT b.id FROM blob b WHERE b.digest = :digest
+    UNION
+    SELECT next.id FROM around CROSS JOIN LATERAL (
+        SELECT a.subject_id AS id FROM artifact a WHERE a.blob_id = around.id AND a.subject_id IS NOT NULL
+        UNION ALL
+        SELECT l.artifact_id FROM link l WHERE l.target_id = around.id AND l.kind = 'manifest') next
+)
+SELECT b.digest
+  FROM namespace n
+  JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
+  CROSS JOIN around
   JOIN membership m ON m.package_id = p.id AND m.blob_id = around.id AND m.role = 'artifact' AND m.until_position IS NULL
   JOIN blob b ON b.id = around.id
  WHERE n.name = :namespace
@@ -172,7 +195,7 @@ SELECT DISTINCT old.blob_id
 -- within --
 -- These artifacts, and all artifacts that they contain.
 WITH RECURSIVE within (id) AS (
-    SELECT value FROM json_each(:blobs)
+    SELECT CAST(value AS BIGINT) FROM json_each(:blobs)
     UNION
     SELECT l.target_id FROM within JOIN link l ON l.artifact_id = within.id AND l.kind = 'manifest'
 )
@@ -182,18 +205,18 @@ SELECT id FROM within
 -- The artifacts of a package that contain one of these, each with whether it is barred. Uses link_target_idx.
 SELECT l.target_id, l.artifact_id, m.barred
   FROM json_each(:blobs) w
- CROSS JOIN link l ON l.target_id = w.value AND l.kind = 'manifest'
+ CROSS JOIN link l ON l.target_id = CAST(w.value AS BIGINT) AND l.kind = 'manifest'
  CROSS JOIN membership m ON m.package_id = :package AND m.blob_id = l.artifact_id AND m.role = 'artifact'
        AND m.until_position IS NULL
 
 -- blocked_among --
 -- Uses block_open_idx.
-SELECT w.value FROM json_each(:blobs) w
- WHERE EXISTS (SELECT 1 FROM block k WHERE k.package_id = :package AND k.blob_id = w.value AND k.until_position IS NULL)
+SELECT k.blob_id FROM json_each(:blobs) w
+ CROSS JOIN block k ON k.package_id = :package AND k.blob_id = CAST(w.value AS BIGINT) AND k.until_position IS NULL
 
 -- bar_artifacts --
 UPDATE membership SET barred = :barred
- WHERE package_id = :package AND blob_id IN (SELECT value FROM json_each(:blobs))
+ WHERE package_id = :package AND blob_id IN (SELECT CAST(value AS BIGINT) FROM json_each(:blobs))
    AND until_position IS NULL AND barred <> :barred
 
 -- bar_blobs --
@@ -205,7 +228,7 @@ UPDATE membership SET barred = NOT EXISTS (
                AND m.until_position IS NULL AND NOT m.barred
          WHERE l.target_id = membership.blob_id AND l.kind <> 'manifest')
        AND (EXISTS (
-            SELECT 1 FROM json_each(:barred) w JOIN link l ON l.artifact_id = w.value
+            SELECT 1 FROM json_each(:barred) w JOIN link l ON l.artifact_id = CAST(w.value AS BIGINT)
              WHERE l.target_id = membership.blob_id)
         OR EXISTS (
             SELECT 1 FROM link l
@@ -215,7 +238,7 @@ UPDATE membership SET barred = NOT EXISTS (
  WHERE package_id = :package AND role = 'blob' AND until_position IS NULL
    AND blob_id IN (
         SELECT l.target_id FROM json_each(:blobs) w
-         CROSS JOIN link l ON l.artifact_id = w.value AND l.kind <> 'manifest'
+         CROSS JOIN link l ON l.artifact_id = CAST(w.value AS BIGINT) AND l.kind <> 'manifest'
           JOIN blob b ON b.id = l.target_id AND b.size > 2)
 
 -- ids --

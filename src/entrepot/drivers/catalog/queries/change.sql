@@ -53,12 +53,12 @@ UPDATE blob SET state = 'damaged' WHERE digest = :digest AND state = 'present'
 -- name_blob --
 -- Something links these bytes, seen or not.
 INSERT INTO blob (digest, size, state) VALUES (:digest, :size, 'absent')
-ON CONFLICT (digest) DO UPDATE SET digest = digest
+ON CONFLICT (digest) DO UPDATE SET digest = excluded.digest
 RETURNING id
 
 -- keep_content --
-INSERT INTO content (blob_id, bytes) VALUES (:blob, :bytes) ON CONFLICT DO UPDATE SET bytes = excluded.bytes
- WHERE bytes <> excluded.bytes
+INSERT INTO content (blob_id, bytes) VALUES (:blob, :bytes) ON CONFLICT (blob_id) DO UPDATE SET bytes = excluded.bytes
+ WHERE content.bytes <> excluded.bytes
 
 -- keep_content_if_elsewhere --
 INSERT INTO content (blob_id, bytes) VALUES (:blob, :bytes) ON CONFLICT DO NOTHING
@@ -79,13 +79,13 @@ VALUES (:blob, :media_type, :artifact_type, :subject) ON CONFLICT DO NOTHING
 -- name_blobs --
 -- Something links these bytes, seen or not.
 INSERT INTO blob (digest, size, state)
-SELECT l.value ->> 'digest', l.value ->> 'size', 'absent' FROM json_each(:links) l
+SELECT l.value ->> 'digest', CAST(l.value ->> 'size' AS BIGINT), 'absent' FROM json_each(:links) l
  WHERE NOT EXISTS (SELECT 1 FROM blob b WHERE b.digest = l.value ->> 'digest')
 ON CONFLICT DO NOTHING
 
 -- keep_links --
 INSERT INTO link (artifact_id, ordinal, kind, target_id, required)
-SELECT :artifact, l.key, l.value ->> 'kind', b.id, l.value ->> 'required'
+SELECT :artifact, l.key, l.value ->> 'kind', b.id, CAST(l.value ->> 'required' AS BOOLEAN)
   FROM json_each(:links) l CROSS JOIN blob b ON b.digest = l.value ->> 'digest'
 
 -- keep_annotation --
@@ -95,7 +95,7 @@ INSERT INTO annotation (blob_id, key, value) VALUES (:blob, :key, :value) ON CON
 -- Uses membership_open_idx.
 SELECT l.value ->> 'digest'
   FROM json_each(:links) l
- WHERE l.value ->> 'required'
+ WHERE CAST(l.value ->> 'required' AS BOOLEAN)
    AND NOT EXISTS (
        SELECT 1 FROM blob b
          JOIN membership m ON m.package_id = :package AND m.blob_id = b.id AND m.until_position IS NULL
@@ -149,7 +149,7 @@ UPDATE reference SET sealed = :sealed, yanked = :yanked, deprecated = :deprecate
 SELECT r.kind, r.name, b.digest, r.from_position, r.until_position, r.sealed, r.yanked, r.deprecated
   FROM reference r JOIN blob b ON b.id = r.blob_id
  WHERE r.blob_id = :blob AND r.package_id = :package AND r.until_position IS NULL
- ORDER BY +r.name
+ ORDER BY r.name || ''
 
 -- cleared_for --
 -- Uses clearance_open_idx.
@@ -180,6 +180,30 @@ WITH RECURSIVE covered (id) AS (
 )
 INSERT INTO clearance (channel_id, package_id, blob_id, root_id, from_position)
 SELECT :channel, :package, covered.id, :root, :position FROM covered WHERE true
+ON CONFLICT DO NOTHING
+
+-- cover [postgresql] --
+WITH RECURSIVE covered (id) AS (
+    SELECT CAST(:start AS BIGINT)
+    UNION
+    SELECT next.id FROM covered CROSS JOIN LATERAL (
+        SELECT l.target_id AS id FROM link l WHERE l.artifact_id = covered.id AND l.kind = 'manifest'
+        UNION ALL
+        SELECT a.blob_id
+          FROM artifact a
+          JOIN membership m ON m.package_id = :package AND m.blob_id = a.blob_id AND m.role = 'artifact'
+               AND m.until_position IS NULL
+         WHERE a.subject_id = covered.id
+        UNION ALL
+        SELECT a.blob_id
+          FROM link l
+          JOIN artifact a ON a.subject_id = l.target_id
+          JOIN membership m ON m.package_id = :package AND m.blob_id = a.blob_id AND m.role = 'artifact'
+               AND m.until_position IS NULL
+         WHERE l.artifact_id = covered.id AND l.kind = 'layer') next
+)
+INSERT INTO clearance (channel_id, package_id, blob_id, root_id, from_position)
+SELECT :channel, :package, covered.id, :root, :position FROM covered
 ON CONFLICT DO NOTHING
 
 -- clearances_around --
@@ -222,4 +246,4 @@ INSERT INTO event (position, at, actor, namespace, package, content, hash)
 VALUES (:position, :at, :actor, :namespace, :package, :content, :hash)
 
 -- touch_package --
-UPDATE package SET revision = :position, hosted = max(hosted, :hosted) WHERE id = :package
+UPDATE package SET revision = :position, hosted = hosted OR :hosted WHERE id = :package

@@ -57,7 +57,7 @@ SELECT n.name, p.format, p.name, b.digest, b.size
 -- position_at --
 -- Where the journal stood at a time, found by halves: there is no index of times, and they go up.
 WITH RECURSIVE half (low, high) AS (
-    SELECT 0, (SELECT coalesce(max(position), 0) FROM event)
+    SELECT CAST(0 AS BIGINT), (SELECT coalesce(max(position), 0) FROM event)
     UNION ALL
     SELECT CASE WHEN e.at <= :time THEN e.position ELSE half.low END,
            CASE WHEN e.at <= :time THEN half.high ELSE e.position - 1 END

@@ -23,6 +23,13 @@ SELECT n.name || '/' || p.format || '/' || p.name || ': ' || o.digest || ' links
          WHERE x.package_id = m.package_id AND x.blob_id = l.target_id AND x.until_position IS NULL
            AND (l.kind <> 'manifest' OR x.role = 'artifact')))
 
+-- I2_rows_have_their_other_end --
+SELECT 'row ' || coalesce(rowid, '?') || ' of ' || "table" || ' has no other end in ' || parent FROM pragma_foreign_key_check
+
+-- I2_rows_have_their_other_end [postgresql] --
+-- PostgreSQL lets no other row in.
+SELECT '' WHERE FALSE
+
 -- I3_references_name_members --
 SELECT n.name || '/' || p.format || '/' || p.name || ': ' || r.name || ' means ' || b.digest || ', which is not there'
   FROM reference r
@@ -90,6 +97,13 @@ SELECT 'entry ' || position || ' is filed under ' || coalesce(namespace, 'nothin
               OR json_extract(CAST(content AS TEXT), '$.package') IS NOT package
             ELSE 1
        END
+
+-- I5_entries_are_filed_where_they_say [postgresql] --
+SELECT 'entry ' || position || ' is filed under ' || coalesce(namespace, 'nothing') || ' ' || coalesce(package, '')
+  FROM event
+ WHERE read_json(content) IS NULL
+    OR read_json(content) ->> 'namespace' IS DISTINCT FROM namespace
+    OR read_json(content) ->> 'package' IS DISTINCT FROM package
 
 -- I6_positions_have_no_gaps --
 SELECT 'the journal has ' || count(*) || ' entries, and its last position is ' || max(position)

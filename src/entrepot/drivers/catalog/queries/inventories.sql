@@ -25,7 +25,7 @@ VALUES (:package, :subject, :carrier, :ordinal, :content, :source, :form, :compo
 ON CONFLICT (subject_id, package_id, carrier_id, ordinal) DO UPDATE
    SET content = excluded.content, source = excluded.source, form = excluded.form, components = excluded.components,
        unread = excluded.unread, problem = excluded.problem, position = excluded.position
- WHERE (content, source, form, components, unread, coalesce(problem, ''))
+ WHERE (sbom.content, sbom.source, sbom.form, sbom.components, sbom.unread, coalesce(sbom.problem, ''))
        <> (excluded.content, excluded.source, excluded.form, excluded.components, excluded.unread,
            coalesce(excluded.problem, ''))
 
@@ -38,7 +38,7 @@ VALUES (:type, :namespace, :name, :version, :qualifiers) ON CONFLICT DO NOTHING
 INSERT INTO component_use (component_id, blob_id, package_id, relation)
 SELECT id, :blob, :package, :relation FROM component
  WHERE (type, namespace, name, version, qualifiers) = (:type, :namespace, :name, :version, :qualifiers)
-ON CONFLICT (component_id, blob_id, package_id) DO UPDATE SET relation = excluded.relation WHERE relation <> excluded.relation
+ON CONFLICT (component_id, blob_id, package_id) DO UPDATE SET relation = excluded.relation WHERE component_use.relation <> excluded.relation
 
 -- list_uses --
 -- Uses component_use_blob_idx.
@@ -58,7 +58,7 @@ SELECT c.type, c.namespace, c.name, c.version, c.qualifiers, u.relation
 
 -- add_licence --
 INSERT INTO licence (expression, category) VALUES (:expression, :category)
-ON CONFLICT (expression) DO UPDATE SET category = excluded.category WHERE category <> excluded.category
+ON CONFLICT (expression) DO UPDATE SET category = excluded.category WHERE licence.category <> excluded.category
 
 -- forget_licences --
 DELETE FROM licence_use WHERE blob_id = :blob AND package_id = :package

@@ -139,13 +139,13 @@ SELECT r.kind, r.name, b.digest, r.from_position, r.until_position, r.sealed, r.
 SELECT * FROM (
     SELECT r.kind, r.name, b.digest, r.from_position, r.until_position, r.sealed, r.yanked, r.deprecated
       FROM reference r JOIN blob b ON b.id = r.blob_id
-     WHERE r.package_id = :package AND r.name = :name AND r.until_position IS NULL)
+     WHERE r.package_id = :package AND r.name = :name AND r.until_position IS NULL) now
 UNION ALL
 SELECT * FROM (
     SELECT r.kind, r.name, b.digest, r.from_position, r.until_position, r.sealed, r.yanked, r.deprecated
       FROM reference r JOIN blob b ON b.id = r.blob_id
      WHERE r.package_id = :package AND r.name = :name AND r.until_position IS NOT NULL AND r.kind = 'version'
-     ORDER BY r.from_position DESC, r.id DESC LIMIT 1)
+     ORDER BY r.from_position DESC, r.id DESC LIMIT 1) before
 LIMIT 1
 
 -- list_artifacts --
@@ -185,15 +185,17 @@ SELECT b.digest, b.size, a.media_type, a.artifact_type, c.bytes, m.from_position
 
 -- clearances_of --
 -- The first open clearance in each channel that covers an artifact. Uses clearance_open_idx.
-SELECT ch.name, root.digest, min(k.from_position), k.until_position
-  FROM namespace n
-  JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
-  JOIN clearance k ON k.package_id = p.id AND k.blob_id = :blob AND k.until_position IS NULL
-  JOIN channel ch ON ch.id = k.channel_id
-  JOIN blob root ON root.id = k.root_id
- WHERE n.name = :namespace AND (:channel IS NULL OR ch.name = :channel)
- GROUP BY ch.id
- ORDER BY ch.rank
+SELECT name, digest, from_position, until_position
+  FROM (SELECT ch.name, ch.rank, root.digest, k.from_position, k.until_position,
+               row_number() OVER (PARTITION BY ch.id ORDER BY k.from_position, k.id) AS place
+          FROM namespace n
+          JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
+          JOIN clearance k ON k.package_id = p.id AND k.blob_id = :blob AND k.until_position IS NULL
+          JOIN channel ch ON ch.id = k.channel_id
+          JOIN blob root ON root.id = k.root_id
+         WHERE n.name = :namespace AND (:channel IS NULL OR ch.name = :channel)) c
+ WHERE place = 1
+ ORDER BY rank
 
 -- list_referrers --
 -- Uses artifact_subject_idx and membership_open_idx (CROSS JOIN: of an artifact there are few referrers).
@@ -274,12 +276,15 @@ SELECT DISTINCT n.name, p.format, p.name, b.id, b.digest, m.from_position
 -- As many as there is room for of the packages whose name has all these letters in a row. Uses package_name.
 SELECT rowid FROM package_name WHERE package_name MATCH :phrase LIMIT :limit
 
+-- packages_named [postgresql] --
+SELECT id FROM package WHERE name LIKE :pattern LIMIT :limit
+
 -- search_few_names --
 -- Of these packages those whose name contains the text, by name, each with its newest artifact.
 -- Uses membership_artifact_idx.
 SELECT n.name, p.format, p.name, b.id, b.digest, m.from_position
   FROM json_each(:packages) f
-  JOIN package p ON p.id = f.value AND instr(p.name, :text) > 0
+  JOIN package p ON p.id = CAST(f.value AS BIGINT) AND instr(p.name, :text) > 0
   JOIN namespace n ON n.id = p.namespace_id
   JOIN membership m ON m.id = (
         SELECT x.id FROM membership x
@@ -345,7 +350,7 @@ SELECT r.name
   JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
   JOIN reference r ON r.package_id = p.id AND r.blob_id = :blob AND r.until_position IS NULL
  WHERE n.name = :namespace
- ORDER BY +r.name
+ ORDER BY r.name || ''
 
 -- iter_blobs --
 SELECT b.digest, b.size, c.blob_id, b.generation

@@ -141,7 +141,7 @@ SELECT t.id
 SELECT t.id
   FROM namespace n
   JOIN package p ON p.namespace_id = n.id AND (:package IS NULL OR (p.format = :format AND p.name = :package))
-  JOIN promotion t ON t.package_id = p.id AND (:before IS NULL OR t.from_position < :before)
+  JOIN promotion t ON t.package_id = p.id AND (CAST(:before AS BIGINT) IS NULL OR t.from_position < :before)
   JOIN blob b ON b.id = t.blob_id
  WHERE n.name = :namespace
    AND (:digest IS NULL OR b.digest = :digest)

@@ -39,6 +39,34 @@ WITH RECURSIVE above (id) AS (
 )
 SELECT id FROM above
 
+-- above [postgresql] --
+WITH RECURSIVE above (id) AS (
+    SELECT CAST(:blob AS BIGINT)
+    UNION
+    SELECT next.id FROM above CROSS JOIN LATERAL (
+        SELECT l.artifact_id AS id
+          FROM link l
+          JOIN membership m ON m.package_id = :package AND m.blob_id = l.artifact_id AND m.role = 'artifact'
+               AND m.until_position IS NULL
+         WHERE l.target_id = above.id AND l.kind = 'manifest'
+        UNION ALL
+        SELECT a.subject_id FROM artifact a WHERE a.blob_id = above.id AND a.subject_id IS NOT NULL
+        UNION ALL
+        SELECT l.artifact_id
+          FROM artifact a
+          JOIN link l ON l.target_id = a.subject_id AND l.kind = 'layer'
+          JOIN membership m ON m.package_id = :package AND m.blob_id = l.artifact_id AND m.role = 'artifact'
+               AND m.until_position IS NULL
+         WHERE a.blob_id = above.id
+        UNION ALL
+        SELECT old.blob_id
+          FROM reference now
+          JOIN reference old ON old.package_id = :package AND old.name = now.name AND old.kind = 'version'
+         WHERE now.blob_id = above.id AND now.package_id = :package AND now.until_position IS NULL
+           AND now.kind = 'version') next
+)
+SELECT id FROM above
+
 -- any --
 -- Whether anything is kept in the package at all. Uses hold_open_idx and deployment_artifact_idx.
 SELECT EXISTS (SELECT 1 FROM hold WHERE package_id = :package AND until_position IS NULL)
@@ -49,7 +77,7 @@ SELECT EXISTS (SELECT 1 FROM hold WHERE package_id = :package AND until_position
 SELECT d.id, b.digest, d.actor, (SELECT e.at FROM event e WHERE e.position = d.from_position),
        n.name, l.environment, l.service, l.cluster, l.region
   FROM json_each(:blobs) j
- CROSS JOIN deployment d ON d.package_id = :package AND d.blob_id = j.value AND d.until_position IS NULL
+ CROSS JOIN deployment d ON d.package_id = :package AND d.blob_id = CAST(j.value AS BIGINT) AND d.until_position IS NULL
   JOIN place l ON l.id = d.place_id
   JOIN namespace n ON n.id = l.namespace_id
   JOIN blob b ON b.id = d.blob_id
@@ -64,7 +92,7 @@ SELECT d.id, b.digest, d.actor, (SELECT e.at FROM event e WHERE e.position = d.f
        n.name, l.environment, l.service, l.cluster, l.region,
        (SELECT e.at FROM event e WHERE e.position = d.until_position)
   FROM json_each(:blobs) j
- CROSS JOIN deployment d ON d.package_id = :package AND d.blob_id = j.value AND d.until_position IS NOT NULL
+ CROSS JOIN deployment d ON d.package_id = :package AND d.blob_id = CAST(j.value AS BIGINT) AND d.until_position IS NOT NULL
  CROSS JOIN place l ON l.id = d.place_id
  CROSS JOIN namespace n ON n.id = l.namespace_id
  CROSS JOIN blob b ON b.id = d.blob_id
@@ -75,7 +103,7 @@ SELECT d.id, b.digest, d.actor, (SELECT e.at FROM event e WHERE e.position = d.f
    AND EXISTS (
         SELECT 1 FROM membership m
          WHERE m.package_id = d.package_id AND m.blob_id = d.blob_id AND m.role = 'artifact' AND m.until_position IS NULL)
-   AND coalesce(json_extract(n.rules, '$.rollbacks'), :rollbacks) > (
+   AND coalesce(CAST(n.rules ->> 'rollbacks' AS BIGINT), :rollbacks) > (
         SELECT count(DISTINCT x.package_id || '/' || x.blob_id)
           FROM deployment x
          WHERE x.place_id = d.place_id AND x.until_position > d.until_position
@@ -98,7 +126,7 @@ SELECT d.id, b.digest, d.actor, (SELECT e.at FROM event e WHERE e.position = d.f
 SELECT h.id, b.digest, h.actor, (SELECT e.at FROM event e WHERE e.position = h.from_position),
        h.kind, h.holder, h.reason, h.expires_at
   FROM json_each(:blobs) j
- CROSS JOIN hold h ON h.package_id = :package AND h.blob_id = j.value AND h.until_position IS NULL
+ CROSS JOIN hold h ON h.package_id = :package AND h.blob_id = CAST(j.value AS BIGINT) AND h.until_position IS NULL
            AND (h.expires_at IS NULL OR h.expires_at > :now)
   JOIN blob b ON b.id = h.blob_id
  ORDER BY h.from_position

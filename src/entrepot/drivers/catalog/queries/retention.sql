@@ -14,7 +14,7 @@ INSERT INTO retention (namespace_id, rules, automatic, actor, position)
 VALUES (:namespace, :rules, :automatic, :actor, :position)
 ON CONFLICT (namespace_id) DO UPDATE
    SET rules = excluded.rules, automatic = excluded.automatic, actor = excluded.actor, position = excluded.position
- WHERE rules <> excluded.rules OR automatic <> excluded.automatic
+ WHERE retention.rules <> excluded.rules OR retention.automatic <> excluded.automatic
 
 -- find_revision --
 SELECT p.revision
@@ -109,6 +109,48 @@ SELECT m.blob_id, b.digest,
  WHERE m.blob_id <> :blob
  ORDER BY m.id
 
+-- list_parts [postgresql] --
+WITH RECURSIVE within (id) AS (
+    SELECT CAST(:blob AS BIGINT)
+    UNION
+    SELECT next.id FROM within CROSS JOIN LATERAL (
+        SELECT l.target_id AS id FROM link l WHERE l.artifact_id = within.id AND l.kind = 'manifest'
+        UNION ALL
+        SELECT a.blob_id FROM artifact a WHERE a.subject_id = within.id
+        UNION ALL
+        SELECT a.blob_id
+          FROM link l JOIN artifact a ON a.subject_id = l.target_id
+         WHERE l.artifact_id = within.id AND l.kind <> 'manifest'
+        UNION ALL
+        SELECT r.blob_id
+          FROM blob b
+          JOIN reference r ON r.package_id = :package AND r.until_position IS NULL
+           AND r.name >= replace(substr(b.digest, 1, 71), ':', '-')
+           AND r.name < replace(substr(b.digest, 1, 71), ':', '-') || '~'
+         WHERE b.id = within.id) next
+), part (id) AS (SELECT id FROM within LIMIT :limit)
+SELECT m.blob_id, b.digest,
+       (SELECT json_group_array(r.name) FROM reference r
+         WHERE r.blob_id = m.blob_id AND r.package_id = m.package_id AND r.until_position IS NULL),
+       (SELECT json_group_array(h.blob_id)
+          FROM link l
+          JOIN membership h ON h.package_id = m.package_id AND h.blob_id = l.artifact_id AND h.role = 'artifact'
+                           AND h.until_position IS NULL
+         WHERE l.target_id = m.blob_id AND l.kind = 'manifest'),
+       (SELECT json_group_array(h.blob_id)
+          FROM artifact a
+          JOIN membership h ON h.package_id = m.package_id AND h.role = 'artifact' AND h.until_position IS NULL
+           AND h.blob_id IN (SELECT a.subject_id UNION ALL SELECT l.artifact_id FROM link l WHERE l.target_id = a.subject_id)
+         WHERE a.blob_id = m.blob_id),
+       EXISTS (SELECT 1 FROM clearance k
+                WHERE k.package_id = m.package_id AND k.blob_id = m.blob_id AND k.until_position IS NULL)
+  FROM part within
+  JOIN membership m ON m.package_id = :package AND m.blob_id = within.id AND m.role = 'artifact'
+                   AND m.until_position IS NULL
+  JOIN blob b ON b.id = m.blob_id
+ WHERE m.blob_id <> :blob
+ ORDER BY m.id
+
 -- touched --
 -- What each of some items consists of. Uses retention_part_ordinal_idx.
 SELECT p.ordinal, p.blob_id FROM retention_part p
@@ -124,11 +166,11 @@ SELECT b.id, b.size, o.last, o.count
   FROM (SELECT u.blob_id, max(coalesce(p.ordinal, :never)) AS last, count(*) AS count
           FROM (SELECT m.blob_id, m.package_id, m.blob_id AS holder_id
                   FROM json_each(:blobs) j
-                 CROSS JOIN membership m ON m.blob_id = j.value AND m.role = 'artifact' AND m.until_position IS NULL
+                 CROSS JOIN membership m ON m.blob_id = CAST(j.value AS BIGINT) AND m.role = 'artifact' AND m.until_position IS NULL
                 UNION ALL
                 SELECT m.blob_id, m.package_id, h.blob_id
                   FROM json_each(:blobs) j
-                 CROSS JOIN membership m ON m.blob_id = j.value AND m.role = 'blob' AND m.until_position IS NULL
+                 CROSS JOIN membership m ON m.blob_id = CAST(j.value AS BIGINT) AND m.role = 'blob' AND m.until_position IS NULL
                  CROSS JOIN link l ON l.target_id = m.blob_id
                  CROSS JOIN membership h ON h.package_id = m.package_id AND h.blob_id = l.artifact_id
                        AND h.role = 'artifact' AND h.until_position IS NULL) u

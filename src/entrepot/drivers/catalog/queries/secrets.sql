@@ -73,7 +73,7 @@ VALUES (:blob, :name, :path, :rule, :line, :excerpt, :token) ON CONFLICT DO NOTH
 
 -- tell --
 INSERT INTO secret_notice (package_id, blob_id, detector) VALUES (:package, :blob, :detector)
-ON CONFLICT (package_id, blob_id) DO UPDATE SET detector = excluded.detector WHERE detector < excluded.detector
+ON CONFLICT (package_id, blob_id) DO UPDATE SET detector = excluded.detector WHERE secret_notice.detector < excluded.detector
 
 -- find_acceptance --
 -- Uses secret_acceptance_open_idx.

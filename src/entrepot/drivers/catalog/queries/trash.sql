@@ -10,11 +10,33 @@ SELECT n.name, p.format, p.name, b.digest, m.until_position, e.at, e.actor, b.co
   FROM namespace n
   JOIN package p ON p.namespace_id = n.id AND (:package IS NULL OR (p.format = :format AND p.name = :package))
   JOIN membership m ON m.package_id = p.id AND m.role = 'artifact'
-                   AND m.until_position IS NOT NULL AND (:before IS NULL OR m.until_position < :before)
+                   AND m.until_position IS NOT NULL AND (CAST(:before AS BIGINT) IS NULL OR m.until_position < :before)
   JOIN blob b ON b.id = m.blob_id AND b.state IN ('present', 'condemned')
   JOIN event e ON e.position = m.until_position
    -- What left with another comes back with it.
    AND coalesce(json_extract(CAST(e.content AS TEXT), '$.digest'), b.digest) = b.digest
+ WHERE n.name = :namespace
+   AND NOT EXISTS (
+        SELECT 1 FROM membership o
+         WHERE o.package_id = m.package_id AND o.blob_id = m.blob_id AND o.role = 'artifact'
+           AND (o.until_position IS NULL OR o.until_position > m.until_position))
+ ORDER BY m.until_position DESC, m.id DESC
+ LIMIT :limit
+
+-- list_trash [postgresql] --
+SELECT n.name, p.format, p.name, b.digest, m.until_position, e.at, e.actor, b.condemned_at,
+       (SELECT json_group_array(r.name) FROM (
+            SELECT r.name FROM reference r
+             WHERE r.package_id = m.package_id AND r.blob_id = m.blob_id AND r.until_position = m.until_position
+             ORDER BY r.name) r)
+  FROM namespace n
+  JOIN package p ON p.namespace_id = n.id AND (:package IS NULL OR (p.format = :format AND p.name = :package))
+  JOIN membership m ON m.package_id = p.id AND m.role = 'artifact'
+                   AND m.until_position IS NOT NULL AND (CAST(:before AS BIGINT) IS NULL OR m.until_position < :before)
+  JOIN blob b ON b.id = m.blob_id AND b.state IN ('present', 'condemned')
+  JOIN event e ON e.position = m.until_position
+   -- What left with another comes back with it.
+   AND coalesce(read_json(e.content) ->> 'digest', b.digest) = b.digest
  WHERE n.name = :namespace
    AND NOT EXISTS (
         SELECT 1 FROM membership o
@@ -54,25 +76,25 @@ SELECT b.digest
  ORDER BY m.id
 
 -- missing_within --
-WITH RECURSIVE within (id, kind) AS (
-    SELECT :blob, 'manifest'
+WITH RECURSIVE within (id, nested) AS (
+    SELECT CAST(:blob AS BIGINT), TRUE
     UNION
-    SELECT l.target_id, l.kind FROM within JOIN link l ON l.artifact_id = within.id
-     WHERE within.kind = 'manifest' AND l.required
+    SELECT l.target_id, l.kind = 'manifest' FROM within JOIN link l ON l.artifact_id = within.id
+     WHERE within.nested AND l.required
 )
 SELECT DISTINCT b.digest FROM within JOIN blob b ON b.id = within.id WHERE b.state NOT IN ('present', 'condemned')
 
 -- within --
 -- An artifact and what it contains, the innermost first; each with whether it is needed as an artifact.
-WITH RECURSIVE within (id, kind, depth) AS (
-    SELECT :blob, 'manifest', 0
+WITH RECURSIVE within (id, nested, depth) AS (
+    SELECT CAST(:blob AS BIGINT), TRUE, 0
     UNION
-    SELECT l.target_id, l.kind, within.depth + 1 FROM within JOIN link l ON l.artifact_id = within.id
-     WHERE within.kind = 'manifest' AND l.required AND within.depth < 16
+    SELECT l.target_id, l.kind = 'manifest', within.depth + 1 FROM within JOIN link l ON l.artifact_id = within.id
+     WHERE within.nested AND l.required AND within.depth < 16
 )
-SELECT w.id, b.digest, w.kind = 'manifest', max(w.depth)
+SELECT w.id, b.digest, w.nested, max(w.depth)
   FROM within w JOIN blob b ON b.id = w.id
- GROUP BY w.id, w.kind = 'manifest'
+ GROUP BY w.id, b.digest, w.nested
  ORDER BY max(w.depth) DESC, w.id
 
 -- revive --

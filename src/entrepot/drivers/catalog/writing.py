@@ -1,0 +1,89 @@
+"""Changes that share a commit: one behind another in the writer's transaction, each in a savepoint of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from entrepot.drivers.catalog.session import LISTINGS
+from entrepot.drivers.catalog.statements import Statement
+from entrepot.drivers.catalog.transaction import SqlTransaction
+from entrepot.model.events import GENESIS
+from entrepot.model.position import START, Position
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Sequence
+
+    from entrepot.drivers.catalog.session import Connection
+    from entrepot.ports.catalog import Transaction
+    from entrepot.ports.clock import Clock
+    from entrepot.ports.epochs import Epochs
+
+_SAVEPOINT: Final = Statement("SAVEPOINT change")
+_BACK: Final = Statement("ROLLBACK TO change")
+_RELEASE: Final = Statement("RELEASE change")
+
+Pending = tuple["Callable[[Transaction], Any]", "asyncio.Future[Any]"]
+"""A change, and who waits for it."""
+
+Outcome = tuple[Any, BaseException | None]
+"""What a change returned, or why it was not made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """Changes that were run and not committed yet."""
+
+    outcomes: list[Outcome]
+    slots: set[int]
+    """Whose caches end with the commit."""
+    position: Position
+    hash: bytes
+    """Where the journal stands then."""
+    appended: bool
+    """Whether that is elsewhere than before."""
+
+
+def run(
+    batch: Sequence[Pending],
+    connection: Connection,
+    epochs: Epochs,
+    clock: Clock,
+    *,
+    database_error: type[Exception],
+    of_the_change: tuple[type[Exception], ...],
+) -> Ran:
+    """Run each change, and say what came of it.
+
+    A *database_error* is of one change alone when it is *of_the_change*; else it is raised here, because nothing of the
+    transaction can be trusted.
+    """
+    outcomes: list[Outcome] = []
+    slots: set[int] = set()
+    row = connection.execute(LISTINGS.head, {}).fetchone()
+    begin, last_hash = (START, GENESIS) if row is None else (Position(row[0]), bytes(row[1]))
+    position = begin
+    for change, _ in batch:
+        transaction = SqlTransaction(
+            connection, epochs, position=Position(position + 1), hash_before=last_hash, now=clock.now()
+        )
+        connection.execute(_SAVEPOINT, {})
+        try:
+            result = change(transaction)
+        except database_error as error:
+            if not isinstance(error, of_the_change):
+                raise
+            connection.execute(_BACK, {})
+            outcomes.append((None, error))
+        except BaseException as error:  # noqa: BLE001 (delivered to whoever asked for the change)
+            connection.execute(_BACK, {})
+            # A future takes everything but StopIteration (PEP 479).
+            outcomes.append((None, RuntimeError(error) if isinstance(error, StopIteration) else error))
+        else:
+            outcomes.append((result, None))
+            if transaction.appended:
+                position, last_hash = Position(position + 1), transaction.hash
+                slots |= transaction.slots
+        connection.execute(_RELEASE, {})
+    return Ran(outcomes, slots, position, last_hash, appended=position > begin)
