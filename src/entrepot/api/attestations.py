@@ -228,7 +228,7 @@ async def set_signer_state(call: Call) -> Reply:
         reason=body.reason,
     )
     affected = [Affected.of(each) for each in changed.affected]
-    return json_reply(ChangedSigner(signer_shapes.Signer.of(changed.signer), affected))
+    return json_reply(ChangedSigner(signer_shapes.Signer.of(changed.signer), affected, changed.more))
 
 
 async def set_signer_scope(call: Call) -> Reply:

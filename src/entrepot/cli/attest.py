@@ -110,17 +110,24 @@ def sign(address: str, key: Path | None, key_password: str | None, output: Outpu
 @_reference
 @click.option("--signer", help="Only what this signer vouches for.")
 @click.option("--type", "predicate_type", help="Only statements of this type; 'signature' for plain signatures.")
+@click.option("--wait", default=60.0, metavar="SECONDS", help="How long to wait for what was pushed just now; 60.")
 @output_option
 @click.pass_context
 def verify(
-    context: click.Context, address: str, signer: str | None, predicate_type: str | None, output: Output
+    context: click.Context,
+    address: str,
+    *,
+    signer: str | None,
+    predicate_type: str | None,
+    wait: float,
+    output: Output,
 ) -> None:
     """Say who signed an artifact, and whether that counts.
 
     What counts is what the namespace's signers vouch for. Without any such signature the exit code is 1.
     """
     with Client() as registry:
-        report = registry.attestations.report(address)
+        report = registry.attestations.report(address, wait_seconds=wait)
     rows = [row for row in _rows(report, signer) if predicate_type in (None, row[0].predicate_type or "signature")]
     if output == "json":
         show_json(report)

@@ -169,6 +169,9 @@ def _show(changed: ChangedSigner, output: Output) -> None:
     if changed.affected:
         click.echo("Nobody vouches any more for:")
         show_list(changed.affected, _AFFECTED, output)
+    if changed.more:
+        whose = changed.signer.namespace
+        click.echo(f"That is not all: `entrepot signer affected {whose} {changed.signer.name}` lists what it signed.")
 
 
 @click.group(name="trusted-root")

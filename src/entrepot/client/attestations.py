@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -29,6 +30,8 @@ _CONTENT: Final = "dev.sigstore.bundle.content"
 _PREDICATE_TYPE: Final = "dev.sigstore.bundle.predicateType"
 _SIGNERS: Final = "/api/v1/signers"
 _ROOTS: Final = "/api/v1/trusted-roots"
+_WAIT_SECONDS: Final = 10.0
+"""How long a single request waits at the registry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,8 @@ class ChangedSigner:
 
     signer: Signer
     affected: tuple[Affected, ...] = ()
+    more: bool = False
+    """Whether it vouched for more than was looked at: `Signers.affected` lists all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,10 +228,19 @@ class Attestations:
     _packages: Packages
     _open: Callable[[Address], OciPackage]
 
-    def report(self, address: Address | str, *, wait_seconds: float = 10.0) -> Report:
-        """All that is said of what *address* means, of what it contains and of its files, and whether it counts."""
-        query = {"wait": str(wait_seconds)}
-        return self._connection.call("GET", f"{self._path(address)}/attestations", query=query).read(Report)
+    def report(self, address: Address | str, *, wait_seconds: float = 60.0) -> Report:
+        """All that is said of what *address* means, of what it contains and of its files, and whether it counts.
+
+        What was pushed just now is examined a moment later: it is waited for, at most so long.
+        """
+        path, until = f"{self._path(address)}/attestations", time.monotonic() + wait_seconds
+        while True:
+            left = until - time.monotonic()
+            # No request takes long enough for a proxy on the way to give it up.
+            query = {"wait": f"{max(0.0, min(left, _WAIT_SECONDS)):.3f}"}
+            found = self._connection.call("GET", path, query=query).read(Report)
+            if found.current or left <= _WAIT_SECONDS:
+                return found
 
     def attach(
         self,

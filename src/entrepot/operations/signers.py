@@ -64,7 +64,9 @@ class Change:
 
     signer: SignerRow
     affected: Sequence[Affected]
-    """What it vouches for and nobody else does any more; the first of it, `list_affected` has the rest."""
+    """What it vouches for and nobody else does any more."""
+    more: bool
+    """Whether only the first of what it vouches for was looked at; `list_affected` has the rest."""
 
 
 # --- signers ---
@@ -151,7 +153,7 @@ async def set_signer_state(
     """
     await _require(registry, caller, namespace)
 
-    def change(transaction: Transaction) -> SignerRow:
+    def change(transaction: Transaction) -> Change:
         row = transaction.attestations.find_signer(namespace, name)
         if row is None:
             raise SignerUnknown(name)
@@ -162,12 +164,14 @@ async def set_signer_state(
         until = _until(before, state, since, transaction.now)
         after = replace(before, state=state, until=until, reason=reason)
         transaction.attestations.set_signer(after)
+        # In this change: a moment later the doors may have closed, and what it was cleared for is not to be seen.
+        affected = transaction.attestations.list_affected(row.id, limit=_AFFECTED + 1)
         transaction.append(caller.name, _changed(after))
-        return replace(row, signer=after, changed=transaction.position)
+        changed = replace(row, signer=after, changed=transaction.position)
+        lost = [each for each in affected[:_AFFECTED] if not each.still_verified]
+        return Change(changed, lost, more=len(affected) > _AFFECTED)
 
-    row = await registry.catalog.write(change)
-    page = await registry.catalog.attestations.list_affected(row.id, after=0, limit=_AFFECTED)
-    return Change(row, [each for each in page if not each.still_verified])
+    return await registry.catalog.write(change)
 
 
 def _until(before: Signer, state: SignerState, since: datetime | None, now: datetime) -> datetime | None:

@@ -272,6 +272,9 @@ class AttestationChanges(Protocol):
     def set_signer(self, signer: Signer) -> None:
         """Replace its state and what it may vouch for. A new scope makes nothing count until it is verified again."""
 
+    def list_affected(self, signer_id: int, *, limit: int) -> Sequence[Affected]:
+        """The first of what a signer vouches for, as this change leaves it; nobody else has changed anything since."""
+
     def set_root(self, namespace: NamespaceName | None, name: str, content: bytes) -> bool:
         """Trust a root, instead of one of the name; False when it is that already.
 

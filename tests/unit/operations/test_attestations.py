@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pytest
 
@@ -24,15 +26,21 @@ from entrepot.model.errors import (
     Unauthenticated,
     Unavailable,
 )
-from entrepot.model.names import View
+from entrepot.model.names import ChannelName, View
+from entrepot.model.policy import Door, Policy
 from entrepot.model.signer import Scope, Signer, SignerKind, SignerName, SignerState
-from entrepot.operations import attestations, signers
+from entrepot.operations import attestations, policies, signers
 from entrepot.operations.state import VSA_PREDICATE, attest, draft_statement
 from entrepot.ports.attestations import BuildKey
 from entrepot.testing.builders import ADMINISTRATOR, World, caller, image, open_world
 from entrepot.testing.sigstore import Sigstore
 from entrepot.trust.signing import LocalKey
 from tests.unit.operations.test_examine import API, KEY, bundled, signer
+
+if TYPE_CHECKING:
+    from entrepot.ports.catalog import Catalog, Transaction
+
+T = TypeVar("T")
 
 COMMIT = 40 * "c"
 RUN = "https://ci.example.com/runs/7"
@@ -245,6 +253,53 @@ async def test_who_was_revoked_is_never_believed_again(
 
     with pytest.raises(Conflict):
         await signers.set_signer_state(world.registry, ADMINISTRATOR, API.namespace, SignerName("ci"), refused)
+
+
+class FollowersAtOnce:
+    """A catalog beside which the followers are so quick that whoever changes something finds all that follows done."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def write(self, change: Callable[[Transaction], T]) -> T:
+        done = await self._world.catalog.write(change)
+        await self._world.settle()
+        return done
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._world.catalog, name)
+
+
+@pytest.mark.parametrize("channels", [(), (ChannelName("prod"),)])
+async def test_what_a_revocation_takes_is_told_as_it_was_then_however_soon_doors_close(
+    world: World, channels: tuple[ChannelName, ...]
+) -> None:
+    await signers.add_signer(world.registry, ADMINISTRATOR, signer())
+    pushed = await world.push("acme/api", image(b"1"), "1.0")
+    await world.push("acme/api", bundled(pushed))
+    await world.clear("acme/api", pushed.digest)
+    signed = Policy("signed", Door.READING, "size(signed.by) > 0", namespace=API.namespace, channels=channels)
+    await policies.set_policy(world.registry, ADMINISTRATOR, signed)
+    await world.settle()
+    assert await promoted(world, pushed.digest)
+
+    changed = await signers.set_signer_state(
+        replace(world.registry, catalog=cast("Catalog", FollowersAtOnce(world))),
+        ADMINISTRATOR,
+        API.namespace,
+        SignerName("ci"),
+        SignerState.COMPROMISED,
+    )
+
+    assert not await promoted(world, pushed.digest)
+    told = [(each.subject, each.references, each.channels, each.still_verified) for each in changed.affected]
+    assert told == [(pushed.digest, ("1.0",), ("prod",), False)]
+
+
+async def promoted(world: World, digest: Digest) -> bool:
+    """Whether it is to be seen through prod."""
+    found = await world.catalog.find_artifact(View.parse("acme.prod"), API, digest=digest)
+    return found is not None
 
 
 async def test_a_signer_that_is_not_there(world: World) -> None:

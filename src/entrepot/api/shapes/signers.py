@@ -216,7 +216,10 @@ class ChangedSigner(Struct, frozen=True):
     """A signer as it stands now."""
 
     signer: Signer
-    affected: Annotated[list[Affected], Meta(description="What nobody vouches for any more; the first 1000.")]
+    affected: Annotated[
+        list[Affected], Meta(description="What nobody vouches for any more, of the first 1000 that it vouched for.")
+    ]
+    more: Annotated[bool, Meta(description="Whether it vouched for more than that: `affected` lists all of it.")]
 
 
 class TrustedRoot(Struct, frozen=True):

@@ -128,18 +128,7 @@ class SqlAttestations:
     async def list_affected(self, signer_id: int, *, after: int, limit: int) -> Sequence[Affected]:
         """A page of what a signer vouches for, whatever its state."""
         found = await self._questions.all(ATTESTATIONS.list_affected, signer=signer_id, after=after, limit=limit)
-        return [
-            Affected(
-                id=row[0],
-                package=_package(*row[1:4]),
-                subject=Digest.parse(row[4]),
-                predicate_type=row[5],
-                references=tuple(ReferenceName(name) for name in sorted(_list(row[6]))),
-                channels=tuple(ChannelName(name) for name in sorted(_list(row[7]))),
-                still_verified=bool(row[8]),
-            )
-            for row in found
-        ]
+        return [_affected(row) for row in found]
 
     async def list_builds(
         self, key: BuildKey, value: str, *, namespace: NamespaceName | None, may_read: MayRead, after: int, limit: int
@@ -229,6 +218,11 @@ class SqlAttestationChanges:
         if before.signer.scope != signer.scope:
             self._session.run(ATTESTATIONS.object_to_signer, signer=before.id, objection=_AGAIN)
         self._touch(namespace)
+
+    def list_affected(self, signer_id: int, *, limit: int) -> Sequence[Affected]:
+        """The first of what a signer vouches for, as this change leaves it."""
+        found = self._session.all(ATTESTATIONS.list_affected, signer=signer_id, after=0, limit=limit)
+        return [_affected(row) for row in found]
 
     def set_root(self, namespace: NamespaceName | None, name: str, content: bytes) -> bool:
         """Trust a root, instead of one of the name; False when it is that already."""
@@ -426,6 +420,18 @@ def _verification(row: list[Any]) -> VerificationRow:
         signed_at=_time(signed_at),
         level=level,
         reason=reason,
+    )
+
+
+def _affected(row: Sequence[Any]) -> Affected:
+    return Affected(
+        id=row[0],
+        package=_package(*row[1:4]),
+        subject=Digest.parse(row[4]),
+        predicate_type=row[5],
+        references=tuple(ReferenceName(name) for name in sorted(_list(row[6]))),
+        channels=tuple(ChannelName(name) for name in sorted(_list(row[7]))),
+        still_verified=bool(row[8]),
     )
 
 

@@ -22,7 +22,7 @@ from entrepot.testing.builders import Image, image, package, referrer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from entrepot.ports.attestations import AttestationRow, SignerRow
+    from entrepot.ports.attestations import Affected, AttestationRow, SignerRow
     from entrepot.ports.catalog import Catalog, Transaction
 
 ACME = NamespaceName("acme")
@@ -313,6 +313,18 @@ class AttestationsContract:
         assert (affected.package, affected.subject) == (API, built.digest)
         assert (affected.references, affected.channels, affected.still_verified) == (("1.0",), ("prod",), True)
         assert await catalog.attestations.list_affected(signer.id, after=affected.id, limit=10) == []
+
+    async def test_a_change_knows_what_it_takes(self, catalog: Catalog) -> None:
+        signer, built, _ = await self._signed(catalog)
+        await catalog.write(lambda change: change.open_clearance(API, ChannelName("prod"), built.digest))
+
+        def compromise(change: Transaction) -> Sequence[Affected]:
+            change.attestations.set_signer(replace(signer.signer, state=SignerState.COMPROMISED))
+            return change.attestations.list_affected(signer.id, limit=10)
+
+        (affected,) = await catalog.write(compromise)
+
+        assert (affected.subject, affected.channels, affected.still_verified) == (built.digest, ("prod",), False)
 
     async def test_what_is_affected_of_a_file_is_the_version_that_has_it(self, catalog: Catalog) -> None:
         signer, built, _ = await self._signed(catalog, file=b"1")
