@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from pypi_attestations import Attestation
+from sigstore.dsse import Envelope, Statement
+from sigstore.dsse import _verify as verify_envelope
+from sigstore.hashes import Hashed
 from sigstore.models import Bundle
 from sigstore.models import TrustedRoot as LibraryRoot
 from sigstore.verify import Verifier
 from sigstore.verify.policy import Identity
+from sigstore_models.common.v1 import HashAlgorithm
 from sigstore_models.trustroot import v1 as trustroot
 
 from entrepot.testing.sigstore import Person
@@ -121,6 +127,31 @@ class PythonLibrary:
         except Exception as error:  # noqa: BLE001 (whatever it raises is a refusal)
             return str(error) or type(error).__name__
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class PythonStatements:
+    """``sigstore`` about statements signed with a key.
+
+    Its verifier takes certificates alone, and says so of a bundle with a key before it looks at anything else. What that
+    verifier is made of has no such wish: the library's own reader of envelopes, held against a key, and its own
+    comparison of a statement with what it should be about. No public part of it, and all of it that could judge ours.
+    """
+
+    def refusal(self, question: Question) -> str | None:
+        assert question.key is not None
+        key = question.key.key
+        assert isinstance(key, EllipticCurvePublicKey)
+        try:
+            envelope = Envelope._from_json(json.dumps(json.loads(question.document)["dsseEnvelope"]))
+            statement = Statement(verify_envelope(key, envelope))
+        except Exception as error:  # noqa: BLE001 (whatever it raises is a refusal)
+            return str(error) or type(error).__name__
+        if envelope._inner.payload_type != Envelope._TYPE:
+            return f"not {Envelope._TYPE}"
+        digest = hashlib.sha256(question.file).digest()
+        matches = statement._matches_digest(Hashed(algorithm=HashAlgorithm.SHA2_256, digest=digest))
+        return None if matches else "about something else"
 
 
 @dataclass(frozen=True, slots=True)

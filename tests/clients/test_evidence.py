@@ -15,6 +15,7 @@ from typing import Any
 
 import pysequoia
 import pytest
+from sigstore.models import Bundle, InvalidBundle
 
 from entrepot.model.artifact import EMPTY, IMAGE_MANIFEST
 from entrepot.model.digest import Digest
@@ -36,6 +37,7 @@ from tests.clients.outside import (
     NpmLibrary,
     Outsider,
     PythonLibrary,
+    PythonStatements,
     Question,
     as_json,
 )
@@ -143,17 +145,18 @@ def gpg(shell: Shell) -> Gpg:
 def outsiders(kind: str, shell: Shell, request: pytest.FixtureRequest) -> dict[str, Outsider]:
     """Who else can judge that kind of evidence."""
     if kind.startswith("key"):
-        return {"npm": NpmLibrary(shell), "cosign": Cosign(shell, TESTED)}
+        found: dict[str, Outsider] = {"npm": NpmLibrary(shell), "cosign": Cosign(shell, TESTED)}
+        return found | ({"python": PythonStatements()} if kind == "key statement" else {})
     if kind.startswith("certificate"):
         return {"npm": NpmLibrary(shell), "cosign": Cosign(shell, TESTED), "python": PythonLibrary()}
     if kind == "wheel":
         return {"python": PythonLibrary()}
     if kind == "model":
         return {"model_signing": ModelSigning(shell, MODEL)}
-    found: Gpg = request.getfixturevalue("gpg")
+    judge: Gpg = request.getfixturevalue("gpg")
     if kind == "detached":
-        return {"gpg": found}
-    return {"gpg": found, "helm": Helm(shell, bytes(PGP.extract_certificate()), CHART)}
+        return {"gpg": judge}
+    return {"gpg": judge, "helm": Helm(shell, bytes(PGP.extract_certificate()), CHART)}
 
 
 def question(kind: str, document: bytes, content: bytes = FILE) -> Question:
@@ -173,6 +176,11 @@ def test_what_is_signed_here_is_believed_by_us_and_by_others(
     assert verdict.reason is None
     for name, outsider in outsiders(kind, shell, request).items():
         assert outsider.refusal(question(kind, document)) is None, name
+
+
+def test_the_python_library_takes_no_bundle_with_a_key() -> None:
+    with pytest.raises(InvalidBundle, match="expected certificate in bundle"):
+        Bundle.from_json(GOOD["key statement"]())
 
 
 @pytest.mark.parametrize("content", [FILE, b"another image's signature"], ids=["about the image", "about another"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,9 @@ import httpx
 import pytest
 
 from entrepot.operations.state_findings import VULNS_PREDICATE
+from entrepot.trust.keys import PublicKey
 from tests.clients.content import Layout, digest_of, noise
+from tests.clients.outside import NpmLibrary, Outsider, PythonStatements, Question
 from tests.clients.programs import Shell, program
 from tests.clients.python_packages import module_wheel, project_name, publish
 from tests.clients.server import Registry
@@ -78,6 +80,29 @@ def asked(registry: Registry) -> Iterator[Asked]:
 def oci(package: str) -> str:
     namespace, _, name = package.partition("/")
     return f"{namespace}/oci/{name}"
+
+
+def altered(old: bytes, new: bytes) -> Callable[[bytes], bytes]:
+    """Put something else into the statement of a bundle."""
+
+    def spoil(bundle: bytes) -> bytes:
+        document = json.loads(bundle)
+        payload = base64.b64decode(document["dsseEnvelope"]["payload"])
+        assert old in payload
+        document["dsseEnvelope"]["payload"] = base64.b64encode(payload.replace(old, new)).decode()
+        return json.dumps(document).encode()
+
+    return spoil
+
+
+SPOILT = (
+    altered(b'"passed":true', b'"passed":fals'),
+    altered(b"tested/v1", b"tested/v2"),
+    altered(b'"sha256":"', b'"sha256":"0'),
+    lambda bundle: bundle.replace(b"vnd.in-toto+json", b"vnd.in-toto+jsom"),
+    lambda bundle: bundle[:-20],
+)
+"""Ways to tamper with a statement that the registry has signed."""
 
 
 def signer_of(request: pytest.FixtureRequest) -> str:
@@ -201,6 +226,28 @@ def test_what_the_registry_signs_cosign_verifies(
     )
 
     assert reference.rpartition("@")[2] in verified.said
+
+
+@pytest.mark.parametrize("library", ["npm", "python"])
+def test_what_the_registry_signs_libraries_verify(
+    library: str, shell: Shell, registry: Registry, package: str, layout: Layout, wire: Wire, asked: Asked
+) -> None:
+    image, _ = pushed(registry, package, layout, wire)
+    path = f"/api/v1/packages/{oci(package)}/-/artifacts/1.0.0/attestations"
+    statement = {"predicate_type": "https://example.com/tested/v1", "predicate": {"passed": True}}
+    assert asked.http.post(path, json=statement).status_code == 201
+    (referrer,) = wire.referrers(package, image["digest"])
+    (layer,) = json.loads(wire.manifest(package, referrer["digest"]))["layers"]
+    document = wire.http.get(f"/v2/{package}/blobs/{layer['digest']}").raise_for_status().content
+    key = PublicKey.parse(asked.http.get("/api/v1/keys.pem").content)
+    content = wire.manifest(package, image["digest"])
+    outsider: Outsider = NpmLibrary(shell) if library == "npm" else PythonStatements()
+
+    believed = outsider.refusal(Question(document, content, key))
+    refused = [outsider.refusal(Question(spoil(document), content, key)) for spoil in SPOILT]
+
+    assert believed is None
+    assert None not in refused
 
 
 def test_a_revoked_key_takes_what_it_signed(
