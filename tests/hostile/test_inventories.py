@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import json
+import struct
 import tempfile
 import time
 import zlib
@@ -16,6 +17,8 @@ from hypothesis import strategies as st
 
 from entrepot.inventory import cyclonedx_writer, spdx_writer
 from entrepot.inventory.documents import decode, read_decoded, read_document, read_predicate
+from entrepot.inventory.images.hash_file import read_hash
+from entrepot.inventory.images.ndb_file import read_ndb
 from entrepot.inventory.images.programs import read_program
 from entrepot.inventory.images.sqlite_file import read_blobs
 from entrepot.inventory.images.stock import Stock
@@ -32,8 +35,10 @@ from tests.unit.inventory.images import (
     dist_info,
     elf,
     go_information,
+    hash_database,
     layer,
     mach,
+    ndb_database,
     older_go_program,
     package_json,
     pe,
@@ -163,6 +168,8 @@ FILES: dict[str, bytes] = {
     "usr/share/doc/a/copyright": b"Format: x\n\nFiles: *\nLicense: MIT\n",
     "lib/apk/db/installed": b"C:Q1/V5CF4fHiJTu5GnkJqCDJwGrNY0=\nP:a\nV:1\nL:MIT\no:b\nA:x\n\n",
     "var/lib/rpm/rpmdb.sqlite": rpm_database([rpm_header({1000: "a", 1001: "1", 1002: "1"}, epoch=1)], 512),
+    "var/lib/rpm/Packages.db": ndb_database([rpm_header({1000: "a", 1001: "1", 1002: "1"}, epoch=1)]),
+    "var/lib/rpm/Packages": hash_database([rpm_header({1000: "a", 1001: "1", 1002: "r" * 600}, epoch=1)], 512),
     "a-1.dist-info/METADATA": dist_info("a", "1", "License: MIT\n"),
     "node_modules/a/package.json": package_json("@a/b", "1.0.0", license={"type": "MIT"}),
     "a.jar": zip_of(
@@ -237,11 +244,38 @@ def test_spoilt_programs_and_databases_are_read_or_refused(data: st.DataObject) 
             read_program(io.BytesIO(data.draw(spoilt_bytes(FILES[name]))), name)
         except InvalidMetadata:
             continue
-    try:
-        for header in read_blobs(io.BytesIO(data.draw(spoilt_bytes(FILES["var/lib/rpm/rpmdb.sqlite"]))), "Packages"):
-            read_rpm_header(header)
-    except InvalidMetadata:
-        return
+    for name, read in (
+        ("rpmdb.sqlite", lambda file: read_blobs(file, "Packages")),
+        ("Packages.db", read_ndb),
+        ("Packages", lambda file: (value for _, value in read_hash(file))),
+    ):
+        try:
+            for header in read(io.BytesIO(data.draw(spoilt_bytes(FILES[f"var/lib/rpm/{name}"])))):
+                read_rpm_header(header)
+        except InvalidMetadata:
+            continue
+
+
+def test_databases_whose_parts_share_places_end_soon() -> None:
+    """Each byte is one value's, whatever the pages say."""
+    sound = hash_database([bytes(100_000)], 512)
+    pointer = sound.index(struct.pack("<B3x", 3))
+    (first,) = struct.unpack_from("<I", sound, pointer + 4)
+    forever, loop = bytearray(sound), bytearray(sound)
+    struct.pack_into("<I", forever, pointer + 8, 30_000_000)
+    struct.pack_into("<I", loop, first * 512 + 16, first)
+    struct.pack_into("<H", loop, first * 512 + 22, 1)
+    shared = bytearray(ndb_database([bytes(20_000), *[bytes(2_000)] * 199]))
+    for number in range(1, 200):
+        struct.pack_into("<3I", shared, 32 + 16 * (number + 1) + 4, 1, *struct.unpack_from("<2I", shared, 32 + 8))
+    begun = time.process_time()
+
+    for spoilt in (forever, loop):
+        with pytest.raises(InvalidMetadata):
+            list(read_hash(io.BytesIO(spoilt)))
+    with pytest.raises(InvalidMetadata, match="fit their places"):
+        list(read_ndb(io.BytesIO(shared)))
+    assert time.process_time() - begun < LONG
 
 
 def test_whiteouts_without_end_are_dealt_with_soon() -> None:

@@ -90,6 +90,45 @@ def rpm_database(headers: list[bytes], page_size: int = 4096) -> bytes:
         return path.read_bytes()
 
 
+def ndb_database(headers: list[bytes]) -> bytes:
+    """What rpm keeps in Packages.db; of the second slot the package was removed."""
+    pages = -(-(32 + 16 * (len(headers) + 1)) // 4096)
+    slots, body = b"", b""
+    for number, header in enumerate(headers, 1):
+        size = -(-(16 + len(header) + 12) // 16)
+        slots += struct.pack("<4s3I", b"Slot", number, (pages * 4096 + len(body)) // 16, size)
+        head = struct.pack("<4s3I", b"BlbS", number, 1, len(header)) + header
+        body += head.ljust(16 * size - 12, b"\x00") + struct.pack("<2I4s", zlib.adler32(head), len(header), b"BlbE")
+        slots += struct.pack("<4s12x", b"Slot") if number == 1 else b""
+    slots += struct.pack("<4s12x", b"Slot") * ((pages * 4096 - 32 - len(slots)) // 16)
+    return struct.pack("<4s3I16x", b"RpmP", 0, 1, pages) + slots + body
+
+
+def hash_database(headers: list[bytes], page_size: int = 4096, order: str = "<") -> bytes:
+    """What rpm kept in Packages: a hash table of Berkeley DB, each value on pages of its own unless it is small."""
+    meta = struct.pack(f"{order}8x4IBB", 0, 0x061561, 9, page_size, 0, 8).ljust(page_size, b"\x00")
+    values = [b"\x2a\x00\x00\x00", *headers]
+    tables: list[bytes] = []
+    more: list[bytes] = []
+    for number, value in enumerate(values):
+        if len(value) < page_size // 4:
+            item = b"\x01" + value
+        else:
+            room = page_size - 26
+            first = 1 + len(values) + len(more)
+            pieces = [value[at : at + room] for at in range(0, len(value), room)]
+            for index, piece in enumerate(pieces):
+                following = first + index + 1 if index + 1 < len(pieces) else 0
+                head = struct.pack(f"{order}8x3I2HBB", first + index, 0, following, 1, len(piece), 0, 7)
+                more.append((head + piece).ljust(page_size, b"\x00"))
+            item = struct.pack(f"{order}B3xII", 3, first, len(value))
+        key = b"\x01" + struct.pack(f"{order}I", number)
+        places = struct.pack(f"{order}2H", page_size - len(key), page_size - len(key) - len(item))
+        head = struct.pack(f"{order}8x3I2HBB", 1 + number, 0, 0, 2, page_size - len(key + item), 0, 13)
+        tables.append((head + places).ljust(page_size - len(key + item), b"\x00") + item + key)
+    return meta + b"".join(tables) + b"".join(more)
+
+
 MARK = bytes(range(16))
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -16,8 +18,10 @@ from tests.unit.inventory.images import (
     dist_info,
     elf,
     go_information,
+    hash_database,
     layer,
     mach,
+    ndb_database,
     older_go_program,
     package_json,
     pe,
@@ -96,8 +100,20 @@ def test_the_packages_of_alpine_are_found() -> None:
     assert found.hashes[0].startswith("sha1:")
 
 
-@pytest.mark.parametrize("page_size", [512, 4096, 65536])
-def test_the_packages_of_rpm_are_found(page_size: int) -> None:
+DATABASES: dict[str, tuple[str, Callable[[list[bytes]], bytes]]] = {
+    **{f"sqlite {size}": ("rpmdb.sqlite", partial(rpm_database, page_size=size)) for size in (512, 4096, 65536)},
+    "ndb": ("Packages.db", ndb_database),
+    **{
+        f"Berkeley DB {order}{size}": ("Packages", partial(hash_database, page_size=size, order=order))
+        for size in (512, 4096)
+        for order in "<>"
+    },
+}
+
+
+@pytest.mark.parametrize("kind", DATABASES)
+def test_the_packages_of_rpm_are_found(kind: str) -> None:
+    name, made = DATABASES[kind]
     many = [
         rpm_header({1000: f"p{number}", 1001: "1", 1002: "2.fc38", 1022: "x86_64", 1014: "MIT"})
         for number in range(300)
@@ -106,8 +122,8 @@ def test_the_packages_of_rpm_are_found(page_size: int) -> None:
         {1005: "x" * 100_000, 1000: "bash", 1001: "5.2.15", 1002: "1.fc38", 1044: "bash-5.2.15-1.fc38.src.rpm"}, epoch=1
     )
     key = rpm_header({1000: "gpg-pubkey", 1001: "1"})
-    database = rpm_database([*many, large, key], page_size)
-    files = {"etc/os-release": b"ID=fedora\nVERSION_ID=38\n", "usr/lib/sysimage/rpm/rpmdb.sqlite": database}
+    database = made([*many, large, key])
+    files = {"etc/os-release": b"ID=fedora\nVERSION_ID=38\n", f"usr/lib/sysimage/rpm/{name}": database}
 
     inventory = stock_of(layer(files))
 
@@ -120,11 +136,13 @@ def test_the_packages_of_rpm_are_found(page_size: int) -> None:
     )
 
 
-def test_older_databases_of_rpm_are_said_to_be_unread() -> None:
-    inventory = stock_of(layer({"var/lib/rpm/Packages": b"x", "usr/lib/sysimage/rpm/Packages.db": b"x"}))
+@pytest.mark.parametrize("name", ["Packages", "Packages.db", "rpmdb.sqlite"])
+@pytest.mark.parametrize("content", [b"x", b"x" * 8192])
+def test_what_is_no_database_of_rpm_is_said_to_be_unread(name: str, content: bytes) -> None:
+    inventory = stock_of(layer({f"var/lib/rpm/{name}": content}))
 
-    assert len(inventory.unread) == 2
-    assert "Berkeley DB" in inventory.unread[1]
+    assert len(inventory.unread) == 1
+    assert inventory.unread[0].startswith(f"var/lib/rpm/{name}: ")
 
 
 def test_what_languages_installed_is_found() -> None:

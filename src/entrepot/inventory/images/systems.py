@@ -3,7 +3,7 @@
 - ``os-release``: https://www.freedesktop.org/software/systemd/man/latest/os-release.html
 - dpkg: ``status``, and ``status.d`` of images without dpkg; deb-control(5)
 - apk: ``installed``; https://wiki.alpinelinux.org/wiki/Apk_spec
-- rpm: the database in SQLite. Those before it (Berkeley DB, ndb) are not read, and that is said.
+- rpm: the database in SQLite, in ndb, or in Berkeley DB
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from __future__ import annotations
 import base64
 import re
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from entrepot.inventory.images.fields import read_paragraphs
 from entrepot.inventory.images.finding import Finding, System
+from entrepot.inventory.images.hash_file import read_hash
+from entrepot.inventory.images.ndb_file import read_ndb
 from entrepot.inventory.images.sqlite_file import read_blobs
 from entrepot.inventory.licences import all_of, normalise
 from entrepot.inventory.reading import licence_of
@@ -204,7 +206,6 @@ def _alpine_checksum(text: str) -> str | None:
 # --- RPM ---
 
 _RPM_FOLDERS: Final = ("var/lib/rpm/", "usr/lib/sysimage/rpm/", "usr/share/rpm/")
-_OLDER: Final = {"Packages": "Berkeley DB", "Packages.db": "ndb"}
 _RPM_SIZE: Final = 512 * _MEBI
 
 _INDEX: Final = struct.Struct(">4I")
@@ -215,28 +216,43 @@ _EPOCH: Final = 1003
 _MOST_TAGS: Final = 10_000
 
 
+def _in_sqlite(file: BinaryIO) -> Iterator[bytes]:
+    return read_blobs(file, "Packages")
+
+
+def _in_berkeley_db(file: BinaryIO) -> Iterator[bytes]:
+    # Under number 0 is no package, but the number that the next one will have.
+    return (value for key, value in read_hash(file) if key.strip(b"\x00"))
+
+
+_RPM_DATABASES: Final[Mapping[str, Callable[[BinaryIO], Iterator[bytes]]]] = {
+    "rpmdb.sqlite": _in_sqlite,
+    "Packages.db": read_ndb,
+    "Packages": _in_berkeley_db,
+}
+"""What each kind of database is called, and how the headers of the packages in it are read."""
+
+
 class RpmReader:
-    """Reads rpm's database, of the kind that is in use since 2020."""
+    """Reads rpm's database, of whichever kind."""
 
     def __init__(self, scratch: Scratch) -> None:
         self._scratch = scratch
 
     def wants(self, path: str, size: int) -> bool:
-        """The database, or one of those before it."""
+        """The database."""
         folder, name = path[: path.rfind("/") + 1], path.rpartition("/")[2]
-        return folder in _RPM_FOLDERS and size > 0 and (name == "rpmdb.sqlite" or name in _OLDER)
+        return folder in _RPM_FOLDERS and size > 0 and name in _RPM_DATABASES
 
     def read(self, path: str, content: Content) -> Finding | None:
         """The packages that are installed."""
-        kind = _OLDER.get(path.rpartition("/")[2])
-        if kind is not None:
-            return Finding(unread=f"the packages of rpm in {path}: databases of the kind {kind} are not read")
         if content.size > _RPM_SIZE:
             return Finding(unread=f"the packages of rpm in {path}: more than {_RPM_SIZE} bytes")
         with self._scratch() as file:
             for chunk in content.chunks():
                 file.write(chunk)
-            return Finding(tuple(_rpm_packages(read_blobs(file, "Packages"), path)))
+            headers = _RPM_DATABASES[path.rpartition("/")[2]](file)
+            return Finding(tuple(_rpm_packages(headers, path)))
 
 
 def _rpm_packages(headers: Iterator[bytes], path: str) -> Iterator[Component]:
