@@ -6,12 +6,16 @@ is imported.
 
 from __future__ import annotations
 
+import asyncio
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, cast
 
 from entrepot import __version__
 from entrepot.api import SURFACE as API
 from entrepot.app.parts import Parts
+from entrepot.model.errors import RegistryError
+from entrepot.operations.pulls import keep_writing, write_pulls
 from entrepot.wire.asgi import Application, Options
 from entrepot.wire.federation import SURFACE as FEDERATION
 from entrepot.wire.gate import Gate
@@ -25,6 +29,8 @@ from entrepot.wire.throttle import Throttle
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
+    from entrepot.model.digest import Digest
+    from entrepot.model.names import PackageId
     from entrepot.settings import Settings
 
 _THROTTLE_FILE: Final = "throttle"
@@ -44,16 +50,30 @@ def create_service(settings: Settings) -> Service:
         format_, operation = cast("tuple[str, str]", counter)
         metrics.count_hits((format_, operation, outcome(status)), hits=hits, sent=sent, seconds=seconds)
 
+    def note_used(package: PackageId, digest: Digest, actor: str) -> None:
+        parts.registry.pulls.note(package, digest, actor, parts.clock.now())
+
     cache = FrontCache(
         parts.epochs,
         sizes=CacheSizes(total_size=settings.front_cache_size),
         on_hits=count_hits,
+        on_used=note_used,
         log_hit=hit_log(*log_settings) if settings.access_log else None,
     )
 
+    writing: list[asyncio.Task[None]] = []
+
     async def lifespan(starting: bool) -> None:  # noqa: FBT001 (the lifespan's one word)
-        if not starting:
-            await parts.close()
+        if starting:
+            writing.append(asyncio.create_task(keep_writing(parts.registry)))
+            return
+        for task in writing:
+            task.cancel()
+        await asyncio.gather(*writing, return_exceptions=True)
+        cache.clear()
+        with suppress(RegistryError):
+            await write_pulls(parts.registry)
+        await parts.close()
 
     surfaces = [surface for format_ in parts.formats for surface in (format_.surface, *format_.aliases)]
     app = Application(

@@ -294,6 +294,10 @@ def _conditions(rule: RetentionRule, seen: _Seen) -> Iterator[tuple[bool, str]]:
 
 def _pulled(seen: _Seen, within: timedelta) -> tuple[bool, str]:
     stored, since = seen.stored, seen.pulls_since
+    age = seen.now - stored.at
+    if age < within:
+        # Nobody can have left it alone for longer than it is there.
+        return True, f"here for {_days(age)}, {_days(within)} without a pull count"
     if stored.pulled_at is not None:
         ago = seen.now - stored.pulled_at
         return ago < within, f"pulled {_days(ago)} ago by {stored.pulled_by}, {_days(within)} count"

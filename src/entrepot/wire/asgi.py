@@ -49,6 +49,8 @@ from entrepot.wire.server import CacheTicket, ClientDisconnected, FileTooShort
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from entrepot.model.digest import Digest
+    from entrepot.model.names import PackageId
     from entrepot.operations.registry import Registry
     from entrepot.ports.epochs import Epochs
     from entrepot.wire.gate import Gate
@@ -102,6 +104,7 @@ class _Exchange:
     caller: Caller = ANONYMOUS
     body: Body | None = None
     facts: dict[str, str | int] = field(default_factory=dict)
+    used: list[tuple[PackageId, Digest]] = field(default_factory=list)
     status: int = 0
     sent: int = 0
     ticket: CacheTicket | None = None
@@ -245,6 +248,7 @@ class Application:
             gate=self.gate,
             documents=self._documents,
             facts=exchange.facts,
+            used=exchange.used,
         )
         reply = await route.handler(call)
         if call.caller.told:
@@ -279,6 +283,7 @@ class Application:
             counter=(exchange.surface.name, exchange.operation),
             expires_at=expires_at,
             log=Answer(self._fields(exchange)),
+            used=[(*used, exchange.caller.name) for used in exchange.used],
         )
 
     def _refuse(self, exchange: _Exchange, error: RegistryError, headers: Headers, scope: Scope) -> Reply:

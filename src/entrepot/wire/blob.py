@@ -10,6 +10,7 @@ from entrepot.wire.ranges import parse_range
 from entrepot.wire.reply import IMMUTABLE, PRIVATE_IMMUTABLE, FileSlice, HeaderList, Reply
 
 if TYPE_CHECKING:
+    from entrepot.model.names import PackageId
     from entrepot.ports.catalog import FoundBlob
     from entrepot.wire.call import Call
 
@@ -17,8 +18,15 @@ _READY_SIZE: Final = 1024 * 1024
 """Bytes up to which a file that is asked for again and again may be sent from memory."""
 
 
-def blob_reply(call: Call, blob: FoundBlob, headers: HeaderList, *, immutable: bool = True) -> Reply:
-    """The answer to GET or HEAD for *blob*, with the protocol's own *headers* (its content type among them)."""
+def blob_reply(
+    call: Call, blob: FoundBlob, headers: HeaderList, *, of: PackageId | None = None, immutable: bool = True
+) -> Reply:
+    """The answer to GET or HEAD for *blob*, with the protocol's own *headers* (its content type among them).
+
+    *of* is the package whose version is used by that; None where the version was asked for by itself before.
+    """
+    if of is not None:
+        call.use(of, blob.digest)
     etag = f'"{blob.digest}"'
     call.facts["digest"] = str(blob.digest)
     headers = [*headers, (b"etag", etag.encode("ascii")), (b"accept-ranges", b"bytes")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 
     from entrepot.model.access import Caller
+    from entrepot.model.digest import Digest
+    from entrepot.model.names import PackageId
     from entrepot.operations.registry import Registry
     from entrepot.wire.documents import Documents
     from entrepot.wire.gate import Gate
@@ -224,3 +226,10 @@ class Call:
     """What this worker has rendered."""
     facts: dict[str, str | int]
     """What the log's line should also say, such as the digest."""
+    used: list[tuple[PackageId, Digest]] = field(default_factory=list)
+    """What the answer is a use of, see `use`."""
+
+    def use(self, package: PackageId, digest: Digest) -> None:
+        """Note that the client gets an artifact, or a file of one, or hears that what it has is still right."""
+        self.registry.pulls.note(package, digest, self.caller.name, self.registry.clock.now())
+        self.used.append((package, digest))

@@ -321,6 +321,7 @@ async def test_what_would_now_be_among_the_last_ones_is_not_let_go(world: World)
 
 async def test_what_was_pulled_since_is_not_let_go(world: World) -> None:
     pushed = await push(world, "1.0")
+    world.clock.advance(days=40)
     await keep(world, RetentionRule("used", pulled_within=timedelta(days=30)))
     made = await plan(world)
 

@@ -161,7 +161,9 @@ async def get_manifest(call: Call) -> Reply:
         with suppress(UpstreamUnavailable, UpstreamInvalid):
             if (remote := await _read_remote(call, place, name, None)) is not None:
                 return remote
-    return _manifest(call, found.digest, found.media_type, found.content, _warnings(found), cacheable=True)
+    return _manifest(
+        call, place.package, found.digest, found.media_type, found.content, more=_warnings(found), cacheable=True
+    )
 
 
 @contextmanager
@@ -186,7 +188,9 @@ async def _read_remote(call: Call, place: _Place, name: ReferenceName | None, di
         return None
     stale = [] if found.stale is None else [warning_header(f"stale: {found.stale}")]
     artifact = found.artifact
-    return _manifest(call, artifact.digest, artifact.media_type, artifact.content, stale, cacheable=False)
+    return _manifest(
+        call, place.package, artifact.digest, artifact.media_type, artifact.content, more=stale, cacheable=False
+    )
 
 
 async def _fetch_version(call: Call, place: _Place, name: ReferenceName | None) -> Reply | None:
@@ -202,13 +206,24 @@ async def _fetch_version(call: Call, place: _Place, name: ReferenceName | None) 
         found = await resolve(call.registry, call.caller, place.view, place.package, name=name)
     except (NotFound, InvalidName, InvalidReference):
         return None
-    return _manifest(call, found.digest, found.media_type, found.content, _warnings(found), cacheable=False)
+    return _manifest(
+        call, place.package, found.digest, found.media_type, found.content, more=_warnings(found), cacheable=False
+    )
 
 
 def _manifest(
-    call: Call, digest: Digest, media_type: str, content: bytes, more: HeaderList, *, cacheable: bool
+    call: Call,
+    package: PackageId,
+    digest: Digest,
+    media_type: str,
+    content: bytes,
+    *,
+    more: HeaderList,
+    cacheable: bool,
 ) -> Reply:
     call.facts["digest"] = str(digest)
+    # Who asks for a manifest uses the image, whichever of its layers they have already.
+    call.use(package, digest)
     etag = f'"{digest}"'
     headers = [
         (b"content-type", media_type.encode("ascii")),

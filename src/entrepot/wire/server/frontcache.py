@@ -15,10 +15,10 @@ half the time of a hit. Both are bounded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from time import monotonic
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from entrepot.wire.server.epochs import Epochs, Observation
@@ -87,6 +87,9 @@ class CacheTicket:
     log: object = None
     """For `LogHit`: what a log line says of this answer (principal, digest, route)."""
 
+    used: Sequence[tuple[Any, ...]] = ()
+    """For `OnUsed`: what giving it is a use of."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheSizes:
@@ -112,6 +115,9 @@ class Hit(NamedTuple):
 
 OnHits = Callable[[Hashable, int, int, int, float], None]
 """``(counter, status, hits, body_bytes, seconds)`` since the last call, added up: metrics stay exact and cost nothing."""
+
+OnUsed = Callable[..., None]
+"""Called with each of what a ticket's answer is a use of, once for all hits since the last call."""
 
 LogHit = Callable[[Hit], None]
 
@@ -174,11 +180,13 @@ class FrontCache:
         *,
         sizes: CacheSizes | None = None,
         on_hits: OnHits | None = None,
+        on_used: OnUsed | None = None,
         log_hit: LogHit | None = None,
     ) -> None:
         self.sizes = sizes or CacheSizes()
         self.log_hit = log_hit
         self._on_hits = on_hits
+        self._on_used = on_used
         self._slots = epochs.slots
         self._entries: dict[Key, Entry] = {}
         self._total_size = 0
@@ -288,3 +296,6 @@ class FrontCache:
         entry.counted, entry.seconds = entry.hits, 0.0
         if self._on_hits is not None:
             self._on_hits(entry.ticket.counter, entry.status, hits, hits * entry.body_size, seconds)
+        if self._on_used is not None:
+            for used in entry.ticket.used:
+                self._on_used(*used)
