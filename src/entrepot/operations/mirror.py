@@ -19,6 +19,7 @@ from entrepot.model.errors import InvalidReference, PackageUnknown, UpstreamInva
 from entrepot.model.events import UpstreamIndexChanged
 from entrepot.model.names import PackageId, View
 from entrepot.model.upstream import is_reserved
+from entrepot.operations import access
 from entrepot.operations.repairs import find_repairs
 from entrepot.operations.upstreams import FindOrigin, origin_of, refusal
 from entrepot.ports.catalog import Mirrored
@@ -92,15 +93,19 @@ class Answer:
     """Why it is not today's; None when it is."""
 
 
-async def upstreams_for(registry: Registry, view: View, package: PackageId) -> Sequence[Upstream]:
+async def upstreams_for(registry: Registry, caller: Caller, view: View, package: PackageId) -> Sequence[Upstream]:
     """Whom to ask for a package, in order: nobody when the name is the namespace's own, or through a channel's view.
 
     A name is the namespace's own when somebody published under it here, or when it is reserved.
+
+    Raises what `access.require_read` raises when there is somebody to ask: nobody has others asked for what they may
+    not read.
     """
     found = await upstreams_of(registry, view, package.format)
     found = [upstream for upstream in found if upstream.rules.lets_in(package.format, package.name)]
     if not found or await own_names(registry, package.namespace, package.format, [package.name]):
         return ()
+    await access.require_read(registry, caller, view, package)
     return found
 
 
@@ -124,6 +129,21 @@ async def own_names(
         if row is not None and row.hosted:
             own.add(name)
     return frozenset(own)
+
+
+async def ask_first(
+    registry: Registry, caller: Caller, view: View, package: PackageId, question: Question
+) -> Answer | None:
+    """What the first upstream that has a package says of it; None when there is nothing, or nobody to ask.
+
+    The first counts as long as those before it say that they have nothing.
+    Raises `UpstreamUnavailable`, `UpstreamInvalid`, or what `access.require_read` raises.
+    """
+    for upstream in await upstreams_for(registry, caller, view, package):
+        answer = await ask(registry, upstream, package, question)
+        if answer is not None:
+            return answer
+    return None
 
 
 async def ask(registry: Registry, upstream: Upstream, package: PackageId | None, question: Question) -> Answer | None:

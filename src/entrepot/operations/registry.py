@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from entrepot.model.errors import UpstreamInvalid
 from entrepot.operations.flights import Flights
 from entrepot.operations.pull_notes import PullNotes
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from entrepot.trust.evidence import EvidenceKind
     from entrepot.trust.log.identity import LogIdentity
     from entrepot.trust.signing import Signing
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,31 @@ class Fetched:
     digest: Digest
     size: int
     """Bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A version to have here: whole, or as far as its files have one of the hashes that are asked for."""
+
+    view: View
+    name: str
+    """The package, as the format writes it."""
+    version: str
+    """As the format writes it, too."""
+    hashes: frozenset[str] = frozenset()
+    """As the format's lockfiles have them: ``sha256:…`` and the like in hexadecimal, or Go's ``h1:…``."""
+
+    def select(self, files: Iterable[tuple[T, Collection[str]]]) -> list[T]:
+        """Those of *files*, each with all its hashes, that are wanted. Raises `UpstreamInvalid` when none is."""
+        found = list(files)
+        chosen = [file for file, sums in found if not self.hashes or not self.hashes.isdisjoint(sums)]
+        if not chosen:
+            raise UpstreamInvalid(
+                f"{self.name[:200]} {self.version[:200]}",
+                expected=f"a file with one of the hashes {' '.join(sorted(self.hashes))[:1_000]}",
+                actual=" ".join(sorted(text for _, sums in found for text in sums))[:1_000],
+            )
+        return chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,22 +131,11 @@ class ReadThrough(Protocol):
         Names and versions are as the format writes them. Raises `InvalidName`, `UpstreamUnavailable`, `UpstreamInvalid`, or what `access.require_read` raises.
         """
 
-    async def fetch(
-        self,
-        registry: Registry,
-        caller: Caller,
-        view: View,
-        name: str,
-        version: str,
-        *,
-        hashes: Collection[str] = (),
-    ) -> Sequence[Fetched]:
-        """Have a version here, whole, or as far as its files have one of *hashes*.
+    async def fetch(self, registry: Registry, caller: Caller, wish: Wish) -> Sequence[Fetched]:
+        """Have a version here.
 
-        They are as the format's lockfiles have them: ``sha256:…`` and the like in hexadecimal, or Go's ``h1:…``.
-
-        Raises `InvalidReference`, `ReferenceUnknown` when nobody has the version, `UpstreamInvalid` when none of its files is as *hashes*
-        say, and like `list_versions`.
+        Raises `InvalidReference`, `ReferenceUnknown` when nobody has the version, `UpstreamInvalid` when none of its
+        files is as is wished, and like `list_versions`.
         """
 
 

@@ -9,7 +9,7 @@ from entrepot.model.artifact import Artifact, LinkKind
 from entrepot.model.errors import PackageUnknown
 from entrepot.model.names import PackageId, View
 from entrepot.operations import access
-from entrepot.operations.registry import Fetched
+from entrepot.operations.registry import Fetched, Wish
 from entrepot.operations.resolve import resolve
 from entrepot.operations.upstreams import require_govern, require_read_through
 
@@ -91,4 +91,5 @@ async def fetch_version(
             for link in artifact.links
             if link.kind is LinkKind.LAYER
         ]
-    return await require_read_through(registry, format).fetch(registry, caller, view, name, version, hashes=hashes)
+    wish = Wish(view, name, version, frozenset(hashes))
+    return await require_read_through(registry, format).fetch(registry, caller, wish)

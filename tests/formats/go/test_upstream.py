@@ -23,6 +23,7 @@ from entrepot.model.position import START
 from entrepot.model.upstream import PurlPattern, Upstream, UpstreamName, UpstreamRules
 from entrepot.operations.check import check
 from entrepot.operations.govern import set_namespace
+from entrepot.operations.registry import Wish
 from entrepot.operations.upstreams import add_upstream
 from entrepot.testing.builders import ADMINISTRATOR, caller
 from entrepot.testing.elsewhere import Elsewhere, Said, elsewhere
@@ -486,12 +487,12 @@ async def test_versions_are_listed_and_fetched_by_their_hashes(go: Go, other: El
     zip_hash = h1((f"{MODULE}@v1.0.0/greet.go", b"package greet\n"), (f"{MODULE}@v1.0.0/go.mod", GO_MOD))
 
     listed = await reader.list_versions(go.world.registry, READER, ALL, MODULE)
-    [mod] = await reader.fetch(go.world.registry, READER, ALL, MODULE, "v1.0.0", hashes=[hash_go_mod(GO_MOD)])
+    [mod] = await reader.fetch(go.world.registry, READER, Wish(ALL, MODULE, "v1.0.0", frozenset({hash_go_mod(GO_MOD)})))
     zips_asked = other.asked[f"/proxy/{MODULE}/@v/v1.0.0.zip"]
     with pytest.raises(UpstreamInvalid):
-        await reader.fetch(go.world.registry, READER, ALL, MODULE, "v1.0.0", hashes=["h1:" + "A" * 43 + "="])
-    [archive] = await reader.fetch(go.world.registry, READER, ALL, MODULE, "v1.0.0", hashes=[zip_hash])
-    whole = await reader.fetch(go.world.registry, READER, ALL, MODULE, "v1.0.0")
+        await reader.fetch(go.world.registry, READER, Wish(ALL, MODULE, "v1.0.0", frozenset({"h1:" + "A" * 43 + "="})))
+    [archive] = await reader.fetch(go.world.registry, READER, Wish(ALL, MODULE, "v1.0.0", frozenset({zip_hash})))
+    whole = await reader.fetch(go.world.registry, READER, Wish(ALL, MODULE, "v1.0.0"))
 
     assert listed is not None
     assert list(listed.versions) == ["v1.0.0"]
@@ -501,10 +502,12 @@ async def test_versions_are_listed_and_fetched_by_their_hashes(go: Go, other: El
     assert (archive.name, archive.digest.hex) == ("v1.0.0.zip", hashlib.sha256(module()).hexdigest())
     assert {file.name for file in whole} == {"v1.0.0.zip", "v1.0.0.mod"}
     with pytest.raises(UpstreamInvalid):
-        await reader.fetch(go.world.registry, READER, ALL, MODULE, "v1.0.0", hashes=["h1:" + "A" * 43 + "="])
-    assert await reader.fetch(go.world.registry, READER, ALL, MODULE, "v1.0.0", hashes=[hash_go_mod(GO_MOD)]) == [mod]
+        await reader.fetch(go.world.registry, READER, Wish(ALL, MODULE, "v1.0.0", frozenset({"h1:" + "A" * 43 + "="})))
+    assert await reader.fetch(
+        go.world.registry, READER, Wish(ALL, MODULE, "v1.0.0", frozenset({hash_go_mod(GO_MOD)}))
+    ) == [mod]
     with pytest.raises(ReferenceUnknown):
-        await reader.fetch(go.world.registry, READER, ALL, MODULE, "v1.5.0")
+        await reader.fetch(go.world.registry, READER, Wish(ALL, MODULE, "v1.5.0"))
     assert await reader.list_versions(go.world.registry, READER, ALL, "example.com/nosuch") is None
 
 

@@ -25,6 +25,7 @@ from entrepot.model.upstream import PurlPattern, Upstream, UpstreamName, Upstrea
 from entrepot.operations.check import check
 from entrepot.operations.govern import set_namespace
 from entrepot.operations.mark import yank
+from entrepot.operations.registry import Wish
 from entrepot.operations.upstreams import add_upstream
 from entrepot.operations.warm import refresh
 from entrepot.testing.builders import ADMINISTRATOR, World
@@ -536,15 +537,15 @@ async def test_a_version_is_had_ahead_with_its_provenance(world: World, other: E
     offer(other, ("web", "1.0.0", ONE), ("web", "2.0.0", TWO))
     other.says["/charts/files/web-1.0.0.tgz.prov"] = Said(provenance(ONE))
     await read_through(world, other)
-    reading, digest = HelmReadThrough(), f"sha256:{hashlib.sha256(ONE).hexdigest()}"
+    reading, digest = HelmReadThrough(), frozenset({f"sha256:{hashlib.sha256(ONE).hexdigest()}"})
 
     async with AsyncExitStack() as stack:
         stack.enter_context(pytest.raises(UpstreamInvalid))
-        await reading.fetch(world.registry, ADMINISTRATOR, VIEW, "web", "2.0.0", hashes=[digest])
+        await reading.fetch(world.registry, ADMINISTRATOR, Wish(VIEW, "web", "2.0.0", digest))
     async with AsyncExitStack() as stack:
         stack.enter_context(pytest.raises(ReferenceUnknown))
-        await reading.fetch(world.registry, ADMINISTRATOR, VIEW, "web", "3.0.0")
-    fetched = await reading.fetch(world.registry, ADMINISTRATOR, VIEW, "web", "1.0.0", hashes=[digest])
+        await reading.fetch(world.registry, ADMINISTRATOR, Wish(VIEW, "web", "3.0.0"))
+    fetched = await reading.fetch(world.registry, ADMINISTRATOR, Wish(VIEW, "web", "1.0.0", digest))
 
     assert [each.name for each in fetched] == ["web-1.0.0.tgz", "web-1.0.0.tgz.prov"]
     listed = await reading.list_versions(world.registry, ADMINISTRATOR, VIEW, "web")

@@ -26,6 +26,7 @@ from entrepot.operations.check import check
 from entrepot.operations.govern import set_namespace
 from entrepot.operations.mark import yank
 from entrepot.operations.read_package import read_package
+from entrepot.operations.registry import Wish
 from entrepot.operations.upstreams import add_upstream, set_upstream
 from entrepot.operations.warm import list_mirrored_packages
 from entrepot.testing.builders import ADMINISTRATOR, World
@@ -829,7 +830,7 @@ async def test_a_version_is_had_with_what_its_pom_describes(world: World, other:
     await read_through(world, other)
 
     async def have(name: str, version: str, *hashes: str) -> list[str]:
-        found = await reading.fetch(world.registry, ADMINISTRATOR, ACME, name, version, hashes=hashes)
+        found = await reading.fetch(world.registry, ADMINISTRATOR, Wish(ACME, name, version, frozenset(hashes)))
         return [each.name for each in found]
 
     listed = await reading.list_versions(world.registry, ADMINISTRATOR, ACME, "org.acme:lib")

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import hashlib
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -26,6 +26,7 @@ from entrepot.model.upstream import PurlPattern, Upstream, UpstreamName, Upstrea
 from entrepot.operations.advisories import import_advisories
 from entrepot.operations.check import check
 from entrepot.operations.govern import set_namespace
+from entrepot.operations.registry import Fetched, Wish
 from entrepot.operations.upstreams import add_upstream
 from entrepot.testing.builders import stream
 from entrepot.testing.elsewhere import Elsewhere, Said, elsewhere
@@ -727,25 +728,27 @@ async def test_versions_are_listed_and_fetched_before_anybody_wants_them(npm: Np
     upstream = await read_through(npm, other)
     reading = FORMAT.read_through
     assert reading is not None
-    asked = (npm.registry, ADMINISTRATOR, View(ACME), "tool")
     sums = {name: f"{name}:{hashlib.new(name, content).hexdigest()}" for name in ("sha1", "sha256", "sha512")}
 
-    listed = await reading.list_versions(*asked)
+    async def fetch(version: str, *hashes: str) -> Sequence[Fetched]:
+        return await reading.fetch(npm.registry, ADMINISTRATOR, Wish(View(ACME), "tool", version, frozenset(hashes)))
+
+    listed = await reading.list_versions(npm.registry, ADMINISTRATOR, View(ACME), "tool")
     for known in ("sha512", "sha1"):
         with pytest.raises(UpstreamInvalid):
-            await reading.fetch(*asked, "1.1.0", hashes=[sums[known]])
+            await fetch("1.1.0", sums[known])
     before = other.asked["/npm/tool/-/tool-1.1.0.tgz"]
-    [fetched] = await reading.fetch(*asked, "1.0.0", hashes=[sums["sha256"]])
-    again = [await reading.fetch(*asked, "1.0.0", hashes=[each]) for each in sums.values()]
+    [fetched] = await fetch("1.0.0", sums["sha256"])
+    again = [await fetch("1.0.0", each) for each in sums.values()]
 
     assert listed is not None
     assert (list(listed.versions), listed.stale, before) == (["1.0.0", "1.1.0"], None, 0)
     assert (fetched.name, fetched.size, str(fetched.digest)) == ("tool-1.0.0.tgz", len(content), sums["sha256"])
     assert again == [[fetched]] * 3
     with pytest.raises(UpstreamInvalid):
-        await reading.fetch(*asked, "1.0.0", hashes=["sha256:" + "0" * 64])
+        await fetch("1.0.0", "sha256:" + "0" * 64)
     with pytest.raises(ReferenceUnknown):
-        await reading.fetch(*asked, "9.0.0")
+        await fetch("9.0.0")
     assert await reading.list_versions(npm.registry, ADMINISTRATOR, View(ACME), "nothing") is None
     assert upstream.format == "npm"
 

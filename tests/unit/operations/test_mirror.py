@@ -204,7 +204,7 @@ async def test_that_there_is_nothing_is_believed_for_a_while(world: World, other
 
 
 async def asked(world: World, view: View = ALL) -> list[str]:
-    return [upstream.name for upstream in await upstreams_for(world.registry, view, LIB)]
+    return [upstream.name for upstream in await upstreams_for(world.registry, ADMINISTRATOR, view, LIB)]
 
 
 async def test_nobody_is_asked_for_what_is_published_here(world: World, other: Elsewhere) -> None:

@@ -19,14 +19,13 @@ from entrepot.formats.cargo.semver import Version
 from entrepot.model.digest import Digest
 from entrepot.model.errors import InvalidName, InvalidReference, ReferenceUnknown, UpstreamInvalid
 from entrepot.model.names import PackageId
-from entrepot.operations import access
 from entrepot.operations.add_files import add_files
 from entrepot.operations.fetch_file import Landing, Wanted, fetch_file
-from entrepot.operations.mirror import Question, ask, hidden_versions, upstreams_for
-from entrepot.operations.registry import Fetched, Listed, Probe
+from entrepot.operations.mirror import Question, ask, ask_first, hidden_versions
+from entrepot.operations.registry import Fetched, Listed, Probe, Wish
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from entrepot.formats.cargo.crate import Crate
     from entrepot.model.access import Caller
@@ -77,14 +76,8 @@ async def read_remote(
 
     Raises `UpstreamUnavailable`, `UpstreamInvalid`, or what `access.require_read` raises.
     """
-    upstreams = await upstreams_for(registry, view, package)
-    if upstreams:
-        await access.require_read(registry, caller, view, package)
-    for upstream in upstreams:
-        answer = await ask(registry, upstream, package, Question(f"/{index_path(name)}", versions=_versions))
-        if answer is not None:
-            return await _shown(registry, package, answer)
-    return None
+    answer = await ask_first(registry, caller, view, package, Question(f"/{index_path(name)}", versions=_versions))
+    return None if answer is None else await _shown(registry, package, answer)
 
 
 async def _shown(registry: Registry, package: PackageId, answer: Answer) -> RemoteCrate:
@@ -152,31 +145,21 @@ class CargoReadThrough:
         remote = await _read_by_name(registry, caller, view, name)
         return None if remote is None else Listed([str(each.version) for each in remote.releases], remote.stale)
 
-    async def fetch(
-        self,
-        registry: Registry,
-        caller: Caller,
-        view: View,
-        name: str,
-        version: str,
-        *,
-        hashes: Collection[str] = (),
-    ) -> Sequence[Fetched]:
+    async def fetch(self, registry: Registry, caller: Caller, wish: Wish) -> Sequence[Fetched]:
         """As `entrepot.operations.registry.ReadThrough` says: the version's crate."""
-        remote = await _read_by_name(registry, caller, view, name)
-        found = [] if remote is None else [each for each in remote.releases if str(each.version) == version]
+        remote = await _read_by_name(registry, caller, wish.view, wish.name)
+        found = [] if remote is None else [each for each in remote.releases if str(each.version) == wish.version]
         if remote is None or not found:
-            raise ReferenceUnknown(version)
+            raise ReferenceUnknown(wish.version)
         digest = Digest("sha256", found[0].checksum)
-        if hashes and str(digest) not in hashes:
-            raise UpstreamInvalid(f"{found[0].name} {version}", expected=" or ".join(sorted(hashes)), actual=digest)
-        crate: FoundBlob | StoredBlob | None = await registry.catalog.find_blob(view, remote.package, digest)
+        wish.select([(digest, [str(digest)])])
+        crate: FoundBlob | StoredBlob | None = await registry.catalog.find_blob(wish.view, remote.package, digest)
         if crate is None:
-            arrival = await fetch_remote(registry, remote, version)
+            arrival = await fetch_remote(registry, remote, wish.version)
             if arrival is None:
-                raise ReferenceUnknown(version)
+                raise ReferenceUnknown(wish.version)
             crate = await arrival.blob
-        return [Fetched(f"{found[0].name}-{version}.crate", crate.digest, crate.size)]
+        return [Fetched(f"{found[0].name}-{wish.version}.crate", crate.digest, crate.size)]
 
 
 async def _read_by_name(registry: Registry, caller: Caller, view: View, name: str) -> RemoteCrate | None:

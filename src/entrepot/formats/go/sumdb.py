@@ -81,8 +81,9 @@ async def get_lookup(call: Call) -> Reply:
         await _require_view(call, view)
         raise FileUnknown(rest) from None
     package = PackageId(view.namespace, GO, module)
+    # Also where there is nobody to ask: who may not read it learns nothing of the module.
     await access.require_read(call.registry, call.caller, view, package)
-    upstreams = await upstreams_for(call.registry, view, package)
+    upstreams = await upstreams_for(call.registry, call.caller, view, package)
 
     def check(content: bytes) -> None:
         _require_note(content)

@@ -33,10 +33,9 @@ from entrepot.model.errors import (
     UpstreamUnavailable,
 )
 from entrepot.model.names import PackageId
-from entrepot.operations import access
 from entrepot.operations.fetch_file import Landing, Wanted, fetch_file
 from entrepot.operations.mirror import Question, ask, hidden_versions, upstreams_for
-from entrepot.operations.registry import Fetched, Listed, Probe
+from entrepot.operations.registry import Fetched, Listed, Probe, Wish
 from entrepot.operations.resolve import find_blob, resolve
 
 if TYPE_CHECKING:
@@ -118,9 +117,7 @@ async def _holders(registry: Registry, caller: Caller, view: View, package: Pack
 
     Nobody behind the first who has a list of it: there its name may be somebody else's.
     """
-    upstreams = await upstreams_for(registry, view, package)
-    if upstreams:
-        await access.require_read(registry, caller, view, package)
+    upstreams = await upstreams_for(registry, caller, view, package)
     for count, upstream in enumerate(upstreams[:-1], 1):
         if await _ask_list(registry, upstream, package) is not None:
             return upstreams[:count]
@@ -436,42 +433,30 @@ class GoReadThrough:
         remote = await read_remote_list(registry, caller, view, _package(view, name))
         return None if remote is None else Listed([str(version) for version in remote.versions], remote.stale)
 
-    async def fetch(
-        self,
-        registry: Registry,
-        caller: Caller,
-        view: View,
-        name: str,
-        version: str,
-        *,
-        hashes: Collection[str] = (),
-    ) -> Sequence[Fetched]:
+    async def fetch(self, registry: Registry, caller: Caller, wish: Wish) -> Sequence[Fetched]:
         """As `entrepot.operations.registry.ReadThrough` says: the version's zip and go.mod.
 
-        For most versions in a go.sum only go.mod is wanted: when all of *hashes* are its own, the zip is left where it
-        is.
+        For most versions in a go.sum only go.mod is wanted: when all of the hashes are its own, the zip is left where
+        it is.
         """
-        package, wanted = _package(view, name), Version.parse(version)
+        package, wanted = _package(wish.view, wish.name), Version.parse(wish.version)
         check_version(package.name, wanted)
-        found = await _find_stored(registry, caller, view, package, wanted)
+        found = await _find_stored(registry, caller, wish.view, package, wanted)
         if found is None:
-            go_mod = await read_remote_mod(registry, caller, view, package, wanted)
+            go_mod = await read_remote_mod(registry, caller, wish.view, package, wanted)
             if go_mod is None:
-                raise ReferenceUnknown(version)
+                raise ReferenceUnknown(wish.version)
             digest = Digest.of(go_mod)
-            others = set(hashes) - {hash_go_mod(go_mod), str(digest)}
-            if hashes and not others:
+            others = wish.hashes - {hash_go_mod(go_mod), str(digest)}
+            if wish.hashes and not others:
                 return [Fetched(file_path(wanted, "mod"), digest, len(go_mod))]
             zip_hashes = others if all(each.startswith("h1:") for each in others) else ()
-            arrival = await fetch_remote(registry, caller, view, package, wanted, zip_hashes=zip_hashes)
+            arrival = await fetch_remote(registry, caller, wish.view, package, wanted, zip_hashes=zip_hashes)
             if arrival is None:
-                raise ReferenceUnknown(version)
+                raise ReferenceUnknown(wish.version)
             await arrival.blob
-            found = await _find_stored(registry, caller, view, package, wanted) or {}
-        chosen = [file for file, known in found.items() if not hashes or known & set(hashes)]
-        if not chosen:
-            raise UpstreamInvalid(f"{name[:200]} {version[:200]}", expected=" or ".join(sorted(hashes))[:1_000])
-        return chosen
+            found = await _find_stored(registry, caller, wish.view, package, wanted) or {}
+        return wish.select(found.items())
 
 
 def _package(view: View, name: str) -> PackageId:

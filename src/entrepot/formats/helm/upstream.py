@@ -31,7 +31,7 @@ from entrepot.operations import access
 from entrepot.operations.add_files import add_files
 from entrepot.operations.fetch_file import Landing, Wanted, fetch_file
 from entrepot.operations.mirror import own_names, upstreams_of
-from entrepot.operations.registry import Fetched, Listed, Probe
+from entrepot.operations.registry import Fetched, Listed, Probe, Wish
 from entrepot.operations.survey import Subject, hidden_of, survey
 
 if TYPE_CHECKING:
@@ -276,29 +276,18 @@ class HelmReadThrough:
         chart, stale = remote
         return Listed([print_version(each.reference) for each in chart.versions], stale)
 
-    async def fetch(
-        self,
-        registry: Registry,
-        caller: Caller,
-        view: View,
-        name: str,
-        version: str,
-        *,
-        hashes: Collection[str] = (),
-    ) -> Sequence[Fetched]:
+    async def fetch(self, registry: Registry, caller: Caller, wish: Wish) -> Sequence[Fetched]:
         """As `entrepot.operations.registry.ReadThrough` says: the chart, and its provenance if there is one."""
-        reference = RULES.parse_version(version)
-        remote = await read_remote_chart(registry, caller, view, _package(view, name))
+        reference = RULES.parse_version(wish.version)
+        remote = await read_remote_chart(registry, caller, wish.view, _package(wish.view, wish.name))
         found = None if remote is None else remote[0].find(reference)
         if remote is None or found is None:
-            raise ReferenceUnknown(version)
-        if hashes and found.sha256 is not None and f"sha256:{found.sha256}" not in hashes:
-            raise UpstreamInvalid(f"{name[:200]} {version}", expected=" or ".join(sorted(hashes)), actual=found.sha256)
-        fetched = [await _have_chart(registry, caller, remote[0], found)]
-        if hashes and str(fetched[0].digest) not in hashes:
-            raise UpstreamInvalid(
-                f"{name[:200]} {version}", expected=" or ".join(sorted(hashes)), actual=fetched[0].digest
-            )
+            raise ReferenceUnknown(wish.version)
+        if found.sha256 is not None:
+            # Before anything is fetched, where it can be said before.
+            wish.select([(found, [f"sha256:{found.sha256}"])])
+        chart = await _have_chart(registry, caller, remote[0], found)
+        fetched = wish.select([(chart, [str(chart.digest)])])
         # Most charts have none, and one that is wrong is no reason to go without the chart.
         with suppress(FileUnknown, UpstreamInvalid, UpstreamUnavailable):
             provenance = await (await _fetch_provenance(registry, caller, remote[0], found)).blob

@@ -55,7 +55,7 @@ from entrepot.operations.mirror import (
     was_absent,
     withheld_among,
 )
-from entrepot.operations.registry import Fetched, Listed, Probe
+from entrepot.operations.registry import Fetched, Listed, Probe, Wish
 from entrepot.operations.upstreams import last_modified, origin_of
 from entrepot.scanning.versions.maven import sort_versions
 
@@ -123,7 +123,7 @@ async def read_remote(registry: Registry, caller: Caller, view: View, package: P
     The first that lists it counts, as long as those before it say that they do not.
     Raises `UpstreamUnavailable`, `UpstreamInvalid`, or what `access.require_read` raises.
     """
-    upstreams = await _whom_to_ask(registry, caller, view, package)
+    upstreams = await upstreams_for(registry, caller, view, package)
     namespace = await registry.catalog.find_namespace(view.namespace) if upstreams else None
     # The same document is that of a group, which may be one that nobody is asked for.
     group = f"{package.name.replace('/', '.')}/*"
@@ -145,13 +145,6 @@ async def read_remote(registry: Registry, caller: Caller, view: View, package: P
             answer.stale,
         )
     return None
-
-
-async def _whom_to_ask(registry: Registry, caller: Caller, view: View, package: PackageId) -> Sequence[Upstream]:
-    upstreams = await upstreams_for(registry, view, package)
-    if upstreams:
-        await access.require_read(registry, caller, view, package)
-    return upstreams
 
 
 async def _ask_for_versions(registry: Registry, upstream: Upstream, package: PackageId) -> Answer | None:
@@ -413,7 +406,7 @@ async def _find_sources(registry: Registry, caller: Caller, view: View, package:
 
     Else a version that one repository does not have would come from whoever has it.
     """
-    upstreams = await _whom_to_ask(registry, caller, view, package)
+    upstreams = await upstreams_for(registry, caller, view, package)
     for at, upstream in enumerate(upstreams[:-1]):
         answer = await _ask_for_versions(registry, upstream, package)
         if answer is not None and read_metadata(answer.content).versions:
@@ -565,22 +558,13 @@ class MavenReadThrough:
             return None
         return Listed(await asyncio.to_thread(sort_versions, remote.versions), remote.stale)
 
-    async def fetch(
-        self,
-        registry: Registry,
-        caller: Caller,
-        view: View,
-        name: str,
-        version: str,
-        *,
-        hashes: Collection[str] = (),
-    ) -> Sequence[Fetched]:
+    async def fetch(self, registry: Registry, caller: Caller, wish: Wish) -> Sequence[Fetched]:
         """As `entrepot.operations.registry.ReadThrough` says: the POM, what it describes, and Gradle's metadata.
 
         Which other files there are, such as sources, no repository says.
         """
-        package = _package(view, name)
-        folder, release = await _resolve_version(registry, caller, view, package, version)
+        view, package = wish.view, _package(wish.view, wish.name)
+        folder, release = await _resolve_version(registry, caller, view, package, wish.version)
         artifact = package.name.partition("/")[2]
 
         async def here(extension: str) -> tuple[Fetched, frozenset[str]] | None:
@@ -597,11 +581,8 @@ class MavenReadThrough:
                 main = await here(packaging)
             found += [] if main is None else [main]
         if not found:
-            raise ReferenceUnknown(version[:200])
-        chosen = [fetched for fetched, names in found if not hashes or not names.isdisjoint(hashes)]
-        if not chosen:
-            raise UpstreamInvalid(f"{package.name} {version}", expected="a file with one of the hashes asked for")
-        return chosen
+            raise ReferenceUnknown(wish.version[:200])
+        return wish.select(found)
 
 
 def _package(view: View, name: str) -> PackageId:

@@ -33,11 +33,10 @@ from entrepot.model.errors import (
     UpstreamUnavailable,
 )
 from entrepot.model.names import PackageId
-from entrepot.operations import access
 from entrepot.operations.add_files import Addition, NewFile, add_files
 from entrepot.operations.fetch_file import Landing, Wanted, fetch_file
-from entrepot.operations.mirror import Question, ask, hidden_versions, upstreams_for
-from entrepot.operations.registry import Fetched, Listed, Probe
+from entrepot.operations.mirror import Question, ask, ask_first, hidden_versions
+from entrepot.operations.registry import Fetched, Listed, Probe, Wish
 from entrepot.operations.resolve import find_blob, resolve
 from entrepot.operations.upstreams import is_page, list_upstreams
 
@@ -125,25 +124,18 @@ class RemotePackage:
 async def read_remote(registry: Registry, caller: Caller, view: View, package: PackageId) -> RemotePackage | None:
     """What upstreams have of a package that the caller may read; None when there is nothing, or nobody to ask.
 
-    The first that has it counts, as long as those before it say that they have not.
     Raises `UpstreamUnavailable`, `UpstreamInvalid`, or what `access.require_read` raises.
     """
-    upstreams = await upstreams_for(registry, view, package)
-    if upstreams:
-        await access.require_read(registry, caller, view, package)
-    for upstream in upstreams:
-        reading = _Reading(package.name)
-        question = Question(
-            f"/{package.name.replace('/', '%2f')}",
-            {"accept": "application/json"},
-            limit=_PACKUMENT_SIZE,
-            versions=reading.find_versions,
-            condense=reading.condense,
-        )
-        answer = await ask(registry, upstream, package, question)
-        if answer is not None:
-            return await _shown(registry, package, answer)
-    return None
+    reading = _Reading(package.name)
+    question = Question(
+        f"/{package.name.replace('/', '%2f')}",
+        {"accept": "application/json"},
+        limit=_PACKUMENT_SIZE,
+        versions=reading.find_versions,
+        condense=reading.condense,
+    )
+    answer = await ask_first(registry, caller, view, package, question)
+    return None if answer is None else await _shown(registry, package, answer)
 
 
 class _Reading:
@@ -248,49 +240,34 @@ class NpmReadThrough:
         remote = await read_remote(registry, caller, view, _package(view, name))
         return None if remote is None else Listed(list(remote.releases), remote.stale)
 
-    async def fetch(
-        self,
-        registry: Registry,
-        caller: Caller,
-        view: View,
-        name: str,
-        version: str,
-        *,
-        hashes: Collection[str] = (),
-    ) -> Sequence[Fetched]:
+    async def fetch(self, registry: Registry, caller: Caller, wish: Wish) -> Sequence[Fetched]:
         """As `entrepot.operations.registry.ReadThrough` says: the version's tarball."""
-        package, wanted = _package(view, name), parse_loose(version)
-        remote = await read_remote(registry, caller, view, package)
+        package, wanted = _package(wish.view, wish.name), parse_loose(wish.version)
+        remote = await read_remote(registry, caller, wish.view, package)
         release = None if remote is None else remote.releases.get(wanted)
         sums = {} if release is None else release.sums
         # Before anything is fetched, as far as it can be said before.
-        if hashes and release is not None and {text.partition(":")[0] for text in hashes} <= sums.keys():
-            _require_one(package, wanted, hashes, sums)
+        if release is not None and {text.partition(":")[0] for text in wish.hashes} <= sums.keys():
+            wish.select([(release, _print_sums(sums))])
         file = tarball_name(package.name, wanted)
-        digest = await find_tarball(registry, caller, view, package, wanted)
+        digest = await find_tarball(registry, caller, wish.view, package, wanted)
         if digest is not None:
-            blob = await find_blob(registry, caller, view, package, digest)
+            blob = await find_blob(registry, caller, wish.view, package, digest)
             fetched = Fetched(file, blob.digest, blob.size)
         elif remote is None or release is None:
-            raise ReferenceUnknown(version)
+            raise ReferenceUnknown(wish.version)
         else:
             kept = await (await fetch_remote(registry, remote, release)).blob
             fetched = Fetched(file, kept.digest, kept.size)
-        if hashes:
-            stored = (await read_stored(registry, caller, view, package)).find(wanted)
-            sums = {} if stored is None else stored.sums
-            _require_one(package, wanted, hashes, {**sums, "sha256": bytes.fromhex(fetched.digest.hex)})
-        return [fetched]
+        if not wish.hashes:
+            return [fetched]
+        stored = (await read_stored(registry, caller, wish.view, package)).find(wanted)
+        sums = {} if stored is None else stored.sums
+        return wish.select([(fetched, [*_print_sums(sums), str(fetched.digest)])])
 
 
-def _require_one(
-    package: PackageId, version: ReferenceName, hashes: Collection[str], sums: Mapping[str, bytes]
-) -> None:
-    present = {f"{algorithm}:{value.hex()}" for algorithm, value in sums.items()}
-    if present.isdisjoint(hashes):
-        raise UpstreamInvalid(
-            f"{package.name}@{version}", expected=" or ".join(sorted(hashes))[:500], actual=" ".join(sorted(present))
-        )
+def _print_sums(sums: Mapping[str, bytes]) -> list[str]:
+    return [f"{algorithm}:{value.hex()}" for algorithm, value in sums.items()]
 
 
 def _package(view: View, name: str) -> PackageId:

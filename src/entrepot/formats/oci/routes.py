@@ -40,7 +40,7 @@ from entrepot.operations.browse import list_namespaces, list_packages, list_refe
 from entrepot.operations.delete import delete_artifact, delete_blob, delete_reference
 from entrepot.operations.mount import mount
 from entrepot.operations.publish import Draft, publish_composed
-from entrepot.operations.registry import Listed
+from entrepot.operations.registry import Listed, Wish
 from entrepot.operations.resolve import find_blob, resolve
 from entrepot.operations.upload import (
     add_blob,
@@ -202,7 +202,7 @@ async def _fetch_version(call: Call, place: _Place, name: ReferenceName | None) 
     if known is not None:
         return None
     try:
-        await reading.fetch(call.registry, call.caller, place.view, place.package.name, name)
+        await reading.fetch(call.registry, call.caller, Wish(place.view, place.package.name, name))
         found = await resolve(call.registry, call.caller, place.view, place.package, name=name)
     except (NotFound, InvalidName, InvalidReference):
         return None

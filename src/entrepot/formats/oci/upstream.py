@@ -38,19 +38,18 @@ from entrepot.model.errors import (
 )
 from entrepot.model.names import PackageId, PackageName, View
 from entrepot.model.reference import ReferenceKind, fallback_of
-from entrepot.operations import access
 from entrepot.operations.doors import is_guarded, require_admitted
 from entrepot.operations.fetch_file import Landing, Wanted, caller_of, fetch_file
 from entrepot.operations.mirror import Question, ask, upstreams_for, withheld_among
 from entrepot.operations.publish import Draft, publish_composed
-from entrepot.operations.registry import Fetched, Listed, Probe
+from entrepot.operations.registry import Fetched, Listed, Probe, Wish
 from entrepot.operations.resolve import is_let_through
 from entrepot.operations.upload import announce_blob
 from entrepot.operations.upstreams import origin_of
 from entrepot.ports.fetch import Basic, Bearer, Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable, Sequence
+    from collections.abc import Hashable, Sequence
     from typing import BinaryIO
 
     from entrepot.model.access import Caller
@@ -102,9 +101,7 @@ async def read_remote_manifest(
     What it needs is fetched from now on, behind the answer; before it, where policies are asked of what comes in.
     Raises `UpstreamUnavailable`, `UpstreamInvalid`, `PolicyDenied`, `Quarantined`, or what `access.require_read` raises.
     """
-    upstreams = await upstreams_for(registry, view, package)
-    if upstreams:
-        await access.require_read(registry, caller, view, package)
+    upstreams = await upstreams_for(registry, caller, view, package)
     withheld = await registry.catalog.tombstones.list_withheld(package) if upstreams else ()
     if str(digest or name) in withheld:
         return None
@@ -145,10 +142,7 @@ async def fetch_remote_blob(
     registry: Registry, caller: Caller, view: View, package: PackageId, digest: Digest
 ) -> Arrival | None:
     """Fetch a blob; None when nobody has it. Raises like `fetch_file`, or what `access.require_read` raises."""
-    upstreams = await upstreams_for(registry, view, package)
-    if upstreams:
-        await access.require_read(registry, caller, view, package)
-    for upstream in upstreams:
+    for upstream in await upstreams_for(registry, caller, view, package):
         try:
             return await _fetch_blob(registry, _Repository(upstream, package), digest)
         except FileUnknown:
@@ -192,39 +186,25 @@ class OciReadThrough:
     async def list_versions(self, registry: Registry, caller: Caller, view: View, name: str) -> Listed | None:
         """As `entrepot.operations.registry.ReadThrough` says: the tags."""
         package = PackageId(view.namespace, OCI, RULES.normalize(name))
-        upstreams = await upstreams_for(registry, view, package)
-        if upstreams:
-            await access.require_read(registry, caller, view, package)
-        for upstream in upstreams:
+        for upstream in await upstreams_for(registry, caller, view, package):
             listed = await _ask_for_tags(registry, _Repository(upstream, package))
             if listed is not None:
                 withheld = await withheld_among(registry, package, listed.versions)
                 return replace(listed, versions=[tag for tag in listed.versions if tag not in withheld])
         return None
 
-    async def fetch(
-        self,
-        registry: Registry,
-        caller: Caller,
-        view: View,
-        name: str,
-        version: str,
-        *,
-        hashes: Collection[str] = (),
-    ) -> Sequence[Fetched]:
+    async def fetch(self, registry: Registry, caller: Caller, wish: Wish) -> Sequence[Fetched]:
         """As `entrepot.operations.registry.ReadThrough` says: an image, or all images of an index, with their layers."""
-        package = PackageId(view.namespace, OCI, RULES.normalize(name))
+        package, version = PackageId(wish.view.namespace, OCI, RULES.normalize(wish.name)), wish.version
         tag, digest = (None, Digest.parse(version)) if ":" in version else (RULES.parse_version(version), None)
-        remote = await read_remote_manifest(registry, caller, view, package, name=tag, digest=digest)
+        remote = await read_remote_manifest(registry, caller, wish.view, package, name=tag, digest=digest)
         if remote is None:
             raise ReferenceUnknown(version[:200])
-        if hashes and str(remote.artifact.digest) not in hashes:
-            raise UpstreamInvalid(f"{name[:200]}:{version[:200]}", expected=" or ".join(sorted(hashes)))
-        artifact = remote.artifact
+        [artifact] = wish.select([(remote.artifact, [str(remote.artifact.digest)])])
         fetched = [Fetched("", artifact.digest, len(artifact.content))]
         for link in artifact.links:
             if link.kind is LinkKind.MANIFEST:
-                fetched += await self.fetch(registry, caller, view, name, str(link.target.digest))
+                fetched += await self.fetch(registry, caller, Wish(wish.view, wish.name, str(link.target.digest)))
             elif link.required:
                 fetched.append(Fetched("", link.target.digest, link.target.size))
         await _completed(registry, _Repository(remote.upstream, package), artifact, () if tag is None else (tag,))
@@ -295,10 +275,7 @@ async def list_remote_referrers(
 
     An upstream that fails takes nothing away of what is here. Raises what `access.require_read` raises.
     """
-    upstreams = await upstreams_for(registry, view, package)
-    if upstreams:
-        await access.require_read(registry, caller, view, package)
-    for upstream in upstreams:
+    for upstream in await upstreams_for(registry, caller, view, package):
         where = _Repository(upstream, package)
         try:
             for rest in (f"referrers/{subject}", f"manifests/{fallback_of(subject)}"):

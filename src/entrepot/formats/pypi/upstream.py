@@ -27,14 +27,13 @@ from entrepot.model.errors import (
     UpstreamUnavailable,
 )
 from entrepot.model.names import PackageId
-from entrepot.operations import access
 from entrepot.operations.fetch_file import Arrival, Landing, Wanted, fetch_file
-from entrepot.operations.mirror import Answer, Question, ask, hidden_versions, upstreams_for
-from entrepot.operations.registry import Fetched, Listed, Probe
+from entrepot.operations.mirror import Answer, Question, ask, ask_first, hidden_versions
+from entrepot.operations.registry import Fetched, Listed, Probe, Wish
 from entrepot.operations.upstreams import is_page
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from typing import BinaryIO
 
@@ -84,17 +83,11 @@ def _marked(stored: ProjectFile, remote: RemoteFile) -> ProjectFile:
 async def read_remote(registry: Registry, caller: Caller, view: View, package: PackageId) -> RemoteProject | None:
     """What upstreams have of a project that the caller may read; None when there is nothing, or nobody to ask.
 
-    The first that has it counts, as long as those before it say that they have not.
     Raises `UpstreamUnavailable`, `UpstreamInvalid`, or what `access.require_read` raises.
     """
-    upstreams = await upstreams_for(registry, view, package)
-    if upstreams:
-        await access.require_read(registry, caller, view, package)
-    for upstream in upstreams:
-        answer = await ask(registry, upstream, package, Question(f"/{package.name}/", ACCEPT, versions=_versions))
-        if answer is not None:
-            return await _shown(registry, package, answer)
-    return None
+    question = Question(f"/{package.name}/", ACCEPT, versions=_versions)
+    answer = await ask_first(registry, caller, view, package, question)
+    return None if answer is None else await _shown(registry, package, answer)
 
 
 async def _shown(registry: Registry, package: PackageId, answer: Answer) -> RemoteProject:
@@ -195,29 +188,17 @@ class PypiReadThrough:
             return None
         return Listed(list(dict.fromkeys(str(file.filename.version) for file in remote.files.values())), remote.stale)
 
-    async def fetch(
-        self,
-        registry: Registry,
-        caller: Caller,
-        view: View,
-        name: str,
-        version: str,
-        *,
-        hashes: Collection[str] = (),
-    ) -> Sequence[Fetched]:
+    async def fetch(self, registry: Registry, caller: Caller, wish: Wish) -> Sequence[Fetched]:
         """As `entrepot.operations.registry.ReadThrough` says: each wheel and source of the release."""
-        package = _package(view, name)
-        remote = await read_remote(registry, caller, view, package)
-        release = parse_version(version)
+        package = _package(wish.view, wish.name)
+        remote = await read_remote(registry, caller, wish.view, package)
+        release = parse_version(wish.version)
         files = [] if remote is None else [file for file in remote.files.values() if file.filename.version == release]
         if remote is None or not files:
-            raise ReferenceUnknown(version)
-        chosen = [file for file in files if not hashes or f"sha256:{file.sha256}" in hashes]
-        if not chosen:
-            raise UpstreamInvalid(f"{name[:200]} {version}", expected="a file with one of the hashes asked for")
+            raise ReferenceUnknown(wish.version)
         fetched = []
-        for file in chosen:
-            stored = await registry.catalog.find_blob(view, package, Digest("sha256", file.sha256))
+        for file in wish.select((file, [f"sha256:{file.sha256}"]) for file in files):
+            stored = await registry.catalog.find_blob(wish.view, package, Digest("sha256", file.sha256))
             blob = stored or await (await fetch_remote(registry, remote, file)).blob
             fetched.append(Fetched(file.filename.text, blob.digest, blob.size))
         return fetched
