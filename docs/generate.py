@@ -8,6 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, get_args
 
@@ -159,7 +160,8 @@ A token's scope narrows it: `entrepot token create NAME --role â€¦ --namespace â
 
 def metrics() -> str:
     """Every metric of a scrape."""
-    text = Metrics().render(dict.fromkeys(("blobs", "bytes", "damaged", "artifacts", "packages", "namespaces"), 0), {})
+    totals = dict.fromkeys(("blobs", "bytes", "damaged", "artifacts", "packages", "namespaces"), 0)
+    text = Metrics().render(totals, {}, datetime.now(UTC))
     found: dict[str, str] = {}
     for line in text.decode().splitlines():
         if line.startswith("# HELP ") and not line.partition(" ")[2].split()[1].endswith("_created"):

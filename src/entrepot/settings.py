@@ -80,6 +80,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         _Seconds,
         msgspec.Meta(description="how long bytes that no package has are kept, should somebody bring them again"),
     ] = 7 * 24 * 3600.0
+    scrub_period: Annotated[
+        float,
+        msgspec.Meta(ge=0, description="seconds in which every blob is read again once and compared; 0: never"),
+    ] = 30 * 24 * 3600.0
+    scrub_rate: Annotated[_Size, msgspec.Meta(description="read a second for that at most")] = 50 * 1024 * 1024
     concurrency: Annotated[
         _Count, msgspec.Meta(description="requests that a worker answers at once, slow clients not counted")
     ] = 1_000

@@ -20,6 +20,7 @@ from entrepot.testing.contracts.inventories import InventoriesContract
 from entrepot.testing.contracts.log import LogContract
 from entrepot.testing.contracts.policies import PoliciesContract
 from entrepot.testing.contracts.promotions import PromotionsContract
+from entrepot.testing.contracts.scrubs import ScrubsContract
 from entrepot.testing.contracts.secrets import SecretsContract
 from entrepot.testing.contracts.webhooks import WebhooksContract
 from entrepot.wire.server import Epochs
@@ -36,6 +37,7 @@ class TestSqliteCatalog(
     HoldsContract,
     InventoriesContract,
     LogContract,
+    ScrubsContract,
     SecretsContract,
     WebhooksContract,
     BlocksContract,

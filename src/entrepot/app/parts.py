@@ -77,6 +77,8 @@ class Parts:
                 inline_size=settings.inline_size,
                 upload_lease=timedelta(seconds=settings.upload_lease),
                 collection_delay=timedelta(seconds=settings.collection_delay),
+                scrub_period=timedelta(seconds=settings.scrub_period) if settings.scrub_period else None,
+                scrub_rate=settings.scrub_rate,
             ),
         )
 

@@ -56,6 +56,10 @@ class Limits:
     holds_per_namespace: int = 10_000
     collection_delay: timedelta = timedelta(days=7)
     """How long bytes stay that nobody can reach: longer than any request, any break, and any change of mind."""
+    scrub_period: timedelta | None = timedelta(days=30)
+    """In which every blob is read again once; None where nobody reads them again."""
+    scrub_rate: int = 50 * 1024 * 1024
+    """Bytes a second at most that are read for that, from minute to minute; a blob is read as a whole."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
 from entrepot.model.digest import Digest
 from entrepot.model.errors import BlobUnknown
 from entrepot.model.events import BlobDamaged
+from entrepot.ports.scrubs import ScrubRound
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -15,7 +17,12 @@ if TYPE_CHECKING:
     from entrepot.operations.registry import Registry
     from entrepot.ports.catalog import BlobRow, Transaction
 
-_PAGE = 1_000
+_PAGE: Final = 1_000
+_SOME: Final = 100
+_ITSELF: Final = "schedule:scrub"
+
+SCRUB_EVERY: Final = timedelta(minutes=1)
+"""How often `scrub_due` is to be called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,54 @@ async def read_blobs(registry: Registry) -> AsyncIterator[Scrubbed]:
         for blob in page:
             yield Scrubbed(blob.digest, blob.size, await _problem(registry, blob))
         after = str(page[-1].digest)
+
+
+async def scrub_due(registry: Registry) -> None:
+    """Read as many blobs again as are due since the round began, so that it ends with `Limits.scrub_period`.
+
+    What was not read while the registry was not running is made up for no faster than `Limits.scrub_rate` allows.
+    A round that cannot keep up goes on until it is done; the next one then begins at once.
+    """
+    period, now = registry.limits.scrub_period, registry.clock.now()
+    if period is None:
+        return
+    known = await registry.catalog.scrubs.find()
+    if known is None:
+        known = ScrubRound(began_at=now)
+    elif known.ended_at is not None:
+        if now - known.began_at < period:
+            return
+        known = ScrubRound(began_at=now, last_ended_at=known.last_ended_at)
+    allowance = int(registry.limits.scrub_rate * SCRUB_EVERY.total_seconds())
+    if (share := (now - known.began_at) / period) < 1:
+        stored = (await registry.catalog.storage())["bytes"]
+        allowance = min(allowance, int(stored * share) - known.size)
+    read = await _read_some(registry, known, allowance)
+    await registry.catalog.write(lambda transaction: transaction.scrubs.keep(read))
+
+
+async def _read_some(registry: Registry, known: ScrubRound, allowance: int) -> ScrubRound:
+    """Go on with a round until so many bytes are read, or to its end."""
+    enough = known.size + allowance
+    while known.size < enough:
+        page = await registry.catalog.iter_blobs(after=known.after, limit=_SOME)
+        if not page:
+            now = registry.clock.now()
+            return replace(known, ended_at=now, last_ended_at=now)
+        for blob in page:
+            problem = await _problem(registry, blob)
+            if problem is not None:
+                await registry.catalog.write(_damaged(_ITSELF, blob.digest, problem))
+            known = replace(
+                known,
+                after=str(blob.digest),
+                blobs=known.blobs + 1,
+                size=known.size + blob.size,
+                damaged=known.damaged + (problem is not None),
+            )
+            if known.size >= enough:
+                break
+    return known
 
 
 async def scrub(registry: Registry, actor: str = "scrub") -> AsyncIterator[Scrubbed]:

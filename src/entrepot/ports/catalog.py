@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from entrepot.ports.protections import ProtectionQuestions, Protections
     from entrepot.ports.pulls import PullChanges, Pulls
     from entrepot.ports.retention import RetentionChanges, Retentions
+    from entrepot.ports.scrubs import ScrubChanges, Scrubs
     from entrepot.ports.secrets import SecretChanges, Secrets
     from entrepot.ports.tombstones import TombstoneChanges, Tombstones
     from entrepot.ports.trash import Trash, TrashChanges
@@ -274,6 +275,10 @@ class Transaction(Reader, Protocol):
     @property
     def trash(self) -> TrashChanges:
         """What was deleted, and can be had back."""
+
+    @property
+    def scrubs(self) -> ScrubChanges:
+        """How far all blobs were read again."""
 
     @property
     def pulls(self) -> PullChanges:
@@ -508,6 +513,10 @@ class Catalog(Protocol):
     @property
     def trash(self) -> Trash:
         """What was deleted, and can be had back."""
+
+    @property
+    def scrubs(self) -> Scrubs:
+        """How far all blobs were read again."""
 
     @property
     def pulls(self) -> Pulls:

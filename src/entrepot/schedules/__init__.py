@@ -12,6 +12,7 @@ from entrepot.schedules.advisories import ADVISORIES
 from entrepot.schedules.collect import COLLECT
 from entrepot.schedules.doors import ALL_DOORS, DOORS
 from entrepot.schedules.promote import PROMOTE
+from entrepot.schedules.scrub import SCRUB
 from entrepot.schedules.secrets import SECRETS
 from entrepot.schedules.sweep import SWEEP
 from entrepot.schedules.webhooks import WEBHOOKS
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from entrepot.operations.registry import Registry
     from entrepot.schedules.schedule import Schedule
 
-ALL: tuple[Schedule, ...] = (SWEEP, ADVISORIES, WEBHOOKS, PROMOTE, WITNESSES, DOORS, ALL_DOORS, COLLECT, SECRETS)
+ALL: tuple[Schedule, ...] = (SWEEP, ADVISORIES, WEBHOOKS, PROMOTE, WITNESSES, DOORS, ALL_DOORS, COLLECT, SECRETS, SCRUB)
 
 _log = structlog.stdlib.get_logger("entrepot.schedule")
 

@@ -12,6 +12,7 @@ from entrepot.wire.routes import Route
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     from entrepot.wire.call import Call
     from entrepot.wire.metrics import Metrics
@@ -44,7 +45,7 @@ def health_surfaces(metrics: Metrics, flush: Callable[[], None], version: str) -
         return Reply(
             200,
             [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")],
-            metrics.render(await totals.read(call), await _behind(call)),
+            metrics.render(await totals.read(call), await _behind(call), await _scrubbed_at(call)),
         )
 
     async def root(call: Call) -> Reply:
@@ -70,6 +71,12 @@ async def _behind(call: Call) -> Mapping[str, int]:
     end, _ = await call.registry.catalog.head()
     cursors = await call.registry.catalog.cursors.list()
     return {follower: end - position for follower, position in cursors.items()}
+
+
+async def _scrubbed_at(call: Call) -> datetime | None:
+    """When every blob had been read again last."""
+    known = await call.registry.catalog.scrubs.find()
+    return None if known is None else known.last_ended_at
 
 
 class _Totals:

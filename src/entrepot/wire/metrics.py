@@ -11,6 +11,7 @@ from prometheus_client.core import GaugeMetricFamily
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
 _SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 300)
 
@@ -101,14 +102,17 @@ class Metrics:
             )
         return known
 
-    def render(self, storage: Mapping[str, int], behind: Mapping[str, int]) -> bytes:
-        """The text that a scrape gets, with the totals of *storage*, and how far *behind* each follower is."""
+    def render(self, storage: Mapping[str, int], behind: Mapping[str, int], scrubbed_at: datetime | None) -> bytes:
+        """The text that a scrape gets, with the totals of *storage*, and how far *behind* each follower is.
+
+        *scrubbed_at* is when every blob had been read again last; None where that was never so.
+        """
         whole = CollectorRegistry()
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
             multiprocess.MultiProcessCollector(whole)  # type: ignore[no-untyped-call]
         else:
             whole = self._registry
-        return generate_latest(whole) + generate_latest(_of(_Asked(storage, behind)))
+        return generate_latest(whole) + generate_latest(_of(_Asked(storage, behind, scrubbed_at)))
 
 
 def _observe_many(histogram: Histogram, value: float, times: int) -> None:
@@ -121,14 +125,21 @@ def _observe_many(histogram: Histogram, value: float, times: int) -> None:
 class _Asked:
     """What the catalog is asked at the scrape."""
 
-    def __init__(self, totals: Mapping[str, int], behind: Mapping[str, int]) -> None:
+    def __init__(self, totals: Mapping[str, int], behind: Mapping[str, int], scrubbed_at: datetime | None) -> None:
         self._totals = totals
         self._behind = behind
+        self._scrubbed_at = scrubbed_at
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        """One gauge for each total, and one for the followers."""
+        """One gauge for each total, one for the scrub, and one for the followers."""
         for name, value in self._totals.items():
             yield GaugeMetricFamily(f"entrepot_storage_{name}", f"Stored {name}", value=value)
+        if self._scrubbed_at is not None:
+            yield GaugeMetricFamily(
+                "entrepot_scrub_ended_timestamp_seconds",
+                "When every blob had been read again and compared",
+                value=self._scrubbed_at.timestamp(),
+            )
         followers = GaugeMetricFamily(
             "entrepot_follower_behind", "Entries of the journal that a follower has not dealt with", labels=["follower"]
         )

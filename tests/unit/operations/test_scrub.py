@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from entrepot.model.digest import Digest
 from entrepot.model.names import View
 from entrepot.operations.check import INVARIANTS, Violation, check
-from entrepot.operations.scrub import scrub
+from entrepot.operations.scrub import scrub, scrub_due
+from entrepot.ports.scrubs import ScrubRound
 from entrepot.testing.builders import World, image, package
 from entrepot.testing.memory import MemoryBlobStore
 
@@ -94,6 +98,92 @@ async def test_an_artifact_with_a_damaged_layer_is_not_published_elsewhere(fille
     await problems(filled)
 
     assert await filled.catalog.write(lambda transaction: transaction.missing_members(API, BUILT.artifact)) == [LARGE]
+
+
+# --- little by little ---
+
+PERIOD = timedelta(days=30)
+
+
+def limited(world: World, **limits: Any) -> World:
+    return replace(world, registry=replace(world.registry, limits=replace(world.registry.limits, **limits)))
+
+
+async def ten_blobs(world: World) -> None:
+    for number in range(10):
+        await world.push_blob("acme/api", b"%0100d" % number)
+
+
+async def read_again(world: World) -> ScrubRound:
+    await scrub_due(world.registry)
+    found = await world.catalog.scrubs.find()
+    assert found is not None
+    return found
+
+
+async def test_nothing_is_due_when_a_round_begins_and_half_in_the_middle(world: World) -> None:
+    await ten_blobs(world)
+
+    first = await read_again(world)
+    world.clock.advance(days=15)
+    half = await read_again(world)
+
+    assert (first.blobs, half.blobs) == (0, 5)
+    assert (half.size, half.ended_at) == (500, None)
+
+
+async def test_a_round_ends_with_its_time_and_the_next_one_begins(filled: World) -> None:
+    begun = await read_again(filled)
+    filled.clock.advance(days=30)
+    done = await read_again(filled)
+    filled.clock.advance(minutes=1)
+    following = await read_again(filled)
+
+    assert (done.blobs, done.damaged) == (3, 0)
+    assert done.ended_at == done.last_ended_at == begun.began_at + PERIOD
+    assert following == ScrubRound(began_at=filled.clock.now(), last_ended_at=done.ended_at)
+
+
+async def test_a_round_that_is_done_early_is_not_begun_again_before_its_time(filled: World) -> None:
+    await read_again(filled)
+    filled.clock.advance(days=29, hours=23)
+    await read_again(filled)
+    filled.clock.advance(hours=1)
+    done = await read_again(filled)
+
+    filled.clock.advance(minutes=-1)
+
+    assert await read_again(filled) == done
+
+
+async def test_what_was_missed_is_made_up_for_no_faster_than_allowed(world: World) -> None:
+    await ten_blobs(world)
+    world = limited(world, scrub_rate=2)
+    await read_again(world)
+    world.clock.advance(days=29, hours=23)
+
+    # 120 bytes a minute, and a blob is read whole.
+    assert [(await read_again(world)).blobs for _ in range(5)] == [2, 4, 6, 8, 10]
+
+
+async def test_damage_is_told_once_and_the_round_goes_on(filled: World) -> None:
+    store(filled).damage(LARGE)
+    await read_again(filled)
+    filled.clock.advance(days=30)
+
+    done = await read_again(filled)
+
+    assert (done.blobs, done.damaged) == (3, 1)
+    assert (await filled.events()).count("blob.damaged") == 1
+    assert await filled.catalog.find_blob(ALL, API, LARGE) is None
+
+
+async def test_who_wants_no_scrub_has_none(filled: World) -> None:
+    filled = limited(filled, scrub_period=None)
+
+    await scrub_due(filled.registry)
+
+    assert await filled.catalog.scrubs.find() is None
 
 
 # --- check ---

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -131,7 +132,7 @@ def test_what_is_counted_is_what_a_scrape_shows() -> None:
     metrics.count(label, seconds=0.02, received=3, sent=0)
     metrics.count(label, seconds=0.02, received=0, sent=5)
     metrics.count_hits(label, hits=10, sent=70, seconds=0.01)
-    shown = metrics.render({"blobs": 4}, {}).decode()
+    shown = metrics.render({"blobs": 4}, {}, None).decode()
 
     for line in (
         'entrepot_requests_total{format="oci",operation="get_blob",outcome="ok"} 12.0',
@@ -151,13 +152,21 @@ def test_hits_that_took_longer_than_any_bound_are_counted_too() -> None:
 
     metrics.count_hits(("oci", "get_blob", "ok"), hits=2, sent=0, seconds=10_000)
 
-    assert 'le="+Inf",operation="get_blob"} 2.0' in metrics.render({}, {}).decode()
+    assert 'le="+Inf",operation="get_blob"} 2.0' in metrics.render({}, {}, None).decode()
+
+
+def test_when_everything_was_read_again_is_a_metric_from_the_first_time_on() -> None:
+    metrics = Metrics()
+
+    assert "entrepot_scrub" not in metrics.render({}, {}, None).decode()
+    at = datetime(2026, 1, 31, tzinfo=UTC)
+    assert "entrepot_scrub_ended_timestamp_seconds 1.7698176e+09" in metrics.render({}, {}, at).decode()
 
 
 def test_several_workers_are_added_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
 
-    assert "entrepot_storage_blobs 4.0" in Metrics().render({"blobs": 4}, {}).decode()
+    assert "entrepot_storage_blobs 4.0" in Metrics().render({"blobs": 4}, {}, None).decode()
 
 
 # --- replies and preconditions ---

@@ -33,6 +33,7 @@ from entrepot.drivers.catalog.promotions import SqlPromotions
 from entrepot.drivers.catalog.protections import SqlProtections
 from entrepot.drivers.catalog.pulls import SqlPulls
 from entrepot.drivers.catalog.retention import SqlRetentions
+from entrepot.drivers.catalog.scrubs import SqlScrubs
 from entrepot.drivers.catalog.secrets import SqlSecrets
 from entrepot.drivers.catalog.session import LISTINGS
 from entrepot.drivers.catalog.statements import load
@@ -103,6 +104,7 @@ class SqlCatalog(ABC):
         self.collection = SqlCollection(questions)
         self.trash = SqlTrash(questions)
         self.pulls = SqlPulls(questions)
+        self.scrubs = SqlScrubs(questions)
         self.retentions = SqlRetentions(questions)
         self.cursors = SqlCursors(questions)
         self.advisories = SqlAdvisories(questions)

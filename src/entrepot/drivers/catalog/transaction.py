@@ -25,6 +25,7 @@ from entrepot.drivers.catalog.promotions import SqlPromotionChanges
 from entrepot.drivers.catalog.protections import SqlProtectionQuestions
 from entrepot.drivers.catalog.pulls import SqlPullChanges
 from entrepot.drivers.catalog.retention import SqlRetentionChanges
+from entrepot.drivers.catalog.scrubs import SqlScrubChanges
 from entrepot.drivers.catalog.secrets import SqlSecretChanges
 from entrepot.drivers.catalog.session import CHANGE, LISTINGS, Session, identity
 from entrepot.drivers.catalog.statements import load
@@ -104,6 +105,11 @@ class SqlTransaction(Session):
     def trash(self) -> SqlTrashChanges:
         """What was deleted, and can be had back."""
         return SqlTrashChanges(self)
+
+    @cached_property
+    def scrubs(self) -> SqlScrubChanges:
+        """How far all blobs were read again."""
+        return SqlScrubChanges(self)
 
     @cached_property
     def pulls(self) -> SqlPullChanges:
