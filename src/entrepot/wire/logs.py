@@ -114,9 +114,9 @@ def hit_log(form: str, level: str) -> LogHit | None:
             % (
                 cast("Answer", hit.log).json,
                 hit.status,
-                0 if hit.method == "HEAD" else hit.body_size,
+                0 if hit.method == b"HEAD" else hit.body_size,
                 hit.seconds,
-                hit.request_id.encode(),
+                hit.request_id,
                 b"unknown" if hit.client is None else hit.client[0].encode(),
                 stamp(),
             )
@@ -129,9 +129,9 @@ def _of(hit: Hit) -> Fields:
     return {
         "status": hit.status,
         "received": 0,
-        "sent": 0 if hit.method == "HEAD" else hit.body_size,
+        "sent": 0 if hit.method == b"HEAD" else hit.body_size,
         "seconds": round(hit.seconds, 6),
-        "request_id": hit.request_id,
+        "request_id": hit.request_id.decode("ascii"),
         "address": "unknown" if hit.client is None else hit.client[0],
         "cached": True,
     }

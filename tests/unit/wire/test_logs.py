@@ -15,15 +15,15 @@ from entrepot.wire.server import Hit
 FIELDS = {"method": "GET", "operation": "get_manifest", "principal": 'o"dd', "target": '/v2/a"b\n'}
 
 
-def hit(method: str = "GET") -> Hit:
+def hit(method: bytes = b"GET") -> Hit:
     return Hit(
         log=Answer(FIELDS),
         method=method,
-        target="/v2/",
+        target=b"/v2/",
         status=200,
         body_size=12,
         seconds=0.25,
-        request_id="abc-1",
+        request_id=b"abc-1",
         client=("127.0.0.1", 1),
     )
 

@@ -101,15 +101,15 @@ class CacheSizes:
 
 
 class Hit(NamedTuple):
-    """One response given from the cache, for the access log."""
+    """One response given from the cache, for the access log; what the client or we sent is as it was sent."""
 
     log: object
-    method: str
-    target: str
+    method: bytes
+    target: bytes
     status: int
     body_size: int
     seconds: float
-    request_id: str
+    request_id: bytes
     client: tuple[str, int] | None
 
 

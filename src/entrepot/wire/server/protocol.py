@@ -483,12 +483,12 @@ class HttpProtocol(HttpToolsProtocol):
             method, target, _ = entry.key
             hit = Hit(
                 log=entry.ticket.log,
-                method=method.decode("ascii"),
-                target=target.decode("ascii"),
+                method=method,
+                target=target,
                 status=entry.status,
                 body_size=entry.body_size,
                 seconds=ended - begun,
-                request_id=request_id.decode("ascii"),
+                request_id=request_id,
                 client=self.client,
             )
             cache.log_hit(hit)

@@ -549,9 +549,9 @@ def test_every_hit_can_be_logged(epochs: Epochs, shelf: Shelf) -> None:
         ids = [client.get("/v2/").headers["x-request-id"] for _ in range(3)]
         address = client.socket.getsockname()
 
-    assert [hit.request_id for hit in hits] == ids
+    assert [hit.request_id.decode() for hit in hits] == ids
     assert {(hit.log, hit.method, hit.target, hit.status, hit.body_size) for hit in hits} == {
-        ("acme", "GET", "/v2/", 200, 10),
+        ("acme", b"GET", b"/v2/", 200, 10),
     }
     assert {hit.client for hit in hits} == {address}
 
