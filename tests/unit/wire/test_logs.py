@@ -54,8 +54,8 @@ def test_no_line_has_a_token(form: str, capsys: pytest.CaptureFixture[str]) -> N
     assert token[4:20] not in line
 
 
-@pytest.mark.parametrize(("method", "sent"), [("GET", 12), ("HEAD", 0)])
-def test_a_request_that_the_cache_answered_says_so(capfd: pytest.CaptureFixture[str], method: str, sent: int) -> None:
+@pytest.mark.parametrize(("method", "sent"), [(b"GET", 12), (b"HEAD", 0)])
+def test_a_request_that_the_cache_answered_says_so(capfd: pytest.CaptureFixture[str], method: bytes, sent: int) -> None:
     log = hit_log("json", "info")
     assert log is not None
 
