@@ -7,6 +7,7 @@ answer is used, and is flagged as stale.
 from __future__ import annotations
 
 import asyncio
+import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -256,9 +257,11 @@ async def _keep(
     find_seen = partial(_first_seen, question, known, versions, registry.clock.now())
     is_long = known is not None and len(known.content) > _LONG
     seen = await asyncio.to_thread(find_seen) if is_long else find_seen()
+    is_same = known is not None and known.content == fresh.content
+    compressed = None if is_same else await _compress(fresh.content)
 
     def change(transaction: Transaction) -> None:
-        if not transaction.keep_mirrored(upstream, package, question.target, fresh):
+        if not transaction.keep_mirrored(upstream, package, question.target, fresh, compressed=compressed):
             return
         if package is not None:
             transaction.see_versions(upstream, package, seen)
@@ -278,6 +281,11 @@ async def _keep(
         )
 
     await registry.catalog.write(change)
+
+
+async def _compress(content: bytes) -> bytes | None:
+    """What is long, as it is kept: before the change, so that nobody waits for it."""
+    return await asyncio.to_thread(zlib.compress, content, 1) if len(content) > _LONG else None
 
 
 async def answer_soon(registry: Registry, caller: Caller, package: PackageId, read: Callable[[], Awaitable[T]]) -> T:

@@ -376,10 +376,20 @@ class Transaction(Reader, Protocol):
     def remove_upstream(self, upstream: Upstream) -> bool:
         """Forget it with what it said; what was fetched stays. False when there is none of this name."""
 
-    def keep_mirrored(self, upstream: Upstream, package: PackageId | None, target: str, answer: Mirrored) -> bool:
+    def keep_mirrored(
+        self,
+        upstream: Upstream,
+        package: PackageId | None,
+        target: str,
+        answer: Mirrored,
+        *,
+        compressed: bytes | None = None,
+    ) -> bool:
         """Keep an upstream's answer about *package*, or about all; whether it says something else now.
 
-        One that says the same only has its times renewed. Raises `UpstreamUnknown`.
+        One that says the same only has its times renewed. *compressed* is its content in zlib's form, for who has made
+        that beforehand: nobody else can change anything while it is made here, and of what is long it takes a while.
+        Raises `UpstreamUnknown`.
         """
 
     def outdate_mirrored(self, upstream: Upstream, package: PackageId) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from datetime import UTC, datetime
 from functools import cached_property
@@ -289,7 +290,15 @@ class SqlTransaction(Session):
             self.run(CHANGE.touch_namespace, namespace=namespace, position=self.position)
         return changed > 0
 
-    def keep_mirrored(self, upstream: Upstream, package: PackageId | None, target: str, answer: Mirrored) -> bool:
+    def keep_mirrored(
+        self,
+        upstream: Upstream,
+        package: PackageId | None,
+        target: str,
+        answer: Mirrored,
+        *,
+        compressed: bytes | None = None,
+    ) -> bool:
         """Keep an upstream's answer about *package*, or about all; whether it says something else now."""
         upstream_id = self._upstream_id(upstream)
         content = answer.content
@@ -309,7 +318,7 @@ class SqlTransaction(Session):
             **parameters,
             status=answer.status,
             media_type=answer.media_type,
-            content=zlib.compress(content, level=_LEVEL),
+            content=zlib.compress(content, level=_LEVEL) if compressed is None else compressed,
             fetched_at=rows.time_text(answer.fetched_at),
         )
         return True
@@ -325,14 +334,10 @@ class SqlTransaction(Session):
     def see_versions(self, upstream: Upstream, package: PackageId, seen: Mapping[str, datetime]) -> None:
         """Remember when versions were first seen."""
         upstream_id = self._upstream_id(upstream)
-        # A package may have thousands.
-        self.run_each(
-            UPSTREAMS.see_version,
-            (
-                {"upstream": upstream_id, "package": package.name, "version": version, "at": rows.time_text(at)}
-                for version, at in seen.items()
-            ),
-        )
+        if seen:
+            said = [{"version": version, "at": rows.time_text(at)} for version, at in seen.items()]
+            text = json.dumps(said)
+            self.run(UPSTREAMS.see_versions, upstream=upstream_id, package=package.name, seen=text)
 
     def _upstream_id(self, upstream: Upstream) -> int:
         row = self.one(UPSTREAMS.upstream_id, **rows.upstream_key(upstream))

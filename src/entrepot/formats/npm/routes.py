@@ -142,7 +142,9 @@ async def _read_remote(call: Call, view: View, package: PackageId) -> RemotePack
 async def _read(call: Call, view: View, package: PackageId, remote: RemotePackage | None) -> Packument:
     """What is stored, joined with what upstreams have. Raises `PackageUnknown` when that is nothing."""
     stored = await read_stored(call.registry, call.caller, view, package)
-    packument = stored if remote is None else remote.joined(stored)
+    packument = stored
+    if remote is not None:
+        packument = await beside(len(remote.releases) > _MANY, partial(remote.joined, stored))
     if not packument.releases:
         raise PackageUnknown(f"{view}/{package.name}")
     return packument

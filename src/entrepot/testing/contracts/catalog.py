@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import zlib
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
@@ -426,6 +427,43 @@ class CatalogContract:
         times = await catalog.find_mirrored_times(upstream, "/all")
         assert times is not None
         assert times[0] == clock.now() > times[1]
+
+    async def test_what_an_upstream_said_is_the_same_when_it_was_compressed_beforehand(
+        self, catalog: Catalog, clock: StoppedClock, fill: Filling
+    ) -> None:
+        upstream = Upstream(NamespaceName("acme"), API.format, UpstreamName("public"), "https://registry.example.com")
+        said = b"1.0\n" * 1_000
+        answer = Mirrored(200, "https://registry.example.com/x", "text/plain", None, said, clock.now(), clock.now())
+
+        def keep(transaction: Transaction) -> list[bool]:
+            transaction.add_upstream(upstream, None)
+            news = [
+                transaction.keep_mirrored(upstream, API, "/api", answer, compressed=zlib.compress(said, 1)),
+                transaction.keep_mirrored(upstream, API, "/api", answer),
+            ]
+            transaction.append("tester", added())
+            return news
+
+        news = await catalog.write(keep)
+
+        assert news == [True, False]
+        assert await catalog.find_mirrored(upstream, "/api") == answer
+
+    async def test_versions_of_an_upstream_keep_the_time_when_they_were_first_seen(
+        self, catalog: Catalog, clock: StoppedClock, fill: Filling
+    ) -> None:
+        upstream = Upstream(NamespaceName("acme"), API.format, UpstreamName("public"), "https://registry.example.com")
+        first, later = clock.now(), clock.now() + timedelta(days=1)
+
+        def see(transaction: Transaction) -> None:
+            transaction.add_upstream(upstream, None)
+            for seen in ({}, {"1.0": first, "ü'\"": first}, {"1.0": later, "2.0": later}):
+                transaction.see_versions(upstream, API, seen)
+            transaction.append("tester", added())
+
+        await catalog.write(see)
+
+        assert await catalog.list_first_seen(upstream, API) == {"1.0": first, "ü'\"": first, "2.0": later}
 
     async def test_what_an_upstream_said_of_a_package_is_asked_for_again_and_nothing_else(
         self, catalog: Catalog, clock: StoppedClock, fill: Filling

@@ -76,8 +76,10 @@ SELECT DISTINCT m.package
  ORDER BY m.package
  LIMIT :limit
 
--- see_version --
-INSERT INTO first_seen (upstream_id, package, version, at) VALUES (:upstream, :package, :version, :at)
+-- see_versions --
+-- In one statement, because a package may have thousands.
+INSERT INTO first_seen (upstream_id, package, version, at)
+SELECT :upstream, :package, s.value ->> 'version', s.value ->> 'at' FROM json_each(:seen) s WHERE TRUE
 ON CONFLICT DO NOTHING
 
 -- list_first_seen --
