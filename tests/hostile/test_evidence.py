@@ -13,23 +13,28 @@ from typing import Any, Final
 
 import pysequoia
 import pytest
+from cryptography import x509
+from cryptography.x509.oid import ExtensionOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from entrepot.model.digest import Digest
 from entrepot.model.errors import Invalid, InvalidEvidence, InvalidKey
 from entrepot.testing.sigstore import NOON, Person, Sigstore, as_pep740
+from entrepot.trust.certificate import identity_of, load_certificate, require_chain
 from entrepot.trust.cosign import SIGNATURE
 from entrepot.trust.evidence import Evidence, EvidenceKind, Subject, Verdict
 from entrepot.trust.keys import PublicKey
 from entrepot.trust.model_signing import PREDICATE
 from entrepot.trust.openpgp import OpenPgpCertificate
 from entrepot.trust.provenance import PROVENANCE_V0_2, PROVENANCE_V1, Provenance, repository_address
+from entrepot.trust.question import Unproven
 from entrepot.trust.roots import CertificateStore, TrustedRoot
 from entrepot.trust.signers import IdentityPattern, IdentitySigner, KeySigner, OpenPgpSigner, Signer
 from entrepot.trust.signing import LocalKey, Named, make_statement, sign_envelope, sign_file, sign_statement
 from entrepot.trust.statement import PAYLOAD_TYPE, STATEMENT_V1, Statement
 from entrepot.trust.verify import read, verify
+from tests.hostile.cuts import CUTS, PLACES, Cut, spoil
 from tests.hostile.effort import fuzz
 from tests.unit.trust.test_cosign import layer
 from tests.unit.trust.test_notation import ACME, Jws
@@ -177,35 +182,6 @@ def test_what_is_not_spoilt_is_believed(kind: str) -> None:
 
 
 # --- bytes ---
-
-PLACES: Final = st.floats(0, 1, exclude_max=True)
-NUISANCES: Final = st.sampled_from(
-    [b"", b"\x00", b"\xff", b'"', b"{", b"[" * 2000, b"}", b"\n", b"\\ud800", b"=", b"-", b"1e999", b"null", b'"a":1,']
-) | st.binary(max_size=8)
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """Some bytes replaced by others."""
-
-    place: float
-    length: int
-    put: bytes
-
-    def apply(self, content: bytes) -> bytes:
-        start = int(self.place * (len(content) + 1))
-        return content[:start] + self.put + content[start + self.length :]
-
-
-CUTS: Final = st.lists(
-    st.builds(Cut, PLACES, st.sampled_from([0, 1, 1, 2, 50, 10**9]), NUISANCES), min_size=1, max_size=4
-)
-
-
-def spoil(content: bytes, cuts: list[Cut]) -> bytes:
-    for cut in cuts:
-        content = cut.apply(content)
-    return content
 
 
 @pytest.mark.parametrize("kind", GOOD)
@@ -454,6 +430,97 @@ def test_spoilt_keys_and_roots_are_read_or_refused(kind: str, cuts: list[Cut]) -
         parse(spoil(content, cuts))
 
     assert time.process_time() - started < LONG
+
+
+ISSUED: Final = SIGSTORE.issue(WHO)
+
+
+@given(cuts=CUTS, in_pem=st.booleans())
+@fuzz
+def test_spoilt_certificates_name_somebody_or_are_refused(cuts: list[Cut], in_pem: bool) -> None:
+    """Whatever their signature is worth: who they name is asked only of those that hang from a root."""
+    try:
+        found = load_certificate(spoil(ISSUED.pem if in_pem else ISSUED.der, cuts))
+    except InvalidEvidence:
+        return
+    with suppress(InvalidEvidence):
+        identity_of(found)
+    with suppress(InvalidEvidence, Unproven):
+        require_chain(found, [SIGSTORE.root], NOON, [SIGSTORE.issuing])
+        assert found == ISSUED.certificate
+
+
+def test_a_certificate_of_an_unknown_version_is_refused() -> None:
+    """The library has an error of its own for it, which is no ``ValueError``."""
+    version = b"\xa0\x03\x02\x01"
+    spoilt = ISSUED.der.replace(version + b"\x02", version + b"\x05")
+    root = replaced_authority(spoilt)
+
+    assert spoilt != ISSUED.der
+    with pytest.raises(InvalidEvidence):
+        load_certificate(spoilt)
+    for content in (spoilt, b"-----BEGIN CERTIFICATE-----\n%b-----END CERTIFICATE-----\n" % base64.encodebytes(spoilt)):
+        with pytest.raises(InvalidKey):
+            CertificateStore.parse(content)
+    with pytest.raises(InvalidKey):
+        TrustedRoot.parse("spoilt", root)
+
+
+def replaced_authority(certificate: bytes) -> bytes:
+    """A trusted root whose authority has another certificate."""
+    document = json.loads(ROOT.content)
+    document["certificateAuthorities"][0]["certChain"]["certificates"][0]["rawBytes"] = base64.b64encode(
+        certificate
+    ).decode()
+    return json_of(document)
+
+
+OIDS: Final = st.sampled_from([f"1.3.6.1.4.1.57264.1.{number}" for number in (*range(2, 8), *range(9, 23), 99)])
+TEXTS: Final = st.binary(max_size=40) | st.text(max_size=20).map(
+    lambda text: b"\x0c" + bytes([len(text)]) + text.encode()
+)
+ADDRESSES: Final = st.sampled_from([WHO.subject, "https://git.example.com/evil", "", "https://a@b", "mailto:a"])
+
+
+@given(texts=st.dictionaries(OIDS, TEXTS, max_size=4), addresses=st.lists(ADDRESSES, max_size=3))
+@few
+def test_what_an_authority_certifies_names_one_or_is_refused(texts: dict[str, bytes], addresses: list[str]) -> None:
+    """The authority itself signs anything: who is believed is exactly whom it names, and it names one."""
+
+    def change(builder: x509.CertificateBuilder) -> x509.CertificateBuilder:
+        kept = [
+            each
+            for each in builder._extensions
+            if each.oid.dotted_string not in texts and each.oid != ExtensionOID.SUBJECT_ALTERNATIVE_NAME
+        ]
+        changed = x509.CertificateBuilder(
+            builder._issuer_name,
+            builder._subject_name,
+            builder._public_key,
+            builder._serial_number,
+            builder._not_valid_before,
+            builder._not_valid_after,
+            kept,
+        )
+        names = [x509.UniformResourceIdentifier(each) for each in addresses]
+        if names:
+            changed = changed.add_extension(x509.SubjectAlternativeName(names), critical=True)
+        for oid, content in texts.items():
+            extension = x509.UnrecognizedExtension(x509.ObjectIdentifier(oid), content)
+            changed = changed.add_extension(extension, critical=False)
+        return changed
+
+    made = SIGSTORE.sign_statement(STATEMENT, SIGSTORE.issue(WHO, change=change))
+
+    verdict = GOOD["certificate bundle"].ask(bundle(json_of(made)))
+
+    if verdict.verified:
+        (accepted,) = verdict.accepted
+        assert accepted.identity is not None
+        assert [accepted.identity.subject] == addresses
+        assert accepted.identity.issuer == WHO.issuer
+    else:
+        assert verdict.reason
 
 
 @given(place=PLACES, value=VALUES, gone=st.booleans())

@@ -23,6 +23,7 @@ from entrepot.testing.identity import Signer, github_claims
 from entrepot.trust.oidc.claims import judge, require_rules
 from entrepot.trust.oidc.keys import KeySet, parse_key_set
 from entrepot.trust.oidc.tokens import parse_token, require_valid
+from tests.hostile.cuts import CUTS, Cut, spoil
 from tests.hostile.effort import fuzz
 from tests.hostile.exchange import Request, assert_answer_is_sound
 from tests.hostile.inside import Inside
@@ -136,6 +137,54 @@ def test_no_character_can_be_another(algorithm: Algorithm, position: int, charac
     position %= len(text)
     if text[position] != character:
         assert not is_believed(text[:position] + character + text[position + 1 :], algorithm)
+
+
+@fuzz
+@given(algorithm=ALGORITHMS, cuts=CUTS)
+def test_a_spoilt_token_is_refused(algorithm: Algorithm, cuts: list[Cut]) -> None:
+    text = SIGNERS[algorithm].sign(good_claims(algorithm))
+    spoilt = spoil(text.encode(), cuts).decode(errors="surrogateescape")
+
+    assert is_believed(spoilt, algorithm) == (spoilt == text)
+
+
+@fuzz
+@given(algorithm=ALGORITHMS, part=st.integers(0, 2), cuts=CUTS)
+def test_a_token_with_a_spoilt_part_is_refused(algorithm: Algorithm, part: int, cuts: list[Cut]) -> None:
+    """The part is spoilt as it is before it is encoded, so that it is read and not only decoded."""
+    parts = SIGNERS[algorithm].sign(good_claims(algorithm)).split(".")
+    before = base64.urlsafe_b64decode(parts[part] + "==")
+    after = spoil(before, cuts)
+    parts[part] = encoded(after)
+
+    assert is_believed(".".join(parts), algorithm) == (after == before)
+
+
+@fuzz
+@given(algorithm=ALGORITHMS, cuts=CUTS, in_header=st.booleans())
+def test_a_spoilt_part_that_the_issuer_signs_is_read_or_refused(
+    algorithm: Algorithm, cuts: list[Cut], in_header: bool
+) -> None:
+    header, claims = written({"alg": str(algorithm), "kid": "k1"}), written(good_claims(algorithm))
+    if in_header:
+        header = spoil(header, cuts)
+    else:
+        claims = spoil(claims, cuts)
+
+    if is_believed(SIGNERS[algorithm].sign_bytes(header, claims), algorithm):
+        assert json.loads(header)["alg"] == str(algorithm)
+        assert json.loads(claims)["aud"] in (AUDIENCE, [AUDIENCE])
+
+
+@fuzz
+@given(algorithm=ALGORITHMS, cuts=CUTS)
+def test_a_spoilt_key_set_is_read_or_refused(algorithm: Algorithm, cuts: list[Cut]) -> None:
+    try:
+        found = parse_key_set(spoil(SIGNERS[algorithm].jwks.encode(), cuts))
+    except Invalid:
+        return
+    assert found.keys
+    assert not is_believed(STRANGERS[algorithm].sign(good_claims(algorithm)), algorithm, found)
 
 
 @fuzz

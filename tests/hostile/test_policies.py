@@ -10,8 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from entrepot.model.errors import InvalidPolicy
+from entrepot.policy.defaults import DEFAULTS
 from entrepot.policy.engine import CelEngine
 from entrepot.policy.facts import FACTS, Facts, Kind
+from tests.hostile.cuts import CUTS, PLACES, Cut, spoil
+from tests.hostile.effort import fuzz
 
 ENGINE = CelEngine()
 _SECONDS = 2.0
@@ -49,6 +52,48 @@ def test_any_text_is_refused_or_answers_soon(text: str, facts: Facts) -> None:
     assert time.process_time() - began < _SECONDS
     assert outcome.allowed in (True, False)
     assert not (outcome.allowed and outcome.problem)
+
+
+_SOUND = sorted(
+    {text for policy in DEFAULTS for text in (policy.condition, policy.message) if text}
+    | {
+        "signatures.exists(s, s.signer == 'release' && s.issuer.matches('^https://id[.]example[.]com$'))",
+        "has(annotations.owner) && annotations['owner'] in ['a', 'b'] && tags.all(t, t.startsWith('v'))",
+        "age > duration('24h') ? first_seen < now : approvals.by.filter(a, a != requested_by).size() >= 2",
+        "provenance.level >= 2 && (size / 1024 < 10 || !('deprecated' in tags)) // as agreed",
+        "{'a': [1, 2.5, -3e2]}['a'][0] == 1 && b'\\x00' != b'' && string(size) + name == r'\\d'",
+    }
+)
+
+
+@fuzz
+@given(
+    text=st.sampled_from(_SOUND), cuts=CUTS, swaps=st.lists(st.tuples(PLACES, st.sampled_from(_WORDS))), facts=_FACTS
+)
+def test_a_spoilt_policy_is_refused_or_answers_soon(
+    text: str, cuts: list[Cut], swaps: list[tuple[float, str]], facts: Facts
+) -> None:
+    words = text.split(" ")
+    for place, word in swaps[:3]:
+        words[int(place * len(words))] = word
+    spoilt = spoil(" ".join(words).encode(), cuts if not swaps or len(swaps) % 2 else []).decode(errors="replace")
+    began = time.process_time()
+    with suppress(InvalidPolicy):
+        said = ENGINE.message(spoilt).say(facts)
+        assert said is None or isinstance(said, str)
+    with suppress(InvalidPolicy):
+        outcome = ENGINE.condition(spoilt).ask(facts)
+        assert outcome.allowed in (True, False)
+        assert not (outcome.allowed and outcome.problem)
+
+    assert time.process_time() - began < _SECONDS
+
+
+@pytest.mark.parametrize("text", _SOUND)
+def test_what_is_not_spoilt_is_taken(text: str) -> None:
+    is_message = text in {policy.message for policy in DEFAULTS}
+
+    assert ENGINE.message(text) if is_message else ENGINE.condition(text)
 
 
 @settings(deadline=None)

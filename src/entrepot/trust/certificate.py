@@ -63,7 +63,7 @@ def load_certificate(content: bytes) -> x509.Certificate:
         if content.lstrip().startswith(b"-----BEGIN"):
             return x509.load_pem_x509_certificate(content)
         return x509.load_der_x509_certificate(content)
-    except ValueError as error:
+    except (ValueError, x509.InvalidVersion) as error:
         raise InvalidEvidence("certificate", expected="X.509", actual=str(error)[:200]) from error
 
 

@@ -83,7 +83,7 @@ class TrustedRoot:
             )
         except InvalidEvidence as error:
             raise InvalidKey("trusted root", expected=error.expected, actual=error.actual) from error
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, x509.InvalidVersion) as error:
             raise InvalidKey("trusted root", expected="logs and authorities", actual=repr(error)[:200]) from error
 
 
@@ -129,7 +129,7 @@ class CertificateStore:
                 found = x509.load_pem_x509_certificates(content)
             else:
                 found = [x509.load_der_x509_certificate(content)]
-        except ValueError as error:
+        except (ValueError, x509.InvalidVersion) as error:
             raise InvalidKey("certificates", expected="PEM or DER", actual=str(error)[:200]) from error
         if len(found) > _CERTIFICATES:
             raise InvalidKey("certificates", expected=f"at most {_CERTIFICATES}", actual=len(found))
