@@ -99,6 +99,8 @@ PROGRAMS: tuple[Program, ...] = (
     DebianProgram("debootstrap", "debootstrap"),
     DebianProgram("nginx", "nginx"),
     DebianProgram("wrk", "wrk"),
+    DebianProgram("initdb", "postgresql"),
+    DebianProgram("pg_ctl", "postgresql"),
     DebianProgram("docker", "docker.io"),  # Debian's name of the package that ships the command
     DebianProgram("curl", "curl"),
     DebianProgram("cargo", "cargo-web"),

@@ -23,7 +23,10 @@ class InstallFailed(Exception):
 
 def find(command: str) -> Path | None:
     """The program called *command* on this machine, or `None`."""
-    found = shutil.which(command, path=os.pathsep.join((os.environ.get("PATH", os.defpath), *_ALSO)))
+    # Debian keeps each release of PostgreSQL in a folder of its own.
+    releases = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name), reverse=True)
+    places = (os.environ.get("PATH", os.defpath), *_ALSO, *map(str, releases))
+    found = shutil.which(command, path=os.pathsep.join(places))
     if found is None:
         return None
     return _behind_rustup(command, Path(found).resolve()) if Path(found).resolve().name == "rustup" else Path(found)

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from entrepot.drivers.catalog.postgresql.catalog import PostgresCatalog
 from entrepot.drivers.catalog.sqlite import SqliteCatalog
 from entrepot.testing.builders import StoppedClock
 from entrepot.testing.contracts.advisories import AdvisoriesContract
@@ -26,7 +28,7 @@ from entrepot.testing.contracts.webhooks import WebhooksContract
 from entrepot.wire.server import Epochs
 
 
-class TestSqliteCatalog(
+class Everything(
     CatalogContract,
     CollectionContract,
     CursorsContract,
@@ -44,12 +46,16 @@ class TestSqliteCatalog(
     PoliciesContract,
     PromotionsContract,
 ):
+    """What is promised of every catalog, whatever database it is in."""
+
     @pytest.fixture
     def epochs(self, tmp_path: Path) -> Iterator[Epochs]:
         epochs = Epochs(tmp_path / "epochs", count=64)
         yield epochs
         epochs.close()
 
+
+class TestSqliteCatalog(Everything):
     @pytest.fixture
     async def catalog(self, tmp_path: Path, clock: StoppedClock, epochs: Epochs) -> AsyncIterator[SqliteCatalog]:
         catalog = SqliteCatalog(tmp_path / "catalog.sqlite", clock=clock, epochs=epochs, durable=False)
@@ -63,3 +69,33 @@ class TestSqliteCatalog(
         again = SqliteCatalog(tmp_path / "catalog.sqlite", clock=clock, epochs=epochs, durable=False)
         yield again
         await again.close()
+
+
+class InPostgres:
+    @pytest.fixture
+    async def catalog(
+        self, database: str, tmp_path: Path, clock: StoppedClock, epochs: Epochs
+    ) -> AsyncIterator[PostgresCatalog]:
+        catalog = PostgresCatalog(database, lock=tmp_path / "lock", clock=clock, epochs=epochs)
+        yield catalog
+        await catalog.close()
+
+    @pytest.fixture
+    async def again(
+        self, catalog: PostgresCatalog, database: str, tmp_path: Path, clock: StoppedClock, epochs: Epochs
+    ) -> AsyncIterator[PostgresCatalog]:
+        again = PostgresCatalog(database, lock=tmp_path / "lock", clock=clock, epochs=epochs)
+        yield again
+        await again.close()
+
+
+class TestPostgresCatalog(InPostgres, CatalogContract, CollectionContract, CursorsContract):
+    """What everything else stands on; the rest takes half a minute more."""
+
+    epochs = Everything.epochs
+
+
+class TestEverythingInPostgres(InPostgres, Everything):
+    """All of it."""
+
+    __test__ = os.environ.get("ENTREPOT_TEST_LONG") == "1"

@@ -20,6 +20,9 @@ class Epochs(Protocol):
     def slot_of(self, namespace: str) -> int:
         """The slot that changes with *namespace*; never `ACCESS`. Namespaces may share one."""
 
+    def all(self) -> Iterable[int]:
+        """Every slot."""
+
     def read(self, slot: int) -> int:
         """The slot's number now."""
 

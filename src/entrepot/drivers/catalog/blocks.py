@@ -213,7 +213,7 @@ class SqlBlockChanges:
             )
         }:
             barred -= freed
-        for blobs, value in ((barred, 1), (within - barred, 0)):
+        for blobs, value in ((barred, True), (within - barred, False)):
             self._session.run(BLOCKS.bar_artifacts, package=package_id, blobs=_ids(blobs), barred=value)
         self._session.run(BLOCKS.bar_blobs, package=package_id, blobs=among, barred=_ids(barred))
 

@@ -66,6 +66,10 @@ class Epochs:
         """The slot that changes with *namespace*; never `ACCESS`. Namespaces may share one."""
         return 1 + zlib.crc32(namespace.encode()) % (self._count - 1)
 
+    def all(self) -> range:
+        """Every slot."""
+        return range(self._count)
+
     def read(self, slot: int) -> int:
         """The slot's number now; odd while a change is being committed."""
         number: int = self.slots[slot]
@@ -106,7 +110,7 @@ class Epochs:
 
     def recover(self, slots: Iterable[int] | None = None) -> list[int]:
         """Mend *slots*, or all, that a writer which died left odd, and return them; under the lock of all writers."""
-        wanted = range(self._count) if slots is None else slots
+        wanted = self.all() if slots is None else slots
         left = [slot for slot in wanted if self.slots[slot] & 1]
         self.end(left)
         return left

@@ -1,0 +1,218 @@
+"""The catalog in PostgreSQL: changes run in a thread, one writer at a time of all nodes, with group commit.
+
+- The writers of all nodes take turns by an advisory lock, which the server holds until the commit is seen by all:
+  positions are in commit order, and no two changes of different nodes run into each other.
+- The processes of one node also take turns around each commit, by a lock on a file, because they share their epochs.
+- A commit whose answer was lost is resolved by asking the journal, once the lock says that the other end is over; until
+  then nothing of what it touches is answered from a cache.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import secrets
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final
+
+import psycopg
+
+from entrepot.drivers.catalog.catalog import SqlCatalog
+from entrepot.drivers.catalog.postgresql.connecting import (
+    OF_THE_CHANGE,
+    PASSING,
+    connect,
+    may_pass,
+    said,
+    translated,
+)
+from entrepot.drivers.catalog.postgresql.listening import CHANNEL, Listener
+from entrepot.drivers.catalog.postgresql.migrate import LOCK, migrate
+from entrepot.drivers.catalog.postgresql.pool import PooledQuestions
+from entrepot.drivers.catalog.transaction import ACCESS_SQL
+from entrepot.drivers.catalog.writing import run
+from entrepot.drivers.threads import finished
+from entrepot.model.errors import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from entrepot.drivers.catalog.statements import Statement
+    from entrepot.drivers.catalog.writing import Outcome, Pending, Ran
+    from entrepot.ports.clock import Clock
+    from entrepot.ports.epochs import Epochs
+
+_PATIENCE_SECONDS: Final = 5.0
+"""So long a change waits for a database that is away."""
+_PAUSE_SECONDS: Final = 0.1
+
+_BEGIN: Final = f"BEGIN; SELECT pg_advisory_xact_lock({LOCK})".encode()
+
+
+class _Writer:
+    """Implements `entrepot.drivers.catalog.session.Connection`."""
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self._connection = connection
+
+    def execute(self, statement: Statement, parameters: Mapping[str, object], /) -> psycopg.Cursor[tuple[Any, ...]]:
+        """Execute a statement, and have its rows."""
+        return self._connection.execute(statement.postgresql.encode(), parameters, binary=True)
+
+    def executemany(self, statement: Statement, parameters: Iterable[Mapping[str, object]], /) -> None:
+        """Execute it once for each row of parameters, without waiting for each answer."""
+        with self._connection.cursor() as cursor:
+            cursor.executemany(statement.postgresql.encode(), parameters)
+
+
+class PostgresCatalog(SqlCatalog):
+    """A catalog in the database at an address (``postgresql://…``)."""
+
+    def __init__(
+        self, address: str, *, lock: Path, clock: Clock, epochs: Epochs, patience: float = _PATIENCE_SECONDS
+    ) -> None:
+        """Open the database, and bring it to today's schema; *lock* is a file that this node's processes share.
+
+        Raises `Unavailable`, and `RuntimeError` when the database is newer than this program.
+        """
+        self._address = address
+        self._epochs = epochs
+        self._patience = patience
+        self._origin = secrets.token_hex(8)
+        self._connection: psycopg.Connection | None = None
+        with translated():
+            migrate(self._connected())
+        self._lock = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._listener = Listener(address, epochs, self._exclusively, origin=self._origin)
+        self._pool = PooledQuestions(address, patience=patience)
+        self._committer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
+        super().__init__(self._pool, clock)
+
+    def secret(self, name: str) -> bytes:
+        """A random secret of this installation, made when first asked for; to be asked before serving begins."""
+        with translated():
+            writer = _Writer(self._connected())
+            writer.execute(ACCESS_SQL.add_secret, {"name": name, "value": secrets.token_bytes(32)})
+            ((value,),) = writer.execute(ACCESS_SQL.find_secret, {"name": name}).fetchall()
+            return bytes(value)
+
+    async def listen(self) -> None:
+        """Hear from now on what other nodes change; for whoever answers from caches, before it does."""
+        await self._listener.start()
+
+    def _connected(self) -> psycopg.Connection:
+        if self._connection is None or self._connection.closed:
+            self._connection = connect(self._address)
+        return self._connection
+
+    def _let_go(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    @contextmanager
+    def _exclusively(self) -> Iterator[None]:
+        """Wait for the commits of this node's other processes, and let them wait."""
+        # A file of its own for each time: the listener waits for the writer of the same process, too.
+        file = os.open(f"/proc/self/fd/{self._lock}", os.O_RDWR | os.O_CLOEXEC)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(file)
+
+    # --- changes ---
+
+    async def _commit(self, batch: list[Pending]) -> list[Outcome]:
+        running = asyncio.get_running_loop().run_in_executor(self._committer, self._commit_patiently, batch)
+        return await finished(running)
+
+    def _commit_patiently(self, batch: list[Pending]) -> list[Outcome]:
+        ends = time.monotonic() + self._patience
+        with translated():
+            while True:
+                try:
+                    return [
+                        (result, None if failure is None else said(failure))
+                        for result, failure in self._try(batch, ends)
+                    ]
+                except PASSING as error:
+                    self._let_go()
+                    if not may_pass(error) or time.monotonic() > ends:
+                        raise
+                    time.sleep(_PAUSE_SECONDS)
+
+    def _try(self, batch: list[Pending], ends: float) -> list[Outcome]:
+        connection = self._connected()
+        try:
+            connection.execute(_BEGIN)
+            ran = run(
+                batch,
+                _Writer(connection),
+                self._epochs,
+                self._clock,
+                database_error=psycopg.Error,
+                of_the_change=OF_THE_CHANGE,
+            )
+            self._commit_run(connection, ran, ends)
+        except BaseException:
+            # Where it cannot be rolled back the connection is lost, and with it the transaction.
+            with suppress(psycopg.Error):
+                connection.rollback()
+            raise
+        return ran.outcomes
+
+    def _commit_run(self, connection: psycopg.Connection, ran: Ran, ends: float) -> None:
+        """Commit, with the caches of this node ended around it and those of the others told."""
+        commit = b"COMMIT"
+        if ran.slots:
+            said_to_others = f"{self._origin}:{','.join(map(str, sorted(ran.slots)))}"
+            commit = f"NOTIFY {CHANNEL}, '{said_to_others}'; COMMIT".encode()
+        with self._exclusively():
+            # What is odd already is so because nobody here hears the other nodes; it stays so.
+            heard = {slot for slot in ran.slots if not self._epochs.read(slot) & 1}
+            known = False
+            try:
+                self._epochs.begin(ran.slots)
+                try:
+                    connection.execute(commit)
+                except PASSING:
+                    if not connection.closed or not self._is_committed(ran, ends):
+                        known = True
+                        raise
+                known = True
+            finally:
+                # A commit that may yet come must not find a cache filled before it.
+                if known or not connection.closed:
+                    self._epochs.end(heard)
+
+    def _is_committed(self, ran: Ran, ends: float) -> bool:
+        """Whether a commit whose answer was lost came about. Raises `Unavailable` when nobody can say in time."""
+        if not ran.appended:
+            raise Unavailable("catalog")
+        while True:
+            self._let_go()
+            try:
+                connection = self._connected()
+                connection.execute(_BEGIN)  # Whoever has the lock knows that the lost transaction is over.
+                row = connection.execute("SELECT hash FROM event WHERE position = %s", (ran.position,)).fetchone()
+                connection.execute("ROLLBACK")
+            except PASSING as error:
+                if not may_pass(error) or time.monotonic() > ends:
+                    raise Unavailable("catalog") from error
+                time.sleep(_PAUSE_SECONDS)
+            else:
+                return row is not None and bytes(row[0]) == ran.hash
+
+    async def close(self) -> None:
+        """Finish what is being written, and let go."""
+        await super().close()
+        await self._listener.stop()
+        await self._pool.close()
+        await asyncio.get_running_loop().run_in_executor(self._committer, self._let_go)
+        self._committer.shutdown()
+        os.close(self._lock)

@@ -1,0 +1,150 @@
+"""Connections to PostgreSQL, and what its failures mean in the registry's words: the one place that sets them up."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import psycopg
+from psycopg import errors
+from psycopg.adapt import AdaptersMap
+from psycopg.types.numeric import Int8BinaryDumper, NumericBinaryLoader, NumericLoader
+from psycopg.types.string import StrDumper, TextBinaryLoader, TextLoader
+
+from entrepot.model.errors import Corrupt, Invalid, StorageFull, StorageReadOnly, TooLarge, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_CONNECT_SECONDS: Final = 3
+_STATEMENT_MILLISECONDS: Final = 300_000
+"""Longer than any page takes: what runs so long was forgotten. Checks read whole tables."""
+_DEAD_MILLISECONDS: Final = 10_000
+"""After which a connection whose other end says nothing more is a failed one."""
+
+
+class _WholeText(NumericLoader):
+    """Sums of integers are integers again."""
+
+    def load(self, data: Any) -> Any:
+        return int(super().load(data))
+
+
+class _WholeBinary(NumericBinaryLoader):
+    """Likewise."""
+
+    def load(self, data: Any) -> Any:
+        return int(super().load(data))
+
+
+def _adapters() -> AdaptersMap:
+    adapters = AdaptersMap(psycopg.adapters)
+    # A parameter has one type, however small its value: statements are prepared by the types of their parameters.
+    adapters.register_dumper(int, Int8BinaryDumper)
+    adapters.register_dumper(str, StrDumper)
+    adapters.register_loader("numeric", _WholeText)
+    adapters.register_loader("numeric", _WholeBinary)
+    # Documents are read by who asked for them.
+    adapters.register_loader("json", TextLoader)
+    adapters.register_loader("json", TextBinaryLoader)
+    return adapters
+
+
+_ADAPTERS: Final = _adapters()
+_PARAMETERS: Final[dict[str, Any]] = {
+    "autocommit": True,
+    "connect_timeout": _CONNECT_SECONDS,
+    "client_encoding": "utf8",
+    "application_name": "entrepot",
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": _DEAD_MILLISECONDS,
+    "prepare_threshold": 1,
+}
+
+
+def connect(address: str) -> psycopg.Connection:
+    """A connection that writes. Raises `psycopg.Error`."""
+    connection = psycopg.connect(address, context=_Context(), **_PARAMETERS)
+    # A writer that is cut off lets the others go on soon, whatever its server thinks of it.
+    connection.execute("SET idle_in_transaction_session_timeout = '30s'")
+    return connection
+
+
+async def connect_reading(address: str) -> psycopg.AsyncConnection:
+    """A connection that only reads. Raises `psycopg.Error`."""
+    connection = await psycopg.AsyncConnection.connect(address, context=_Context(), **_PARAMETERS)
+    await connection.execute(
+        f"SET default_transaction_read_only = on; SET statement_timeout = {_STATEMENT_MILLISECONDS}"
+    )
+    return connection
+
+
+class _Context:
+    """How values become what the database knows, and back."""
+
+    adapters = _ADAPTERS
+    connection = None
+
+
+PASSING: Final = (psycopg.OperationalError, psycopg.InterfaceError)
+"""What may be otherwise when the same is tried again; the next function knows the exceptions."""
+
+OF_THE_CHANGE: Final = (
+    psycopg.IntegrityError,
+    psycopg.DataError,
+    psycopg.ProgrammingError,
+    errors.ProgramLimitExceeded,
+)
+"""What is wrong with one change alone; anything else the database fails with is wrong with the commit."""
+
+_LASTING: Final = (
+    errors.ProgramLimitExceeded,
+    errors.DiskFull,
+    errors.QueryCanceled,
+    errors.InsufficientPrivilege,
+    errors.UndefinedFile,
+    errors.InvalidPassword,
+    errors.InvalidAuthorizationSpecification,
+    errors.InvalidCatalogName,
+)
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether it is worth while to try again soon."""
+    return isinstance(error, PASSING) and not isinstance(error, _LASTING)
+
+
+def said(error: BaseException) -> BaseException:
+    """The same failure in our words, when it is the database's."""
+    match error:
+        case errors.DiskFull():
+            ours: Exception = StorageFull("catalog")
+        case errors.ReadOnlySqlTransaction():
+            ours = StorageReadOnly("catalog")
+        case errors.DataCorrupted() | errors.IndexCorrupted():
+            ours = Corrupt("catalog")
+        case errors.ProgramLimitExceeded():
+            ours = TooLarge("a name or value")
+        case errors.CharacterNotInRepertoire() | errors.UntranslatableCharacter():
+            ours = Invalid("text with a NUL character")
+        case psycopg.DataError() if "NUL" in str(error):
+            ours = Invalid("text with a NUL character")
+        case psycopg.OperationalError() | psycopg.InterfaceError():
+            ours = Unavailable("catalog")
+        case _:
+            return error
+    ours.__cause__ = error
+    return ours
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Say a failure of the database in our words. Raises `StorageFull`, `StorageReadOnly`, `Unavailable`, `Corrupt`."""
+    try:
+        yield
+    except psycopg.Error as error:
+        if (ours := said(error)) is not error:
+            raise ours from error
+        raise

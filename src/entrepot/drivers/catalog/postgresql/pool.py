@@ -1,0 +1,94 @@
+"""Connections that only read, as many as are asked for at a time, up to a number."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from entrepot.drivers.catalog.postgresql.connecting import PASSING, connect_reading, may_pass, translated
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from entrepot.drivers.catalog.statements import Statement
+
+T = TypeVar("T")
+
+_SIZE: Final = 8
+_PATIENCE_SECONDS: Final = 5.0
+"""So long a question waits for a database that is away: a restart takes less."""
+_FIRST_PAUSE: Final = 0.05
+_LONGEST_PAUSE: Final = 0.5
+
+
+class PooledQuestions:
+    """Implements `entrepot.drivers.catalog.questions.Questions`.
+
+    A question is read again when the connection fails under it: it changes nothing.
+    """
+
+    def __init__(self, address: str, *, size: int = _SIZE, patience: float = _PATIENCE_SECONDS) -> None:
+        """Ask the database at *address*; nothing is connected before the first question."""
+        self._address = address
+        self._patience = patience
+        self._room = asyncio.Semaphore(size)
+        self._idle: list[psycopg.AsyncConnection] = []
+        self._closed = False
+
+    async def one(self, statement: Statement, **parameters: object) -> tuple[Any, ...] | None:
+        """The first row, or None."""
+
+        async def ask(connection: psycopg.AsyncConnection) -> tuple[Any, ...] | None:
+            cursor = await connection.execute(statement.postgresql.encode(), parameters, binary=True)
+            return await cursor.fetchone()
+
+        return await self._with_connection(ask)
+
+    async def all(self, statement: Statement, **parameters: object) -> list[tuple[Any, ...]]:
+        """All rows."""
+
+        async def ask(connection: psycopg.AsyncConnection) -> list[tuple[Any, ...]]:
+            cursor = await connection.execute(statement.postgresql.encode(), parameters, binary=True)
+            return await cursor.fetchall()
+
+        return await self._with_connection(ask)
+
+    async def _with_connection(self, ask: Callable[[psycopg.AsyncConnection], Awaitable[T]]) -> T:
+        pause = _FIRST_PAUSE
+        ends = time.monotonic() + self._patience
+        with translated():
+            while True:
+                try:
+                    async with self._room:
+                        return await self._try(ask)
+                except PASSING as error:
+                    # What is idle was connected to the same server: it is gone likewise.
+                    await self._let_go()
+                    if not may_pass(error) or time.monotonic() + pause > ends:
+                        raise
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def _try(self, ask: Callable[[psycopg.AsyncConnection], Awaitable[T]]) -> T:
+        connection = self._idle.pop() if self._idle else await connect_reading(self._address)
+        try:
+            return await ask(connection)
+        finally:
+            # Not after a cancelled question, whose answer may still be under way.
+            if not self._closed and connection.info.transaction_status is TransactionStatus.IDLE:
+                self._idle.append(connection)
+            else:
+                await connection.close()
+
+    async def _let_go(self) -> None:
+        while self._idle:
+            await self._idle.pop().close()
+
+    async def close(self) -> None:
+        """Close every connection; those in use when they are not any more."""
+        self._closed = True
+        await self._let_go()

@@ -1,0 +1,148 @@
+"""PostgreSQL's schema is SQLite's, and reads every statement."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from entrepot.drivers.catalog import statements
+from entrepot.drivers.catalog.migrate import migrate as migrate_sqlite
+from entrepot.drivers.catalog.migrate import migrations as sqlite_migrations
+from entrepot.drivers.catalog.postgresql import migrate as module
+from entrepot.drivers.catalog.postgresql.migrate import latest, migrate, migrations, version_of
+from entrepot.drivers.catalog.statements import load
+from tests.postgresql import Cluster
+
+_FOLDER = Path(statements.__file__).parent
+_TYPES = {"INTEGER": {"bigint", "boolean"}, "TEXT": {"text"}, "BLOB": {"bytea"}, "REAL": {"double precision"}}
+
+
+@pytest.fixture
+def empty(cluster: Cluster) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(cluster.create(), autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def today(migrated: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(migrated, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def sqlite() -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    migrate_sqlite(connection)
+    yield connection
+    connection.close()
+
+
+def test_every_migration_of_sqlite_has_its_like_from_the_baseline_on() -> None:
+    assert list(migrations()) == list(range(min(migrations()), len(sqlite_migrations()) + 1))
+
+
+def test_an_empty_database_gets_todays_schema_once(empty: psycopg.Connection) -> None:
+    assert migrate(empty) == migrate(empty) == latest()
+    assert version_of(empty) == (latest(), min(migrations()))
+
+
+def test_tables_and_columns_are_those_of_sqlite(today: psycopg.Connection, sqlite: sqlite3.Connection) -> None:
+    tables = [
+        name
+        for (name,) in sqlite.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        if not name.startswith(("sqlite_", "package_name"))
+    ]
+    expected = {
+        (table, name, declared, bool(required or key))
+        for table in tables
+        for _, name, declared, required, _, key in sqlite.execute(f"PRAGMA table_info({table})")
+    }
+
+    found = {
+        (table, name, declared, nullable == "NO")
+        for table, name, kind, nullable in today.execute(
+            "SELECT table_name, column_name, data_type, is_nullable FROM information_schema.columns"
+            " WHERE table_schema = 'public' AND table_name IN"
+            " (SELECT table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE')"
+            " AND table_name <> 'schema_version'"
+        )
+        for declared, kinds in _TYPES.items()
+        if kind in kinds
+    }
+
+    assert found == expected
+
+
+def test_indexes_are_those_of_sqlite(today: psycopg.Connection, sqlite: sqlite3.Connection) -> None:
+    expected = {
+        name for (name,) in sqlite.execute("SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL")
+    }
+
+    found = {name for (name,) in today.execute("SELECT indexname FROM pg_indexes WHERE schemaname = 'public'")}
+
+    assert expected <= found
+
+
+@pytest.mark.parametrize("file", sorted(path.stem for path in (_FOLDER / "queries").glob("*.sql")))
+def test_postgresql_reads_every_statement(today: psycopg.Connection, file: str) -> None:
+    unread = []
+    for name, statement in vars(load(file)).items():
+        try:
+            today.execute(f"PREPARE one AS {_numbered(statement.postgresql)}".encode())
+            today.execute("DEALLOCATE one")
+        except psycopg.Error as error:
+            unread.append(f"{name}: {error}")
+
+    assert unread == []
+
+
+def _numbered(statement: str) -> str:
+    """A statement with its parameters as the server has them, and not its driver."""
+    names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", statement)))
+    return re.sub(r"%\((\w+)\)s", lambda found: f"${names.index(found[1]) + 1}", statement).replace("%%", "%")
+
+
+def test_programs_of_the_version_before_still_use_what_only_grew(
+    empty: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migrate(empty)
+    newer = latest() + 1
+    with monkeypatch.context() as newest:
+        newest.setattr(module, "migrations", lambda: {**migrations(), newer: "CREATE TABLE one (id BIGINT)"})
+        assert migrate(empty) == newer
+
+    assert migrate(empty) == newer
+
+
+def test_programs_that_need_what_is_gone_are_refused(
+    empty: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migrate(empty)
+    newer = latest() + 1
+    with monkeypatch.context() as newest:
+        script = f"-- contracts {newer:04}\nALTER TABLE blob RENAME TO one"
+        newest.setattr(module, "migrations", lambda: {**migrations(), newer: script})
+        migrate(empty)
+
+    with pytest.raises(RuntimeError, match="use a newer Entrepot"):
+        migrate(empty)
+
+
+def test_a_migration_that_fails_leaves_the_schema_as_it_was(
+    empty: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = migrate(empty)
+    monkeypatch.setattr(
+        module, "migrations", lambda: {**migrations(), version + 1: "CREATE TABLE one (id BIGINT); SELECT no_such()"}
+    )
+
+    with pytest.raises(psycopg.Error):
+        migrate(empty)
+
+    assert version_of(empty)[0] == version
+    assert empty.execute("SELECT to_regclass('one')").fetchone() == (None,)
