@@ -5,37 +5,39 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 from entrepot.client.address import Address
-from entrepot.client.administration import Grants, Namespaces, Principals, Tokens, Upstreams
-from entrepot.client.advisories import Advisories
-from entrepot.client.answers import Entry, FileVersion, Hit, Identity, Status, StoredFile
-from entrepot.client.assessments import Assessments
-from entrepot.client.attestations import Attestations, Signers
-from entrepot.client.collection import Collection
 from entrepot.client.connection import Connection
 from entrepot.client.credentials import Login, find_login
-from entrepot.client.deployments import Deployments, Holds
 from entrepot.client.errors import Misuse, WrongContent
-from entrepot.client.federation import Issuers, Publishers
-from entrepot.client.files import Files
-from entrepot.client.log import Log
-from entrepot.client.oci import UNKNOWN_ARTIFACT, OciPackage
-from entrepot.client.packages import Packages
-from entrepot.client.promotions import Policies, Promotions
 from entrepot.client.retry import Retry
-from entrepot.client.secrets import Secrets
-from entrepot.client.transfer import ProgressListener, Transfers
-from entrepot.client.trash import Trash
-from entrepot.client.upload import SessionStore, collect_sources
-from entrepot.client.webhooks import Webhooks
-from entrepot.model.digest import Digest
 
 if TYPE_CHECKING:
     from typing import Self
+
+    from entrepot.client.administration import Grants, Namespaces, Principals, Tokens, Upstreams
+    from entrepot.client.advisories import Advisories
+    from entrepot.client.answers import Entry, FileVersion, Hit, Identity, Status, StoredFile
+    from entrepot.client.assessments import Assessments
+    from entrepot.client.attestations import Attestations, Signers
+    from entrepot.client.collection import Collection
+    from entrepot.client.deployments import Deployments, Holds
+    from entrepot.client.federation import Issuers, Publishers
+    from entrepot.client.files import Files
+    from entrepot.client.log import Log
+    from entrepot.client.oci import OciPackage
+    from entrepot.client.packages import Packages
+    from entrepot.client.promotions import Policies, Promotions
+    from entrepot.client.secrets import Secrets
+    from entrepot.client.transfer import ProgressListener, Transfers
+    from entrepot.client.trash import Trash
+    from entrepot.client.upload import SessionStore
+    from entrepot.client.webhooks import Webhooks
+    from entrepot.model.digest import Digest
 
 _OCTETS: Final = "application/octet-stream"
 
@@ -71,29 +73,8 @@ class Client:
         """Get ready; nothing is sent yet. *parallel* is how many files are transferred at once."""
         login = find_login(url, token, environment=environment)
         self.connection: Final = Connection.open(login, retry or Retry(), timeout_seconds=timeout_seconds)
-        self.namespaces: Final = Namespaces(self.connection)
-        self.upstreams: Final = Upstreams(self.connection)
-        self.principals: Final = Principals(self.connection)
-        self.grants: Final = Grants(self.connection)
-        self.tokens: Final = Tokens(self.connection)
-        self.issuers: Final = Issuers(self.connection)
-        self.publishers: Final = Publishers(self.connection)
-        self.packages: Final = Packages(self.connection)
-        self.attestations: Final = Attestations(self.connection, self.packages, lambda target: self._oci(target, None))
-        self.signers: Final = Signers(self.connection)
-        self.advisories: Final = Advisories(self.connection)
-        self.assessments: Final = Assessments(self.connection, self.packages)
-        self.log: Final = Log(self.connection)
-        self.collection: Final = Collection(self.connection)
-        self.trash: Final = Trash(self.connection, self.packages)
-        self.webhooks: Final = Webhooks(self.connection)
-        self.policies: Final = Policies(self.connection, self.packages)
-        self.promotions: Final = Promotions(self.connection, self.packages)
-        self.deployments: Final = Deployments(self.connection, self.packages)
-        self.holds: Final = Holds(self.connection, self.packages)
-        self.secrets: Final = Secrets(self.connection, self.packages)
+        self._environment = environment
         self._parallel = parallel
-        self._sessions = SessionStore.of(environment)
 
     def __enter__(self) -> Self:
         return self
@@ -112,23 +93,180 @@ class Client:
 
     def status(self) -> Status:
         """The registry's version and formats; for an auditor, also how much it holds."""
+        from entrepot.client.answers import Status
+
         return self.connection.call("GET", "/api/v1/status").read(Status)
 
     def whoami(self) -> Identity:
         """Whom the registry takes us for, and what we may do."""
+        from entrepot.client.answers import Identity
+
         return self.connection.call("GET", "/api/v1/whoami").read(Identity)
 
     def search(self, query: str, *, limit: int = 100) -> list[Hit]:
         """Artifacts by where they came from (``commit:4f2c1e0``, ``build:…``), or by name or digest; newest first."""
+        from entrepot.client.answers import Hit
+
         pages = self.connection.pages("/api/v1/search", Hit, query={"q": query, "limit": limit})
         return list(pages)[:limit]
 
     def journal(self, *, namespace: str | None = None, after: int = 0) -> Iterator[Entry]:
         """All changes after a position, in order; those of one namespace, or all."""
+        from entrepot.client.answers import Entry
+
         query: dict[str, str | int] = {"after": after}
         if namespace is not None:
             query["namespace"] = namespace
         return self.connection.pages("/api/v1/journal", Entry, query=query)
+
+    # --- its parts: each is imported when it is first asked for, as most programs ask for one or two ---
+
+    @cached_property
+    def namespaces(self) -> Namespaces:
+        """The namespaces of a registry."""
+        from entrepot.client.administration import Namespaces
+
+        return Namespaces(self.connection)
+
+    @cached_property
+    def upstreams(self) -> Upstreams:
+        """The other registries that a namespace reads through to."""
+        from entrepot.client.administration import Upstreams
+
+        return Upstreams(self.connection)
+
+    @cached_property
+    def principals(self) -> Principals:
+        """Users and robots."""
+        from entrepot.client.administration import Principals
+
+        return Principals(self.connection)
+
+    @cached_property
+    def grants(self) -> Grants:
+        """Roles that principals have."""
+        from entrepot.client.administration import Grants
+
+        return Grants(self.connection)
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """What programs and people log in with."""
+        from entrepot.client.administration import Tokens
+
+        return Tokens(self.connection)
+
+    @cached_property
+    def issuers(self) -> Issuers:
+        """The systems whose identity tokens are believed."""
+        from entrepot.client.federation import Issuers
+
+        return Issuers(self.connection)
+
+    @cached_property
+    def publishers(self) -> Publishers:
+        """The trusted publishers of a namespace."""
+        from entrepot.client.federation import Publishers
+
+        return Publishers(self.connection)
+
+    @cached_property
+    def packages(self) -> Packages:
+        """What the registry holds."""
+        from entrepot.client.packages import Packages
+
+        return Packages(self.connection)
+
+    @cached_property
+    def attestations(self) -> Attestations:
+        """What is said of artifacts."""
+        from entrepot.client.attestations import Attestations
+
+        return Attestations(self.connection, self.packages, lambda target: self._oci(target, None))
+
+    @cached_property
+    def signers(self) -> Signers:
+        """Whom namespaces believe."""
+        from entrepot.client.attestations import Signers
+
+        return Signers(self.connection)
+
+    @cached_property
+    def advisories(self) -> Advisories:
+        """What is known to be bad."""
+        from entrepot.client.advisories import Advisories
+
+        return Advisories(self.connection)
+
+    @cached_property
+    def assessments(self) -> Assessments:
+        """What others say of flaws."""
+        from entrepot.client.assessments import Assessments
+
+        return Assessments(self.connection, self.packages)
+
+    @cached_property
+    def log(self) -> Log:
+        """The log of a registry's journal."""
+        from entrepot.client.log import Log
+
+        return Log(self.connection)
+
+    @cached_property
+    def collection(self) -> Collection:
+        """What goes when nobody can reach it."""
+        from entrepot.client.collection import Collection
+
+        return Collection(self.connection)
+
+    @cached_property
+    def trash(self) -> Trash:
+        """What was deleted."""
+        from entrepot.client.trash import Trash
+
+        return Trash(self.connection, self.packages)
+
+    @cached_property
+    def webhooks(self) -> Webhooks:
+        """The webhooks of a registry, and of its namespaces."""
+        from entrepot.client.webhooks import Webhooks
+
+        return Webhooks(self.connection)
+
+    @cached_property
+    def policies(self) -> Policies:
+        """What namespaces demand at their doors."""
+        from entrepot.client.promotions import Policies
+
+        return Policies(self.connection, self.packages)
+
+    @cached_property
+    def promotions(self) -> Promotions:
+        """How artifacts come into channels, and what keeps them out."""
+        from entrepot.client.promotions import Promotions
+
+        return Promotions(self.connection, self.packages)
+
+    @cached_property
+    def deployments(self) -> Deployments:
+        """What runs where."""
+        from entrepot.client.deployments import Deployments
+
+        return Deployments(self.connection, self.packages)
+
+    @cached_property
+    def holds(self) -> Holds:
+        """What is kept until a time, or until somebody lets it go."""
+        from entrepot.client.deployments import Holds
+
+        return Holds(self.connection, self.packages)
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """Secrets in what was published."""
+        from entrepot.client.secrets import Secrets
+
+        return Secrets(self.connection, self.packages)
 
     # --- transfers ---
 
@@ -149,6 +287,8 @@ class Client:
         The same files again are not an error; other content under the same version is.
         An upload that broke, also one of a process that is gone, goes on where it was.
         """
+        from entrepot.client.upload import collect_sources
+
         target = _parse(address, format)
         if not target.view.writable:
             raise Misuse(
@@ -166,9 +306,7 @@ class Client:
         if target.format != "oci":
             raise Misuse(f"{target.format} packages are published by their own clients", hint="Push generic or oci.")
         package = self._oci(target, progress)
-        digest, pushed = package.push(
-            sources, annotations or {}, artifact_type=artifact_type or UNKNOWN_ARTIFACT, media_type=media_type
-        )
+        digest, pushed = package.push(sources, annotations or {}, artifact_type=artifact_type, media_type=media_type)
         return Transferred(target, digest, tuple(pushed))
 
     def pull(
@@ -213,12 +351,22 @@ class Client:
         self._files(_parse(address, "generic"), None).delete()
 
     def _files(self, target: Address, progress: ProgressListener | None) -> Files:
-        transfers = Transfers(self._parallel, progress)
-        return Files(transfers.patient(self.connection), transfers, target, self._sessions)
+        from entrepot.client.files import Files
+
+        transfers, sessions = self._transfers(progress)
+        return Files(transfers.patient(self.connection), transfers, target, sessions)
 
     def _oci(self, target: Address, progress: ProgressListener | None) -> OciPackage:
-        transfers = Transfers(self._parallel, progress)
-        return OciPackage(transfers.patient(self.connection), transfers, target, self._sessions)
+        from entrepot.client.oci import OciPackage
+
+        transfers, sessions = self._transfers(progress)
+        return OciPackage(transfers.patient(self.connection), transfers, target, sessions)
+
+    def _transfers(self, progress: ProgressListener | None) -> tuple[Transfers, SessionStore]:
+        from entrepot.client.transfer import Transfers
+        from entrepot.client.upload import SessionStore
+
+        return Transfers(self._parallel, progress), SessionStore.of(self._environment)
 
 
 def _parse(address: Address | str, format: str | None) -> Address:

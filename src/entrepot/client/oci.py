@@ -77,7 +77,7 @@ class OciPackage:
     # --- push ---
 
     def push(
-        self, sources: Sequence[Source], annotations: Mapping[str, str], *, artifact_type: str, media_type: str
+        self, sources: Sequence[Source], annotations: Mapping[str, str], *, artifact_type: str | None, media_type: str
     ) -> tuple[Digest, list[StoredFile]]:
         """Push files as one artifact under the address's name.
 
@@ -90,7 +90,7 @@ class OciPackage:
         manifest = {
             "schemaVersion": 2,
             "mediaType": IMAGE_MANIFEST,
-            "artifactType": artifact_type,
+            "artifactType": artifact_type or UNKNOWN_ARTIFACT,
             "config": {"mediaType": EMPTY, "digest": str(config.digest), "size": config.size, "data": "e30="},
             "layers": [
                 {
