@@ -8,7 +8,7 @@ import pytest
 
 from entrepot.drivers.catalog.postgresql.catalog import PostgresCatalog
 from entrepot.drivers.catalog.sqlite import SqliteCatalog
-from entrepot.testing.builders import StoppedClock
+from entrepot.testing.builders import StoppedClock, open_catalog
 from entrepot.testing.contracts.advisories import AdvisoriesContract
 from entrepot.testing.contracts.assessments import AssessmentsContract
 from entrepot.testing.contracts.attestations import AttestationsContract
@@ -58,7 +58,7 @@ class Everything(
 class TestSqliteCatalog(Everything):
     @pytest.fixture
     async def catalog(self, tmp_path: Path, clock: StoppedClock, epochs: Epochs) -> AsyncIterator[SqliteCatalog]:
-        catalog = SqliteCatalog(tmp_path / "catalog.sqlite", clock=clock, epochs=epochs, durable=False)
+        catalog = open_catalog(tmp_path / "catalog.sqlite", clock=clock, epochs=epochs)
         yield catalog
         await catalog.close()
 

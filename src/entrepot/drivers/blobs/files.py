@@ -360,9 +360,17 @@ class FileBlobStore:
     async def kept(self) -> AsyncIterator[Kept]:
         """Everything that is kept, in no order."""
         for algorithm in ALGORITHMS:
-            for folder in sorted((self._root / algorithm).iterdir()):
-                for kept in await self._in_thread(_list_folder, algorithm, folder):
+            folders = iter(await self._in_thread(os.listdir, self._root / algorithm))
+            while found := await self._in_thread(self._list_next, algorithm, folders):
+                for kept in found:
                     yield kept
+
+    def _list_next(self, algorithm: str, folders: Iterator[str]) -> list[Kept]:
+        """What is in the first of the *folders* that has anything; nothing behind the last one."""
+        for folder in folders:
+            if found := _list_folder(algorithm, self._root / algorithm / folder):
+                return found
+        return []
 
     def locate(self, digest: Digest, *, generation: int = 0) -> str:
         """The path of the file that holds exactly the bytes of *digest*, whether or not it exists."""
