@@ -80,9 +80,10 @@ def explained(key: Key) -> bool:
 def test_a_fresh_debian_is_found_whole(shell: Shell, tmp_path: Path) -> None:
     syft, debootstrap = program("syft"), program("debootstrap")
     root = tmp_path / "root"
-    # It fetches and unpacks a hundred packages: that takes longer than clients may.
+    # It fetches and unpacks a hundred packages: that takes longer than clients may. What it mounts below the root, and
+    # leaves there when it is not let, goes with the process.
     subprocess.run(
-        [debootstrap, "--variant=minbase", "stable", root],
+        ["unshare", "--mount", debootstrap, "--variant=minbase", "stable", root],
         check=True,
         capture_output=True,
         timeout=900,
