@@ -76,8 +76,10 @@ class SqliteCatalog(SqlCatalog):
         self._epochs = epochs
         self._lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         with translated():
-            self._writer = _connect(path, synchronous="FULL" if durable else "OFF")
             with self._exclusively():
+                # A new file cannot be made one with a write-ahead log while another process has it open: that
+                # would not wait, but fail.
+                self._writer = _connect(path, synchronous="FULL" if durable else "OFF")
                 migrate(self._writer)
                 epochs.recover()
             self._reader = _connect(path, synchronous="OFF")
