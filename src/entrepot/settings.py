@@ -85,6 +85,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         msgspec.Meta(ge=0, description="seconds in which every blob is read again once and compared; 0: never"),
     ] = 30 * 24 * 3600.0
     scrub_rate: Annotated[_Size, msgspec.Meta(description="read a second for that at most")] = 50 * 1024 * 1024
+    storage_price: Annotated[
+        float,
+        msgspec.Meta(ge=0, description="what a GiB costs in a month, in whatever currency; 0: plans say no costs"),
+    ] = 0.0
     concurrency: Annotated[
         _Count, msgspec.Meta(description="requests that a worker answers at once, slow clients not counted")
     ] = 1_000

@@ -25,6 +25,7 @@ from entrepot.api.packages import PACKAGES
 from entrepot.api.page import CONTENT_SECURITY_POLICY, render
 from entrepot.api.policies import POLICIES
 from entrepot.api.promotions import PROMOTIONS
+from entrepot.api.retention import RETENTION
 from entrepot.api.sboms import SBOMS
 from entrepot.api.search import SEARCH
 from entrepot.api.secrets import SECRETS
@@ -103,6 +104,7 @@ SUBJECTS = (
     JOURNAL,
     LOG,
     WEBHOOKS,
+    RETENTION,
     TRASH,
     COLLECTION,
     DOCS,

@@ -54,6 +54,7 @@ PARTS: Final[Mapping[str, Any]] = {
     "upstream": shapes.UpstreamText,
     "policy": shapes.PolicyText,
     "promotion": shapes.PromotionId,
+    "plan": shapes.PlanId,
     "exemption": shapes.ExemptionId,
     "lease": shapes.HoldId,
     "hold": shapes.HoldId,

@@ -71,6 +71,7 @@ class Parts:
             upload_secret=self.catalog.secret("uploads"),
             fetcher=self.fetcher,
             log=_log_identity(settings),
+            storage_price=settings.storage_price,
             limits=Limits(
                 manifest_size=settings.manifest_size,
                 blob_size=settings.blob_size,

@@ -72,6 +72,7 @@ _SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "deploy": ("deploy", "What runs where, which nobody can delete."),
         "lease": ("hold", "What is kept for a time, and goes by itself."),
         "hold": ("hold", "What is kept until somebody lifts the hold."),
+        "retain": ("retain", "What stays of a namespace's versions, and what goes."),
     },
     "Who may": {
         "login": ("login", "Keep the token for a registry."),

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from entrepot.client.oci import OciPackage
     from entrepot.client.packages import Packages
     from entrepot.client.promotions import Policies, Promotions
+    from entrepot.client.retention import Retentions
     from entrepot.client.secrets import Secrets
     from entrepot.client.transfer import ProgressListener, Transfers
     from entrepot.client.trash import Trash
@@ -218,6 +219,13 @@ class Client:
         from entrepot.client.collection import Collection
 
         return Collection(self.connection)
+
+    @cached_property
+    def retention(self) -> Retentions:
+        """What stays, and what goes."""
+        from entrepot.client.retention import Retentions
+
+        return Retentions(self.connection, self.packages)
 
     @cached_property
     def trash(self) -> Trash:

@@ -138,6 +138,11 @@ class Name:
 
 UNNAMED: Final = (Name(NameKind.UNNAMED),)
 
+# A million artifacts are judged in one go, and to look a member of an enumeration up takes as long as all the rest.
+_VERSION: Final = NameKind.VERSION
+_PACKAGE: Final = Line.PACKAGE
+_MAJOR: Final = Line.MAJOR
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
@@ -214,7 +219,7 @@ class _Seen:
 
 def _first(rules: Sequence[RetentionRule], name: Name) -> RetentionRule | None:
     for rule in rules:
-        if name.kind in rule.kinds and (name.kind is NameKind.UNNAMED or rule.names.matches(name.text)):
+        if name.kind in rule.kinds and (not name.text or rule.names.matches(name.text)):
             return rule
     return None
 
@@ -242,7 +247,7 @@ def _rank(
 
 def _key(name: Name, per: Line, at: datetime, order: Callable[[str], Any]) -> tuple[str, str, Any]:
     """With what a name is counted, in which line of it, and where it stands there."""
-    if name.kind is not NameKind.VERSION:
+    if name.kind is not _VERSION:
         return name.kind, "", at
     try:
         key = order(name.text)
@@ -253,13 +258,13 @@ def _key(name: Name, per: Line, at: datetime, order: Callable[[str], Any]) -> tu
 
 
 def _line_of(version: str, per: Line) -> str:
-    if per is Line.PACKAGE:
+    if per is _PACKAGE:
         return ""
     match = _NUMBERS.match(version)
     if match is None:
         return ""
     major = f"{match['epoch'] or ''}{int(match['major'])}"
-    return major if per is Line.MAJOR else f"{major}.{int(match['minor'] or 0)}"
+    return major if per is _MAJOR else f"{major}.{int(match['minor'] or 0)}"
 
 
 def _ask(name: Name, rule: RetentionRule | None, seen: _Seen) -> Verdict:

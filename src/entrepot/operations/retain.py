@@ -39,19 +39,23 @@ if TYPE_CHECKING:
     from entrepot.model.digest import Digest
     from entrepot.model.names import NamespaceName, PackageId
     from entrepot.model.position import Position
-    from entrepot.model.retention import RetentionRule, Verdict
+    from entrepot.model.retention import RetentionRule, Stored, Verdict
     from entrepot.operations.registry import Registry
     from entrepot.ports.catalog import Transaction
     from entrepot.ports.retention import Candidate
 
 ACTOR: Final = "retain"
 _PAGE: Final = 1_000
-"""Rows that one question or one change is about: a few milliseconds."""
+"""Rows of a plan that one question or one change is about."""
+_STRETCH: Final = 250
+"""Artifacts that one question is about: a few milliseconds."""
 _AT_ONCE: Final = 64
 """Deletions that may share a commit."""
 _SOME: Final = 1_000
 """What is deleted while somebody waits for the answer; the schedule does the rest."""
 _TOLD: Final = 5
+_PLANNED: Final = ItemState.PLANNED
+_KEPT: Final = ItemState.KEPT
 _TRIES: Final = 5
 PLAN_LASTS: Final = timedelta(days=7)
 """For how long a plan can be applied, and is remembered unless it is being applied."""
@@ -77,10 +81,7 @@ async def set_retention(
     access.require_anywhere(caller, Action.GOVERN, View(namespace))
     if retention.automatic:
         access.require_anywhere(caller, Action.DELETE, View(namespace))
-    retention.check()
-    for rule in retention.rules:
-        if any(each not in registry.formats for each in rule.formats):
-            raise InvalidRetention(rule.name, expected=f"formats among {', '.join(sorted(registry.formats))}")
+    require_known_formats(registry, retention)
 
     def change(transaction: Transaction) -> Retention:
         if transaction.retentions.set(namespace, retention, caller.name):
@@ -91,6 +92,14 @@ async def set_retention(
         return retention
 
     return await registry.catalog.write(change)
+
+
+def require_known_formats(registry: Registry, retention: Retention) -> None:
+    """Raise `InvalidRetention` for rules that cannot be meant, or not here."""
+    retention.check()
+    for rule in retention.rules:
+        if any(each not in registry.formats for each in rule.formats):
+            raise InvalidRetention(rule.name, expected=f"formats among {', '.join(sorted(registry.formats))}")
 
 
 # --- judging ---
@@ -111,6 +120,15 @@ class Judged:
     def goes(self) -> bool:
         """Whether it would be deleted."""
         return not self.verdict.stays and self.keeper is None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An artifact that stands for itself."""
+
+    stored: Stored
+    keeper: str | None
+    """What keeps it whatever the rules say."""
 
 
 async def explain_retention(registry: Registry, caller: Caller, package: PackageId) -> Sequence[Judged]:
@@ -135,16 +153,30 @@ async def _judge(
     raise PlanOutdated(package, expected="a package that is not changed all the time")
 
 
-async def _judge_once(registry: Registry, package: PackageId, rules: Sequence[RetentionRule]) -> list[Judged]:
-    retentions, now = registry.catalog.retentions, registry.clock.now()
+async def _list_candidates(registry: Registry, package: PackageId) -> list[Candidate]:
     candidates: list[Candidate] = []
     last: Candidate | None = None
-    while page := await retentions.list_candidates(package, after=last, limit=_PAGE):
+    while page := await registry.catalog.retentions.list_candidates(package, after=last, limit=_STRETCH):
         last = page[-1]
         candidates += [own for each in page if (own := await _own(registry, package, each)) is not None]
         await asyncio.sleep(0)  # Others have their turn between pages.
-        if len(page) < _PAGE:
+        if len(page) < _STRETCH:
             break
+    return candidates
+
+
+async def list_known(registry: Registry, package: PackageId) -> Sequence[Known]:
+    """Everything in a package that rules are asked about, with what keeps it whatever they say."""
+    now, guarded = registry.clock.now(), await registry.catalog.retentions.is_protected(package)
+    return [
+        Known(each.stored, await _keeper(registry, package, each, now, guarded=guarded))
+        for each in await _list_candidates(registry, package)
+    ]
+
+
+async def _judge_once(registry: Registry, package: PackageId, rules: Sequence[RetentionRule]) -> list[Judged]:
+    retentions, now = registry.catalog.retentions, registry.clock.now()
+    candidates = await _list_candidates(registry, package)
     verdicts = judge(
         package,
         rules,
@@ -163,7 +195,7 @@ async def _judge_once(registry: Registry, package: PackageId, rules: Sequence[Re
             if keeper is None and candidate.has_parts:
                 parts = tuple(await retentions.list_parts(package, candidate.stored.digest, now=now))
         judged.append(Judged(candidate, verdict, keeper, parts))
-        if number % _PAGE == _PAGE - 1:
+        if number % _STRETCH == _STRETCH - 1:
             await asyncio.sleep(0)
     return judged
 
@@ -224,7 +256,7 @@ async def make_plan(registry: Registry, namespace: NamespaceName, actor: str) ->
     )
     await registry.catalog.write(lambda transaction: transaction.retentions.draft(plan))
     draft = _Draft(registry, plan)
-    async for package in _packages(registry, namespace):
+    async for package in packages_of(registry, namespace):
         if any(rule.speaks_of(package) for rule in rules):
             _, judged = await _judge(registry, package, rules)
             await draft.add(package, judged)
@@ -315,7 +347,8 @@ def _item(ordinal: int, package: PackageId, judged: Judged) -> PlannedItem:
         pulled_at=stored.pulled_at,
         pulled_by=stored.pulled_by,
         keeper=judged.keeper,
-        state=ItemState.PLANNED if judged.keeper is None else ItemState.KEPT,
+        row=judged.candidate.row,
+        state=_PLANNED if judged.keeper is None else _KEPT,
     )
 
 
@@ -334,7 +367,8 @@ def _words(item: PlannedItem) -> bytes:
     return msgspec.json.encode(words)
 
 
-async def _packages(registry: Registry, namespace: NamespaceName) -> AsyncIterator[PackageId]:
+async def packages_of(registry: Registry, namespace: NamespaceName) -> AsyncIterator[PackageId]:
+    """The packages of a namespace that have anything."""
     after: PackageId | None = None
     while page := await registry.catalog.list_packages(namespace=namespace, format=None, after=after, limit=_PAGE):
         for row in page:

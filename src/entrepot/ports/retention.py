@@ -71,6 +71,8 @@ class PlannedItem:
     pulled_by: str
     keeper: str | None
     """What keeps it."""
+    row: int = 0
+    """The candidate's that it was."""
     size: int = 0
     """Bytes that are free once it and all before it in the plan have gone; shared ones count where the last goes."""
     state: ItemState = ItemState.PLANNED

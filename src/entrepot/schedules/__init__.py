@@ -12,6 +12,7 @@ from entrepot.schedules.advisories import ADVISORIES
 from entrepot.schedules.collect import COLLECT
 from entrepot.schedules.doors import ALL_DOORS, DOORS
 from entrepot.schedules.promote import PROMOTE
+from entrepot.schedules.retain import GO_ON, RETAIN
 from entrepot.schedules.scrub import SCRUB
 from entrepot.schedules.secrets import SECRETS
 from entrepot.schedules.sweep import SWEEP
@@ -22,7 +23,20 @@ if TYPE_CHECKING:
     from entrepot.operations.registry import Registry
     from entrepot.schedules.schedule import Schedule
 
-ALL: tuple[Schedule, ...] = (SWEEP, ADVISORIES, WEBHOOKS, PROMOTE, WITNESSES, DOORS, ALL_DOORS, COLLECT, SECRETS, SCRUB)
+ALL: tuple[Schedule, ...] = (
+    SWEEP,
+    ADVISORIES,
+    WEBHOOKS,
+    PROMOTE,
+    WITNESSES,
+    DOORS,
+    ALL_DOORS,
+    COLLECT,
+    SECRETS,
+    SCRUB,
+    RETAIN,
+    GO_ON,
+)
 
 _log = structlog.stdlib.get_logger("entrepot.schedule")
 

@@ -385,6 +385,16 @@ async def test_every_operation_answers_as_it_is_described(world: World) -> None:
 
 
 async def _ask_about_the_deleted(world: World, digest: Digest) -> None:
+    retention = "/api/v1/namespaces/acme/retention"
+    await world.ask("PUT", retention, {"rules": [{"name": "last", "last": 0, "names": "no-such-*"}]})
+    await world.ask("GET", retention)
+    plan = (await world.ask("POST", f"{retention}/plans")).json["plan"]
+    await world.ask("GET", f"{retention}/plans")
+    await world.ask("POST", f"{retention}/replay", {"days": 2})
+    await world.ask("GET", f"/api/v1/retention-plans/{plan}")
+    await world.ask("GET", f"/api/v1/retention-plans/{plan}/items")
+    await world.ask("POST", f"/api/v1/retention-plans/{plan}")
+    await world.ask("GET", "/api/v1/packages/acme/oci/api/-/retention")
     await world.ask("GET", "/api/v1/namespaces/acme/trash")
     await world.ask("POST", f"/api/v1/packages/acme/oci/api/-/trash/{digest}")
     await world.ask("GET", "/api/v1/collection")

@@ -69,6 +69,7 @@ TokenId = Annotated[str, text("The public id of a token.", ID)]
 PatternText = Annotated[str, text("A glob over the names of packages; `*` is any run of characters.", "*")]
 PolicyText = Annotated[str, text("The name of a policy.", "no-criticals", "^[a-z0-9][a-z0-9-]*$", 63)]
 ExemptionId = Annotated[str, text("An exemption.", ID, longest=100)]
+PlanId = Annotated[str, text("The id of a plan of what goes.", ID)]
 HoldId = Annotated[str, text("A lease or a hold.", ID, longest=100)]
 ClusterText = Annotated[str, text("A cluster, as whoever deploys calls it.", "eu-1", longest=128)]
 SecretText = Annotated[

@@ -233,6 +233,8 @@ class SqlRetentionChanges:
         """Add a page of items to a draft."""
         number = self._plan_id(plan)
         self._session.run_each(RETENTION.add_item, (self._item(number, item) for item in items))
+        first, last = items[0].ordinal, items[-1].ordinal
+        self._session.run(RETENTION.add_roots, plan=number, first=first, last=last)
         self._session.run_each(
             RETENTION.add_part,
             (
@@ -244,7 +246,7 @@ class SqlRetentionChanges:
                 }
                 for item in items
                 if item.keeper is None
-                for digest in (item.digest, *item.parts)
+                for digest in item.parts
             ),
         )
 
@@ -252,8 +254,7 @@ class SqlRetentionChanges:
         return {
             "plan": plan,
             "ordinal": item.ordinal,
-            "package": self._session.package_id(item.package),
-            "blob": self._session.blob_id(item.digest),
+            "row": item.row,
             "names": rows.json_list(item.names),
             "parts": rows.json_list(map(str, item.parts)),
             "rule": item.rule,

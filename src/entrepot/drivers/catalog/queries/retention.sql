@@ -189,7 +189,14 @@ VALUES (:name, :namespace, 'drafted', :rules, '', :actor, :at, 0, 0)
 -- add_item --
 INSERT INTO retention_item (plan_id, ordinal, package_id, blob_id, names, parts, rule, reason, at, pulled_at, pulled_by,
                             keeper, size, state)
-VALUES (:plan, :ordinal, :package, :blob, :names, :parts, :rule, :reason, :at, :pulled_at, :pulled_by, :keeper, 0, :state)
+VALUES (:plan, :ordinal, (SELECT m.package_id FROM membership m WHERE m.id = :row),
+        (SELECT m.blob_id FROM membership m WHERE m.id = :row), :names, :parts, :rule, :reason, :at, :pulled_at,
+        :pulled_by, :keeper, 0, :state)
+
+-- add_roots --
+INSERT INTO retention_part (plan_id, package_id, blob_id, ordinal)
+SELECT plan_id, package_id, blob_id, ordinal FROM retention_item
+ WHERE plan_id = :plan AND ordinal BETWEEN :first AND :last AND keeper IS NULL
 
 -- add_part --
 INSERT INTO retention_part (plan_id, package_id, blob_id, ordinal) VALUES (:plan, :package, :blob, :ordinal)
