@@ -89,6 +89,7 @@ def test_every_word_of_the_contract_is_a_command() -> None:
         channel rules, why, promote, approve, refuse, unpromote, promotions, block, quarantine, unblock, blocks,
         deploy record, deploy end, deploy list, lease add, lease renew, lease release, lease list,
         hold add, hold remove, hold list,
+        retain rules, retain plan, retain show, retain plans, retain apply, retain explain, retain replay,
         policy list, policy set, policy remove, policy test, policy replay, policy facts,
         webhook add, webhook list, webhook test, webhook remove, webhook replay, webhook deliveries, webhook rotate,
         webhook enable, webhook disable
