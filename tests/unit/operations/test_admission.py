@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from entrepot.model.access import Caller
+from entrepot.model.access import Action, Caller, Permit
 from entrepot.model.block import BlockKind
 from entrepot.model.digest import Digest
 from entrepot.model.errors import ArtifactUnknown, InvalidPolicy, PackageUnknown, PolicyDenied, Quarantined
@@ -126,6 +126,26 @@ async def test_what_is_not_examined_yet_waits_unseen_and_comes_in_by_itself(worl
     assert after is not None
     assert after.revision > before.revision  # So every index is rendered anew.
     assert await check(world.registry) == []
+
+
+async def test_who_may_publish_reads_what_waits_with_a_token_for_pulling_too(world: World) -> None:
+    """Docker's clients ask for one before they sign."""
+    await set_policy(world.registry, MAINTAINER, EXAMINED)
+    await world.push("acme/api", GOOD, "1.0", by=PUBLISHER)
+    pulling = [Permit(frozenset({Action.READ}), VIEW, API.name)]
+
+    def pulled_by(who: Caller) -> Caller:
+        return replace(who, rights=who.rights.narrowed(pulling), unscoped=who.rights)
+
+    found = await resolve(world.registry, pulled_by(PUBLISHER), VIEW, API, name=V1)
+
+    assert found.digest == GOOD.digest
+    assert await find_blob(world.registry, pulled_by(PUBLISHER), VIEW, API, Digest.of(GOOD.blobs[0]))
+    with pytest.raises(Quarantined):
+        await resolve(world.registry, pulled_by(READER), VIEW, API, name=V1)
+    narrower = replace(PUBLISHER, rights=PUBLISHER.rights.narrowed(pulling))  # Of one that somebody made for reading.
+    with pytest.raises(Quarantined):
+        await resolve(world.registry, narrower, VIEW, API, name=V1)
 
 
 async def test_what_is_known_and_wrong_goes_on_waiting_with_the_reason(world: World) -> None:
