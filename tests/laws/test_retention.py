@@ -60,7 +60,7 @@ PACKAGES = st.lists(STORED, max_size=20)
 
 
 def said(rules: Sequence[RetentionRule], stored: Sequence[Stored]) -> list[Verdict]:
-    return judge(API, rules, stored, order=order_of(API.format), now=NOON)
+    return judge(API, rules, stored, order=order_of(None), now=NOON)
 
 
 @given(RULE_LISTS, PACKAGES)
@@ -104,7 +104,7 @@ def test_to_keep_more_lets_nothing_more_go(rule: RetentionRule, stored: list[Sto
 
 @given(PACKAGES, st.integers(0, 4), st.sampled_from(list(Line)))
 def test_of_every_line_just_the_newest_stay(stored: list[Stored], last: int, per: Line) -> None:
-    order = order_of(API.format)
+    order = order_of(None)
     versions = []
     for each in stored:
         name = each.names[0]
@@ -133,6 +133,6 @@ def test_what_was_pulled_before_anybody_wrote_it_down_is_not_taken_for_unused(
     rules: list[RetentionRule], stored: list[Stored], since: timedelta
 ) -> None:
     known = said(rules, stored)
-    unknown = judge(API, rules, stored, order=order_of(API.format), now=NOON, pulls_since=NOON - since)
+    unknown = judge(API, rules, stored, order=order_of(None), now=NOON, pulls_since=NOON - since)
 
     assert all(new.stays for old, new in zip(known, unknown, strict=True) if old.stays)

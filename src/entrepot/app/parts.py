@@ -20,7 +20,7 @@ from entrepot.formats import discover
 from entrepot.operations.registry import Limits, Registry
 from entrepot.trust.log.identity import LogIdentity, LogReaders, Witness, identify
 from entrepot.trust.log.notes import NoteKey
-from entrepot.wire.format import accept_of, describe_of, evidence_of, read_through_of, rules_of
+from entrepot.wire.format import accept_of, describe_of, ecosystems_of, evidence_of, read_through_of, rules_of
 from entrepot.wire.server import Epochs
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class Parts:
             accept=accept_of(self.formats),
             evidence=evidence_of(self.formats),
             signing=_open_key(settings, settings.signing_key, settings.signing_public_key),
+            ecosystems=ecosystems_of(self.formats),
             describe=describe_of(self.formats),
             revokes_found_tokens=settings.found_tokens == "revoke",
             upload_secret=self.catalog.secret("uploads"),

@@ -1,6 +1,7 @@
 """``entrepot setup``: the page that tells how to set up a client, for one registry, one view and one token.
 
-Each format has its page, ``formats/<format>/setup.md``. What stands there between ``<!-- when A or B; C -->`` and
+Each format has its page, ``formats/<format>/setup.md``. It begins with the clients that people ask for, as in
+``<!-- for pip, uv -->``. What stands there between ``<!-- when A or B; C -->`` and
 ``<!-- end -->`` is printed when A or B, and C too, are facts: the client's name; ``http`` or ``https``; ``public`` or
 ``private``; ``publish`` or ``read``, as the token may; ``whole`` or ``channel``, as the view is a namespace or a channel's.
 ``{http? --plain-http}`` is the same within a line. `_values` has what else is filled in.
@@ -27,27 +28,20 @@ if TYPE_CHECKING:
 
     from entrepot.client.answers import Namespace
 
-_CLIENTS: Final = {
-    "docker": "oci",
-    "podman": "oci",
-    "skopeo": "oci",
-    "crane": "oci",
-    "oras": "oci",
-    "pip": "pypi",
-    "uv": "pypi",
-    "twine": "pypi",
-    "poetry": "pypi",
-    "npm": "npm",
-    "pnpm": "npm",
-    "yarn": "npm",
-    "cargo": "cargo",
-    "go": "go",
-    "maven": "maven",
-    "mvn": "maven",
-    "gradle": "maven",
-    "helm": "helm",
-    "curl": "generic",
-}
+_FOR: Final = re.compile(r"<!-- for (?P<clients>[a-z, ]+) -->\n")
+_FORMATS: Final = files("entrepot.formats")
+
+
+def _read_clients() -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for folder in sorted(_FORMATS.iterdir(), key=lambda each: each.name):
+        page = folder.joinpath("setup.md")
+        if page.is_file() and (first := _FOR.match(page.read_text(encoding="utf-8"))) is not None:
+            found |= dict.fromkeys(first["clients"].split(", "), folder.name)
+    return found
+
+
+_CLIENTS: Final = _read_clients()
 """Each client that people ask for, and the format whose page tells how to set it up."""
 
 _END: Final = """
@@ -141,7 +135,7 @@ def _values(url: str, view: View, namespace: Namespace, token: str) -> dict[str,
 
 def _page(client: str, facts: set[str], values: Mapping[str, str]) -> str:
     """The client's page as it is for these facts, with everything filled in."""
-    page = files("entrepot.formats").joinpath(_CLIENTS[client], "setup.md").read_text(encoding="utf-8")
+    page = _FOR.sub("", _FORMATS.joinpath(_CLIENTS[client], "setup.md").read_text(encoding="utf-8"), count=1)
 
     def holds(condition: str) -> bool:
         return all(facts & set(either.split(" or ")) for either in condition.split("; "))

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Final
 
 from entrepot.client.errors import Misuse
@@ -17,7 +19,18 @@ from entrepot.model.names import View, parse_reference
 if TYPE_CHECKING:
     from typing import Self
 
-FORMATS: Final = ("oci", "generic", "pypi", "npm", "maven", "cargo", "go", "helm", "huggingface")
+_TO_COME: Final = ("huggingface",)
+"""Formats that there are not yet, and whose names no package shall begin with meanwhile."""
+
+
+def _list_formats() -> tuple[str, ...]:
+    """A folder each; none is imported, since a client needs their names alone."""
+    spec = find_spec("entrepot.formats")
+    folders = [] if spec is None else spec.submodule_search_locations
+    return (*sorted(module.name for module in iter_modules(folders) if module.ispkg), *_TO_COME)
+
+
+FORMATS: Final = _list_formats()
 """The names of formats, none of which can be the first part of a package's name."""
 
 _EXAMPLES: Final = "write acme/pkg:1.0, acme.prod/team/api:1.4 or acme/pkg@sha256:…"

@@ -212,6 +212,8 @@ class Registry:
     """Of the formats whose versions carry evidence among their files."""
     signing: Signing | None = None
     """The registry's own key; None where it says nothing in its own name."""
+    ecosystems: Mapping[FormatName, str] = field(default_factory=dict)
+    """What advisories call the packages of a format, of the formats that they are about."""
     describe: Mapping[FormatName, Describe] = field(default_factory=dict)
     """Of the formats whose versions say themselves what they are made of."""
     revokes_found_tokens: bool = True

@@ -7,7 +7,7 @@ anything is known of it itself.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from entrepot.model.advisory import State
 from entrepot.model.errors import Invalid
@@ -21,15 +21,12 @@ if TYPE_CHECKING:
     from entrepot.model.names import PackageId
     from entrepot.operations.registry import Registry
 
-_ECOSYSTEMS: Final = {"cargo": "crates", "go": "Go", "maven": "Maven", "npm": "npm", "pypi": "PyPI"}
-"""What advisories call the packages of a format; Rust's by how the name begins."""
-
 
 async def find_repairs(
     registry: Registry, package: PackageId, *, shown: Collection[str], hidden: Collection[str]
 ) -> frozenset[str]:
     """Those of the *hidden* versions that repair a flaw that one of the *shown* ones has, and have none themselves."""
-    ecosystem = _ECOSYSTEMS.get(package.format)
+    ecosystem = registry.ecosystems.get(package.format)
     if ecosystem is None or not hidden:
         return frozenset()
     subject = parse_subject(ecosystem, package.name)

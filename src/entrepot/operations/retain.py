@@ -181,7 +181,7 @@ async def _judge_once(registry: Registry, package: PackageId, rules: Sequence[Re
         package,
         rules,
         [each.stored for each in candidates],
-        order=order_of(package.format),
+        order=order_of(registry.ecosystems.get(package.format)),
         now=now,
         pulls_since=await registry.catalog.pulls.find_start(),
     )

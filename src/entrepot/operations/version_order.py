@@ -1,22 +1,20 @@
-"""Which version of a package is newer, as its format has it."""
+"""Which version of a package is newer, as its ecosystem has it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from entrepot.scanning.versions import golang, maven, pep440, semver
+from entrepot.scanning import ecosystems
+from entrepot.scanning.versions import ORDERS, semver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from entrepot.model.names import FormatName
 
-_ORDERS: Final[dict[str, Callable[[str], Any]]] = {"go": golang.order, "maven": maven.order, "pypi": pep440.order}
+def order_of(ecosystem: str | None) -> Callable[[str], Any]:
+    """The order of an ecosystem's versions: keys that compare, `InvalidReference` for what is no version there.
 
-
-def order_of(format: FormatName) -> Callable[[str], Any]:
-    """The order of a format's versions: keys that compare, `InvalidReference` for what is no version there.
-
-    What has no order of its own is ordered by Semantic Versioning, as npm, Cargo and Helm are.
+    What is of none is ordered by Semantic Versioning, as npm, Cargo and Helm are.
     """
-    return _ORDERS.get(format, semver.order)
+    name = None if ecosystem is None else ecosystems.order_of(ecosystems.parse_subject(ecosystem, "any").ecosystem)
+    return semver.order if name is None else ORDERS[name]

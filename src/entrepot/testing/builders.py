@@ -65,7 +65,7 @@ from entrepot.testing.transport import InProcess
 from entrepot.trust.log.identity import LogIdentity, identify
 from entrepot.wire.asgi import Application, Options
 from entrepot.wire.federation import SURFACE as FEDERATION
-from entrepot.wire.format import accept_of, describe_of, evidence_of, read_through_of, rules_of
+from entrepot.wire.format import accept_of, describe_of, ecosystems_of, evidence_of, read_through_of, rules_of
 from entrepot.wire.gate import Gate
 from entrepot.wire.health import health_surfaces
 from entrepot.wire.log import SURFACE as LOG_SURFACE
@@ -349,6 +349,7 @@ async def open_world(
         accept=accept_of(formats),
         evidence=evidence_of(formats),
         signing=signing,
+        ecosystems=ecosystems_of(formats),
         describe=describe_of(formats),
         revokes_found_tokens=revokes_found_tokens,
         upload_secret=catalog.secret("uploads"),

@@ -57,6 +57,11 @@ class Format:
     """What evidence its versions carry among their files; None when its tools put none there."""
     describe: Describe | None = None
     """How it says what a version is made of; None when its versions do not say."""
+    ecosystem: str | None = None
+    """What advisories call the ecosystem of its packages (`entrepot.scanning.ecosystems`), whose order its versions have.
+
+    None when no advisory is about them, and their order is that of Semantic Versioning.
+    """
 
 
 def rules_of(formats: Sequence[Format]) -> Mapping[FormatName, Rules]:
@@ -77,6 +82,11 @@ def accept_of(formats: Sequence[Format]) -> Mapping[FormatName, Accept]:
 def evidence_of(formats: Sequence[Format]) -> Mapping[FormatName, FindCarried]:
     """What evidence versions carry among their files, of those whose versions may."""
     return {each.rules.format: each.evidence for each in formats if each.evidence is not None}
+
+
+def ecosystems_of(formats: Sequence[Format]) -> Mapping[FormatName, str]:
+    """What advisories call the ecosystem of each, of those that they are about."""
+    return {each.rules.format: each.ecosystem for each in formats if each.ecosystem is not None}
 
 
 def describe_of(formats: Sequence[Format]) -> Mapping[FormatName, Describe]:

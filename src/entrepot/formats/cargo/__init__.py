@@ -20,4 +20,5 @@ FORMAT = Format(
     ),
     read_through=CargoReadThrough(),
     describe=describe,
+    ecosystem="crates",
 )

@@ -13,4 +13,5 @@ FORMAT = Format(
     surface=Surface(name="go", prefix="go", routes=ROUTES, errors=ERRORS),
     read_through=GoReadThrough(),
     describe=describe,
+    ecosystem="Go",
 )

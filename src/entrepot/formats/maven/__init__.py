@@ -15,4 +15,5 @@ FORMAT = Format(
     read_through=MavenReadThrough(),
     evidence=find_evidence,
     describe=describe,
+    ecosystem="Maven",
 )

@@ -18,4 +18,5 @@ FORMAT = Format(
     read_through=NpmReadThrough(),
     evidence=find_evidence,
     describe=describe,
+    ecosystem="npm",
 )

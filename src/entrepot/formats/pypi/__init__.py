@@ -17,4 +17,5 @@ FORMAT = Format(
     read_through=PypiReadThrough(),
     evidence=find_evidence,
     describe=describe,
+    ecosystem="PyPI",
 )
