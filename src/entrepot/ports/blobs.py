@@ -132,3 +132,14 @@ class Locates(Protocol):
 
     def locate(self, digest: Digest, *, generation: int = 0) -> str:
         """The path of the file that holds exactly the bytes of *digest*, whether or not it exists."""
+
+
+@runtime_checkable
+class Presigns(Protocol):
+    """A blob store whose content can be had from it directly, by who was let in here."""
+
+    async def presign(self, digest: Digest, *, generation: int = 0) -> str | None:
+        """Where anybody can read exactly the bytes of *digest* for a while; None where nobody is to be sent.
+
+        Whether they are there is not asked. The address has no credentials in it but its own signature.
+        """

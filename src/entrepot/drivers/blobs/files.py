@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import fcntl
 import hashlib
 import os
@@ -25,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from entrepot.drivers.blobs.disk import translated_disk_errors
 from entrepot.drivers.blobs.writeback import begin_writeback
 from entrepot.drivers.blobs.writers import Writers
 from entrepot.drivers.threads import finished
@@ -33,10 +33,7 @@ from entrepot.model.errors import (
     BlobUnknown,
     DigestMismatch,
     InvalidContentRange,
-    StorageFull,
-    StorageReadOnly,
     TooLarge,
-    Unavailable,
     UploadBusy,
     UploadUnknown,
 )
@@ -111,7 +108,7 @@ class FileBlobStore:
         self._threads = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="blobs")
         self._progress: OrderedDict[UploadId, _Progress] = OrderedDict()
         self._writers = Writers()
-        with _translated():
+        with translated_disk_errors():
             self._make_folders()
 
     def _make_folders(self) -> None:
@@ -275,7 +272,7 @@ class FileBlobStore:
 
         Who has the lock also has the name: nobody else renames the file or unlinks it.
         """
-        with _translated():
+        with translated_disk_errors():
             try:
                 descriptor = os.open(self._stage(stage), flags | os.O_CLOEXEC, 0o600)
             except FileNotFoundError:
@@ -317,7 +314,7 @@ class FileBlobStore:
         self, digest: Digest, start: int = 0, stop: int | None = None, *, generation: int = 0
     ) -> AsyncIterator[bytes]:
         """The bytes from *start* up to *stop*, in pieces."""
-        with _translated():
+        with translated_disk_errors():
             try:
                 file = self._path(digest, generation).open("rb", buffering=0)
             except FileNotFoundError:
@@ -354,7 +351,7 @@ class FileBlobStore:
 
     async def remove(self, digest: Digest, *, generation: int = 0) -> None:
         """Delete the bytes. No error when there are none."""
-        with _translated():
+        with translated_disk_errors():
             self._path(digest, generation).unlink(missing_ok=True)
 
     async def kept(self) -> AsyncIterator[Kept]:
@@ -395,7 +392,7 @@ class FileBlobStore:
 
     def _in_thread(self, function: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
         def translated() -> T:
-            with _translated():
+            with translated_disk_errors():
                 return function(*arguments)
 
         return asyncio.get_running_loop().run_in_executor(self._threads, translated)
@@ -424,21 +421,3 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Say a failure of the file system in our words."""
-    try:
-        yield
-    except BlockingIOError:
-        raise
-    except OSError as error:
-        match error.errno:
-            case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
-                raise StorageFull("blob store") from error
-            case errno.EROFS:
-                raise StorageReadOnly("blob store") from error
-            case errno.EIO | errno.EMFILE | errno.ENFILE | errno.ENOMEM:
-                raise Unavailable("blob store") from error
-        raise
