@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,27 +30,76 @@ _START_SECONDS: Final = 90
 _STOP_SECONDS: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
 class ObjectServer:
     """A store that runs."""
 
-    endpoint: str
-    process: subprocess.Popen[bytes]
-    client: Any
-    """One for all tests: making it takes longer than most of them."""
+    def __init__(self, command: Sequence[str], folder: Path, endpoint: str, variables: Mapping[str, str]) -> None:
+        """Start it, and make its bucket."""
+        self.endpoint = endpoint
+        self._command = command
+        self._folder = folder
+        self._variables = variables
+        self._process = self._start()
+        # One for all tests: making it takes longer than most of them.
+        self.client: Any = connect(S3Address(BUCKET, endpoint=endpoint, addressing="path"))
+        self._wait_for(lambda: self.client.create_bucket(Bucket=BUCKET))
 
     def address(self, prefix: str = "") -> str:
         """What ENTREPOT_BLOBS says to use it."""
-        return f"s3://{BUCKET}/{prefix}?endpoint={self.endpoint}"
+        # By a name: there are clients that follow no redirect to an address of the machine itself.
+        return f"s3://{BUCKET}/{prefix}?endpoint={self.endpoint.replace('127.0.0.1', 'localhost')}"
 
     @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Inside of this block it takes connections and says nothing."""
-        self.process.send_signal(signal.SIGSTOP)
+    def gone(self) -> Iterator[None]:
+        """Inside of this block nobody is there; what it stored is there again afterwards."""
+        self._stop()
         try:
             yield
         finally:
-            self.process.send_signal(signal.SIGCONT)
+            self._process = self._start()
+            self._wait_for(lambda: self.client.head_bucket(Bucket=BUCKET))
+
+    def close(self) -> None:
+        """End it."""
+        self.client.close()
+        self._stop()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self._folder), "TMPDIR": str(self._folder)}
+        with self._log.open("ab") as output:
+            return subprocess.Popen(
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env={**environment, **self._variables},
+                cwd=self._folder,
+            )
+
+    def _wait_for(self, request: Callable[[], object]) -> None:
+        patience = time.monotonic() + _START_SECONDS
+        while True:
+            try:
+                request()
+            except (BotoCoreError, ClientError) as error:
+                if self._process.poll() is not None or time.monotonic() > patience:
+                    self._stop()
+                    raise AssertionError(f"{error}\n{self._log.read_text(errors='replace')[-4000:]}") from error
+                time.sleep(0.1)
+            else:
+                return
+
+    def _stop(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    @property
+    def _log(self) -> Path:
+        return self._folder / "server.log"
 
 
 @contextmanager
@@ -113,36 +160,5 @@ def _free_port() -> int:
 def _running(
     command: Sequence[str], folder: Path, endpoint: str, *, variables: Mapping[str, str] | None = None
 ) -> Iterator[ObjectServer]:
-    log = folder / "server.log"
-    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": str(folder), **(variables or {})}
-    with (
-        log.open("wb") as output,
-        subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, cwd=folder
-        ) as process,
-    ):
-        try:
-            with closing(_connected(endpoint, process, log)) as client:
-                yield ObjectServer(endpoint, process, client)
-        finally:
-            process.send_signal(signal.SIGCONT)
-            process.terminate()
-            try:
-                process.wait(_STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-
-
-def _connected(endpoint: str, process: subprocess.Popen[bytes], log: Path) -> Any:
-    """Make the bucket as soon as the server lets us."""
-    client = connect(S3Address(BUCKET, endpoint=endpoint, addressing="path"))
-    patience = time.monotonic() + _START_SECONDS
-    while True:
-        try:
-            client.create_bucket(Bucket=BUCKET)
-        except (BotoCoreError, ClientError) as error:
-            if process.poll() is not None or time.monotonic() > patience:
-                raise AssertionError(f"{error}\n{log.read_text(errors='replace')[-4000:]}") from error
-            time.sleep(0.1)
-        else:
-            return client
+    with closing(ObjectServer(command, folder, endpoint, variables or {})) as server:
+        yield server

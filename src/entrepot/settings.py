@@ -39,7 +39,20 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     database: Annotated[
         str, msgspec.Meta(description="where the catalog is; empty means SQLite in the data directory")
     ] = ""
-    blobs: Annotated[str, msgspec.Meta(description="where blobs are; empty means files in the data directory")] = ""
+    blobs: Annotated[
+        str,
+        msgspec.Meta(
+            description="where blobs are: s3://BUCKET/PREFIX?endpoint=URL for object storage; empty means files in the "
+            "data directory"
+        ),
+    ] = ""
+    blob_redirects: Annotated[
+        bool,
+        msgspec.Meta(description="whether who downloads is sent to the object storage, with an address signed for it"),
+    ] = False
+    blob_redirect_seconds: Annotated[
+        int, msgspec.Meta(ge=10, le=7 * 24 * 3600, description="for which such an address is good")
+    ] = 300
     workers: Annotated[_Count, msgspec.Meta(description="processes that answer requests")] = 1
     followers: Annotated[
         bool, msgspec.Meta(description="whether this server also does what follows from changes, beside its workers")
@@ -175,8 +188,10 @@ def load(
         raise SettingsError(str(error)) from error
     if bool(settings.tls_certificate) != bool(settings.tls_private_key):
         raise SettingsError("tls_certificate and tls_private_key go together")
-    if settings.database or settings.blobs:
-        raise SettingsError("this release keeps the catalog in SQLite and blobs in files, both in the data directory")
+    if settings.database:
+        raise SettingsError("this release keeps the catalog in SQLite, in the data directory")
+    if settings.blobs and not settings.blobs.startswith("s3://"):
+        raise SettingsError("blobs: expected s3://BUCKET/PREFIX?endpoint=URL, or nothing for files")
     return settings
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from entrepot.app.blobs import look_at_blobs
 from entrepot.app.parts import open_registry
 from entrepot.model.errors import RegistryError
 from entrepot.operations.follow import introduce
@@ -49,6 +50,7 @@ async def _prepare(settings: Settings) -> None:
         os.close(folder)
 
     async with open_registry(settings) as registry:
+        await look_at_blobs(registry.blobs)
         secret = await create_first_token(registry, keep)
         if settings.followers:
             await introduce(registry)

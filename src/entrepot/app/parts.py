@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from entrepot.drivers.blobs.files import FileBlobStore
+from entrepot.app.blobs import open_blobs
 from entrepot.drivers.catalog.sqlite import SqliteCatalog
 from entrepot.drivers.clock import SystemClock
 from entrepot.drivers.fetch.http import HttpFetcher
@@ -54,7 +54,7 @@ class Parts:
         self.clock = SystemClock()
         self.epochs = Epochs(data / _EPOCHS_FILE)
         self.catalog = SqliteCatalog(data / CATALOG_FILE, clock=self.clock, epochs=self.epochs)
-        self.blobs = FileBlobStore(data / "blobs")
+        self.blobs = open_blobs(settings)
         self.fetcher = HttpFetcher(clock=self.clock)
         self.formats = discover()
         self.registry = Registry(

@@ -49,7 +49,7 @@ async def receive_file(
     """
     upload = await begin_upload(registry, caller, package)
     try:
-        return await receive_upload(registry, upload, content, examine, size=size, expected=expected)
+        return await receive_upload(registry, upload, content, examine, size=size, expected=expected, held=0)
     finally:
         await registry.blobs.discard(upload.id)
 
@@ -62,6 +62,7 @@ async def receive_upload(
     *,
     size: int | None = None,
     expected: Digest | None = None,
+    held: int | None = None,
 ) -> tuple[StoredBlob, T]:
     """The same for an upload that holds the beginning of the file, or all of it; who opened it discards it.
 
@@ -72,7 +73,7 @@ async def receive_upload(
     async def look(small: bytes | None) -> None:
         found.append(await look_into(registry, upload, small, examine))
 
-    blob = await receive(registry, upload, expected=expected, content=content, size=size, examine=look)
+    blob = await receive(registry, upload, expected=expected, content=content, size=size, held=held, examine=look)
     return blob, found[0]
 
 

@@ -88,15 +88,18 @@ async def finish_upload(
     content: AsyncIterator[bytes],
     size: int | None,
     at: int | None = None,
+    held: int | None = None,
 ) -> None:
     """Make a blob of an upload and the last *content*, whose *size* is None when it is not known beforehand.
+
+    *held* is how much has come before, where that is known.
 
     Adding what the package has already is not an error.
     After `DigestMismatch` the upload stays as it was before *content*, or with it: ask `received_size`.
 
     Raises `DigestMismatch`, `InvalidContentRange`, `UploadBusy`, `TooLarge`.
     """
-    blob = await receive(registry, upload, expected=expected, content=content, size=size, at=at)
+    blob = await receive(registry, upload, expected=expected, content=content, size=size, at=at, held=held)
 
     def change(transaction: Transaction) -> None:
         transaction.end_upload(upload)
@@ -137,7 +140,7 @@ async def add_blob(
     """
     upload = await begin_upload(registry, caller, package, algorithm=expected.algorithm)
     try:
-        await finish_upload(registry, caller, upload, expected=expected, content=content, size=size)
+        await finish_upload(registry, caller, upload, expected=expected, content=content, size=size, held=0)
     except RegistryError:
         await registry.blobs.discard(upload.id)
         raise
@@ -173,6 +176,7 @@ async def receive(
     content: AsyncIterator[bytes],
     size: int | None,
     at: int | None = None,
+    held: int | None = None,
     examine: Examine | None = None,
 ) -> StoredBlob:
     """Take in the last *content* of an upload, and verify the whole; without *expected*, name it by its sha256.
@@ -180,7 +184,8 @@ async def receive(
     Raises `DigestMismatch`, `InvalidContentRange`, `UploadBusy`, `TooLarge`, and what *examine* raises.
     """
     blobs, limits = registry.blobs, registry.limits
-    held = await blobs.staged_size(upload.id)
+    if held is None:
+        held = await blobs.staged_size(upload.id)
     if at is not None and at != held:
         raise InvalidContentRange(upload.id, expected=f"a chunk that starts at byte {held}", actual=at)
     small: bytes | None = None

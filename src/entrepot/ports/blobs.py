@@ -96,7 +96,8 @@ class BlobStore(Protocol):
     async def discard(self, stage: UploadId) -> None:
         """Forget a stage. No error when there is none.
 
-        One that is just being written stays, and is to be discarded when it has grown old.
+        One that is just being written stays, and one that cannot be reached now; `stages` lists it when it has grown
+        old. So nobody is told that what was done has failed because of what it left behind.
         """
 
     def stages(self) -> AsyncIterator[tuple[UploadId, float]]:

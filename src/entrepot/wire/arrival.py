@@ -28,4 +28,4 @@ async def arrival_reply(call: Call, arrival: Arrival, headers: HeaderList) -> Re
     found = FoundBlob(
         digest=blob.digest, size=blob.size, content=blob.content, public=False, generation=blob.generation
     )
-    return blob_reply(call, found, headers)
+    return await blob_reply(call, found, headers)

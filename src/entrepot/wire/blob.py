@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from entrepot.ports.blobs import Locates
+from entrepot.model.errors import BlobUnknown, Corrupt
+from entrepot.ports.blobs import Locates, Presigns
 from entrepot.wire.conditionals import is_unchanged
 from entrepot.wire.ranges import parse_range
 from entrepot.wire.reply import IMMUTABLE, PRIVATE_IMMUTABLE, FileSlice, HeaderList, Reply
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from entrepot.model.digest import Digest
     from entrepot.model.names import PackageId
     from entrepot.ports.catalog import FoundBlob
     from entrepot.wire.call import Call
@@ -17,13 +21,19 @@ if TYPE_CHECKING:
 _READY_SIZE: Final = 1024 * 1024
 """Bytes up to which a file that is asked for again and again may be sent from memory."""
 
+_OF_THE_CONTENT: Final = frozenset(
+    {b"content-type", b"content-range", b"content-disposition", b"etag", b"accept-ranges", b"cache-control"}
+)
 
-def blob_reply(
+
+async def blob_reply(
     call: Call, blob: FoundBlob, headers: HeaderList, *, of: PackageId | None = None, immutable: bool = True
 ) -> Reply:
     """The answer to GET or HEAD for *blob*, with the protocol's own *headers* (its content type among them).
 
     *of* is the package whose version is used by that; None where the version was asked for by itself before.
+
+    Raises `Corrupt` and `Unavailable`.
     """
     if of is not None:
         call.use(of, blob.digest)
@@ -44,6 +54,40 @@ def blob_reply(
         return Reply(status, headers, blob.content[start:stop], cacheable=part is None)
     store = call.registry.blobs
     if isinstance(store, Locates):
-        content = FileSlice(store.locate(blob.digest, generation=blob.generation), start, stop - start)
-        return Reply(status, headers, content, cacheable=part is None and blob.size <= _READY_SIZE)
-    return Reply(status, headers, store.read(blob.digest, start, stop, generation=blob.generation), size=stop - start)
+        file = FileSlice(store.locate(blob.digest, generation=blob.generation), start, stop - start)
+        return Reply(status, headers, file, cacheable=part is None and blob.size <= _READY_SIZE)
+    content = store.read(blob.digest, start, stop, generation=blob.generation)
+    if call.method == "GET":
+        if isinstance(store, Presigns):
+            address = await store.presign(blob.digest, generation=blob.generation)
+            if address is not None:
+                return _elsewhere(address, headers)
+        content = await _begun(blob.digest, content)
+    return Reply(status, headers, content, size=stop - start)
+
+
+async def _begun(digest: Digest, content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same, with its first piece here: what fails until then can still be said with a status.
+
+    Raises `Corrupt` for what is not where the catalog says that it is, and `Unavailable`.
+    """
+    try:
+        first = await anext(content, b"")
+    except BlobUnknown as error:
+        raise Corrupt(digest) from error
+
+    async def whole() -> AsyncIterator[bytes]:
+        yield first
+        async for piece in content:
+            yield piece
+
+    return whole()
+
+
+def _elsewhere(address: str, headers: HeaderList) -> Reply:
+    """Send the client to the store itself: the same request again (RFC 9110, 15.4.8), its range included.
+
+    The address lets in whoever has it, so nobody may keep this answer; what describes the content comes with it there.
+    """
+    kept = [(name, value) for name, value in headers if name not in _OF_THE_CONTENT]
+    return Reply(307, [*kept, (b"location", address.encode("ascii")), (b"cache-control", b"no-store")])

@@ -201,7 +201,8 @@ class ObjectBlobStore:
 
     async def discard(self, stage: UploadId) -> None:
         """Forget a stage. No error when there is none."""
-        await finished(self._in_thread(self._discard, stage))
+        with suppress(Unavailable):
+            await finished(self._in_thread(self._discard, stage))
         self._received.pop(stage, None)
 
     def _discard(self, stage: UploadId) -> None:

@@ -172,7 +172,7 @@ async def get_crate(call: Call) -> Reply:
     if file is None:
         raise FileUnknown(crate_path(call.path["crate"], str(version)))
     blob = await find_blob(call.registry, call.caller, view, package, file.digest)
-    return blob_reply(call, blob, headers, of=package)
+    return await blob_reply(call, blob, headers, of=package)
 
 
 # --- crates in ---

@@ -104,7 +104,7 @@ async def get_file(call: Call) -> Reply:
         raise FileUnknown(f"{version}/{path}")
     require_preconditions(call.headers, f'"{file.digest}"', reading=True)
     blob = await find_blob(call.registry, call.caller, view, package, file.digest)
-    reply = blob_reply(call, blob, _file_headers(file), of=package)
+    reply = await blob_reply(call, blob, _file_headers(file), of=package)
     if reply.status == _OK and call.method == "GET":
         # RFC 9530, B.2 and B.3: Content-Digest is about what this very answer carries, Repr-Digest about the file.
         reply.headers.append((b"content-digest", _digest_field(file.digest)))

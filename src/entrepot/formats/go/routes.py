@@ -238,7 +238,7 @@ async def get_file(call: Call) -> Reply:
     if file is None:
         raise FileUnknown(f"{version}.{kind}")
     blob = await find_blob(call.registry, call.caller, view, package, file.digest)
-    return blob_reply(call, blob, headers, of=package)
+    return await blob_reply(call, blob, headers, of=package)
 
 
 async def _fetch(call: Call, view: View, package: PackageId, version: Version, headers: HeaderList) -> Reply | None:

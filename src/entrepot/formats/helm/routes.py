@@ -113,7 +113,7 @@ async def get_file(call: Call) -> Reply:
         if arrival is None:
             raise
         return await arrival_reply(call, arrival, headers)
-    return blob_reply(
+    return await blob_reply(
         call, await find_blob(call.registry, call.caller, view, package, stored.digest), headers, of=package
     )
 

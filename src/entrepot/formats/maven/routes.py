@@ -152,8 +152,8 @@ async def _get_artifact(call: Call, view: View, asked: ArtifactPath) -> Reply:
     if at is not None:
         headers.append(_last_modified(at))
     if asked.version is None:
-        return blob_reply(call, blob, [*headers, REVALIDATE], of=package, immutable=False)
-    return blob_reply(call, blob, headers, of=package)
+        return await blob_reply(call, blob, [*headers, REVALIDATE], of=package, immutable=False)
+    return await blob_reply(call, blob, headers, of=package)
 
 
 def _last_modified(at: datetime) -> tuple[bytes, bytes]:

@@ -214,7 +214,7 @@ async def get_tarball(call: Call) -> Reply:
         digest = await find_tarball(call.registry, call.caller, view, package, version)
         if digest is not None:
             blob = await find_blob(call.registry, call.caller, view, package, digest)
-            return blob_reply(call, blob, _TARBALL_HEADERS, of=package)
+            return await blob_reply(call, blob, _TARBALL_HEADERS, of=package)
         remote = await read_remote(call.registry, call.caller, view, package)
         release = None if remote is None else remote.releases.get(version)
         if remote is not None and release is not None:

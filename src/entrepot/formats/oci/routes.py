@@ -130,7 +130,7 @@ async def get_blob(call: Call) -> Reply:
         if arrival is None:
             raise
         return await arrival_reply(call, arrival, headers)
-    return blob_reply(call, blob, headers)
+    return await blob_reply(call, blob, headers)
 
 
 async def remove_blob(call: Call) -> Reply:

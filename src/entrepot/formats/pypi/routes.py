@@ -191,7 +191,7 @@ async def get_file(call: Call) -> Reply:
             return reply
         raise FileUnknown(f"{call.path['version'][:200]}/{filename[:300]}")
     blob = await find_blob(call.registry, call.caller, view, package, digest)
-    return blob_reply(call, blob, headers, of=package)
+    return await blob_reply(call, blob, headers, of=package)
 
 
 async def _fetch(call: Call, view: View, package: PackageId, filename: str, headers: HeaderList) -> Reply | None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import subprocess
 import sys
@@ -156,7 +157,7 @@ async def test_what_the_disk_refuses_is_said_in_our_words(
     await store.append(stage, stream(b"he"), at=0, limit=PLENTY)
 
     def refuse(*_: object) -> int:
-        raise OSError(getattr(files.errno, code), os.strerror(getattr(files.errno, code)))
+        raise OSError(getattr(errno, code), os.strerror(getattr(errno, code)))
 
     with monkeypatch.context() as patched:
         patched.setattr(files.os, "write", refuse)
@@ -174,7 +175,7 @@ async def test_what_the_disk_refuses_is_said_in_our_words(
 
 async def test_what_nobody_foresaw_stays_what_it_is(store: FileBlobStore, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> int:
-        raise OSError(files.errno.EXDEV, "a bug of ours")
+        raise OSError(errno.EXDEV, "a bug of ours")
 
     monkeypatch.setattr(files.os, "write", refuse)
     with pytest.raises(OSError, match="a bug of ours"):
