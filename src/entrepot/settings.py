@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _PREFIX: Final = "ENTREPOT_"
+_POSTGRESQL: Final = ("postgresql://", "postgres://")
 FILE: Final = "entrepot.toml"
 _LISTS: Final = ("trusted_proxies", "log_witnessed", "log_witnesses")
 
@@ -37,7 +38,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     )
     data: Annotated[str, msgspec.Meta(description="directory of the catalog, the blobs and the first token")] = "data"
     database: Annotated[
-        str, msgspec.Meta(description="where the catalog is; empty means SQLite in the data directory")
+        str,
+        msgspec.Meta(
+            description="where the catalog is: postgresql://USER@HOST/NAME; empty means SQLite in the data directory"
+        ),
     ] = ""
     blobs: Annotated[
         str,
@@ -188,8 +192,8 @@ def load(
         raise SettingsError(str(error)) from error
     if bool(settings.tls_certificate) != bool(settings.tls_private_key):
         raise SettingsError("tls_certificate and tls_private_key go together")
-    if settings.database:
-        raise SettingsError("this release keeps the catalog in SQLite, in the data directory")
+    if settings.database and not settings.database.startswith(_POSTGRESQL):
+        raise SettingsError("database: expected postgresql://USER@HOST/NAME, or nothing for SQLite")
     if settings.blobs and not settings.blobs.startswith("s3://"):
         raise SettingsError("blobs: expected s3://BUCKET/PREFIX?endpoint=URL, or nothing for files")
     return settings

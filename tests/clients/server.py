@@ -68,37 +68,42 @@ def serve(
         host = f"{address.hostname}:{address.port}"
         yield Registry(host, namespaces[0], known, known, known, Account(known.user, "not-the-password"))
         return
+    with node(home, {"ENTREPOT_FOLLOWERS": str(followers).lower(), **(settings or {})}) as host:
+        secret = (home / "data" / "admin-token").read_text().strip()
+        with Client(f"http://{host}", secret, environment={}) as registry:
+            for namespace in namespaces:
+                registry.namespaces.create(namespace)
+            view = namespaces[0] if len(namespaces) == 1 else None
+            accounts = {
+                role: Account("__token__", registry.tokens.create(role, role, view=view).token)
+                for role in ("publisher", "maintainer", "reader")
+            }
+        yield Registry(
+            host=host,
+            namespace=namespaces[0],
+            **accounts,
+            stranger=Account("__token__", "ent_bot_" + "0" * 36),
+            administrator=Account("__token__", secret),
+        )
+
+
+@contextmanager
+def node(home: Path, settings: Mapping[str, str]) -> Iterator[str]:
+    """Run just a server, with its data under *home*, and stop it afterwards: its host and port."""
     home.mkdir(parents=True, exist_ok=True)
-    data = home / "data"
     with (
         (home / "server.log").open("wb") as log,
         subprocess.Popen(
-            [_ENTREPOT, "serve", "--listen", "localhost:0", "--data", data],
+            [_ENTREPOT, "serve", "--listen", "localhost:0", "--data", home / "data"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            env=_environment() | {"ENTREPOT_FOLLOWERS": str(followers).lower()} | dict(settings or {}),
+            env=_environment() | dict(settings),
         ) as process,
     ):
         try:
-            host = _ready(process, home / "server.log")
-            secret = (data / "admin-token").read_text().strip()
-            with Client(f"http://{host}", secret, environment={}) as registry:
-                for namespace in namespaces:
-                    registry.namespaces.create(namespace)
-                view = namespaces[0] if len(namespaces) == 1 else None
-                accounts = {
-                    role: Account("__token__", registry.tokens.create(role, role, view=view).token)
-                    for role in ("publisher", "maintainer", "reader")
-                }
-            yield Registry(
-                host=host,
-                namespace=namespaces[0],
-                **accounts,
-                stranger=Account("__token__", "ent_bot_" + "0" * 36),
-                administrator=Account("__token__", secret),
-            )
+            yield _ready(process, home / "server.log")
         finally:
             process.terminate()
             try:

@@ -26,11 +26,14 @@ from entrepot.wire.server import Epochs
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from entrepot.drivers.catalog.catalog import SqlCatalog
+    from entrepot.ports.clock import Clock
     from entrepot.settings import Settings
     from entrepot.trust.signing import Signing
 
 CATALOG_FILE: Final = "catalog.sqlite"
 _EPOCHS_FILE: Final = "epochs"
+_LOCK_FILE: Final = "catalog.lock"
 _SIGNING_KEY_FILE: Final = "signing-key.pem"
 _LOG_KEYS_FILE: Final = "log-keys.pem"
 
@@ -53,7 +56,7 @@ class Parts:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.clock = SystemClock()
         self.epochs = Epochs(data / _EPOCHS_FILE)
-        self.catalog = SqliteCatalog(data / CATALOG_FILE, clock=self.clock, epochs=self.epochs)
+        self.catalog = _open_catalog(settings, self.clock, self.epochs)
         self.blobs = open_blobs(settings)
         self.fetcher = HttpFetcher(clock=self.clock)
         self.formats = discover()
@@ -91,6 +94,15 @@ class Parts:
         await self.catalog.close()
         self.blobs.close()
         self.epochs.close()
+
+
+def _open_catalog(settings: Settings, clock: Clock, epochs: Epochs) -> SqlCatalog:
+    """The catalog in the database that the settings name, or in the data directory. Raises `Unavailable`."""
+    if not settings.database:
+        return SqliteCatalog(settings.data_path / CATALOG_FILE, clock=clock, epochs=epochs)
+    from entrepot.drivers.catalog.postgresql.catalog import PostgresCatalog  # noqa: PLC0415 - with its library
+
+    return PostgresCatalog(settings.database, lock=settings.data_path / _LOCK_FILE, clock=clock, epochs=epochs)
 
 
 def _open_key(settings: Settings, address: str, public_key: str) -> Signing:

@@ -65,6 +65,7 @@ def create_service(settings: Settings) -> Service:
 
     async def lifespan(starting: bool) -> None:  # noqa: FBT001 (the lifespan's one word)
         if starting:
+            await parts.catalog.listen()
             writing.append(asyncio.create_task(keep_writing(parts.registry)))
             return
         for task in writing:

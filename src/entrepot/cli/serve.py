@@ -9,6 +9,7 @@ import click
 from entrepot.app.start import serve as run_server
 from entrepot.cli import Failure
 from entrepot.cli.settings import load_settings
+from entrepot.model.errors import Unavailable
 from entrepot.wire.server import BindError, StartFailed
 
 
@@ -34,3 +35,7 @@ def serve(config: Path | None, **options: object) -> None:
         run_server(load_settings(config, options))
     except (BindError, StartFailed) as error:
         raise Failure(str(error), "See what is wrong with `entrepot doctor`.") from error
+    except Unavailable as error:
+        raise Failure(
+            f"the {error.subject} cannot be used: {error.__cause__ or error}", "Is its database running?"
+        ) from error

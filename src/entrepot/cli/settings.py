@@ -36,7 +36,7 @@ def find_installation(config: Path | None, data: str | None) -> Settings:
     from entrepot.app.parts import CATALOG_FILE
 
     settings = load_settings(config, {"data": data})
-    if not (settings.data_path / CATALOG_FILE).exists():
+    if not settings.database and not (settings.data_path / CATALOG_FILE).exists():
         raise Failure(
             f"there is no installation in {settings.data_path}", "Name its data directory with --data.", exit_code=2
         )

@@ -159,6 +159,9 @@ class SqlCatalog(ABC):
     def secret(self, name: str) -> bytes:
         """A random secret of this installation, made when first asked for; to be asked before serving begins."""
 
+    async def listen(self) -> None:  # noqa: B027 - where all processes share one machine there is nothing to do
+        """Hear from now on what is changed on other machines; for whoever answers from caches, before it does."""
+
     async def close(self) -> None:
         """Finish what is being written."""
         if self._drain is not None:

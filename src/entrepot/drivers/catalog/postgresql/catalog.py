@@ -101,7 +101,7 @@ class PostgresCatalog(SqlCatalog):
             return bytes(value)
 
     async def listen(self) -> None:
-        """Hear from now on what other nodes change; for whoever answers from caches, before it does."""
+        """Hear from now on what other nodes change."""
         await self._listener.start()
 
     def _connected(self) -> psycopg.Connection:
