@@ -619,6 +619,18 @@ async def test_a_release_comes_back_also_when_more_is_attested_of_it_by_now(inde
     assert await index.violations() == []
 
 
+def test_an_address_that_is_none_takes_nothing_but_itself_away() -> None:
+    files = [
+        {"filename": WHEEL.filename, "url": "x", "hashes": {"sha256": WHEEL.sha256}, "provenance": "http://["},
+        {"filename": NEWER.filename, "url": "http://[", "hashes": {"sha256": NEWER.sha256}},
+    ]
+
+    page = read_page(json.dumps({"files": files}).encode(), JSON, "https://registry.example.com/simple/tool/")
+
+    assert list(page.files) == [WHEEL.filename]
+    assert page.files[WHEEL.filename].provenance is None
+
+
 def test_a_page_of_links_says_where_attestations_are() -> None:
     """PEP 740: ``data-provenance``."""
     link = f'<a href="f/{WHEEL.filename}#sha256={WHEEL.sha256}" data-provenance="../p">{WHEEL.filename}</a>'

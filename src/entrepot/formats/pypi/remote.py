@@ -116,14 +116,14 @@ def _read_json(content: bytes, url: str) -> RemotePage:
     files = [
         _remote(
             each.filename,
-            urljoin(url, each.url),
+            _join(url, each.url),
             sha256=each.hashes.get("sha256"),
             size=each.size,
             requires_python=each.requires_python,
             metadata=each.core_metadata if each.core_metadata is not None else each.dist_info_metadata,
             yanked=each.yanked,
             uploaded_at=each.upload_time,
-            provenance=each.provenance and urljoin(url, each.provenance),
+            provenance=_join(url, each.provenance),
         )
         for each in page.files
     ]
@@ -138,9 +138,17 @@ def _page(files: Sequence[RemoteFile | None], status: _JsonStatus) -> RemotePage
     )
 
 
+def _join(base: str, reference: str | None) -> str | None:
+    """Where something is that a page names; None when that is no address."""
+    try:
+        return urljoin(base, reference) if reference else None
+    except ValueError:
+        return None
+
+
 def _remote(
     name: str,
-    url: str,
+    url: str | None,
     *,
     sha256: str | None,
     size: int | None,
@@ -154,7 +162,7 @@ def _remote(
         filename = parse_filename(name)
     except (InvalidName, InvalidReference):
         return None  # An egg, an installer, or worse.
-    if sha256 is None or _SHA256.fullmatch(sha256.lower()) is None or (size is not None and size < 0):
+    if url is None or sha256 is None or _SHA256.fullmatch(sha256.lower()) is None or (size is not None and size < 0):
         return None
     described = metadata.get("sha256", "") if not isinstance(metadata, bool) and metadata is not None else ""
     return RemoteFile(
@@ -166,7 +174,7 @@ def _remote(
         metadata_sha256=described.lower() if _SHA256.fullmatch(described.lower()) else None,
         yanked=None if yanked is False else "" if yanked is True else yanked,
         uploaded_at=None if uploaded_at is None or uploaded_at.tzinfo is None else uploaded_at,
-        provenance=provenance or None,
+        provenance=provenance,
     )
 
 
@@ -209,7 +217,7 @@ class _Anchors(HTMLParser):
                 metadata={name: value},
                 yanked=(said["data-yanked"] or "") if "data-yanked" in said else False,
                 uploaded_at=None,
-                provenance=said.get("data-provenance") and urljoin(self._base, said["data-provenance"]),
+                provenance=_join(self._base, said.get("data-provenance")),
             )
         )
 
