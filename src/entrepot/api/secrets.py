@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from entrepot.api.endpoint import Answer, Endpoint, Subject
-from entrepot.api.replies import DONE, NO_STORE, page_of_all
+from entrepot.api.replies import DONE, NO_STORE, page, page_of_all
 from entrepot.api.requests import parse_target, parse_whole, parse_writable, read_body, read_query
 from entrepot.api.shapes import secrets as shapes
 from entrepot.api.shapes.basics import Page, PageQuery
@@ -14,12 +14,13 @@ from entrepot.model.digest import Digest
 from entrepot.model.errors import (
     ArtifactUnknown,
     Denied,
+    NamespaceUnknown,
     PackageUnknown,
     ReadOnly,
     ReferenceUnknown,
     SecretUnknown,
 )
-from entrepot.model.names import parse_reference
+from entrepot.model.names import parse_namespace, parse_reference
 from entrepot.operations import secrets
 from entrepot.wire.reply import Reply, json_reply
 
@@ -37,6 +38,29 @@ async def list_secrets(call: Call) -> Reply:
     found = await secrets.list_secrets(call.registry, call.caller, package, parse_target(call))
     call.facts["digest"] = str(found.digest)
     return json_reply(shapes.FoundSecrets.of(found), headers=[NO_STORE])
+
+
+async def list_namespace_secrets(call: Call) -> Reply:
+    """List all that has secrets in a namespace, package by package.
+
+    As far as you may publish in the package, or govern it. What each artifact's files are called, its own list says.
+    """
+    query = read_query(call, shapes.SecretsQuery)
+    package, _, blob = query.after.partition("-")
+    found = await secrets.list_leaking(
+        call.registry,
+        call.caller,
+        parse_namespace(call.path["namespace"]),
+        after=(int(package), int(blob)),
+        limit=query.limit + 1,
+    )
+    shown = page(found, query.limit, show=shapes.LeakingContent.of, cursor=_place)
+    return json_reply(shown, headers=[NO_STORE])
+
+
+def _place(found: secrets.Leaking) -> str:
+    package, blob = found.place.id
+    return f"{package}-{blob}"
 
 
 async def list_accepted_secrets(call: Call) -> Reply:
@@ -85,6 +109,14 @@ SECRETS = Subject(
     "Tokens, keys and the like that were published by mistake. What they are is neither kept nor shown; what they are "
     "called, and where they lie, is for who may publish or govern there.",
     (
+        Endpoint(
+            method="GET",
+            path="/api/v1/namespaces/{namespace}/secrets",
+            handler=list_namespace_secrets,
+            query=shapes.SecretsQuery,
+            answers={200: Answer("A page of what has secrets.", Page[shapes.LeakingContent])},
+            errors=(Denied, NamespaceUnknown),
+        ),
         Endpoint(
             method="GET",
             path=_PACKAGE + "/secrets/{artifact}",

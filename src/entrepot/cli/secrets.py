@@ -13,7 +13,7 @@ from entrepot.client import Client
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from entrepot.client.secrets import AcceptedSecret, FoundSecret
+    from entrepot.client.secrets import AcceptedSecret, FoundSecret, LeakingContent
 
 _FOUND: Final[Columns[FoundSecret]] = {
     "STATE": lambda it: it.state,
@@ -22,6 +22,14 @@ _FOUND: Final[Columns[FoundSecret]] = {
     "LOOKS LIKE": lambda it: it.excerpt,
     "TOKEN": lambda it: it.token,
     "ACCEPTED": lambda it: None if it.accepted is None else f"by {it.accepted.actor}: {it.accepted.reason}",
+}
+_LEAKING: Final[Columns[tuple[LeakingContent, FoundSecret]]] = {
+    "STATE": lambda it: it[1].state,
+    "NAME": lambda it: it[1].name,
+    "PACKAGE": lambda it: f"{it[0].format}/{it[0].package}",
+    "IN": lambda it: it[0].references,
+    "PLACE": lambda it: f"{it[1].path}:{it[1].line}" if it[1].path else f"line {it[1].line}",
+    "LOOKS LIKE": lambda it: it[1].excerpt,
 }
 _ACCEPTED: Final[Columns[AcceptedSecret]] = {
     "NAME": lambda it: it.name,
@@ -38,11 +46,14 @@ def secrets() -> None:
 
 
 @secrets.command("list")
-@click.argument("address", metavar="REFERENCE")
+@click.argument("address", metavar="REFERENCE|NAMESPACE")
 @output_option
 def list_(address: str, output: Output) -> None:
-    """List the secrets that an artifact has, and where they lie."""
+    """List the secrets that an artifact has, and where they lie; or which packages of a namespace have any."""
     with Client() as registry:
+        if "/" not in address:
+            _show_namespace(registry, address, output)
+            return
         found = registry.secrets.read(address)
     if output == "json":
         show_json(found)
@@ -54,6 +65,14 @@ def list_(address: str, output: Output) -> None:
         click.echo(f"In {found.unread} places nobody could look:", err=True)
         for note in found.notes:
             click.echo(f"  {note}", err=True)
+
+
+def _show_namespace(registry: Client, namespace: str, output: Output) -> None:
+    found = registry.secrets.iter(namespace)
+    if output == "json":
+        show_list(found, {}, output)
+    else:
+        show_list([(content, secret) for content in found for secret in content.secrets], _LEAKING, output)
 
 
 @secrets.command()

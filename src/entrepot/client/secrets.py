@@ -59,6 +59,17 @@ class FoundSecrets:
 
 
 @dataclass(frozen=True, slots=True)
+class LeakingContent:
+    """Something in a package that has secrets; what its file is called, `Secrets.read` says."""
+
+    format: str
+    package: str
+    digest: Digest
+    secrets: tuple[FoundSecret, ...]
+    references: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Secrets:
     """Secrets in what was published. Every method raises `ClientError`."""
 
@@ -70,6 +81,10 @@ class Secrets:
         located = self._packages.locate(address)
         path = f"{path_of(located)}/-/secrets/{escape(located.reference)}"
         return self._connection.call("GET", path).read(FoundSecrets)
+
+    def iter(self, namespace: str) -> Iterator[LeakingContent]:
+        """All that has secrets in a namespace, as far as you may publish or govern there."""
+        return self._connection.pages(f"/api/v1/namespaces/{escape(namespace)}/secrets", LeakingContent)
 
     def accepted(self, address: Address | str) -> Iterator[AcceptedSecret]:
         """What is accepted in a package."""

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
     from entrepot.model.access import Caller
     from entrepot.model.digest import Digest
-    from entrepot.model.names import PackageId, ReferenceName
+    from entrepot.model.names import NamespaceName, PackageId, ReferenceName
     from entrepot.operations.registry import Registry
     from entrepot.ports.catalog import Transaction
-    from entrepot.ports.secrets import FoundSecret
+    from entrepot.ports.secrets import FoundSecret, SecretPlace
 
 _LONGEST_REASON: Final = 1_000
 _SHORTEST_TTL: Final = timedelta(seconds=1)
@@ -100,6 +100,51 @@ async def list_secrets(registry: Registry, caller: Caller, package: PackageId, t
     """
     await _require_insight(registry, caller, package)
     return await read_leaks(registry, package, await _digest(registry, package, target))
+
+
+@dataclass(frozen=True, slots=True)
+class Leaking:
+    """Bytes of a package that have secrets, and what these are worth there."""
+
+    place: SecretPlace
+    secrets: Sequence[Placed]
+
+
+async def list_leaking(
+    registry: Registry, caller: Caller, namespace: NamespaceName, *, after: tuple[int, int] = (0, 0), limit: int
+) -> Sequence[Leaking]:
+    """A page of all that has secrets in a namespace, as far as the caller may know where they lie.
+
+    Raises what `access.require_somewhere` raises.
+    """
+    view = View(namespace)
+    if not caller.rights.reaches(Action.GOVERN, view):
+        await access.require_somewhere(registry, caller, Action.PUBLISH, view)
+    found: list[Leaking] = []
+    while page := await registry.catalog.secrets.list_places(namespace, after=after, limit=limit):
+        found += [await _judge(registry, each) for each in page if may_see_places(caller, each.package)]
+        after = page[-1].id
+        if len(found) >= limit or len(page) < limit:
+            break
+    return found[:limit]
+
+
+async def _judge(registry: Registry, place: SecretPlace) -> Leaking:
+    accepted = await _accepted(registry, place.package)
+    live = {secret.token for secret in place.secrets if secret.token and await is_live(registry, secret.token)}
+    return Leaking(
+        place,
+        [
+            Placed(
+                found=secret,
+                state=_state(secret, live, accepted),
+                holder=place.holder,
+                file=str(place.holder),
+                acceptance=accepted.get(secret.name),
+            )
+            for secret in place.secrets
+        ],
+    )
 
 
 def may_see_places(caller: Caller, package: PackageId) -> bool:

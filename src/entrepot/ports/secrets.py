@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from entrepot.model.digest import Digest
-    from entrepot.model.names import PackageId
+    from entrepot.model.names import NamespaceName, PackageId, ReferenceName
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,19 @@ class Acceptance:
     at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SecretPlace:
+    """Bytes of a package that have secrets."""
+
+    id: tuple[int, int]
+    """Its place in the list."""
+    package: PackageId
+    holder: Digest
+    references: tuple[ReferenceName, ...]
+    """What means them, or the artifact that has them."""
+    secrets: tuple[FoundSecret, ...]
+
+
 class Secrets(Protocol):
     """What was found."""
 
@@ -81,6 +94,11 @@ class Secrets(Protocol):
 
     async def list_found(self, artifact: Digest) -> Sequence[tuple[Digest, FoundSecret]]:
         """The secrets in them, each with the bytes that have it."""
+
+    async def list_places(
+        self, namespace: NamespaceName, *, after: tuple[int, int], limit: int
+    ) -> Sequence[SecretPlace]:
+        """A page of all that is in a namespace and has secrets, package by package."""
 
     async def list_outdated(self, detector: int, *, limit: int) -> Sequence[tuple[PackageId, Digest]]:
         """Bytes that were searched by something older, each with a package that has them."""

@@ -28,6 +28,7 @@ FOR_WHO_GOVERNS = {
     "list_deployment_records",
     "list_secrets",
     "list_accepted_secrets",
+    "list_namespace_secrets",
     "list_trash",
 }
 QUERIES = {"list_sbom_changes": "?before={}"}

@@ -105,6 +105,7 @@ PUT /api/v1/trusted-roots/{root}
 DELETE /api/v1/trusted-roots/{root}
 GET /api/v1/keys
 GET /api/v1/keys.pem
+GET /api/v1/namespaces/{namespace}/secrets
 GET /api/v1/packages/{view}/{format}/{package}/-/secrets/{artifact}
 GET /api/v1/packages/{view}/{format}/{package}/-/accepted-secrets
 PUT /api/v1/packages/{view}/{format}/{package}/-/accepted-secrets/{secret}
@@ -299,6 +300,7 @@ async def _ask_about_secrets(world: World) -> None:
     await catch_up(world.registry)
     place = "/api/v1/packages/acme/oci/leaky/-"
     found, *_ = (await world.ask("GET", f"{place}/secrets/1.0")).json["secrets"]
+    assert (await world.ask("GET", "/api/v1/namespaces/acme/secrets")).json["items"]
     reason = {"artifact": "1.0", "reason": "made up", "seconds": 60}
     await world.ask("PUT", f"{place}/accepted-secrets/{found['name']}", reason)
     await world.ask("GET", f"{place}/accepted-secrets")

@@ -32,6 +32,7 @@ from entrepot.operations.secrets import (
     SecretState,
     accept_secret,
     list_acceptances,
+    list_leaking,
     list_secrets,
     unaccept_secret,
 )
@@ -375,6 +376,30 @@ async def test_who_may_not_read_the_package_is_told_that_there_is_none(world: Wo
         await list_secrets(world.registry, ADMINISTRATOR, API, ReferenceName("9.9"))
     with pytest.raises(ArtifactUnknown):
         await list_secrets(world.registry, ADMINISTRATOR, API, Digest.of(b"nothing"))
+
+
+async def test_all_of_a_namespace_is_listed_for_who_may_know(world: World) -> None:
+    await pushed(world, GITHUB, NPM)
+    await pushed(world, GITHUB, place="acme/other", name="2.0")
+    await pushed(world, "nothing", place="acme/third")
+    acme = API.namespace
+    mine = caller("publisher", pattern="other")
+
+    everything = await list_leaking(world.registry, ADMINISTRATOR, acme, limit=10)
+    first = await list_leaking(world.registry, ADMINISTRATOR, acme, limit=1)
+    second = await list_leaking(world.registry, ADMINISTRATOR, acme, after=first[0].place.id, limit=1)
+    own = await list_leaking(world.registry, mine, acme, limit=1)
+
+    told = [(each.place.package, each.place.references, each.secrets[0].state) for each in everything]
+    assert sorted(told) == [
+        (API, ("1.0",), SecretState.CERTAIN),
+        (API, ("1.0",), SecretState.CERTAIN),
+        (OTHER, ("2.0",), SecretState.CERTAIN),
+    ]
+    assert [*first, *second] == everything[:2]
+    assert [each.place.package for each in own] == [OTHER]
+    with pytest.raises(Denied):
+        await list_leaking(world.registry, caller("reader"), acme, limit=10)
 
 
 async def test_why_tells_readers_how_many_there_are_and_publishers_where(world: World) -> None:

@@ -7,11 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 
-from entrepot.api.shapes.texts import MAX_SECONDS, MAX_TEXT, TIME, ArtifactText, DigestText, SecretText
+from entrepot.api.shapes.texts import (
+    MAX_SECONDS,
+    MAX_TEXT,
+    TIME,
+    ArtifactText,
+    DigestText,
+    FormatText,
+    PackageText,
+    SecretText,
+)
 from entrepot.operations.secrets import SecretState
 
 if TYPE_CHECKING:
-    from entrepot.operations.secrets import Leaks, Placed
+    from entrepot.operations.secrets import Leaking, Leaks, Placed
     from entrepot.ports import secrets
 
 
@@ -102,4 +111,35 @@ class FoundSecrets(Struct, frozen=True):
             unread=leaks.unread,
             notes=list(leaks.notes),
             secrets=[FoundSecret.of(each) for each in leaks.secrets],
+        )
+
+
+class SecretsQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which part of the list."""
+
+    after: Annotated[str, Meta(description="`next` of the page before.", pattern=r"^[0-9]{1,19}-[0-9]{1,19}$")] = "0-0"
+    limit: Annotated[int, Meta(description="The longest page that is wanted.", ge=1, le=1_000)] = 100
+
+
+class LeakingContent(Struct, frozen=True):
+    """Something in a package that has secrets."""
+
+    format: FormatText
+    package: PackageText
+    digest: Annotated[DigestText, Meta(description="Of what has them: a file, or metadata.")]
+    references: Annotated[
+        list[str], Meta(description="The versions and tags that have it, or mean it.", examples=[["1.4.0"]])
+    ]
+    secrets: list[FoundSecret]
+
+    @staticmethod
+    def of(found: Leaking) -> LeakingContent:
+        """How it is shown."""
+        place = found.place
+        return LeakingContent(
+            format=place.package.format,
+            package=place.package.name,
+            digest=str(place.holder),
+            references=list(place.references),
+            secrets=[FoundSecret.of(each) for each in found.secrets],
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -10,8 +10,8 @@ from entrepot.drivers.catalog.rows import parse_time, time_text
 from entrepot.drivers.catalog.session import identity
 from entrepot.drivers.catalog.statements import load
 from entrepot.model.digest import Digest
-from entrepot.model.names import FormatName, NamespaceName, PackageId, PackageName
-from entrepot.ports.secrets import Acceptance, FoundSecret, Part
+from entrepot.model.names import FormatName, NamespaceName, PackageId, PackageName, ReferenceName
+from entrepot.ports.secrets import Acceptance, FoundSecret, Part, SecretPlace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +53,24 @@ class SqlSecrets:
             for digest, name, rule, path, line, excerpt, token in rows
         ]
 
+    async def list_places(
+        self, namespace: NamespaceName, *, after: tuple[int, int], limit: int
+    ) -> Sequence[SecretPlace]:
+        """A page of all that is in a namespace and has secrets, package by package."""
+        rows = await self._questions.all(
+            SECRETS.list_places, namespace=namespace, package=after[0], blob=after[1], limit=limit
+        )
+        return [
+            SecretPlace(
+                id=(package_id, blob_id),
+                package=PackageId(namespace, FormatName(format), PackageName(name)),
+                holder=Digest.parse(digest),
+                references=tuple(ReferenceName(each) for each in sorted(msgspec.json.decode(references))),
+                secrets=tuple(FoundSecret(*each) for each in sorted(msgspec.json.decode(secrets), key=_by_place)),
+            )
+            for package_id, blob_id, format, name, digest, references, secrets in rows
+        ]
+
     async def list_outdated(self, detector: int, *, limit: int) -> Sequence[tuple[PackageId, Digest]]:
         """Bytes that were searched by something older, each with a package that has them."""
         return [
@@ -82,6 +100,12 @@ class SqlSecrets:
         """The id of the token of this registry that has this hash, whether or not it still works."""
         row = await self._questions.one(SECRETS.find_token, hash=secret_hash)
         return None if row is None else str(row[0])
+
+
+def _by_place(secret: list[Any]) -> tuple[str, int, str]:
+    """Where it lies in the bytes that have it, as `list_found` puts them."""
+    name, _, path, line, *_ = secret
+    return path, line, name
 
 
 class SqlSecretChanges:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from entrepot.model.access import PrincipalKind
 from entrepot.model.digest import Digest
 from entrepot.model.events import PrincipalCreated
-from entrepot.model.names import PrincipalName
+from entrepot.model.names import NamespaceName, PrincipalName
 from entrepot.model.namespace import Namespace
 from entrepot.ports.catalog import TokenRow
 from entrepot.ports.secrets import Acceptance, FoundSecret, Part, Search
@@ -53,6 +53,19 @@ def _searched(digest: Digest, found: Search) -> Callable[[Transaction], None]:
 
 class SecretsContract:
     """To be inherited by a test class that has the fixture ``catalog``."""
+
+    async def test_all_that_has_secrets_in_a_namespace_is_listed_with_what_has_it(self, catalog: Catalog) -> None:
+        await catalog.write(_publish)
+        await catalog.write(_searched(_HOLDER, Search(1, (_FOUND,))))
+        before = await catalog.secrets.list_places(_API.namespace, after=(0, 0), limit=9)
+        await catalog.write(lambda transaction: transaction.secrets.tell(_API, _HOLDER, 1))
+
+        (found,) = await catalog.secrets.list_places(_API.namespace, after=(0, 0), limit=9)
+
+        assert before == []
+        assert (found.package, found.holder, found.secrets) == (_API, _HOLDER, (_FOUND,))
+        assert await catalog.secrets.list_places(_API.namespace, after=found.id, limit=9) == []
+        assert await catalog.secrets.list_places(NamespaceName("other"), after=(0, 0), limit=9) == []
 
     async def test_an_artifact_consists_of_all_bytes_that_it_contains(self, catalog: Catalog) -> None:
         await catalog.write(_publish)

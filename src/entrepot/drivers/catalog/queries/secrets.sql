@@ -34,6 +34,26 @@ SELECT b.digest, x.name, x.rule, x.path, x.line, x.excerpt, x.token_id
   JOIN blob b ON b.id = part.id
  ORDER BY b.id, x.path, x.line, x.name
 
+-- list_places --
+-- The bytes in a namespace that have secrets. Uses secret_notice's and found_secret's own keys, membership_blob_idx, and
+-- link_target_idx for what has them as a file.
+SELECT p.id, b.id, p.format, p.name, b.digest,
+       (SELECT json_group_array(DISTINCT r.name)
+          FROM (SELECT b.id AS id UNION SELECT l.artifact_id FROM link l WHERE l.target_id = b.id) o
+         CROSS JOIN reference r ON r.blob_id = o.id AND r.package_id = p.id AND r.until_position IS NULL),
+       (SELECT json_group_array(json_array(x.name, x.rule, x.path, x.line, x.excerpt, x.token_id))
+          FROM found_secret x WHERE x.blob_id = b.id)
+  FROM namespace n
+  JOIN package p ON p.namespace_id = n.id
+  JOIN secret_notice t ON t.package_id = p.id
+  JOIN blob b ON b.id = t.blob_id
+ WHERE n.name = :namespace AND (p.id > :package OR (p.id = :package AND b.id > :blob))
+   AND EXISTS (SELECT 1 FROM found_secret x WHERE x.blob_id = b.id)
+   AND EXISTS (SELECT 1 FROM membership m
+                WHERE m.package_id = p.id AND m.blob_id = b.id AND m.until_position IS NULL)
+ ORDER BY p.id, b.id
+ LIMIT :limit
+
 -- list_outdated --
 -- Uses secret_search_detector_idx and membership_blob_idx.
 SELECT n.name, p.format, p.name, b.digest
