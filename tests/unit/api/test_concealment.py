@@ -30,6 +30,8 @@ FOR_WHO_GOVERNS = {
     "list_accepted_secrets",
     "list_namespace_secrets",
     "list_trash",
+    "read_retention",
+    "list_retention_plans",
 }
 QUERIES = {"list_sbom_changes": "?before={}"}
 """Where there is nothing to answer without one."""
