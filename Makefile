@@ -19,7 +19,7 @@ serve: $(VENV)/serve.stamp ## Prepare the environment and start the server on $(
 test: $(VENV)/dev.stamp ## Everything that needs no other service: unit, laws, formats, clients, conformance, faults
 	@PATH="$(CURDIR)/$(BIN):$$PATH" tests/run
 
-test-all: $(VENV)/dev.stamp ## As test, with the long fault runs and the slow clients
+test-all: $(VENV)/dev.stamp ## As test, with the long fault runs, the slow clients and more object stores
 	@PATH="$(CURDIR)/$(BIN):$$PATH" ENTREPOT_TEST_LONG=1 tests/run
 
 check: $(VENV)/dev.stamp ## Format, lint, types, import contract

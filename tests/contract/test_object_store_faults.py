@@ -1,0 +1,232 @@
+"""A node that is killed between any two requests to an object store, and a store that fails some of them."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from entrepot.drivers.blobs import object_store, receiving
+from entrepot.drivers.blobs.hedging import HedgedObjects
+from entrepot.drivers.blobs.object_store import ObjectBlobStore
+from entrepot.drivers.blobs.objects import Objects
+from entrepot.drivers.blobs.parts import SMALLEST_PART
+from entrepot.drivers.blobs.retrying import Patience, RetryingObjects
+from entrepot.drivers.blobs.s3 import S3Address, S3Objects
+from entrepot.model.digest import Digest
+from entrepot.model.errors import Unavailable
+from entrepot.testing.builders import stream
+from entrepot.testing.contracts.blobs import HELLO, LARGE, PLENTY, keep, new_stage, read
+from entrepot.testing.faults import Crash, Faults
+from tests.object_servers import ObjectServer
+
+CONTENT = (LARGE * 3)[:7_000_000]
+NAME = Digest.of(CONTENT)
+ACKNOWLEDGED = CONTENT[:100_000]
+PIECES = [CONTENT[at : at + 100_000] for at in range(100_000, len(CONTENT), 100_000)]
+STEP = 1 if os.environ.get("ENTREPOT_TEST_LONG") == "1" else 6
+"""Of how many requests one is the last: each costs a second."""
+_UNCOUNTED = ("now", "close")
+
+
+class Around:
+    """An object store whose every request goes through *around*."""
+
+    def __init__(self, objects: Objects, around: Callable[[str, Callable[[], Any]], Any]) -> None:
+        self._objects = objects
+        self._around = around
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._objects, name)
+        if name in _UNCOUNTED:
+            return method
+        return lambda *arguments, **more: self._around(name, lambda: method(*arguments, **more))
+
+
+def close(answer: Any) -> None:
+    """End the connection of an answer that nobody gets."""
+    if hasattr(answer, "close"):
+        answer.close()
+
+
+def killed_at(number: int) -> tuple[Faults, Callable[[str, Callable[[], Any]], Any]]:
+    faults, lock = Faults(at=number), threading.Lock()
+
+    def reach(call: str) -> None:
+        with lock:  # Parts are copied by several threads.
+            faults.reach(call)
+
+    def around(name: str, request: Callable[[], Any]) -> Any:
+        reach(f"before {name}")
+        result = request()
+        try:
+            reach(f"after {name}")
+        except Crash:
+            close(result)
+            raise
+        return result
+
+    return faults, around
+
+
+@pytest.fixture
+def objects(versitygw_server: ObjectServer) -> S3Objects:
+    return S3Objects(S3Address.parse(versitygw_server.address(str(uuid4()))), versitygw_server.client)
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Callable[[Any], ObjectBlobStore]]:
+    stores: list[ObjectBlobStore] = []
+
+    def open_store(objects: Any) -> ObjectBlobStore:
+        stores.append(ObjectBlobStore(objects, tmp_path / "spool", threads=4))
+        return stores[-1]
+
+    yield open_store
+    for store in stores:
+        store.close()
+
+
+async def test_a_node_killed_between_any_two_requests_loses_nothing_acknowledged_and_leaves_nothing_hidden(
+    objects: S3Objects, opened: Callable[[Any], ObjectBlobStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(object_store, "_PATIENCE", 0.0)
+    monkeypatch.setattr(object_store, "_AT_ONCE", 1)
+    monkeypatch.setattr(receiving, "part_size", lambda _: SMALLEST_PART)
+    fresh = opened(objects)
+    calls: list[str] = []
+    for number in count(1, STEP):
+        stage = new_stage()
+        await fresh.append(stage, stream(ACKNOWLEDGED), at=0, limit=PLENTY)
+        faults, around = killed_at(number)
+        doomed = opened(Around(objects, around))
+        try:
+            await doomed.append(stage, stream(*PIECES), at=100_000, limit=PLENTY)
+            await doomed.keep(stage, NAME)
+        except Crash:
+            calls.append(faults.calls[-1])
+        else:
+            break
+
+        where = f"killed at {number}, {calls[-1]}"
+        size = await fresh.size(NAME)
+        assert size in {None, len(CONTENT)}, where
+        if size is None:
+            held = await fresh.settle(stage)
+            assert held >= len(ACKNOWLEDGED), where
+            await fresh.append(stage, stream(CONTENT[held:]), at=held, limit=PLENTY)
+            await fresh.keep(stage, NAME)
+        assert await fresh.verify(NAME), where
+
+        for left in [left async for left, _ in fresh.stages()]:
+            await fresh.settle(left)
+            await fresh.discard(left)
+        assert [left async for left, _ in fresh.stages()] == [], where
+        assert len(objects.list("").objects) == 1, where
+        await fresh.remove(NAME)
+
+    assert len(calls) * STEP > 30
+    assert STEP > 1 or {"after add", "after add_copy", "before complete", "after complete"} < set(calls)
+
+
+async def test_requests_that_fail_now_and_then_are_not_noticed(
+    objects: S3Objects, opened: Callable[[Any], ObjectBlobStore]
+) -> None:
+    failing = iter(count())
+
+    def around(name: str, request: Callable[[], Any]) -> Any:
+        number = next(failing)
+        if number % 3 == 0:
+            raise Unavailable("before it was sent")
+        result = request()
+        if number % 3 == 1:
+            close(result)
+            raise Unavailable(f"the answer to {name} was lost")
+        return result
+
+    patience = Patience(total_seconds=60, first_seconds=0.001, longest_seconds=0.01)
+    store = opened(RetryingObjects(Around(objects, around), patience))  # type: ignore[arg-type]
+
+    digest = await keep(store, CONTENT)
+
+    assert await store.size(digest) == len(CONTENT)
+    assert await read(store, digest) == CONTENT
+    assert [left async for left, _ in opened(objects).stages() if not left.startswith(".")] == []
+
+
+async def test_what_fails_for_long_is_said_in_bounded_time_and_then_at_once(
+    objects: S3Objects, opened: Callable[[Any], ObjectBlobStore]
+) -> None:
+    asked = []
+
+    def around(name: str, request: Callable[[], Any]) -> Any:
+        asked.append(name)
+        raise Unavailable("away")
+
+    patience = Patience(total_seconds=0.2, first_seconds=0.01, longest_seconds=0.02)
+    store = opened(RetryingObjects(Around(objects, around), patience))  # type: ignore[arg-type]
+
+    with pytest.raises(Unavailable):
+        await store.size(Digest.of(HELLO))
+    first = len(asked)
+    with pytest.raises(Unavailable):
+        await store.size(Digest.of(HELLO))
+
+    assert first > 2
+    assert len(asked) == first + 1
+
+
+async def test_a_read_that_is_cut_goes_on_where_it_was(
+    objects: S3Objects, opened: Callable[[Any], ObjectBlobStore]
+) -> None:
+    digest = await keep(opened(objects), LARGE)
+
+    class Cut:
+        """Gives a piece, and ends."""
+
+        def __init__(self, reader: Any) -> None:
+            self._reader = reader
+            self._given = False
+
+        def read(self, size: int, /) -> bytes:
+            if self._given:
+                raise Unavailable("cut")
+            self._given = True
+            return bytes(self._reader.read(size))
+
+        def close(self) -> None:
+            self._reader.close()
+
+    def around(name: str, request: Callable[[], Any]) -> Any:
+        return Cut(request()) if name == "open" else request()
+
+    store = opened(Around(objects, around))
+
+    assert await read(store, digest, 5) == LARGE[5:]
+    assert await store.verify(digest)
+
+
+def test_a_read_that_does_not_begin_is_asked_for_again_and_one_in_ten_at_most(objects: S3Objects) -> None:
+    objects.put("slow", HELLO)
+    released, asked = threading.Event(), []
+
+    def around(name: str, request: Callable[[], Any]) -> Any:
+        asked.append(name)
+        if len(asked) == 1:
+            released.wait()
+        return request()
+
+    hedged = HedgedObjects(Around(objects, around), after_seconds=0.01)  # type: ignore[arg-type]
+
+    reader = hedged.open("slow")
+
+    assert reader.read(10) == HELLO
+    assert asked == ["open", "open"]
+    released.set()
+    hedged.close()
