@@ -388,8 +388,12 @@ class ObjectBlobStore:
             return
         while True:
             begun_at = at
+            opening = self._in_thread(self._objects.open, key, at, stop)
             try:
-                reader = await finished(self._in_thread(self._objects.open, key, at, stop))
+                reader = await finished(opening)
+            except asyncio.CancelledError:
+                opening.result().close()
+                raise
             except ObjectMissing:
                 raise BlobUnknown(digest) from None
             try:
