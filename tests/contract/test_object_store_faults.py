@@ -182,6 +182,26 @@ async def test_what_fails_for_long_is_said_in_bounded_time_and_then_at_once(
     assert len(asked) == first + 1
 
 
+async def test_nothing_is_listed_at_the_start_nor_by_who_reads(
+    objects: S3Objects, opened: Callable[[Any], ObjectBlobStore]
+) -> None:
+    """Users' thread 79: a registry took minutes to start over a bucket, because it looked at what is in it."""
+    digest = await keep(opened(objects), LARGE)
+    asked = []
+
+    def around(name: str, request: Callable[[], Any]) -> Any:
+        asked.append(name)
+        return request()
+
+    store = opened(Around(objects, around))
+    await store.honours_conditions()
+    await store.probe()
+    await store.size(digest)
+    await read(store, digest)
+
+    assert asked == ["put", "put", "delete", "put", "delete", "stat", "open"]
+
+
 async def test_a_read_that_is_cut_goes_on_where_it_was(
     objects: S3Objects, opened: Callable[[Any], ObjectBlobStore]
 ) -> None:
