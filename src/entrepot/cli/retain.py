@@ -35,7 +35,7 @@ def _conditions(rule: RetentionRule) -> str:
         said.append("everything")
     if rule.last is not None:
         per = "" if rule.per == "package" else f" of each {rule.per} version"
-        said.append(f"the last {rule.last}{per}")
+        said.append(f"none{per}" if rule.last == 0 else f"the last{f' {rule.last}' if rule.last > 1 else ''}{per}")
     if rule.younger_than_seconds is not None:
         said.append(f"what is younger than {print_duration(rule.younger_than_seconds)}")
     if rule.pulled_within_seconds is not None:
