@@ -24,6 +24,7 @@ from entrepot.model.errors import (
     UploadUnknown,
 )
 from entrepot.model.names import PackageName, PrincipalName, ReferenceName, View, parse_channel, parse_namespace
+from entrepot.model.retention import Retention, RetentionRule
 from entrepot.model.upload import Upload, UploadId
 from entrepot.operations.add_file import Incoming, add_file
 from entrepot.operations.check import check
@@ -34,6 +35,7 @@ from entrepot.operations.govern import set_channels
 from entrepot.operations.log import grow_log, prove_consistency
 from entrepot.operations.mark import yank
 from entrepot.operations.mount import mount
+from entrepot.operations.retain import apply_plan, plan_retention, set_retention
 from entrepot.operations.tag import tag
 from entrepot.operations.token import create_token
 from entrepot.operations.upload import add_chunk, begin_upload, find_upload, finish_upload, received_size
@@ -216,6 +218,27 @@ async def has_channels(world: World) -> bool:
     return found is not None and found.channels == ("qa", "prod")
 
 
+async def a_planned_retention(world: World) -> None:
+    await namespace(world)
+    await world.push("acme/api", LISTED, "1.0")
+    await world.push("acme/api", referrer(LISTED))
+    for number in (1, 2):
+        await world.push("acme/api", image(b"layer %d" % number), f"1.{number}")
+    rules = Retention((RetentionRule("last", last=1),))
+    await set_retention(world.registry, ADMINISTRATOR, parse_namespace("acme"), rules)
+    await plan_retention(world.registry, ADMINISTRATOR, parse_namespace("acme"))
+
+
+async def apply_the_plan(world: World) -> object:
+    [plan] = await world.catalog.retentions.list_plans(parse_namespace("acme"), limit=2)
+    return await apply_plan(world.registry, ADMINISTRATOR, plan.name)
+
+
+async def has_let_go(world: World) -> bool:
+    names = await world.catalog.list_references(ALL, API, limit=10)
+    return [each.name for each in names] == ["1.2"] and await is_absent(LISTED.digest)(world)
+
+
 SCENARIOS = {
     "push a small blob": Scenario(namespace, lambda world: world.push_blob(API, SMALL), has_blob(SMALL)),
     "push a large blob": Scenario(namespace, lambda world: world.push_blob(API, LARGE), has_blob(LARGE)),
@@ -257,6 +280,7 @@ SCENARIOS = {
         is_absent(Digest.of(LARGE)),
         gone=(BlobUnknown,),
     ),
+    "apply a plan of retention": Scenario(a_planned_retention, apply_the_plan, has_let_go),
     "mount": Scenario(
         a_loose_blob,
         lambda world: mount(world.registry, ADMINISTRATOR, OTHER, Digest.of(LARGE), source=(ALL, API)),

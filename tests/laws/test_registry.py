@@ -31,6 +31,7 @@ from entrepot.model.errors import (
 )
 from entrepot.model.names import PackageId, PackagePattern, ReferenceName, View, parse_channel, parse_namespace
 from entrepot.model.reference import ReferenceKind
+from entrepot.model.retention import NameKind, Retention, RetentionRule
 from entrepot.operations.check import check
 from entrepot.operations.clear import close_clearance, open_clearance
 from entrepot.operations.collect import collect
@@ -39,8 +40,10 @@ from entrepot.operations.govern import set_namespace
 from entrepot.operations.mark import seal, unyank, yank
 from entrepot.operations.mount import mount
 from entrepot.operations.publish import Draft, publish
+from entrepot.operations.retain import begin_plan, carry_on, plan_retention, read_plan, set_retention
 from entrepot.operations.tag import tag
 from entrepot.ports.blobs import BlobStore
+from entrepot.ports.retention import ItemState
 from entrepot.testing.builders import ADMINISTRATOR, Image, image, index, open_world, package, referrer
 
 ACME, ALL = parse_namespace("acme"), View.parse("acme")
@@ -100,6 +103,44 @@ class Holding:
             }
             new = (contained | referring) - found
         return found
+
+    def goes(self, *, named: bool) -> dict[Digest, set[Digest]]:
+        """What stands for itself and nothing keeps, each with what goes with it; with *named* also what has names."""
+        shown = set.union(*map(self.shown, CHANNELS))
+        bearing = {meaning.digest for meaning in self.names.values()}
+        return {
+            digest: self.parts(digest, shown | bearing)
+            for digest, held in self.artifacts.items()
+            if not self.contains(digest)
+            and not (held.artifact.subject is not None and self.has(held.artifact.subject.digest))
+            and digest not in shown
+            and (named or digest not in bearing)
+        }
+
+    def parts(self, root: Digest, kept: set[Digest]) -> set[Digest]:
+        """What an artifact contains and what refers to any of it, without what is needed by what stays."""
+        found, new = {root}, {root}
+        while new:
+            new = {child.digest for digest in new for child in self.artifacts[digest].children} | {
+                digest
+                for digest, held in self.artifacts.items()
+                if held.artifact.subject is not None and held.artifact.subject.digest in new
+            }
+            new -= found
+            found |= new
+        going = {root} | (found - kept)
+        while stay := {digest for digest in going - {root} if not self.needing(digest) <= going}:
+            going -= stay
+        return going - {root}
+
+    def needing(self, digest: Digest) -> set[Digest]:
+        """What contains an artifact, or what it refers to, and what contains that."""
+        subject = self.artifacts[digest].artifact.subject
+        wanted = {digest} if subject is None else {digest, subject.digest}
+        containing = {
+            other for other, held in self.artifacts.items() if wanted & {child.digest for child in held.children}
+        }
+        return containing | ({subject.digest} & set(self.artifacts) if subject is not None else set())
 
     def needs(self, digest: Digest) -> bool:
         """Whether some artifact has these bytes as a layer or config."""
@@ -388,6 +429,31 @@ class RegistryMachine(RuleBasedStateMachine):
         assert found.given_up.count == len(due)
         stored = self.run(_digests(self.world.registry.blobs))
         assert stored == [digest for digest in [Digest.of(CONTENTS[2])] if digest in self.kept]
+        self.compare()
+
+    @precondition(lambda self: hasattr(self, "world"))
+    @rule(named=st.booleans(), again=st.booleans())
+    def retain(self, named: bool, again: bool) -> None:
+        """What no rule keeps goes, with its parts, and nothing that a channel shows or that somebody else needs."""
+        registry, none = self.world.registry, RetentionRule("none", last=0)
+        kinds = tuple(NameKind) if named else (NameKind.UNNAMED,)
+        wanted = Retention((replace(none, kinds=kinds),))
+        self.events += self.run(registry.catalog.retentions.find(ACME)) != wanted
+        self.run(set_retention(registry, ADMINISTRATOR, ACME, wanted))
+        gone = {place: held.goes(named=named) for place, held in self.model.items()}
+        made = self.run(plan_retention(registry, ADMINISTRATOR, ACME))
+        self.run(begin_plan(registry, made, "administrator"))
+        self.events += 3 + sum(len(roots) for roots in gone.values())
+        for place, roots in gone.items():
+            held, leaving = self.model[place], {each for root, parts in roots.items() for each in (root, *parts)}
+            held.artifacts = {digest: image for digest, image in held.artifacts.items() if digest not in leaving}
+            held.names = {name: meaning for name, meaning in held.names.items() if meaning.digest not in leaving}
+
+        while not self.run(carry_on(registry, made.name, limit=1 if again else None)):
+            assert self.run(check(registry)) == []
+
+        done = self.run(read_plan(registry, ADMINISTRATOR, made.name))
+        assert ItemState.MOVED not in done.counts
         self.compare()
 
     # --- what must hold ---
