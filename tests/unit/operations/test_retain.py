@@ -37,6 +37,7 @@ from entrepot.operations.retain import (
     set_retention,
 )
 from entrepot.ports.retention import ItemState, Plan, PlannedItem, PlanState
+from entrepot.schedules.retain import go_on, retain_daily
 from entrepot.testing.builders import ADMINISTRATOR, Image, World, caller, image, index, open_world, package, referrer
 
 ACME, ALL, API = parse_namespace("acme"), View.parse("acme"), package("acme/api")
@@ -500,3 +501,23 @@ async def test_a_part_that_somebody_leases_stays(world: World) -> None:
     assert set(item.parts) == {amd.digest, arm.digest}
     assert await world.catalog.find_details(ALL, API, Digest.parse(str(signature.digest))) is not None
     assert await check(world.registry) == []
+
+
+async def test_every_day_a_plan_is_made_and_applied_only_where_that_is_wanted(world: World) -> None:
+    """Users' threads 11 and 31: cleaning up is left to a second task that nobody sets up."""
+    await world.namespace("other")
+    for place in ("acme/api", "other/api"):
+        await push(world, "1.0", "1.1", "1.2", place=place)
+    await keep(world, LAST_TWO, automatic=True)
+    await set_retention(world.registry, ADMINISTRATOR, parse_namespace("other"), Retention((LAST_TWO,)))
+
+    for _ in range(2):
+        await retain_daily(world.registry)
+        await go_on(world.registry)
+
+    there = {
+        place: len(await world.catalog.list_references(View.parse(place.partition("/")[0]), package(place), limit=10))
+        for place in ("acme/api", "other/api")
+    }
+    assert there == {"acme/api": 2, "other/api": 3}
+    assert (await world.events()).count("retention.planned") == 2
