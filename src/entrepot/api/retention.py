@@ -15,8 +15,8 @@ from entrepot.api.shapes.basics import Page, PageQuery
 from entrepot.model import retention as model
 from entrepot.model.errors import Denied, NamespaceUnknown, PackageUnknown, PlanOutdated, PlanUnknown
 from entrepot.model.names import parse_namespace
+from entrepot.operations import judge_retention, retain
 from entrepot.operations import replay_retention as replays
-from entrepot.operations import retain
 from entrepot.wire.reply import json_reply
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ async def apply_retention_plan(call: Call) -> Reply:
 async def explain_retention(call: Call) -> Reply:
     """List what the rules say of everything in a package, each with its reason."""
     query = read_query(call, PageQuery)
-    found = await retain.explain_retention(call.registry, call.caller, parse_whole(call))
+    found = await judge_retention.explain_retention(call.registry, call.caller, parse_whole(call))
     shown = page_of_all(
         found,
         after=query.after,

@@ -70,7 +70,7 @@ class RetentionRule:
     younger_than: timedelta | None = None
     pulled_within: timedelta | None = None
     cleared: bool = False
-    """Whether what a channel shows stays by this rule; it does in any case, but counts among the last ones or not."""
+    """Whether what a channel shows is said to stay by this rule; it stays in any case."""
 
     def check(self) -> None:
         """Raise `InvalidRetention` for what says nothing, or more than can be meant."""
@@ -103,7 +103,9 @@ class RetentionRule:
             "pulled_within": None if self.pulled_within is None else self.pulled_within.total_seconds(),
             "cleared": self.cleared,
         }
-        return {"name": self.name} | {key: value for key, value in said.items() if value not in (None, False, [], "*")}
+        # To keep the last 0 says something.
+        unsaid = ("None", "False", "[]", "*")
+        return {"name": self.name} | {key: value for key, value in said.items() if str(value) not in unsaid}
 
     def speaks_of(self, package: PackageId) -> bool:
         """Whether it may speak of anything in a package."""

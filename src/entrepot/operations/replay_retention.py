@@ -16,7 +16,8 @@ from entrepot.model.access import Action
 from entrepot.model.names import View
 from entrepot.model.retention import judge
 from entrepot.operations import access
-from entrepot.operations.retain import list_known, packages_of, require_known_formats
+from entrepot.operations.judge_retention import list_known
+from entrepot.operations.retain import packages_of, require_known_formats
 from entrepot.operations.version_order import order_of
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from enum import Enum, auto
 from hashlib import sha256
@@ -24,31 +24,26 @@ from entrepot.model.access import Action
 from entrepot.model.errors import InvalidRetention, PlanOutdated, PlanUnknown
 from entrepot.model.events import RetentionApplied, RetentionBegun, RetentionPlanned, RetentionSet
 from entrepot.model.names import ReferenceName, View
-from entrepot.model.reference import is_fallback
-from entrepot.model.retention import UNNAMED, Retention, judge
+from entrepot.model.retention import Retention
 from entrepot.operations import access
 from entrepot.operations.delete import delete_whole
-from entrepot.operations.version_order import order_of
+from entrepot.operations.judge_retention import judge_package
 from entrepot.ports.retention import ItemState, Plan, PlannedItem, PlanState
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-    from datetime import datetime
 
     from entrepot.model.access import Caller
     from entrepot.model.digest import Digest
     from entrepot.model.names import NamespaceName, PackageId
     from entrepot.model.position import Position
-    from entrepot.model.retention import RetentionRule, Stored, Verdict
+    from entrepot.operations.judge_retention import Judged
     from entrepot.operations.registry import Registry
     from entrepot.ports.catalog import Transaction
-    from entrepot.ports.retention import Candidate
 
 ACTOR: Final = "retain"
 _PAGE: Final = 1_000
 """Rows of a plan that one question or one change is about."""
-_STRETCH: Final = 250
-"""Artifacts that one question is about: a few milliseconds."""
 _AT_ONCE: Final = 64
 """Deletions that may share a commit."""
 _SOME: Final = 1_000
@@ -102,131 +97,6 @@ def require_known_formats(registry: Registry, retention: Retention) -> None:
             raise InvalidRetention(rule.name, expected=f"formats among {', '.join(sorted(registry.formats))}")
 
 
-# --- judging ---
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """What the rules say of an artifact that stands for itself."""
-
-    candidate: Candidate
-    verdict: Verdict
-    keeper: str | None = None
-    """What keeps it, though the rules would not."""
-    parts: tuple[Digest, ...] = ()
-    """What goes with it."""
-
-    @property
-    def goes(self) -> bool:
-        """Whether it would be deleted."""
-        return not self.verdict.stays and self.keeper is None
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """An artifact that stands for itself."""
-
-    stored: Stored
-    keeper: str | None
-    """What keeps it whatever the rules say."""
-
-
-async def explain_retention(registry: Registry, caller: Caller, package: PackageId) -> Sequence[Judged]:
-    """What the rules of its namespace say of everything in a package, each with its reason, the oldest first.
-
-    Raises what `access.require_read` raises.
-    """
-    await access.require_read(registry, caller, View(package.namespace), package)
-    rules = (await registry.catalog.retentions.find(package.namespace)).rules
-    return (await _judge(registry, package, rules))[1]
-
-
-async def _judge(
-    registry: Registry, package: PackageId, rules: Sequence[RetentionRule]
-) -> tuple[Position, list[Judged]]:
-    """Everything in a package, and at which of its revisions that is so. Raises `PlanOutdated` for one that never rests."""
-    for _ in range(_TRIES):
-        revision = await registry.catalog.retentions.find_revision(package)
-        judged = await _judge_once(registry, package, rules)
-        if revision == await registry.catalog.retentions.find_revision(package):
-            return revision, judged
-    raise PlanOutdated(package, expected="a package that is not changed all the time")
-
-
-async def _list_candidates(registry: Registry, package: PackageId) -> list[Candidate]:
-    candidates: list[Candidate] = []
-    last: Candidate | None = None
-    while page := await registry.catalog.retentions.list_candidates(package, after=last, limit=_STRETCH):
-        last = page[-1]
-        candidates += [own for each in page if (own := await _own(registry, package, each)) is not None]
-        await asyncio.sleep(0)  # Others have their turn between pages.
-        if len(page) < _STRETCH:
-            break
-    return candidates
-
-
-async def list_known(registry: Registry, package: PackageId) -> Sequence[Known]:
-    """Everything in a package that rules are asked about, with what keeps it whatever they say."""
-    now, guarded = registry.clock.now(), await registry.catalog.retentions.is_protected(package)
-    return [
-        Known(each.stored, await _keeper(registry, package, each, now, guarded=guarded))
-        for each in await _list_candidates(registry, package)
-    ]
-
-
-async def _judge_once(registry: Registry, package: PackageId, rules: Sequence[RetentionRule]) -> list[Judged]:
-    retentions, now = registry.catalog.retentions, registry.clock.now()
-    candidates = await _list_candidates(registry, package)
-    verdicts = judge(
-        package,
-        rules,
-        [each.stored for each in candidates],
-        order=order_of(registry.ecosystems.get(package.format)),
-        now=now,
-        pulls_since=await registry.catalog.pulls.find_start(),
-    )
-    guarded = await retentions.is_protected(package)
-    judged = []
-    for number, (candidate, verdict) in enumerate(zip(candidates, verdicts, strict=True)):
-        keeper: str | None = None
-        parts: tuple[Digest, ...] = ()
-        if not verdict.stays:
-            keeper = await _keeper(registry, package, candidate, now, guarded=guarded)
-            if keeper is None and candidate.has_parts:
-                parts = tuple(await retentions.list_parts(package, candidate.stored.digest, now=now))
-        judged.append(Judged(candidate, verdict, keeper, parts))
-        if number % _STRETCH == _STRETCH - 1:
-            await asyncio.sleep(0)
-    return judged
-
-
-async def _own(registry: Registry, package: PackageId, candidate: Candidate) -> Candidate | None:
-    """It with the names that people gave it; None for what lies under a tag made of the digest of another that is here."""
-    names = candidate.stored.names
-    tags = [name.text for name in names if is_fallback(name.text)]
-    if not tags:
-        return candidate
-    own = tuple(name for name in names if name.text not in tags)
-    if not own:
-        for tag in tags:
-            if await registry.catalog.retentions.is_subject_here(package, ReferenceName(tag)):
-                return None
-    return replace(candidate, stored=replace(candidate.stored, names=own or UNNAMED))
-
-
-async def _keeper(
-    registry: Registry, package: PackageId, candidate: Candidate, now: datetime, *, guarded: bool
-) -> str | None:
-    """What keeps it whatever the rules say (I9); *guarded* says whether that can be asked for in the package at all."""
-    if candidate.stored.channel is not None:
-        return f"cleared for {candidate.stored.channel}"
-    if guarded:
-        found = await registry.catalog.protections.find(package, candidate.stored.digest, now=now, limit=1)
-        if found:
-            return str(found[0])
-    return None
-
-
 # --- planning ---
 
 
@@ -258,7 +128,7 @@ async def make_plan(registry: Registry, namespace: NamespaceName, actor: str) ->
     draft = _Draft(registry, plan)
     async for package in packages_of(registry, namespace):
         if any(rule.speaks_of(package) for rule in rules):
-            _, judged = await _judge(registry, package, rules)
+            _, judged = await judge_package(registry, package, rules)
             await draft.add(package, judged)
     return await draft.finish()
 
@@ -427,7 +297,7 @@ async def begin_plan(registry: Registry, plan: Plan, actor: str) -> None:
         raise PlanOutdated(plan.name, expected="the rules that it was made by")
     moved: list[str] = []
     async for items in _by_package(registry, plan):
-        _, judged = await _judge(registry, items[0].package, plan.rules)
+        _, judged = await judge_package(registry, items[0].package, plan.rules)
         going = _going(judged)
         moved += [f"{item.package}: {_called(item)}" for item in items if not _is_as_planned(item, going)]
         if len(moved) >= _TOLD:
@@ -496,7 +366,7 @@ class _Work:
             self._package, self._revision, self._going = package, None, {}
             # Where too much happens all the time, what would go stays, and the next plan asks again.
             with suppress(PlanOutdated):
-                self._revision, judged = await _judge(self._registry, package, self._plan.rules)
+                self._revision, judged = await judge_package(self._registry, package, self._plan.rules)
                 self._going = _going(judged)
 
     async def delete(self, item: PlannedItem) -> None:

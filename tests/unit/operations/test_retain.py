@@ -21,13 +21,13 @@ from entrepot.operations.collect import collect
 from entrepot.operations.delete import delete_artifact
 from entrepot.operations.deploy import record_deployment
 from entrepot.operations.hold import take_lease
+from entrepot.operations.judge_retention import explain_retention
 from entrepot.operations.pulls import write_pulls
 from entrepot.operations.restore import list_trash, restore
 from entrepot.operations.retain import (
     apply_plan,
     begin_plan,
     carry_on,
-    explain_retention,
     forget_plans,
     list_items,
     list_plans,
@@ -434,10 +434,11 @@ async def test_rules_are_kept_and_the_same_again_is_no_event(world: World) -> No
         pulled_within=timedelta(days=90),
         cleared=True,
     )
-    await keep(world, rule, automatic=True)
-    await keep(world, rule, automatic=True)
+    none = RetentionRule("none", last=0)
+    await keep(world, rule, none, automatic=True)
+    await keep(world, rule, none, automatic=True)
 
-    assert await read_retention(world.registry, ADMINISTRATOR, ACME) == Retention((rule,), automatic=True)
+    assert await read_retention(world.registry, ADMINISTRATOR, ACME) == Retention((rule, none), automatic=True)
     assert (await world.events()).count("retention.set") == 1
 
 

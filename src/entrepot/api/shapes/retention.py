@@ -27,7 +27,7 @@ from entrepot.model.retention import Line, NameKind
 from entrepot.ports.retention import ItemState, PlanState
 
 if TYPE_CHECKING:
-    from entrepot.operations import replay_retention, retain
+    from entrepot.operations import judge_retention, replay_retention
     from entrepot.ports import retention as ports
 
 _GIB = 1024**3
@@ -215,7 +215,7 @@ class JudgedArtifact(Struct, frozen=True):
     keeper: Annotated[str | None, Meta(description="What keeps it though the rules would not.", examples=[None])]
 
     @staticmethod
-    def of(found: retain.Judged) -> JudgedArtifact:
+    def of(found: judge_retention.Judged) -> JudgedArtifact:
         """How it is shown."""
         stored = found.candidate.stored
         return JudgedArtifact(
