@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 CATALOG_FILE: Final = "catalog.sqlite"
 _EPOCHS_FILE: Final = "epochs"
-_LOCK_FILE: Final = "catalog.lock"
+LOCK_FILE: Final = "catalog.lock"
 _SIGNING_KEY_FILE: Final = "signing-key.pem"
 _LOG_KEYS_FILE: Final = "log-keys.pem"
 
@@ -102,7 +102,7 @@ def _open_catalog(settings: Settings, clock: Clock, epochs: Epochs) -> SqlCatalo
         return SqliteCatalog(settings.data_path / CATALOG_FILE, clock=clock, epochs=epochs)
     from entrepot.drivers.catalog.postgresql.catalog import PostgresCatalog  # noqa: PLC0415 - with its library
 
-    return PostgresCatalog(settings.database, lock=settings.data_path / _LOCK_FILE, clock=clock, epochs=epochs)
+    return PostgresCatalog(settings.database, lock=settings.data_path / LOCK_FILE, clock=clock, epochs=epochs)
 
 
 def _open_key(settings: Settings, address: str, public_key: str) -> Signing:

@@ -98,6 +98,7 @@ _SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "doctor": ("doctor", "Say what is wrong with an installation, and what to do."),
         "check": ("check", "Verify every invariant of a data directory."),
         "scrub": ("check", "Read every blob again, and report damage."),
+        "migrate": ("migrate", "The catalog's schema, and moving it to another database."),
         "gc": ("gc", "Bytes that nobody can reach, and their way out."),
         "config": ("config", "Check or describe the settings."),
         "routes": ("routes", "List every address that the server answers at."),

@@ -68,7 +68,7 @@ def test_every_command_and_option_is_explained(name: str, command: click.Command
 
 def test_every_word_of_the_contract_is_a_command() -> None:
     promised = """
-        serve, doctor, check, scrub, gc plan, gc apply, gc explain, routes, config check, config schema, version, login, logout, whoami, setup,
+        serve, doctor, check, scrub, migrate plan, migrate apply, migrate copy, gc plan, gc apply, gc explain, routes, config check, config schema, version, login, logout, whoami, setup,
         push, pull, ls, inspect, search, journal, sbom show, sbom diff, sbom export, impact,
         scan show, scan push, scan reports, vex add, vex list, vex push, vex remove,
         advisories import, advisories export, advisories status, advisories refresh, advisories remove,

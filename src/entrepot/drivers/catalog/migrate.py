@@ -20,13 +20,19 @@ def migrations() -> list[str]:
     return [folder.joinpath(name).read_text(encoding="utf-8") for name in names]
 
 
+def version_of(connection: sqlite3.Connection) -> int:
+    """The schema's number; 0 when there is none."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
 def migrate(connection: sqlite3.Connection) -> int:
     """Apply what is missing, and return the version. The caller holds the write lock.
 
     Raises `RuntimeError` when the database is newer than this program.
     """
     scripts = migrations()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    version = version_of(connection)
     if version > len(scripts):
         message = f"the catalog has schema version {version}, this program knows {len(scripts)}: use a newer Entrepot"
         raise RuntimeError(message)

@@ -79,10 +79,10 @@ class SqliteCatalog(SqlCatalog):
             with self._exclusively():
                 # A new file cannot be made one with a write-ahead log while another process has it open: that
                 # would not wait, but fail.
-                self._writer = _connect(path, synchronous="FULL" if durable else "OFF")
+                self._writer = connect(path, synchronous="FULL" if durable else "OFF")
                 migrate(self._writer)
                 epochs.recover()
-            self._reader = _connect(path, synchronous="OFF")
+            self._reader = connect(path, synchronous="OFF")
             self._reader.execute("PRAGMA query_only = ON")
         self._committer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
         super().__init__(SqliteQuestions(self._reader), clock)
@@ -139,7 +139,8 @@ class SqliteCatalog(SqlCatalog):
         os.close(self._lock)
 
 
-def _connect(path: Path, *, synchronous: str) -> sqlite3.Connection:
+def connect(path: Path, *, synchronous: str) -> sqlite3.Connection:
+    """A connection to the file, which is made when it is new."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=1024)
     connection.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
     connection.execute("PRAGMA journal_mode = WAL")
