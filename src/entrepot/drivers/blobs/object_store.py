@@ -26,8 +26,8 @@ from uuid import uuid4
 
 from entrepot.drivers.blobs.disk import translated_disk_errors
 from entrepot.drivers.blobs.objects import Assembly, NotOffered, ObjectMissing
-from entrepot.drivers.blobs.parts import Part, group, read_stage
-from entrepot.drivers.blobs.receiving import PIECE, Receiving, StageLock
+from entrepot.drivers.blobs.parts import Part, group
+from entrepot.drivers.blobs.receiving import PIECE, Receiving, StageLock, list_stage
 from entrepot.drivers.blobs.signed import SignedAddresses
 from entrepot.drivers.blobs.writers import Writers
 from entrepot.drivers.threads import finished
@@ -226,13 +226,7 @@ class ObjectBlobStore:
             yield UploadId(f"{_ASSEMBLY}{assembly.key}:{assembly.id}"), assembly.begun_at
 
     def _list_stage(self, stage: UploadId) -> Stage:
-        folder = _folder(stage)
-        found: list[StoredObject] = []
-        while True:
-            page = self._objects.list(folder, after=found[-1].key if found else "")
-            found += page.objects
-            if page.is_last:
-                return read_stage(folder, found)
+        return list_stage(self._objects, _folder(stage))
 
     def _alive(self, found: Stage) -> bool:
         return StageLock.is_held(found.locks, self._objects.now())

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from entrepot.drivers.blobs.objects import Objects
-    from entrepot.drivers.blobs.parts import Lock
+    from entrepot.drivers.blobs.parts import Lock, Stage
     from entrepot.model.upload import UploadId
 
 PIECE: Final = 1024 * 1024
@@ -43,6 +43,16 @@ class Received:
     hash: _Hash
     spool: Spool | None
     """All its bytes, where they are one part."""
+
+
+def list_stage(objects: Objects, folder: str) -> Stage:
+    """All that is known of a stage, by asking the store."""
+    found: list[StoredObject] = []
+    while True:
+        page = objects.list(folder, after=found[-1].key if found else "")
+        found += page.objects
+        if page.is_last:
+            return read_stage(folder, found)
 
 
 class StageLock:
@@ -81,13 +91,7 @@ class StageLock:
             raise
 
     def _take(self, at: int) -> int:
-        found: list[StoredObject] = []
-        while True:
-            page = self.objects.list(self.folder, after=found[-1].key if found else "")
-            found += page.objects
-            if page.is_last:
-                break
-        stage = read_stage(self.folder, found)
+        stage = list_stage(self.objects, self.folder)
         mine = next((lock for lock in stage.locks if lock.key == self._key), None)
         others = [lock for lock in stage.locks if lock is not mine]
         # Both times are the store's: no clock of a node is asked.
