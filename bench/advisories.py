@@ -103,10 +103,12 @@ def _add_advisories(connection: sqlite3.Connection) -> None:
     rule = Rule("pep440", (Interval(None, "1.2", repaired=True),)).encode()
     connection.execute("INSERT INTO advisory_source (id, name, imported_at) VALUES (1, 'bench', ?)", (_TIME,))
     connection.executemany(
-        """INSERT INTO advisory (id, name, source_id, modified, level, summary, aliases, upstream, hash, content)
-           VALUES (?, ?, 1, ?, 'high', 'It leaks.', ?, '[]', x'00', x'00')""",
+        """INSERT INTO advisory
+               (id, change, name, source_id, modified, level, summary, aliases, upstream, hash, content)
+           VALUES (?1, ?1, ?2, 1, ?3, 'high', 'It leaks.', ?4, '[]', x'00', x'00')""",
         ((number, f"BENCH-{number}", _TIME, f'["CVE-2026-{number}"]') for number in range(1, ADVISORIES + 1)),
     )
+    connection.execute("UPDATE advisory_feed SET change = ?", (ADVISORIES,))
     connection.executemany(
         "INSERT INTO advisory_name (name, advisory_id) VALUES (?, ?)",
         sorted(

@@ -1,8 +1,7 @@
-"""What runs beside the workers: the followers of the journal and the schedules, in one process at a time."""
+"""What runs beside the workers: the followers of the journal and the schedules, in one process of all nodes at a time."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Final
 
 from entrepot import followers, schedules
@@ -11,23 +10,39 @@ from entrepot.drivers.turn import FileTurn
 from entrepot.wire.logs import configure_logs
 
 if TYPE_CHECKING:
+    from entrepot.ports.turn import Turn
     from entrepot.settings import Settings
 
 _TURN_FILE: Final = "followers.lock"
 
 
 async def run_beside(settings: Settings) -> None:
-    """Run the followers of the journal and the schedules, while it is this process's turn."""
+    """Run the followers of the journal and the schedules, whenever it is this process's turn."""
     configure_logs(settings.log_format, settings.log_level)
-    turn = FileTurn(settings.data_path / _TURN_FILE)
-    await turn.take()
+    turn = _open_turn(settings)
+    try:
+        while True:
+            await turn.take()
+            await _run_until_lost(settings, turn)
+    finally:
+        await turn.close()
+
+
+async def _run_until_lost(settings: Settings, turn: Turn) -> None:
     async with open_registry(settings) as registry:
         runners = (followers.Runner(registry), schedules.Runner(registry))
         for runner in runners:
             runner.start()
         try:
-            await asyncio.Event().wait()
+            await turn.lost()
         finally:
             for runner in runners:
                 await runner.stop()
-            turn.close()
+
+
+def _open_turn(settings: Settings) -> Turn:
+    if not settings.database:
+        return FileTurn(settings.data_path / _TURN_FILE)
+    from entrepot.drivers.catalog.postgresql.turn import PostgresTurn  # noqa: PLC0415 - with its library
+
+    return PostgresTurn(settings.database)

@@ -29,10 +29,10 @@ class FileTurn:
             else:
                 return
 
-    def give_back(self) -> None:
-        """Let another process have it."""
-        fcntl.flock(self._file, fcntl.LOCK_UN)
+    async def lost(self) -> None:
+        """Never return: the kernel forgets nobody who lives."""
+        await asyncio.Event().wait()
 
-    def close(self) -> None:
-        """Give it back, and let go of the file."""
+    async def close(self) -> None:
+        """Give it back."""
         os.close(self._file)

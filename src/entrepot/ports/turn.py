@@ -11,5 +11,8 @@ class Turn(Protocol):
     async def take(self) -> None:
         """Return once it is ours."""
 
-    def give_back(self) -> None:
-        """Let another process have it."""
+    async def lost(self) -> None:
+        """Return once it is ours no more, because nobody can say so: another process may have it then, or take it."""
+
+    async def close(self) -> None:
+        """Give it back."""
