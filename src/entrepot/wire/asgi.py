@@ -106,6 +106,8 @@ class _Exchange:
     facts: dict[str, str | int] = field(default_factory=dict)
     used: list[tuple[PackageId, Digest]] = field(default_factory=list)
     status: int = 0
+    begun: bool = False
+    """Whether a body that is made while it is sent has begun to go out."""
     sent: int = 0
     ticket: CacheTicket | None = None
     borrowed: int = 0
@@ -190,7 +192,11 @@ class Application:
                 exchange, self._refuse(exchange, Corrupt(exchange.facts.get("digest")), headers, scope), send
             )
         except RegistryError as error:
-            # Of a body that is made while it is sent: what has gone out must not look whole.
+            # Of a body that is made while it is sent.
+            if not exchange.begun:
+                await self._send(exchange, self._refuse(exchange, error, headers, scope), send)
+                return
+            # What has gone out must not look whole.
             exchange.facts["cut"] = str(error)
             log.warning("cut", request_id=exchange.request_id, error=type(error).__name__, reason=str(error))
             raise ClientDisconnected from error
@@ -323,22 +329,30 @@ class Application:
             start["entrepot.cache"] = exchange.ticket
         if reply.reason is not None:
             start["entrepot.reason"] = reply.reason
-        await send(start)
         body = reply.body
         if exchange.method == "HEAD" or not has_body:
+            await send(start)
             await send({"type": "http.response.body"})
         elif isinstance(body, bytes):
+            await send(start)
             await send({"type": "http.response.body", "body": body})
             exchange.sent = len(body)
         elif isinstance(body, FileSlice):
+            await send(start)
             await send(
                 {"type": "http.response.pathsend", "path": body.path, "offset": body.offset, "count": body.count}
             )
             exchange.sent = body.count
         else:
-            async for piece in body:
+            # A body that fails before it begins is refused like anything else.
+            pieces = aiter(body)
+            piece = await anext(pieces, None)
+            exchange.begun = True
+            await send(start)
+            while piece is not None:
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
                 exchange.sent += len(piece)
+                piece = await anext(pieces, None)
             await send({"type": "http.response.body"})
 
     def _finish(self, exchange: _Exchange, seconds: float) -> None:

@@ -21,7 +21,7 @@ from entrepot.operations.registry import Limits, Registry
 from entrepot.operations.resolve import resolve
 from entrepot.testing.builders import open_catalog
 from entrepot.wire.asgi import Application, Options
-from entrepot.wire.format import describe_of, read_through_of, rules_of
+from entrepot.wire.format import describe_of, ecosystems_of, read_through_of, rules_of
 from entrepot.wire.gate import Gate
 from entrepot.wire.metrics import Metrics
 from entrepot.wire.server import Epochs
@@ -92,6 +92,7 @@ async def serve(
         clock=clock,
         formats=rules_of(formats),
         read_through=read_through_of(formats),
+        ecosystems=ecosystems_of(formats),
         describe=describe_of(formats),
         upload_secret=b"secret",
         fetcher=HttpFetcher(proxies=Proxies.read({})),

@@ -6,13 +6,24 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
+from entrepot.model.errors import UpstreamInvalid
 from entrepot.testing.builders import open_world
+from entrepot.testing.transport import InProcess
 from entrepot.wire.asgi import Application, Options
+from entrepot.wire.format import Surface
+from entrepot.wire.metrics import Metrics
+from entrepot.wire.reply import Reply
+from entrepot.wire.routes import Route
+from entrepot.wire.server import ClientDisconnected
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from entrepot.testing.builders import World
+    from entrepot.wire.call import Call
 
 
 def challenge(answer: Any) -> str:
@@ -51,6 +62,30 @@ async def test_what_the_server_refuses_by_itself_has_the_form_of_its_target(
     assert code(json.loads(body))
     assert b"request-1" in body
     assert dict(headers)[b"content-type"].startswith(b"application/")
+
+
+@pytest.mark.parametrize("pieces", [0, 1])
+async def test_a_body_that_fails_is_refused_before_it_begins_and_cut_afterwards(world: World, pieces: int) -> None:
+    async def failing() -> AsyncIterator[bytes]:
+        for _ in range(pieces):
+            yield b"piece"
+        raise UpstreamInvalid("a file")
+
+    async def handle(_: Call) -> Reply:
+        return Reply(200, body=failing(), size=100)
+
+    surface = Surface(name="tested", prefix="tested", routes=(Route("GET", "/tested", handle, "fail"),))
+    app = Application(
+        world.registry, [surface], gate=world.app.gate, epochs=world.epochs, metrics=Metrics(), options=Options()
+    )
+    async with httpx.AsyncClient(transport=InProcess(app), base_url="http://localhost") as client:
+        if pieces:
+            with pytest.raises(ClientDisconnected):
+                await client.get("/tested")
+        else:
+            answer = await client.get("/tested")
+
+            assert (answer.status_code, answer.json()["code"]) == (502, "upstream-invalid")
 
 
 async def test_too_many_requests_at_once_are_asked_to_come_again(tmp_path: Path) -> None:
