@@ -31,11 +31,14 @@ def serve(config: Path | None, **options: object) -> None:
     Every option is also a setting, ENTREPOT_LISTEN and so on, or a key of entrepot.toml; `entrepot config check` shows
     all of them. When the server can answer it prints "ready http://HOST:PORT".
     """
+    settings = load_settings(config, options)
     try:
-        run_server(load_settings(config, options))
+        run_server(settings)
     except (BindError, StartFailed) as error:
         raise Failure(str(error), "See what is wrong with `entrepot doctor`.") from error
     except Unavailable as error:
+        if not settings.database:
+            raise
         raise Failure(
             f"the {error.subject} cannot be used: {error.__cause__ or error}", "Is its database running?"
         ) from error
