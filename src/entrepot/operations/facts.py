@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -65,13 +65,19 @@ class Asked:
 async def examined(registry: Registry, package: PackageId, *, seconds: float = 0) -> frozenset[str]:
     """Which followers have dealt with all that happened to the package; waits for them as long as it may."""
     row = await registry.catalog.find_package(View(package.namespace), package)
+    ends = asyncio.get_running_loop().time() + seconds
+    while seconds and row is not None:
+        seen, known = row.revision, await registry.catalog.cursors.list()
+        followers = [name for name in EXAMINERS if name in known]
+        try:
+            await wait_for(registry, followers, seen, seconds=ends - asyncio.get_running_loop().time())
+        except Unavailable:
+            break  # What is not known by then is no fact, and whoever asks for it is refused.
+        row = await registry.catalog.find_package(View(package.namespace), package)
+        if row is None or row.revision == seen:
+            break  # Else what one of them found out happened to the package, too, and the others look at that.
     if row is None:
         return frozenset()
-    if seconds:
-        known = await registry.catalog.cursors.list()
-        # What is not known by then is no fact, and whoever asks for it is refused.
-        with suppress(Unavailable):
-            await wait_for(registry, [name for name in EXAMINERS if name in known], row.revision, seconds=seconds)
     cursors = await registry.catalog.cursors.list()
     return frozenset(name for name in EXAMINERS if cursors.get(name, 0) >= row.revision)
 

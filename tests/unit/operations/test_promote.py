@@ -6,12 +6,14 @@ from base64 import b64decode
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from entrepot import followers
 from entrepot.model.access import ANONYMOUS, Caller
 from entrepot.model.digest import Digest
 from entrepot.model.errors import (
@@ -32,10 +34,12 @@ from entrepot.model.errors import (
 )
 from entrepot.model.names import NamespaceName, ReferenceName, View, parse_channel
 from entrepot.model.policy import Door, Mode, Policy
+from entrepot.model.position import START, Position
 from entrepot.model.promotion import ChannelRules, PromotionState
 from entrepot.model.signer import Signer, SignerKind, SignerName
 from entrepot.operations.block import block
 from entrepot.operations.check import check
+from entrepot.operations.follow import introduce
 from entrepot.operations.mark import yank
 from entrepot.operations.policies import list_policies, remove_policy, replay_policy, set_policy, try_policies
 from entrepot.operations.promote import (
@@ -54,6 +58,7 @@ from entrepot.operations.promote_due import promote_due
 from entrepot.operations.resolve import resolve
 from entrepot.operations.signers import add_signer
 from entrepot.policy.defaults import DEFAULTS
+from entrepot.ports.catalog import Transaction
 from entrepot.testing.builders import ADMINISTRATOR, World, caller, image, open_world, package, referrer
 from entrepot.trust.signing import LocalKey
 
@@ -103,6 +108,28 @@ async def test_the_defaults_wait_for_what_is_not_examined_yet(world: World) -> N
     assert plan.facts["signed.known"] is True
     assert plan.facts["sbom.known"] is True
     assert plan.facts["findings.enabled"] is False
+
+
+async def test_a_plan_waits_for_what_its_examiners_find_out_for_each_other(world: World) -> None:
+    await remove_policy(world.registry, MAINTAINER, ACME, "known-content")
+    await introduce(world.registry)
+    async with world.client(await world.token("publisher")) as client:
+        assert (await client.put("/files/acme/tool/1.0/tool", content=b"a tool")).status_code == 201
+    tool = package("acme/tool", format="generic")
+
+    planning = asyncio.create_task(plan_promotion(world.registry, PAT, tool, V1, PROD, seconds=60))
+    for follower in followers.ALL:
+        entries = await world.catalog.list_entries(after=START, limit=100)
+        await follower.handle(world.registry, entries)
+        await world.catalog.write(partial(_move, follower.name, entries[-1].position))
+    await asyncio.wait({planning}, timeout=0.2)
+    await world.settle()
+
+    assert (await planning).decision.refusals == ()
+
+
+def _move(name: str, position: Position, change: Transaction) -> None:
+    change.cursors.move(name, position)
 
 
 async def test_what_nothing_is_in_the_way_of_is_promoted_sealed_and_on_record(world: World) -> None:
