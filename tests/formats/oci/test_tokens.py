@@ -122,17 +122,15 @@ async def test_who_tries_too_many_passwords_is_told_to_wait(registry: Registry) 
     assert (await client.ask("GET", "/token", headers={"authorization": "Basic bWU6d3Jvbmc="})).status == 401
 
 
-async def test_nobody_in_particular_is_told_whether_anything_is_public(registry: Registry) -> None:
-    """A token is had without credentials; whether it is good for anything, GET /v2/ says with it."""
-    client = registry.bearer(issued(await registry.client(None).get("/token")))
-    before = await client.get("/v2/")
-
+async def test_a_token_of_nobody_in_particular_is_good_for_the_base_also_where_nothing_is_public(
+    registry: Registry,
+) -> None:
+    """regctl takes a 401 to the token that it was just given for the absence of a registry."""
     for name in ("open", "library"):
         await set_namespace(registry.world.registry, ADMINISTRATOR, parse_namespace(name), public=False)
-    closed = await client.get("/v2/")
+    client = registry.bearer(issued(await registry.client(None).get("/token")))
 
-    assert before.status == 200
-    assert closed.refusal == (401, "UNAUTHORIZED")
+    assert (await client.get("/v2/")).status == 200
     assert (await registry.client(None).get("/v2/")).status == 401
 
 
