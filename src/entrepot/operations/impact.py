@@ -177,8 +177,11 @@ async def _look(
         ]
     )
     hits = [
-        replace(
-            _hit(place, by_artifact[place.holder], meant, repaired.get(place.holder[0])),
+        _hit(
+            place,
+            by_artifact[place.holder],
+            meant,
+            repaired=repaired.get(place.holder[0]),
             deployments=running.get((place.package, place.digest), ()),
         )
         for place in readable
@@ -212,7 +215,12 @@ async def _judged(registry: Registry, names: Sequence[str], places: Sequence[Pla
 
 
 def _hit(
-    place: Place, held: Sequence[tuple[Purl, str, int]], meant: Mapping[int, State], repaired: ReferenceName | None
+    place: Place,
+    held: Sequence[tuple[Purl, str, int]],
+    meant: Mapping[int, State],
+    *,
+    repaired: ReferenceName | None,
+    deployments: Sequence[Deployment],
 ) -> Hit:
     affected = any(meant[number] is State.AFFECTED for *_, number in held)
     return Hit(
@@ -224,6 +232,6 @@ def _hit(
         relation=min((Relation(relation) for _, relation, _ in held), key=lambda each: each.rank),
         state=State.AFFECTED if affected else State.UNKNOWN,
         through=None if place.digest == place.holds else place.holds,
-        deployments=(),
+        deployments=deployments,
         first_without=repaired,
     )

@@ -92,11 +92,11 @@ def match_advisory(
 
 
 def judge(component: Unmatched, said: Sequence[tuple[Subject, Compiled]]) -> Verdict:
-    """What one advisory says of a component: of a distribution, what it says of its release.
+    """What one advisory says of the package of a component: of a distribution, what it says of its release.
 
     Where nobody says which release it is, what any release has is unknown of it.
     """
-    if len(said) == 1 and said[0][0] == component.subject:
+    if len(said) == 1 and said[0][0].release == component.subject.release:
         return said[0][1].judge(component.version)
     own = [rule for subject, rule in said if subject.covers(component.subject)]
     verdict = judge_all(own, component.version)

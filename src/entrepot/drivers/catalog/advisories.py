@@ -461,13 +461,13 @@ def _rule(row: tuple[Any, ...]) -> KnownRule:
 
 def _place(row: tuple[Any, ...]) -> Place:
     package_id, artifact, inner, namespace, format, package, digest, holds, public, names, channels = row
-    owner = NamespaceName(namespace)
+    owner, found = NamespaceName(namespace), Digest.parse(digest)
     return Place(
         holder=(package_id, inner),
         artifact=artifact,
         package=PackageId(owner, FormatName(format), PackageName(package)),
-        digest=Digest.parse(digest),
-        holds=Digest.parse(holds),
+        digest=found,
+        holds=found if holds == digest else Digest.parse(holds),
         public=bool(public),
         names=tuple(ReferenceName(name) for name in msgspec.json.decode(names)),
         channels=tuple(View(owner, ChannelName(each)) for each in sorted(set(msgspec.json.decode(channels)))),
