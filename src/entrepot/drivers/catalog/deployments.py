@@ -69,6 +69,8 @@ class SqlDeployments:
         self, artifacts: Sequence[tuple[PackageId, Digest]]
     ) -> Mapping[tuple[PackageId, Digest], Sequence[Deployment]]:
         """As what each of these artifacts runs now."""
+        if await self._questions.one(DEPLOYMENTS.any_running) is None:
+            return {}  # Many are asked about at a time, and not everybody tells us what runs.
         asked = [(p.namespace, p.format, p.name, str(digest)) for p, digest in dict.fromkeys(artifacts)]
         found: dict[tuple[PackageId, Digest], list[Deployment]] = {}
         for row in await self._questions.all(DEPLOYMENTS.list_running, artifacts=msgspec.json.encode(asked).decode()):

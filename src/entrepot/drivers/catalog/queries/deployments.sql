@@ -76,6 +76,10 @@ SELECT d.id, n.name, l.environment, l.service, l.cluster, l.region, p.format, p.
  ORDER BY d.id
  LIMIT :limit
 
+-- any_running --
+-- Uses deployment_open_idx.
+SELECT 1 FROM deployment WHERE until_position IS NULL LIMIT 1
+
 -- list_running --
 -- The deployments that last of artifacts, each [namespace, format, name, digest]. Uses deployment_artifact_idx.
 SELECT d.id, n.name, l.environment, l.service, l.cluster, l.region, p.format, p.name, b.digest, d.version, d.particulars,
