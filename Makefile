@@ -19,7 +19,7 @@ serve: $(VENV)/serve.stamp ## Prepare the environment and start the server on $(
 test: $(VENV)/dev.stamp ## Everything that needs no other service: unit, laws, formats, clients, conformance, faults
 	@PATH="$(CURDIR)/$(BIN):$$PATH" tests/run
 
-test-all: $(VENV)/dev.stamp ## As test, with the long fault runs, the slow clients and more object stores
+test-all: $(VENV)/dev.stamp ## As test, with the long fault runs, the slow clients, and all servers over every pair of stores
 	@PATH="$(CURDIR)/$(BIN):$$PATH" ENTREPOT_TEST_LONG=1 tests/run
 
 check: $(VENV)/dev.stamp ## Format, lint, types, import contract
@@ -43,6 +43,7 @@ LOCK = $(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url -
 lock: $(VENV)/dev.stamp ## Renew the locks
 	@$(LOCK) --upgrade pyproject.toml requirements/build.in -o requirements/serve.lock
 	@$(LOCK) --upgrade pyproject.toml requirements/build.in requirements/dev.in -o requirements/dev.lock
+	@$(LOCK) --extra s3 --constraint requirements/dev.lock pyproject.toml requirements/build.in -o requirements/image.lock
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

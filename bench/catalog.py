@@ -29,8 +29,8 @@ from entrepot.operations.upload import StoredBlob
 from entrepot.settings import Settings
 
 TAGS_PER_PACKAGE = 10
+NAMESPACE = NamespaceName("bench")
 
-_NAMESPACE = NamespaceName("bench")
 _FORMAT = FormatName("oci")
 _BASE_LAYER = b"base layer\n" * 100
 _AT_ONCE = 256  # changes in the air: several commits' worth
@@ -40,7 +40,7 @@ _FILLER = Caller(Principal(PrincipalName("filler"), PrincipalKind.ROBOT), Rights
 
 def repository(package: int) -> str:
     """The name in URLs of the package of that number."""
-    return f"{_NAMESPACE}/{_package_name(package)}"
+    return f"{NAMESPACE}/{_package_name(package)}"
 
 
 def tag(number: int) -> str:
@@ -65,7 +65,7 @@ async def _fill(data: Path, artifacts: int, report: Callable[[int, float], None]
     async with open_registry(Settings(data=str(data))) as registry:
         there = (await registry.catalog.storage())["artifacts"]
         if not there:
-            await create_namespace(registry, _FILLER, _NAMESPACE, public=False)
+            await create_namespace(registry, _FILLER, NAMESPACE, public=False)
         # They came in order but for the last commits' worth; what is published again is no change.
         begin = max(0, there - _AT_ONCE)
         start = reported = time.monotonic()
@@ -90,7 +90,7 @@ async def _publish(registry: Registry, number: int) -> None:
         tags=(parse_reference(tag(tag_number)),),
         blobs=tuple(StoredBlob(Digest.parse(blob.digest), blob.size, blob.tail) for blob in image.blobs),
     )
-    await publish(registry, _FILLER, PackageId(_NAMESPACE, _FORMAT, _package_name(package)), draft)
+    await publish(registry, _FILLER, PackageId(NAMESPACE, _FORMAT, _package_name(package)), draft)
 
 
 def _package_name(package: int) -> PackageName:

@@ -34,6 +34,7 @@ class Scale:
     many_artifacts: int
     probes: int  # requests behind each percentile
     events: int  # that are appended to the journal
+    backed_up_artifacts: int
     bars: bool  # whether the figures may be held against the bars
 
 
@@ -59,6 +60,7 @@ FULL = Scale(
     many_artifacts=1_000_000,
     probes=400,
     events=10_000,
+    backed_up_artifacts=100_000,
     bars=True,
 )
 
@@ -84,6 +86,7 @@ QUICK = Scale(
     many_artifacts=1_000,
     probes=20,
     events=500,
+    backed_up_artifacts=300,
     bars=False,
 )
 

@@ -160,7 +160,7 @@ A token's scope narrows it: `entrepot token create NAME --role â€¦ --namespace â
 
 def metrics() -> str:
     """Every metric of a scrape."""
-    totals = dict.fromkeys(("blobs", "bytes", "damaged", "artifacts", "packages", "namespaces"), 0)
+    totals = dict.fromkeys(("blobs", "bytes", "damaged", "artifacts", "packages", "namespaces", "unrepaired"), 0)
     text = Metrics().render(totals, {}, datetime.now(UTC))
     found: dict[str, str] = {}
     for line in text.decode().splitlines():
@@ -171,13 +171,13 @@ def metrics() -> str:
     return f"""# Metrics
 
 What Prometheus gets at `/metrics`, added up over all workers.
-Labels: `follower` (who reads the journal: `transparency`, `verify` and so on), `format` (`oci`, `generic`, `api`, `health`, `other`), `operation` (see [routes](routes.md)), `outcome` (`ok`, `client_error`, `server_error`), `code` (see [errors](errors.md)).
+Labels: `namespace` (of as many as the setting `metered_namespaces` says, the largest), `follower` (who reads the journal: `transparency`, `verify` and so on), `format` (`oci`, `generic`, `api`, `health`, `other`), `operation` (see [routes](routes.md)), `outcome` (`ok`, `client_error`, `server_error`), `code` (see [errors](errors.md)).
 No label takes a value that a client chooses.
 
 | metric | meaning |
 |---|---|
 {rows}
-Alarm on `entrepot_storage_damaged > 0` ([bit rot](../runbooks/bit-rot.md)), on `min_over_time(entrepot_follower_behind[5m]) > 0` ([a follower that waits](../runbooks/key-store.md)) and on the rate of `entrepot_requests_total{{outcome="server_error"}}`.
+Alarm on `entrepot_storage_damaged > 0` and on `entrepot_storage_unrepaired > 0` ([bit rot](../runbooks/bit-rot.md); [rules](../howto/integrity.md)), on `min_over_time(entrepot_follower_behind[5m]) > 0` ([a follower that waits](../runbooks/key-store.md)) and on the rate of `entrepot_requests_total{{outcome="server_error"}}`.
 """
 
 

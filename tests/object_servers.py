@@ -1,4 +1,4 @@
-"""Real object stores for tests: a process each, on a port of its own, with one empty bucket."""
+"""Real object stores for tests: a process each, on a port of its own, with one empty bucket or container."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -13,7 +14,8 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from entrepot.drivers.blobs.s3 import S3Address, connect
+from entrepot.drivers.blobs.objects import Objects
+from entrepot.drivers.blobs.s3 import S3Address, S3Objects, connect
 from tests.clients.programs import program
 
 BUCKET: Final = "goods"
@@ -30,8 +32,14 @@ _START_SECONDS: Final = 90
 _STOP_SECONDS: Final = 20
 
 
-class ObjectServer:
+class ObjectServer(ABC):
     """A store that runs."""
+
+    secret: str
+    """What nobody must see."""
+    failures: tuple[type[Exception], ...]
+    """Of the client, while nobody answers."""
+    copies_parts = True
 
     def __init__(self, command: Sequence[str], folder: Path, endpoint: str, variables: Mapping[str, str]) -> None:
         """Start it, and make its bucket."""
@@ -41,13 +49,28 @@ class ObjectServer:
         self._variables = variables
         self._process = self._start()
         # One for all tests: making it takes longer than most of them.
-        self.client: Any = connect(S3Address(BUCKET, endpoint=endpoint, addressing="path"))
-        self._wait_for(lambda: self.client.create_bucket(Bucket=BUCKET))
+        self.client = self.connect()
+        self._wait_for(self.make)
 
+    @abstractmethod
+    def connect(self) -> Any:
+        """A client of the protocol."""
+
+    @abstractmethod
+    def make(self) -> object:
+        """Make the bucket."""
+
+    @abstractmethod
+    def find(self) -> object:
+        """Ask for the bucket."""
+
+    @abstractmethod
     def address(self, prefix: str = "") -> str:
         """What ENTREPOT_BLOBS says to use it."""
-        # By a name: there are clients that follow no redirect to an address of the machine itself.
-        return f"s3://{BUCKET}/{prefix}?endpoint={self.endpoint.replace('127.0.0.1', 'localhost')}"
+
+    @abstractmethod
+    def objects(self, prefix: str) -> Objects:
+        """What the driver has of it, below a prefix."""
 
     @contextmanager
     def gone(self) -> Iterator[None]:
@@ -57,7 +80,7 @@ class ObjectServer:
             yield
         finally:
             self._process = self._start()
-            self._wait_for(lambda: self.client.head_bucket(Bucket=BUCKET))
+            self._wait_for(self.find)
 
     def close(self) -> None:
         """End it."""
@@ -81,7 +104,7 @@ class ObjectServer:
         while True:
             try:
                 request()
-            except (BotoCoreError, ClientError) as error:
+            except self.failures as error:
                 if self._process.poll() is not None or time.monotonic() > patience:
                     self._stop()
                     raise AssertionError(f"{error}\n{self._log.read_text(errors='replace')[-4000:]}") from error
@@ -102,11 +125,39 @@ class ObjectServer:
         return self._folder / "server.log"
 
 
+class S3Server(ObjectServer):
+    """One that speaks S3."""
+
+    secret = SECRET
+    failures = (BotoCoreError, ClientError)
+
+    def connect(self) -> Any:
+        return connect(S3Address(BUCKET, endpoint=self.endpoint, addressing="path"))
+
+    def make(self) -> object:
+        return self.client.create_bucket(Bucket=BUCKET)
+
+    def find(self) -> object:
+        return self.client.head_bucket(Bucket=BUCKET)
+
+    def address(self, prefix: str = "") -> str:
+        return address_of(self.endpoint, prefix)
+
+    def objects(self, prefix: str) -> Objects:
+        return S3Objects(S3Address.parse(self.address(prefix)), self.client)
+
+
+def address_of(endpoint: str, prefix: str = "") -> str:
+    """What ENTREPOT_BLOBS says to use the store that answers at *endpoint*."""
+    # By a name: there are clients that follow no redirect to an address of the machine itself.
+    return f"s3://{BUCKET}/{prefix}?endpoint={endpoint.replace('127.0.0.1', 'localhost')}"
+
+
 @contextmanager
 def versitygw(folder: Path) -> Iterator[ObjectServer]:
     """Files behind S3, done well."""
     (folder / "buckets").mkdir()
-    port = _free_port()
+    port = free_port()
     address = f"127.0.0.1:{port}"
     command = [program("versitygw"), "--quiet", "--port", address, "posix", str(folder / "buckets")]
     variables = {"ROOT_ACCESS_KEY": KEY, "ROOT_SECRET_KEY": SECRET}
@@ -118,7 +169,7 @@ def versitygw(folder: Path) -> Iterator[ObjectServer]:
 def rclone(folder: Path) -> Iterator[ObjectServer]:
     """Files behind S3, without conditions: it writes whatever it is asked to, whoever was there before."""
     (folder / "buckets").mkdir()
-    address = f"127.0.0.1:{_free_port()}"
+    address = f"127.0.0.1:{free_port()}"
     command = [
         program("rclone"),
         *("serve", "s3", "--config", "", "--addr", address, "--auth-key", f"{KEY},{SECRET}"),
@@ -132,7 +183,7 @@ def rclone(folder: Path) -> Iterator[ObjectServer]:
 def seaweedfs(folder: Path) -> Iterator[ObjectServer]:
     """A distributed store, on one machine."""
     (folder / "data").mkdir()
-    ports = iter([_free_port() for _ in range(12)])
+    ports = iter([free_port() for _ in range(12)])
     names = (
         *("master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc"),
         *("s3.port", "s3.port.grpc"),
@@ -149,7 +200,8 @@ def seaweedfs(folder: Path) -> Iterator[ObjectServer]:
         yield server
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -160,5 +212,5 @@ def _free_port() -> int:
 def _running(
     command: Sequence[str], folder: Path, endpoint: str, *, variables: Mapping[str, str] | None = None
 ) -> Iterator[ObjectServer]:
-    with closing(ObjectServer(command, folder, endpoint, variables or {})) as server:
+    with closing(S3Server(command, folder, endpoint, variables or {})) as server:
         yield server

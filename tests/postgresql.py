@@ -42,32 +42,33 @@ class Cluster:
     """A running server, and the databases in it."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._numbers = count(1)
 
     def address(self, database: str) -> str:
         """How `ENTREPOT_DATABASE` names a database of it."""
-        return f"postgresql://entrepot@/{database}?host={self._folder}"
+        return f"postgresql://entrepot@/{database}?host={self.folder}"
 
     def start(self) -> None:
         """Start the server, and return once it takes connections."""
-        options = f"-k {self._folder} -c listen_addresses= -c fsync=off -c full_page_writes=off"
-        _run(program("pg_ctl"), "start", "-w", "-D", self._data, "-l", self._folder / "log", "-o", options)
+        # Room for the servers of all processes of a run.
+        options = f"-k {self.folder} -c listen_addresses= -c fsync=off -c full_page_writes=off -c max_connections=500"
+        _run(program("pg_ctl"), "start", "-w", "-D", self._data, "-l", self.folder / "log", "-o", options)
 
     def stop(self, mode: str = "immediate") -> None:
         """Stop it; at once as a crash does, or as *mode* says."""
         _run(program("pg_ctl"), "stop", "-w", "-D", self._data, "-m", mode)
 
-    def create(self) -> str:
-        """The address of a new and empty database."""
-        name = f"catalog_{next(self._numbers)}"
+    def create(self, name: str | None = None) -> str:
+        """The address of a new and empty database, called *name* if that is given."""
+        name = name or f"catalog_{next(self._numbers)}"
         with psycopg.connect(self.address("postgres"), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}")
         return self.address(name)
 
     @property
     def _data(self) -> Path:
-        return self._folder / "data"
+        return self.folder / "data"
 
 
 @contextmanager

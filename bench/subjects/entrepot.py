@@ -20,7 +20,7 @@ from bench.subjects.subject import Registry
 
 NAMESPACE = "bench"
 
-_SCRIPT = str(Path(sys.executable).with_name("entrepot"))
+SCRIPT = str(Path(sys.executable).with_name("entrepot"))
 _READY = "ready http://"
 _LOOK_SECONDS = 0.05
 
@@ -54,7 +54,7 @@ class Entrepot(Registry, PythonIndex, NodeRegistry):
         return f"{entrepot.__version__}, {self._workers} worker(s), token"
 
     def command(self) -> list[str]:
-        return [_SCRIPT, "serve", "--listen", "127.0.0.1:0", "--data", str(self.data), "--workers", str(self._workers)]
+        return [SCRIPT, "serve", "--listen", "127.0.0.1:0", "--data", str(self.data), "--workers", str(self._workers)]
 
     def environment(self) -> dict[str, str]:
         return {"ENTREPOT_FOLLOWERS": str(self._followers).lower()}
@@ -130,7 +130,7 @@ class Entrepot(Registry, PythonIndex, NodeRegistry):
     def _administer(self, *command: str) -> str:
         environment = {"ENTREPOT_URL": self.url, "ENTREPOT_TOKEN": (self.data / "admin-token").read_text().strip()}
         done = subprocess.run(
-            [_SCRIPT, *command], env={**os.environ, **environment}, capture_output=True, text=True, check=False
+            [SCRIPT, *command], env={**os.environ, **environment}, capture_output=True, text=True, check=False
         )
         if done.returncode:
             raise processes.ServerFailed(f"entrepot {' '.join(command)}: {done.stderr or done.stdout}")

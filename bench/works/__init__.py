@@ -3,6 +3,7 @@
 from bench.session import Group
 from bench.works import (
     advisories,
+    backups,
     catalog_size,
     downloads,
     files,
@@ -17,6 +18,7 @@ from bench.works import (
     provenance,
     pushes,
     python_packages,
+    upkeep,
     uploads,
 )
 
@@ -36,5 +38,7 @@ GROUPS: tuple[Group, ...] = (
     policies.GROUP,
     memory.GROUP,
     catalog_size.GROUP,
+    upkeep.GROUP,
+    backups.GROUP,
     advisories.GROUP,
 )

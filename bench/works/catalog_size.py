@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,10 +22,12 @@ from bench.load import Push, Task
 from bench.scale import Scale
 from bench.session import ENTREPOT, Group, Session, say
 from bench.subjects import Entrepot
+from bench.subjects.entrepot import SCRIPT
 
 _SLOWER_AT_MOST = 1.3
 _P95_AT_MOST_MS = 20.0
 _START_AT_MOST_SECONDS = 2.0
+_CHECKED_A_SECOND_AT_LEAST = 20_000.0
 _PAGE = 100
 _FEW = 10
 _SAMPLE = 1000  # places that are looked at, in the small catalog all there are
@@ -52,7 +55,7 @@ class Catalog:
 
 
 def works(scale: Scale) -> Sequence[str]:
-    return [_title(probe, scale.many_artifacts) for probe in (_START, *_PROBES)]
+    return [_title(probe, scale.many_artifacts) for probe in (_START, *_PROBES, _CHECK)]
 
 
 def run(session: Session, wanted: Sequence[str]) -> None:
@@ -60,14 +63,14 @@ def run(session: Session, wanted: Sequence[str]) -> None:
     with TemporaryDirectory(dir=session.home, prefix="catalogs-") as home:
         catalogs = [Catalog(count, Path(home, str(count))) for count in (scale.few_artifacts, scale.many_artifacts)]
         for catalog in catalogs:
-            _make(catalog, session.catalogs)
+            make(catalog, session.catalogs)
         few, many = catalogs
         for _ in range(scale.transfer_rounds):
             for catalog in catalogs:
                 _visit(session, catalog, wanted, few, many)
 
 
-def _make(catalog: Catalog, ready: Path | None) -> None:
+def make(catalog: Catalog, ready: Path | None) -> None:
     """Copy the catalog from where it is *ready*, or fill a new one."""
     if ready is not None and (source := ready / str(catalog.artifacts)).exists():
         say(f"copying {source}")
@@ -99,6 +102,17 @@ def _visit(session: Session, catalog: Catalog, wanted: Sequence[str], few: Catal
             session.row(work, "ms, median", "lower", bars).record(name, median(times))
             limit = _P95_AT_MOST_MS if probe in _LISTS else None
             session.row(work, "ms, p95", "lower", limit=limit).record(name, quantiles(times, n=20)[-1])
+        work = _title(_CHECK, many.artifacts)
+        if catalog is many and work in wanted:
+            row = session.row(work, "artifacts/s", "higher", limit=_CHECKED_A_SECOND_AT_LEAST)
+            row.record(name, catalog.artifacts / _check_seconds(catalog))
+
+
+def _check_seconds(catalog: Catalog) -> float:
+    """How long every invariant of a catalog takes, beside the server that serves it."""
+    start = time.perf_counter()
+    subprocess.run([SCRIPT, "check", "--data", catalog.data], check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - start
 
 
 def _times(connection: Connection, tasks: Sequence[Task]) -> list[float]:
@@ -167,6 +181,7 @@ _PROBES: dict[str, Callable[[int, int, dict[str, str]], Task]] = {
 }
 _LISTS = ("tag list", "catalog page", "search by name", "search by commit")
 _START = "start-up"
+_CHECK = "check of everything"
 
 
 def _title(probe: str, artifacts: int) -> str:

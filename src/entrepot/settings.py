@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _PREFIX: Final = "ENTREPOT_"
+OBJECT_STORAGE: Final = ("s3://", "gs://", "azure://")
+"""How the address of an object store begins; a cold tier or a replica at any other is a directory."""
+
 _POSTGRESQL: Final = ("postgresql://", "postgres://")
 FILE: Final = "entrepot.toml"
-_LISTS: Final = ("trusted_proxies", "log_witnessed", "log_witnesses")
+_LISTS: Final = ("replica_blobs", "replicas", "trusted_proxies", "log_witnessed", "log_witnesses")
 
 _Count = Annotated[int, msgspec.Meta(ge=1)]
 _Size = Annotated[int, msgspec.Meta(ge=1, description="bytes")]
@@ -46,8 +49,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     blobs: Annotated[
         str,
         msgspec.Meta(
-            description="where blobs are: s3://BUCKET/PREFIX?endpoint=URL for object storage; empty means files in the "
-            "data directory"
+            description="where blobs are: s3://BUCKET/PREFIX?endpoint=URL, gs://BUCKET/PREFIX or "
+            "azure://CONTAINER/PREFIX?account=NAME for object storage; empty means files in the data directory"
         ),
     ] = ""
     blob_redirects: Annotated[
@@ -106,6 +109,39 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         float,
         msgspec.Meta(ge=0, description="what a GiB costs in a month, in whatever currency; 0: plans say no costs"),
     ] = 0.0
+    cold_blobs: Annotated[
+        str,
+        msgspec.Meta(
+            description="where what is old and not in use goes by the rules of tiers: a directory, or object storage "
+            "as for blobs; empty: everything stays in one place"
+        ),
+    ] = ""
+    cold_storage_price: Annotated[
+        float, msgspec.Meta(ge=0, description="what a GiB costs there in a month, in the currency of storage_price")
+    ] = 0.0
+    metered_namespaces: Annotated[
+        int,
+        msgspec.Meta(
+            ge=0,
+            le=1_000,
+            description="how many namespaces, the largest, have metrics of their own; whoever may scrape learns their "
+            "names",
+        ),
+    ] = 0
+    replica_blobs: Annotated[
+        tuple[str, ...],
+        msgspec.Meta(
+            description="copies of blobs that others make (a bucket that is replicated, a directory that is synchronised), "
+            "each a directory or object storage as for blobs: only read, to repair what is damaged"
+        ),
+    ] = ()
+    replicas: Annotated[
+        tuple[str, ...],
+        msgspec.Meta(
+            description="other registries that have the same content under the same names, asked for what is damaged here: "
+            "for each its address, and perhaps a space and the file with a token for it"
+        ),
+    ] = ()
     concurrency: Annotated[
         _Count, msgspec.Meta(description="requests that a worker answers at once, slow clients not counted")
     ] = 1_000
@@ -113,6 +149,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     head_size: Annotated[_Size, msgspec.Meta(description="all header lines of a request together")] = 64 * 1024
     head_seconds: Annotated[_Seconds, msgspec.Meta(description="to receive a request's header")] = 30.0
     body_idle_seconds: Annotated[_Seconds, msgspec.Meta(description="between two pieces of a request's body")] = 60.0
+    drain_seconds: Annotated[
+        float,
+        msgspec.Meta(
+            ge=0,
+            description="when told to stop: how long to answer everything still, with /readyz saying no, so that "
+            "balancers look elsewhere first",
+        ),
+    ] = 0.0
     graceful_seconds: Annotated[_Seconds, msgspec.Meta(description="for running transfers when told to stop")] = 30.0
     front_cache_size: Annotated[int, msgspec.Meta(ge=0, description="bytes of ready-made answers; 0: none")] = (
         32 * 1024 * 1024
@@ -136,7 +180,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         str,
         msgspec.Meta(
             description="the ECDSA P-256 key that the log's checkpoints are signed with, as for signing_key; empty means "
-            "the one in log-keys.pem of the data directory, where the Ed25519 key is in any case"
+            "the one in log_keys, where the Ed25519 key is in any case"
+        ),
+    ] = ""
+    log_keys: Annotated[
+        str,
+        msgspec.Meta(
+            description="PEM file of the log's own keys, the same on all nodes; empty: log-keys.pem in the data directory"
         ),
     ] = ""
     log_public_key: Annotated[
@@ -194,8 +244,13 @@ def load(
         raise SettingsError("tls_certificate and tls_private_key go together")
     if settings.database and not settings.database.startswith(_POSTGRESQL):
         raise SettingsError("database: expected postgresql://USER@HOST/NAME, or nothing for SQLite")
-    if settings.blobs and not settings.blobs.startswith("s3://"):
-        raise SettingsError("blobs: expected s3://BUCKET/PREFIX?endpoint=URL, or nothing for files")
+    if settings.blobs and not settings.blobs.startswith(OBJECT_STORAGE):
+        raise SettingsError(
+            "blobs: expected s3://BUCKET/PREFIX?endpoint=URL, gs://BUCKET/PREFIX or "
+            "azure://CONTAINER/PREFIX?account=NAME, or nothing for files"
+        )
+    if settings.cold_blobs and settings.cold_blobs == settings.blobs:
+        raise SettingsError("cold_blobs: expected another place than blobs")
     return settings
 
 

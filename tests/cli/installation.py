@@ -15,6 +15,8 @@ from pathlib import Path
 from queue import Queue
 from typing import Any
 
+from tests.stores import variables_of
+
 PROGRAM = Path(sys.executable).with_name("entrepot")
 _SECONDS = 60
 
@@ -52,6 +54,7 @@ class Installation:
             "HOME": str(self.home),
             "ENTREPOT_URL": url or self.url,
             "ENTREPOT_TOKEN": self.token if token is None else token,
+            **variables_of(self.data),
         }
 
     def start(self, **settings: str) -> None:
@@ -60,7 +63,7 @@ class Installation:
             self._process = subprocess.Popen(
                 [PROGRAM, "serve", "--listen", "localhost:0", "--data", self.data],
                 cwd=self.home,
-                env={"PATH": os.environ["PATH"], "HOME": str(self.home)} | settings,
+                env={"PATH": os.environ["PATH"], "HOME": str(self.home)} | variables_of(self.data) | settings,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -120,6 +120,7 @@ def test_a_second_registry_is_a_witness(logged: Installation, home: dict[str, st
     assert "404" in stranger.err  # it does not witness itself
 
 
+@pytest.mark.on_disk
 def test_check_sees_a_row_that_was_edited(tmp_path: Path) -> None:
     with install(tmp_path / "edited", ENTREPOT_LOG_ORIGIN=ORIGIN) as running:
         running.must("namespace", "create", "beta")

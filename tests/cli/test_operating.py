@@ -57,6 +57,7 @@ def test_a_lost_administrators_token_is_replaced_from_the_data_directory(own: In
     assert told["principal"] == "administrator"
 
 
+@pytest.mark.on_disk
 def test_a_missing_blob_is_a_violation(own: Installation, tmp_path: Path) -> None:
     blob = next(path for path in (own.data / "blobs").rglob("*") if path.is_file() and path.stat().st_size == 100_000)
     blob.rename(tmp_path / "away")

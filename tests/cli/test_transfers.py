@@ -223,6 +223,7 @@ def test_what_is_said_by_hand_goes_before_what_is_collected(
     assert annotations["team"] == "a=b"
 
 
+@pytest.mark.on_disk
 def test_damage_on_disk_is_never_pulled_as_good(installation: Installation, namespace: str, tmp_path: Path) -> None:
     content = namespace.encode() * 10_000
     (tmp_path / "f").write_bytes(content)

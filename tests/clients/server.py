@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from entrepot.client import Client
+from tests.stores import variables_of
 
 _ENTREPOT = Path(sys.executable).with_name("entrepot")
 _START_SECONDS = 60
@@ -89,7 +90,10 @@ def serve(
 
 @contextmanager
 def node(home: Path, settings: Mapping[str, str]) -> Iterator[str]:
-    """Run just a server, with its data under *home*, and stop it afterwards: its host and port."""
+    """Run just a server, with its data under *home*, and stop it afterwards: its host and port.
+
+    Its catalog and its blobs are in the stores of this run, unless *settings* say where they are.
+    """
     home.mkdir(parents=True, exist_ok=True)
     with (
         (home / "server.log").open("wb") as log,
@@ -99,7 +103,7 @@ def node(home: Path, settings: Mapping[str, str]) -> Iterator[str]:
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            env=_environment() | dict(settings),
+            env=_environment() | variables_of(home / "data") | dict(settings),
         ) as process,
     ):
         try:

@@ -104,6 +104,7 @@ def ours(name: str, requirement: str, more: str = "", *, registry: str = "ours")
     return f'{name} = {{ version = "{requirement}", registry = "{registry}"{more} }}\n'
 
 
+@pytest.mark.everywhere
 def test_a_published_crate_is_built_by_who_depends_on_it_from_the_same_bytes(cargo: Cargo, name: str) -> None:
     cargo.login(cargo.registry.publisher)
     folder = cargo.package(name)

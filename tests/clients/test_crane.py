@@ -26,6 +26,7 @@ def log_in(crane: str, shell: Shell, registry: Registry, account: Account) -> No
     )
 
 
+@pytest.mark.everywhere
 def test_an_image_comes_back_as_it_was_pushed(
     crane: str, shell: Shell, registry: Registry, package: str, layout: Layout, tmp_path: Path
 ) -> None:

@@ -93,6 +93,7 @@ def log_in(shell: Shell, name: str, *options: str, registry: Registry) -> str:
     return path
 
 
+@pytest.mark.everywhere
 def test_a_broken_upload_goes_on_where_it_stopped(curl: Curl, shell: Shell, registry: Registry, tmp_path: Path) -> None:
     content = noise(curl.version, 8 << 20)
     file = shell.home / "big"

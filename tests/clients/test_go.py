@@ -129,6 +129,7 @@ def test_a_module_comes_as_it_was_uploaded_and_its_hashes_are_those_of_go_sum(go
     assert [f"{module} v1.0.0 {got['Sum']}", f"{module} v1.0.0/go.mod {got['GoModSum']}"] == uploaded["go_sum"]
 
 
+@pytest.mark.everywhere
 def test_a_program_gets_a_module_and_is_built_with_it_and_verified(go: Go, module: str) -> None:
     go.upload(module, "v1.0.0", zipped(module, "v1.0.0"))
     go.upload(module, "v1.1.0", zipped(module, "v1.1.0"))

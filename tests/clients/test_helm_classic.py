@@ -64,6 +64,7 @@ def add(helm: str, shell: Shell, registry: Registry, account: Account, view: str
     )
 
 
+@pytest.mark.everywhere
 def test_a_chart_is_found_pulled_and_rendered(
     helm: str, shell: Shell, registry: Registry, name: str, tmp_path: Path
 ) -> None:

@@ -302,6 +302,7 @@ def _check(old: Note, new: Note, path: list[bytes]) -> None:
 # --- what a server serves ---
 
 
+@pytest.mark.on_disk
 @pytest.mark.parametrize("tampered", ["nothing", "an edited row", "a dropped row", "a tile", "the checkpoint"])
 def test_the_whole_log_of_a_server_is_accepted_until_somebody_tampers_with_its_rows(
     tmp_path: Path, tampered: str

@@ -45,6 +45,7 @@ def packed(npm: Client, folder: Path) -> bytes:
     return (npm.shell.home / made["filename"]).read_bytes()
 
 
+@pytest.mark.everywhere
 def test_what_is_published_is_what_is_installed(npm: Client, name: str) -> None:
     folder = npm.project(name, description="a tool")
     fill(folder, noise(name, 3 << 20))

@@ -86,6 +86,7 @@ def test_a_wheel_and_a_source_are_published(
     assert stored(place, project) == as_stored(*files)
 
 
+@pytest.mark.everywhere
 def test_a_large_wheel_is_published(
     twine: Twine, place: Place, registry: Registry, project: str, tmp_path: Path
 ) -> None:

@@ -61,6 +61,7 @@ def project(request: pytest.FixtureRequest) -> str:
     return project_name(request)
 
 
+@pytest.mark.everywhere
 def test_what_it_publishes_it_installs(
     uv: Uv, place: Place, registry: Registry, index: str, project: str, tmp_path: Path
 ) -> None:

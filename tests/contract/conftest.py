@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests import azurite
 from tests.object_servers import CREDENTIALS, ObjectServer, rclone, seaweedfs, versitygw
 from tests.postgresql import cluster, database, migrated
 
@@ -19,7 +20,7 @@ pytest.register_assert_rewrite("entrepot.testing.contracts")
 def credentials() -> Iterator[None]:
     """What clients of the stores find in their environment."""
     with pytest.MonkeyPatch.context() as patched:
-        for name, value in CREDENTIALS.items():
+        for name, value in (CREDENTIALS | azurite.CREDENTIALS).items():
             patched.setenv(name, value)
         yield
 
@@ -42,4 +43,11 @@ def seaweedfs_server(credentials: None, tmp_path_factory: pytest.TempPathFactory
 def rclone_server(credentials: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectServer]:
     """The store that ignores conditions."""
     with rclone(tmp_path_factory.mktemp("rclone")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def azurite_server(credentials: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectServer]:
+    """The store with another protocol."""
+    with azurite.running(tmp_path_factory.mktemp("azurite")) as server:
         yield server

@@ -24,6 +24,9 @@ from entrepot.testing.contracts.policies import PoliciesContract
 from entrepot.testing.contracts.promotions import PromotionsContract
 from entrepot.testing.contracts.scrubs import ScrubsContract
 from entrepot.testing.contracts.secrets import SecretsContract
+from entrepot.testing.contracts.tiers import TiersContract
+from entrepot.testing.contracts.trash import TrashContract
+from entrepot.testing.contracts.usage import UsageContract
 from entrepot.testing.contracts.webhooks import WebhooksContract
 from entrepot.wire.server import Epochs
 
@@ -41,6 +44,9 @@ class Everything(
     LogContract,
     ScrubsContract,
     SecretsContract,
+    TiersContract,
+    TrashContract,
+    UsageContract,
     WebhooksContract,
     BlocksContract,
     PoliciesContract,
@@ -89,7 +95,9 @@ class InPostgres:
         await again.close()
 
 
-class TestPostgresCatalog(InPostgres, CatalogContract, CollectionContract, CursorsContract):
+class TestPostgresCatalog(
+    InPostgres, CatalogContract, CollectionContract, CursorsContract, TiersContract, TrashContract, UsageContract
+):
     """What everything else stands on; the rest takes half a minute more."""
 
     epochs = Everything.epochs

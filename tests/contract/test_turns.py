@@ -96,17 +96,69 @@ async def test_the_turn_of_one_who_was_killed_is_free(make: Make, place: tuple[s
     await turn.close()
 
 
-async def test_a_turn_is_lost_with_its_connection_and_another_takes_it(migrated: str) -> None:
+# --- what a database can take away ---
+
+
+async def test_each_turn_has_a_later_term_than_the_one_before(migrated: str) -> None:
     first, second = PostgresTurn(migrated), PostgresTurn(migrated)
-    await first.take()
-    losing = asyncio.create_task(first.lost())
+    earlier = await first.take()
+    await first.close()
+    later = await second.take()
+
+    assert later > earlier
+    await second.close()
+
+
+async def test_a_turn_outlives_its_connection(migrated: str) -> None:
+    turn, other = PostgresTurn(migrated), PostgresTurn(migrated)
+    await turn.take()
+    losing = asyncio.create_task(turn.lost())
+    waiting = asyncio.create_task(other.take())
 
     with psycopg.connect(migrated, autocommit=True) as connection:
-        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted")
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+    _, both_wait = await asyncio.wait({losing, waiting}, timeout=0.3)
 
-    await losing
-    await second.take()
-    await second.close()
+    assert both_wait == {losing, waiting}
+    losing.cancel()
+    await turn.close()
+    await waiting
+    await other.close()
+
+
+async def test_who_was_stopped_for_long_has_lost_the_turn_to_another_and_is_told(
+    migrated: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(databases, "_LEASE_SECONDS", 0.1)
+    stopped, other = PostgresTurn(migrated), PostgresTurn(migrated)
+    await stopped.take()
+
+    await other.take()  # Nobody renews the first one.
+    await stopped.lost()
+
+    await stopped.close()  # It has nothing to give back,
+    third = PostgresTurn(migrated)
+    monkeypatch.setattr(databases, "_LEASE_SECONDS", 60.0)
+    assert await third.take() > 0
+    await other.lost()
+    await other.close()
+    await third.close()
+
+
+async def test_who_cannot_ask_for_long_stops_by_itself(migrated: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(databases, "_SILENT_SECONDS", 0.1)
+    turn = PostgresTurn(migrated)
+    await turn.take()
+
+    async def nobody(_: str) -> None:
+        raise psycopg.OperationalError("the line is cut")
+
+    await turn._disconnect()
+    monkeypatch.setattr(databases, "connect_holding", nobody)
+    await turn.lost()
+
+    monkeypatch.undo()
+    await turn.close()
 
 
 async def test_a_database_that_is_away_is_waited_for(tmp_path: Path) -> None:

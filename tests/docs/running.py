@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.stores import variables_of
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ def running_server(data: Path) -> Iterator[Server]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        env=os.environ | variables_of(data) | {"ENTREPOT_COLD_BLOBS": str(data / "cold")},
     ) as process:
         try:
             assert process.stdout is not None

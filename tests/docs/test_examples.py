@@ -12,6 +12,7 @@ import pytest
 import tools
 from tests.docs.examples import Example, examples, needs
 from tests.docs.running import Server, running_server
+from tests.stores import variables_of
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -62,6 +63,7 @@ def _run(wanted: list[Example], server: Server, folder: Path, binaries: Path) ->
         "LC_ALL": "C.UTF-8",
         "COLUMNS": "160",
         "XDG_RUNTIME_DIR": str(folder / "run"),
+        **variables_of(server.data),
     }
     subprocess.run(["bash", "-u", "-c", "\n".join(script)], cwd=work, env=environment, timeout=300, check=False)
     printed = []

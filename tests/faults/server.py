@@ -28,6 +28,7 @@ from entrepot.operations.govern import create_namespace
 from entrepot.operations.registry import Registry
 from entrepot.operations.token import create_token
 from entrepot.settings import load
+from tests.stores import settings_of
 
 T = TypeVar("T")
 
@@ -161,14 +162,16 @@ def complaints(log: str) -> list[str]:
 
 
 def start(home: Path, *, data: Path | None = None, log: Path | None = None, **settings: object) -> Server:
-    """Start a server over *home*/data and return it once it is ready. *settings* are those of `Settings`.
+    """Start a server over *home*/data and return it once it is ready.
+
+    *settings* are those of `Settings`; its catalog and its blobs are in the stores of this run, unless these say where.
 
     Raises `NotReady`.
     """
     home.mkdir(parents=True, exist_ok=True)
     data, log = data or home / "data", log or home / "server.log"
     known = {name: value for name, value in os.environ.items() if not name.startswith("ENTREPOT_")}
-    chosen = {"listen": "127.0.0.1:0", "data": data, "log_format": "json", **settings}
+    chosen = {"listen": "127.0.0.1:0", "data": data, "log_format": "json", **settings_of(data), **settings}
     environment = {f"ENTREPOT_{name.upper()}": str(value) for name, value in chosen.items()}
     with log.open("ab") as errors:
         process = subprocess.Popen(
@@ -227,7 +230,7 @@ def within(data: Path, work: Callable[[Registry, Caller], Awaitable[T]], **setti
 
     async def run() -> T:
         secret = TokenSecret.parse((data / ADMIN_TOKEN_FILE).read_text().strip())
-        async with open_registry(load({"data": str(data), **settings}, environ={})) as registry:
+        async with open_registry(load({"data": str(data), **settings_of(data), **settings}, environ={})) as registry:
             credential = await registry.catalog.find_credential(secret.hash)
             assert credential is not None
             caller = Caller(credential.principal, Rights((credential.grants,)), credential.token_id)

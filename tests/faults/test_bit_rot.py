@@ -20,6 +20,8 @@ from entrepot.operations.registry import Registry
 from tests.faults.line import MANIFEST, Line, digest_of, manifest_of
 from tests.faults.server import ENTREPOT, Server, make_namespace, start, violations, within
 
+pytestmark = pytest.mark.on_disk
+
 LARGE = random.Random(1).randbytes(300_000)
 LITTLE = b'{"architecture":"none"}'
 IMAGE = manifest_of(LITTLE, LARGE)

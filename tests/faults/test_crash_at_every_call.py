@@ -25,6 +25,7 @@ from entrepot.model.errors import (
 )
 from entrepot.model.names import PackageName, PrincipalName, ReferenceName, View, parse_channel, parse_namespace
 from entrepot.model.retention import Retention, RetentionRule
+from entrepot.model.tier import Tier
 from entrepot.model.upload import Upload, UploadId
 from entrepot.operations.add_file import Incoming, add_file
 from entrepot.operations.check import check
@@ -35,6 +36,8 @@ from entrepot.operations.govern import set_channels
 from entrepot.operations.log import grow_log, prove_consistency
 from entrepot.operations.mark import yank
 from entrepot.operations.mount import mount
+from entrepot.operations.move import move_blob
+from entrepot.operations.read_blob import read_whole
 from entrepot.operations.retain import apply_plan, plan_retention, set_retention
 from entrepot.operations.tag import tag
 from entrepot.operations.token import create_token
@@ -369,6 +372,43 @@ async def test_an_upload_that_ended_in_a_crash_leaves_at_most_a_stage_to_be_swep
         for stage in stages:
             await blobs.discard(stage)
         assert await check(replace(crashed.world.registry)) == [], crashed
+
+
+@pytest.mark.parametrize("tier", list(Tier))
+async def test_a_blob_that_is_moved_when_the_power_goes_lies_in_one_place(tmp_path: Path, tier: Tier) -> None:
+    """And is served from there; whoever does it again does it, and what was copied for nothing goes (users' thread 1)."""
+    large = Digest.of(LARGE)
+
+    async def prepare(world: World) -> None:
+        await an_image(world)
+        if tier is Tier.HOT:
+            await move_blob(world.registry, "ann", large, Tier.COLD)
+
+    crashes = 0
+    async for crashed in every_crash(
+        tmp_path, prepare=prepare, act=lambda world: move_blob(world.registry, "ann", large, tier)
+    ):
+        world = crashed.world
+        assert await check(world.registry, read_bytes=True) == [], crashed
+        found = await world.catalog.find_blob(ALL, API, large)
+        assert found is not None, crashed
+        assert await read_whole(world.registry, found) == LARGE, crashed
+
+        world.clock.advance(minutes=10)  # Nobody is believed to be copying it any more.
+        await move_blob(world.registry, "ann", large, tier)
+        found = await world.catalog.find_blob(ALL, API, large)
+        assert found is not None, crashed
+        assert found.tier is tier, crashed
+        world.clock.advance(days=3650)  # Files are written at the machine's time.
+        await collect(world.registry)
+        assert await read_whole(world.registry, found) == LARGE, crashed
+        assert await check(world.registry, read_bytes=True) == [], crashed
+        for each in Tier:
+            kept = [kept async for kept in world.registry.store(each).kept()]
+            assert len(kept) == (each is tier), crashed
+        crashes += 1
+
+    assert crashes >= 10
 
 
 async def test_a_crash_never_leaves_a_checkpoint_without_its_tiles(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from tests.faults.line import MANIFEST, Line, Reply, digest_of, manifest_of
 from tests.faults.load import Client
 from tests.faults.server import Server, make_namespace, running, start, violations
 
+pytestmark = pytest.mark.on_disk
+
 MEBI = 1024 * 1024
 NO_ROOM = 507
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import pytest
 
 from tests.faults.line import MANIFEST, Line, Reply, descriptor, digest_of, manifest_of
 from tests.faults.server import ENTREPOT, Server, make_namespace, running
+from tests.stores import variables_of
 
 pytestmark = pytest.mark.xdist_group("heavy manifests")  # one server for all of them
 
@@ -98,7 +100,9 @@ sys.exit(status)
 def test_a_check_reads_large_manifests_a_few_at_a_time(server: Server) -> None:
     command = [sys.executable, "-c", _MEASURED, ENTREPOT, "check", "--read-bytes", "--data", server.data]
 
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, env=os.environ | variables_of(server.data), capture_output=True, text=True, check=False
+    )
 
     assert done.returncode == 0, done
     assert int(done.stdout.split()[-1]) * 1024 < 200 * MEBI

@@ -11,6 +11,8 @@ from tests.faults import disk
 from tests.faults.line import MANIFEST, Line, Reply, digest_of, manifest_of
 from tests.faults.server import NotReady, Server, make_namespace, running, start, violations
 
+pytestmark = pytest.mark.on_disk
+
 MEBI = 1024 * 1024
 LARGE = random.Random(1).randbytes(MEBI)
 LITTLE = b"{}"

@@ -11,16 +11,19 @@ import re
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from entrepot.drivers.catalog.postgresql.migrate import LOCK
 from entrepot.wire.server import Epochs
 from tests.faults.line import MANIFEST, Cut, Line, Reply, digest_of, manifest_of
 from tests.faults.patience import eventually
 from tests.faults.server import Server, make_namespace, running, start, violations
 from tests.hostile.world import basic
+from tests.stores import settings_of
 
 pytestmark = pytest.mark.xdist_group("workers")  # one server for all of them
 
@@ -323,6 +326,19 @@ def test_caches_work_again_after_a_writer_was_killed(tmp_path: Path) -> None:
         assert re.search(r'entrepot_front_cache_hits_total\{format="oci"\} [1-9]', text), "nothing comes from the cache"
 
 
+@contextmanager
+def _written_by_nobody_else(data: Path) -> Iterator[None]:
+    """Hold what a writer of the catalog holds."""
+    if address := settings_of(data).get("database"):
+        with psycopg.connect(address, autocommit=True) as connection:
+            connection.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
+            yield
+    else:
+        with (data / "catalog.lock").open("rb") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            yield
+
+
 def test_while_somebody_else_holds_the_catalog_writes_wait_and_reads_go_on(tmp_path: Path) -> None:
     with running(tmp_path, workers=2, followers=False) as server:
         make_namespace(server.data, "acme")
@@ -337,8 +353,7 @@ def test_while_somebody_else_holds_the_catalog_writes_wait_and_reads_go_on(tmp_p
                 )
 
         threads = [threading.Thread(target=write, args=(number,)) for number in range(20)]
-        with (server.data / "catalog.lock").open("rb") as held:
-            fcntl.flock(held, fcntl.LOCK_EX)
+        with _written_by_nobody_else(server.data):
             for thread in threads:
                 thread.start()
 

@@ -1,6 +1,6 @@
 """What runs, is leased or held is not deleted, whatever format it is of and by whichever route.
 
-It is what the threads 18, 19 and 27 of what users ask for are about: production that was deleted.
+Users' threads 18, 19 and 27: production that was deleted, and models that were registered.
 """
 
 from __future__ import annotations

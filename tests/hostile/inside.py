@@ -23,6 +23,7 @@ from entrepot.operations.registry import Registry
 from entrepot.operations.token import create_first_token
 from entrepot.settings import Settings, load
 from tests.hostile.exchange import Answer, Request
+from tests.stores import settings_of
 
 _NUMBERS = count(1)
 
@@ -173,7 +174,9 @@ def inside(data: Path, **options: object) -> Iterator[Inside]:
     """An application over a new directory, with its administrator's token in the usual file."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    settings = load({"data": str(data), "login_failures": 10**9, "access_log": False, **options}, environ={})
+    settings = load(
+        {"data": str(data), **settings_of(data), "login_failures": 10**9, "access_log": False, **options}, environ={}
+    )
     with asyncio.Runner() as runner:
         runner.run(_first_start(settings))
         app = Inside(settings, runner)

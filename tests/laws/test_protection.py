@@ -239,9 +239,22 @@ class ProtectionMachine(RuleBasedStateMachine):
         stays = digest in self.protected() or self.contained(digest)
         assert self.refused(delete_artifact(self.world.registry, ADMINISTRATOR, API, digest)) == stays
         if not stays:
-            del self.present[digest]
+            for gone in (digest, *self.referring(digest)):
+                del self.present[gone]
             self.names = {name: meant for name, meant in self.names.items() if meant != digest}
         self.compare()
+
+    def referring(self, digest: Digest) -> set[Digest]:
+        """What refers to an artifact, directly or not, and neither has a name nor is kept by something."""
+        kept, found, new = self.protected() | set(self.names.values()), set[Digest](), {digest}
+        while new:
+            new = {
+                each
+                for each, held in self.present.items()
+                if held.artifact.subject is not None and held.artifact.subject.digest in new and each not in kept
+            }
+            found |= new
+        return found
 
     @rule(name=st.sampled_from([V1, STABLE]))
     def delete_name(self, name: ReferenceName) -> None:

@@ -117,11 +117,12 @@ class Holding:
             and (named or digest not in bearing)
         }
 
-    def parts(self, root: Digest, kept: set[Digest]) -> set[Digest]:
-        """What an artifact contains and what refers to any of it, without what is needed by what stays."""
+    def parts(self, root: Digest, kept: set[Digest], *, whole: bool = True) -> set[Digest]:
+        """What refers to an artifact, and with *whole* what it contains, without what is needed by what stays."""
         found, new = {root}, {root}
         while new:
-            new = {child.digest for digest in new for child in self.artifacts[digest].children} | {
+            holding = new if whole else new - {root}
+            new = {child.digest for digest in holding for child in self.artifacts[digest].children} | {
                 digest
                 for digest, held in self.artifacts.items()
                 if held.artifact.subject is not None and held.artifact.subject.digest in new
@@ -320,7 +321,10 @@ class RegistryMachine(RuleBasedStateMachine):
         elif any(deleted.digest in held.shown(channel) for channel in CHANNELS) or held.contains(deleted.digest):
             refused = Protected
         else:
-            del held.artifacts[deleted.digest]
+            bearing = {meaning.digest for meaning in held.names.values()}
+            kept = set.union(*map(held.shown, CHANNELS)) | bearing
+            for digest in (deleted.digest, *held.parts(deleted.digest, kept, whole=False)):
+                del held.artifacts[digest]
             held.names = {name: meaning for name, meaning in held.names.items() if meaning.digest != deleted.digest}
         self.expect(delete_artifact(self.world.registry, ADMINISTRATOR, place, deleted.digest), refused=refused)
 

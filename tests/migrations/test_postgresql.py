@@ -107,6 +107,69 @@ def _numbered(statement: str) -> str:
     return re.sub(r"%\((\w+)\)s", lambda found: f"${names.index(found[1]) + 1}", statement).replace("%%", "%")
 
 
+def test_no_migration_takes_anything_from_programs_of_the_version_before(
+    empty: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Users' thread 82: what ran before goes on over the schema of what comes, and can be gone back to.
+
+    What it asks for is there, and what it inserts is let in: it knows neither new columns nor new rules for old ones.
+    """
+    scripts = migrations()
+    known: dict[int, str] = {}
+    monkeypatch.setattr(module, "migrations", lambda: known)
+    found = []
+    for number, script in scripts.items():
+        columns, rules = _columns(empty), _rules(empty)
+        known[number] = script
+        migrate(empty)
+        if module._CONTRACTS.match(script):
+            continue
+        after = _columns(empty)
+        found += [(number, "is gone", column) for column in columns if column not in after]
+        found += [
+            (number, "is another", column)
+            for column in columns
+            if after.get(column, columns[column]) != columns[column]
+        ]
+        tables = {table for table, _ in columns}
+        found += [
+            (number, "must be given", column)
+            for column, (_, optional) in after.items()
+            if column not in columns and column[0] in tables and not optional
+        ]
+        found += [
+            (number, "forbids more", rule)
+            for rule in _rules(empty) - rules
+            if rule[0] in tables and all((rule[0], column) in columns for column in rule[2])
+        ]
+
+    assert found == []
+
+
+def _columns(connection: psycopg.Connection) -> dict[tuple[str, str], tuple[str, bool]]:
+    """Each column of a table or view: its type, and whether an insert may leave it out."""
+    rows = connection.execute(
+        "SELECT table_name, column_name, data_type, is_nullable = 'YES' OR column_default IS NOT NULL OR is_identity = 'YES'"
+        "  FROM information_schema.columns WHERE table_schema = 'public'"
+    )
+    return {(table, column): (kind, optional) for table, column, kind, optional in rows}
+
+
+def _rules(connection: psycopg.Connection) -> set[tuple[str, str, tuple[str, ...]]]:
+    """Each rule that an insert may break: its table, what it says, and the columns that it is about."""
+    rows = connection.execute(
+        "SELECT conrelid::regclass::text, pg_get_constraintdef(c.oid),"
+        "       ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = conrelid AND attnum = ANY (conkey))"
+        "  FROM pg_constraint c WHERE connamespace = 'public'::regnamespace AND contype IN ('c', 'f', 'p', 'u')"
+        " UNION ALL"
+        " SELECT indrelid::regclass::text, pg_get_indexdef(indexrelid),"
+        "       ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = indrelid AND attnum = ANY (indkey))"
+        "  FROM pg_index JOIN pg_class ON oid = indrelid"
+        " WHERE relnamespace = 'public'::regnamespace AND indisunique"
+    )
+    return {(table, rule, tuple(columns)) for table, rule, columns in rows}
+
+
 def test_programs_of_the_version_before_still_use_what_only_grew(
     empty: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

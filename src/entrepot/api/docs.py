@@ -30,8 +30,10 @@ from entrepot.api.sboms import SBOMS
 from entrepot.api.search import SEARCH
 from entrepot.api.secrets import SECRETS
 from entrepot.api.status import STATUS
+from entrepot.api.tiers import TIERS
 from entrepot.api.trash import TRASH
 from entrepot.api.upstreams import UPSTREAMS
+from entrepot.api.usage import USAGE
 from entrepot.api.webhooks import WEBHOOKS
 from entrepot.wire.conditionals import is_unchanged
 from entrepot.wire.reply import REVALIDATE, Reply, text_header
@@ -105,6 +107,8 @@ SUBJECTS = (
     LOG,
     WEBHOOKS,
     RETENTION,
+    USAGE,
+    TIERS,
     TRASH,
     COLLECTION,
     DOCS,

@@ -16,12 +16,13 @@ from entrepot.model.errors import (
     Denied,
     NamespaceUnknown,
     PackageUnknown,
+    Protected,
     ReadOnly,
     ReferenceUnknown,
 )
 from entrepot.model.names import parse_namespace
 from entrepot.model.position import Position
-from entrepot.operations import restore
+from entrepot.operations import purge, restore
 from entrepot.wire.reply import json_reply
 
 if TYPE_CHECKING:
@@ -51,6 +52,15 @@ async def restore_artifact(call: Call) -> Reply:
     return json_reply(shapes.Restored.of(found))
 
 
+async def purge_artifact(call: Call) -> Reply:
+    """Take out of the trash for good what was deleted, with what left with it.
+
+    Bytes that nobody has, or may have back, are deleted at once.
+    """
+    found = await purge.purge(call.registry, call.caller, parse_writable(call), parse_target(call))
+    return json_reply(shapes.Purged.of(found))
+
+
 TRASH = Subject(
     "Trash",
     "What was deleted can be had back, whole, until its bytes are given up. For who may delete it.",
@@ -69,6 +79,13 @@ TRASH = Subject(
             handler=restore_artifact,
             answers={200: Answer("What was had back.", shapes.Restored)},
             errors=(Denied, ReadOnly, PackageUnknown, ReferenceUnknown, ArtifactUnknown),
+        ),
+        Endpoint(
+            method="DELETE",
+            path="/api/v1/packages/{view}/{format}/{package}/-/trash/{artifact}",
+            handler=purge_artifact,
+            answers={200: Answer("What cannot be had back any more.", shapes.Purged)},
+            errors=(Denied, ReadOnly, PackageUnknown, ReferenceUnknown, ArtifactUnknown, Protected),
         ),
     ),
 )

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import structlog
+
 from entrepot import followers, schedules
 from entrepot.app.parts import open_registry
 from entrepot.drivers.turn import FileTurn
 from entrepot.wire.logs import configure_logs
 
 if TYPE_CHECKING:
-    from entrepot.ports.turn import Turn
+    from entrepot.ports.turn import Term, Turn
     from entrepot.settings import Settings
 
 _TURN_FILE: Final = "followers.lock"
+
+_log = structlog.stdlib.get_logger("entrepot.app")
 
 
 async def run_beside(settings: Settings) -> None:
@@ -22,14 +26,15 @@ async def run_beside(settings: Settings) -> None:
     turn = _open_turn(settings)
     try:
         while True:
-            await turn.take()
-            await _run_until_lost(settings, turn)
+            term = await turn.take()
+            await _run_until_lost(settings, turn, term)
     finally:
         await turn.close()
 
 
-async def _run_until_lost(settings: Settings, turn: Turn) -> None:
-    async with open_registry(settings) as registry:
+async def _run_until_lost(settings: Settings, turn: Turn, term: Term | None) -> None:
+    async with open_registry(settings, term) as registry:
+        _log.info("followers and schedules run here", term=term)
         runners = (followers.Runner(registry), schedules.Runner(registry))
         for runner in runners:
             runner.start()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 
+from entrepot.app.object_storage import open_objects
 from entrepot.drivers.blobs.files import FileBlobStore
-from entrepot.model.errors import Invalid, Unavailable
+from entrepot.drivers.blobs.object_store import ObjectBlobStore
+from entrepot.drivers.blobs.packed import PackedStore
+from entrepot.model.errors import Unavailable
+from entrepot.settings import OBJECT_STORAGE
 
 if TYPE_CHECKING:
-    from entrepot.drivers.blobs.object_store import ObjectBlobStore
     from entrepot.ports.blobs import BlobStore
     from entrepot.settings import Settings
 
@@ -21,28 +25,32 @@ def open_blobs(settings: Settings) -> FileBlobStore | ObjectBlobStore:
     """The blob store of the settings. Raises `Invalid` when they name one that is no address."""
     if not settings.blobs:
         return FileBlobStore(settings.data_path / "blobs")
-    # Much is behind it, and who keeps files need not have it.
-    from entrepot.drivers.blobs.hedging import HedgedObjects  # noqa: PLC0415
-    from entrepot.drivers.blobs.object_store import ObjectBlobStore  # noqa: PLC0415
-    from entrepot.drivers.blobs.retrying import RetryingObjects  # noqa: PLC0415
+    return _open_objects(settings, settings.blobs, settings.data_path / "spool")
 
-    try:
-        from entrepot.drivers.blobs.s3 import S3Address, S3Objects, connect  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise Invalid("blobs", expected="the extra: pip install 'entrepot[s3]'", actual=f"no {error.name}") from error
 
-    address = S3Address.parse(settings.blobs)
-    return ObjectBlobStore(
-        RetryingObjects(HedgedObjects(S3Objects(address, connect(address)))),
-        settings.data_path / "spool",
-        redirect_seconds=settings.blob_redirect_seconds if settings.blob_redirects else None,
-    )
+def open_cold(settings: Settings) -> PackedStore | None:
+    """The cold tier of the settings; None where they name none. Raises `Invalid` when it is no address."""
+    return PackedStore(_open_other(settings, settings.cold_blobs, "cold-spool")) if settings.cold_blobs else None
+
+
+def open_replicas(settings: Settings) -> list[FileBlobStore | ObjectBlobStore]:
+    """The copies of the blob store that the settings name. Raises `Invalid` when one is no address."""
+    return [_open_other(settings, address, "replica-spool") for address in settings.replica_blobs]
+
+
+def _open_other(settings: Settings, address: str, spool: str) -> FileBlobStore | ObjectBlobStore:
+    if address.startswith(OBJECT_STORAGE):
+        return _open_objects(settings, address, settings.data_path / spool)
+    return FileBlobStore(Path(address).absolute())
+
+
+def _open_objects(settings: Settings, address: str, spool: Path) -> ObjectBlobStore:
+    redirect_seconds = settings.blob_redirect_seconds if settings.blob_redirects else None
+    return ObjectBlobStore(open_objects(address), spool, redirect_seconds=redirect_seconds)
 
 
 async def look_at_blobs(blobs: BlobStore) -> None:
     """Say what is to be known of an object store before it is used."""
-    from entrepot.drivers.blobs.object_store import ObjectBlobStore  # noqa: PLC0415 - as above
-
     if not isinstance(blobs, ObjectBlobStore):
         return
     try:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from entrepot.app.parts import CATALOG_FILE, LOCK_FILE
 from entrepot.drivers.catalog import migrate as sqlite
-from entrepot.drivers.catalog.copying import PostgresTables, SqliteTables, Tables, copy
+from entrepot.drivers.catalog.copying import PostgresTables, SqliteTables, Tables, copy, require_empty
 from entrepot.drivers.catalog.postgresql import migrate as postgresql
 from entrepot.drivers.catalog.postgresql.connecting import connect, translated
+from entrepot.drivers.catalog.snapshots import new_file
 from entrepot.drivers.catalog.sqlite import connect as open_file
 
 if TYPE_CHECKING:
@@ -56,6 +57,26 @@ def copy_catalog(settings: Settings, target: str) -> dict[str, int]:
         return copy(source, into)
 
 
+def require_empty_database(settings: Settings) -> None:
+    """Bring the database of the settings to today's schema. Raises `Conflict` when it holds anything, `Unavailable`."""
+    with translated(), _writing(settings, settings.database) as tables:
+        require_empty(tables)
+
+
+def fill_database(settings: Settings, file: Path) -> None:
+    """Copy a catalog's file into the database of the settings, which must hold nothing.
+
+    The file has today's schema. Raises `Conflict`, `Corrupt`, `Unavailable`.
+    """
+    with (
+        translated(),
+        closing(open_file(file, synchronous="OFF")) as source,
+        _writing(settings, settings.database) as into,
+    ):
+        source.execute("BEGIN")
+        copy(SqliteTables(source), into)
+
+
 @contextmanager
 def _reading(settings: Settings) -> Iterator[Tables]:
     if settings.database:
@@ -79,12 +100,8 @@ def _writing(settings: Settings, target: str) -> Iterator[Tables]:
                 connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
                 yield PostgresTables(connection)
     else:
-        with closing(open_file(settings.data_path / CATALOG_FILE, synchronous="FULL")) as file:
-            sqlite.migrate(file)
-            file.execute("PRAGMA foreign_keys = OFF")  # A row's other end may come after it.
-            file.execute("BEGIN IMMEDIATE")
-            yield SqliteTables(file)
-            file.execute("COMMIT")
+        with new_file(settings.data_path / CATALOG_FILE) as tables:
+            yield tables
 
 
 @contextmanager

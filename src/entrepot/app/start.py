@@ -38,6 +38,7 @@ def serve(settings: Settings) -> None:
             body_idle_seconds=settings.body_idle_seconds,
             connections=settings.connections,
         ),
+        drain_seconds=settings.drain_seconds,
         graceful_seconds=settings.graceful_seconds,
         certificate=Path(settings.tls_certificate) if settings.tls_certificate else None,
         private_key=Path(settings.tls_private_key) if settings.tls_private_key else None,

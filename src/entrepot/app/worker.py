@@ -19,7 +19,7 @@ from entrepot.operations.pulls import keep_writing, write_pulls
 from entrepot.wire.asgi import Application, Options
 from entrepot.wire.federation import SURFACE as FEDERATION
 from entrepot.wire.gate import Gate
-from entrepot.wire.health import health_surfaces
+from entrepot.wire.health import Presence, health_surfaces
 from entrepot.wire.log import SURFACE as LOG
 from entrepot.wire.logs import configure_logs, hit_log, request_log
 from entrepot.wire.metrics import Metrics, outcome
@@ -61,6 +61,7 @@ def create_service(settings: Settings) -> Service:
         log_hit=hit_log(*log_settings) if settings.access_log else None,
     )
 
+    presence = Presence()
     writing: list[asyncio.Task[None]] = []
 
     async def lifespan(starting: bool) -> None:  # noqa: FBT001 (the lifespan's one word)
@@ -79,7 +80,7 @@ def create_service(settings: Settings) -> Service:
     surfaces = [surface for format_ in parts.formats for surface in (format_.surface, *format_.aliases)]
     app = Application(
         parts.registry,
-        [*surfaces, API, FEDERATION, LOG, *health_surfaces(metrics, cache.flush, __version__)],
+        [*surfaces, API, FEDERATION, LOG, *health_surfaces(metrics, cache.flush, __version__, presence)],
         gate=gate,
         epochs=parts.epochs,
         metrics=metrics,
@@ -91,4 +92,9 @@ def create_service(settings: Settings) -> Service:
         ),
         lifespan=[lifespan],
     )
-    return Service(app, render_error=app.render_refusal, cache=cache if settings.front_cache_size else None)
+    return Service(
+        app,
+        render_error=app.render_refusal,
+        cache=cache if settings.front_cache_size else None,
+        on_leaving=presence.leave,
+    )

@@ -36,7 +36,8 @@ _END_MARK: Final = b"PK\x05\x06"
 _END_64_MARK: Final = b"PK\x06\x06"
 _LOCATOR_64_MARK: Final = b"PK\x06\x07"
 _CENTRAL_MARK: Final = b"PK\x01\x02"
-_LOCAL_MARK: Final = b"PK\x03\x04"
+_SIZE_AT: Final = 24  # in an entry of the directory: the uncompressed size
+LOCAL_MARK: Final = b"PK\x03\x04"
 _DESCRIPTOR_MARK: Final = b"PK\x07\x08"
 
 _LONGEST_COMMENT: Final = 0xFFFF
@@ -111,6 +112,18 @@ def open_zip(file: BinaryIO, limits: ArchiveLimits = LIMITS, *, prepended: bool 
         else:
             files[path] = (member, content)
     return ZipReader(file, list({entry.path: entry for entry in entries}.values()), files, limits)
+
+
+def could_unpack_to(content: bytes) -> int:
+    """So many bytes at most are in the members of the archive that *content* would be: a glance, nothing is checked.
+
+    Whatever could be an entry of a directory counts, with the size that it declares; a reader takes no more than that.
+    """
+    size, at = 0, content.find(_CENTRAL_MARK)
+    while at >= 0:
+        size += int.from_bytes(content[at + _SIZE_AT : at + _SIZE_AT + 4], "little")
+        at = content.find(_CENTRAL_MARK, at + 1)
+    return size
 
 
 class ZipReader:
@@ -393,7 +406,7 @@ def _check_member(file: BinaryIO, member: _Member, following: int) -> int:
     # Almost always the name is as long as in the directory and everything comes in one read.
     head = _read_at(file, member.offset, min(_LOCAL.size + len(member.name) + _FEW_FIELDS, following - member.offset))
     mark, _, flags, method, _, _, checksum, packed, size, name_size, extra_size = _LOCAL.unpack_from(head)
-    if mark != _LOCAL_MARK:
+    if mark != LOCAL_MARK:
         raise _disagreement(member, "a local header where the central directory says")
     head_size: int = _LOCAL.size + name_size + extra_size
     if member.offset + head_size + member.packed > following:

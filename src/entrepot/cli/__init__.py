@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Mapping
 from importlib import import_module
+from keyword import iskeyword
 from typing import Final
 
 import click
@@ -46,6 +47,7 @@ _SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "delete": ("change", "Delete a tag, a version or an artifact."),
         "restore": ("trash", "Have back a version, a tag or an artifact that was deleted."),
         "trash": ("trash", "List what was deleted and can be had back."),
+        "purge": ("trash", "Take out of the trash for good a version, a tag or an artifact that was deleted."),
         "clearance": ("clearance", "What a channel's view shows."),
     },
     "Trust": {
@@ -75,6 +77,12 @@ _SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "lease": ("hold", "What is kept for a time, and goes by itself."),
         "hold": ("hold", "What is kept until somebody lifts the hold."),
         "retain": ("retain", "What stays of a namespace's versions, and what goes."),
+        "quota": ("usage", "How much a namespace may take up."),
+        "usage": (
+            "usage",
+            "Show what the registry, a namespace or a package takes up, what that costs, and where it is going.",
+        ),
+        "tier": ("tier", "What lies in the hot tier, and what in the cold one."),
     },
     "Who may": {
         "login": ("login", "Keep the token for a registry."),
@@ -97,7 +105,14 @@ _SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "serve": ("serve", "Run the server."),
         "doctor": ("doctor", "Say what is wrong with an installation, and what to do."),
         "check": ("check", "Verify every invariant of a data directory."),
-        "scrub": ("check", "Read every blob again, and report damage."),
+        "scrub": ("check", "Read every blob again, and report damage; or show and repair what was found."),
+        "backup": ("backup", "Copy an installation elsewhere, and look at such copies."),
+        "recover": (
+            "backup",
+            "Make an installation of a backup, where nothing is yet: a data directory, and what database and blobs name.",
+        ),
+        "export": ("bundle", "Write artifacts into a sealed bundle, for where no line leads."),
+        "import": ("bundle", "Publish what a bundle brings, each byte of it verified."),
         "migrate": ("migrate", "The catalog's schema, and moving it to another database."),
         "gc": ("gc", "Bytes that nobody can reach, and their way out."),
         "config": ("config", "Check or describe the settings."),
@@ -124,7 +139,8 @@ class Commands(click.Group):
         for commands in _SECTIONS.values():
             if cmd_name in commands:
                 module, _ = commands[cmd_name]
-                command: click.Command = getattr(import_module(f"{__name__}.{module}"), cmd_name.replace("-", "_"))
+                function = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name.replace("-", "_")
+                command: click.Command = getattr(import_module(f"{__name__}.{module}"), function)
                 return command
         return None
 

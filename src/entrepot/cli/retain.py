@@ -6,7 +6,7 @@ import time
 import tomllib
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -23,12 +23,14 @@ from entrepot.client.retention import (
     RetentionRule,
 )
 
+R = TypeVar("R", bound=RetentionRule)
+
 _WAIT_SECONDS: Final = 1.0
 _GIB: Final = 1024**3
 _SPANS: Final = {"younger-than": "younger_than_seconds", "pulled-within": "pulled_within_seconds"}
 
 
-def _conditions(rule: RetentionRule) -> str:
+def conditions(rule: RetentionRule) -> str:
     """What stays by a rule, in words."""
     said = []
     if rule.everything:
@@ -51,7 +53,7 @@ _RULES: Final[Columns[RetentionRule]] = {
     "FORMATS": lambda it: it.formats or "all",
     "PACKAGES": lambda it: it.packages,
     "NAMES": lambda it: it.names,
-    "KEEPS": _conditions,
+    "KEEPS": conditions,
 }
 _PLAN: Final[Columns[RetentionPlan]] = {
     "plan": lambda it: it.plan,
@@ -120,7 +122,8 @@ def rules(namespace: str, file: Path | None, automatic: bool | None, output: Out
         found = registry.retention.read(namespace)
         if file is not None or automatic is not None:
             wanted = Retention(
-                found.rules if file is None else _read_rules(file), found.automatic if automatic is None else automatic
+                found.rules if file is None else read_rules(file, RetentionRule),
+                found.automatic if automatic is None else automatic,
             )
             found = registry.retention.set(namespace, wanted)
     if output == "json":
@@ -191,7 +194,7 @@ def explain(address: str, output: Output) -> None:
 @output_option
 def replay(namespace: str, file: Path | None, days: int, output: Output) -> None:
     """Hold rules against the past: show what they would have deleted that somebody pulled later."""
-    tried = () if file is None else _read_rules(file)
+    tried = () if file is None else read_rules(file, RetentionRule)
     with Client() as registry:
         found = registry.retention.replay(namespace, rules=tried, days=days)
     if output == "json":
@@ -214,7 +217,7 @@ def _show_plan(registry: Client, made: RetentionPlan, output: Output) -> None:
         show_list(registry.retention.items(made.plan), _ITEMS, output)
 
 
-def _read_rules(file: Path) -> tuple[RetentionRule, ...]:
+def read_rules(file: Path, kind: type[R]) -> tuple[R, ...]:
     """The rules of a file. Raises `Misuse` for what is none."""
     try:
         document = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -223,11 +226,11 @@ def _read_rules(file: Path) -> tuple[RetentionRule, ...]:
     written = document.get("rule", [])
     if set(document) - {"rule"} or not isinstance(written, list):
         raise Misuse(f"{file} has more than rules", hint="Write a [[rule]] for each.")
-    return tuple(_read_rule(file, each) for each in written)
+    return tuple(_read_rule(file, each, kind) for each in written)
 
 
-def _read_rule(file: Path, written: object) -> RetentionRule:
-    known = {field.name for field in fields(RetentionRule)} - set(_SPANS.values())
+def _read_rule(file: Path, written: object, kind: type[R]) -> R:
+    known = {field.name for field in fields(kind)} - set(_SPANS.values())
     if not isinstance(written, dict) or not isinstance(written.get("name"), str):
         raise Misuse(f"{file}: a rule has no name")
     said: dict[str, Any] = {}
@@ -240,4 +243,4 @@ def _read_rule(file: Path, written: object) -> RetentionRule:
             raise Misuse(
                 f"{file}: rule {written['name']} says {key!r}", hint=f"A rule has {', '.join([*known, *_SPANS])}."
             )
-    return RetentionRule(**said)
+    return kind(**said)

@@ -11,7 +11,7 @@ from entrepot import __version__
 from entrepot.api import SURFACE
 from entrepot.cli.output import Output, output_option, show_list
 from entrepot.formats import discover
-from entrepot.wire.health import health_surfaces
+from entrepot.wire.health import Presence, health_surfaces
 from entrepot.wire.metrics import Metrics
 
 
@@ -31,7 +31,7 @@ def routes(output: Output) -> None:
     GET answers HEAD too.
     """
     formats = [surface for format_ in discover() for surface in (format_.surface, *format_.aliases)]
-    health = health_surfaces(Metrics(), lambda: None, __version__)
+    health = health_surfaces(Metrics(), lambda: None, __version__, Presence())
     rows = [
         _Row(surface.name, route.method, _readable(route.pattern), route.operation)
         for surface in (*formats, SURFACE, *health)

@@ -1,4 +1,4 @@
-"""``entrepot restore`` and ``entrepot trash``."""
+"""``entrepot restore``, ``entrepot trash`` and ``entrepot purge``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Final
 
 import click
 
+from entrepot.cli.confirm import confirm, yes_option
 from entrepot.cli.output import Columns, Output, output_option, show_done, show_list
 from entrepot.client import Client
 from entrepot.client.trash import Deleted
@@ -43,3 +44,18 @@ def trash(namespace: str, output: Output) -> None:
     """List what was deleted and can be had back."""
     with Client() as registry:
         show_list(registry.trash.iter(namespace), _TRASH, output)
+
+
+@click.command()
+@click.argument("address", metavar="REFERENCE")
+@yes_option
+@output_option
+def purge(address: str, yes: bool, output: Output) -> None:
+    """Take out of the trash for good a version, a tag or an artifact that was deleted.
+
+    Nobody has it back after that. Bytes that nobody else has, or may have back, are deleted at once.
+    """
+    confirm(f"Purge {address}? Nobody can have it back then.", yes=yes)
+    with Client() as registry:
+        found = registry.trash.purge(address)
+    show_done(f"purged {address}: {found.blobs} blobs, {found.size} bytes deleted", found, output)

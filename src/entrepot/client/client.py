@@ -34,9 +34,11 @@ if TYPE_CHECKING:
     from entrepot.client.promotions import Policies, Promotions
     from entrepot.client.retention import Retentions
     from entrepot.client.secrets import Secrets
+    from entrepot.client.tiers import Tiers
     from entrepot.client.transfer import ProgressListener, Transfers
     from entrepot.client.trash import Trash
     from entrepot.client.upload import SessionStore
+    from entrepot.client.usage import Usages
     from entrepot.client.webhooks import Webhooks
     from entrepot.model.digest import Digest
 
@@ -221,11 +223,25 @@ class Client:
         return Collection(self.connection)
 
     @cached_property
+    def usage(self) -> Usages:
+        """What is taken up, and how much may be."""
+        from entrepot.client.usage import Usages
+
+        return Usages(self.connection, self.packages)
+
+    @cached_property
     def retention(self) -> Retentions:
         """What stays, and what goes."""
         from entrepot.client.retention import Retentions
 
         return Retentions(self.connection, self.packages)
+
+    @cached_property
+    def tiers(self) -> Tiers:
+        """Where things lie."""
+        from entrepot.client.tiers import Tiers
+
+        return Tiers(self.connection, self.packages)
 
     @cached_property
     def trash(self) -> Trash:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from types import NoneType, UnionType
 from typing import Any, Final, get_args, get_origin, get_type_hints
@@ -16,6 +16,8 @@ from entrepot.model.digest import Digest
 from entrepot.model.errors import InvalidDigest
 
 _SCALARS: Final = (str, bool, int, float)
+_WRITTEN: Final = {Digest: Digest.parse, datetime: datetime.fromisoformat, date: date.fromisoformat}
+"""What JSON has as a text, and how that is read."""
 
 
 class UnexpectedShape(ValueError):
@@ -29,7 +31,7 @@ def read(shape: Any, value: Any, where: str = "the answer") -> Any:
     """
     if shape is object:
         return value
-    if shape is Digest or shape is datetime:
+    if shape in _WRITTEN:
         return _parse(shape, value, where)
     if is_dataclass(shape):
         return _read_fields(shape, value, where)
@@ -66,7 +68,7 @@ def _read_fields(shape: Any, value: Any, where: str) -> Any:
 
 def _parse(shape: Any, value: Any, where: str) -> Any:
     try:
-        return Digest.parse(value) if shape is Digest else datetime.fromisoformat(value)
+        return _WRITTEN[shape](value)
     except (InvalidDigest, ValueError, TypeError, AttributeError) as error:
         raise UnexpectedShape(f"{where}: {error}") from error
 

@@ -45,6 +45,17 @@ class Restored:
 
 
 @dataclass(frozen=True, slots=True)
+class Purged:
+    """What cannot be had back any more."""
+
+    digest: Digest
+    blobs: int
+    """How many had their bytes deleted at once; others have the rest."""
+    size: int
+    """Bytes of these."""
+
+
+@dataclass(frozen=True, slots=True)
 class Trash:
     """What was deleted. Every method raises `ClientError`."""
 
@@ -60,3 +71,9 @@ class Trash:
         located = self._packages.locate(address)
         path = f"{path_of(located)}/-/trash/{escape(located.reference)}"
         return self._connection.call("POST", path).read(Restored)
+
+    def purge(self, address: Address | str) -> Purged:
+        """Take out of the trash for good what a name meant, or an artifact by its digest."""
+        located = self._packages.locate(address)
+        path = f"{path_of(located)}/-/trash/{escape(located.reference)}"
+        return self._connection.call("DELETE", path).read(Purged)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from entrepot.ports.turn import Term
+
 _LOOK_SECONDS: Final = 0.25
 
 
@@ -19,15 +21,15 @@ class FileTurn:
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
-    async def take(self) -> None:
-        """Return once it is ours."""
+    async def take(self) -> Term | None:
+        """Return once it is ours; a process that is stopped keeps it, so it has no term."""
         while True:
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 await asyncio.sleep(_LOOK_SECONDS)
             else:
-                return
+                return None
 
     async def lost(self) -> None:
         """Never return: the kernel forgets nobody who lives."""

@@ -32,6 +32,8 @@ class Action(StrEnum):
     OVERWRITE = "overwrite"
     """Move a tag that the namespace does not let move. No right moves a version."""
     DELETE = "delete"
+    PURGE = "purge"
+    """Take out of the trash for good what was deleted."""
     DEPRECATE = "deprecate"
     """Yank, deprecate, and take it back."""
     PROMOTE = "promote"
@@ -86,7 +88,7 @@ _ACTIONS: Final = {
     ),
     Role.DEPLOYER: frozenset({Action.READ, Action.LEASE, Action.DEPLOY}),
     Role.CUSTODIAN: frozenset({Action.READ, Action.LEASE, Action.HOLD, Action.LIFT}),
-    Role.MAINTAINER: frozenset(set(Action) - {Action.LIFT, Action.AUDIT, Action.ADMINISTER}),
+    Role.MAINTAINER: frozenset(set(Action) - {Action.PURGE, Action.LIFT, Action.AUDIT, Action.ADMINISTER}),
     Role.AUDITOR: frozenset({Action.READ, Action.AUDIT}),
     Role.ADMINISTRATOR: frozenset(Action),
 }

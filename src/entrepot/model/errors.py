@@ -89,6 +89,14 @@ class InvalidProof(Invalid):
     """The proof, or what it is made of, is not valid: nothing is shown by it."""
 
 
+class InvalidBackup(Invalid):
+    """A backup is not what its manifest says, or nobody signed it."""
+
+
+class InvalidBundle(Invalid):
+    """A bundle is not what its index says, or nobody who is believed has sealed it."""
+
+
 class LogInconsistent(InvalidProof):
     """The proof does not lead from the tree that was seen to this one."""
 
@@ -206,6 +214,10 @@ class BlobUnknown(NotFound):
     """The package has no such blob."""
 
 
+class BlobQuarantined(BlobUnknown):
+    """The bytes of the blob are damaged here and not served, until they are repaired or somebody pushes them again."""
+
+
 class LinkUnknown(BlobUnknown):
     """The manifest links content that the package does not have."""
 
@@ -280,6 +292,10 @@ class ClearanceUnknown(NotFound):
 
 class WebhookUnknown(NotFound):
     """There is no such webhook, or it is not for you to know."""
+
+
+class BackupUnknown(NotFound):
+    """There is no such backup."""
 
 
 class LogUnknown(NotFound):
@@ -403,6 +419,10 @@ class StorageFull(Unavailable):
 
 class StorageReadOnly(Unavailable):
     """The registry's storage does not accept writes."""
+
+
+class TurnOver(Unavailable):
+    """Another node does this now; what was begun here is void."""
 
 
 class Disconnected(RegistryError):

@@ -28,7 +28,9 @@ _LABEL: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _LABEL_LENGTH: Final = 63
 _PATTERN_LENGTH: Final = 256
 _REFERENCE: Final = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._+-]{0,127}")
-_NOBODY: Final = frozenset({"anonymous", "collect", "entrepot", "operator", "retain", "scrub"})
+_NOBODY: Final = frozenset(
+    {"anonymous", "collect", "entrepot", "operator", "recall", "repair", "retain", "scrub", "tier"}
+)
 """What the journal calls those who act and are no principals."""
 _PRINCIPAL: Final = re.compile(r"[a-z0-9](?:[a-z0-9._@-]{0,62}[a-z0-9])?")
 

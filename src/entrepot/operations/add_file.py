@@ -112,7 +112,7 @@ async def add_file(
     Raises `DigestMismatch`, `VersionExists`, `VersionSealed`, `NameTaken`, `PreconditionFailed`, `TooLarge`, or what
     `publish` raises.
     """
-    upload = await begin_upload(registry, caller, package)
+    upload = await begin_upload(registry, caller, package, least=0)
     try:
         return await _add(registry, caller, upload, addition, incoming, ends=None)
     finally:

@@ -5,7 +5,8 @@ Content is reached through memberships alone (I7), so what is in no package is i
 1. deletes the bytes of what was given up before, if somebody was interrupted there;
 2. takes blobs out of packages that brought them for nothing: uploaded, and linked by no artifact since;
 3. condemns what is in no package any more: it waits from then on, and whoever brings it again revives it;
-4. gives up what has waited long enough, counts its generation up in the same change, and deletes its bytes.
+4. gives up what has waited long enough, counts its generation up in the same change, and deletes its bytes;
+5. charges no namespace any more for what left it that long ago and lives on elsewhere.
 
 Each step looks again inside the change that it makes, so no writer is ever asked to wait; each may be the last before
 the power goes, and the next round goes on from there (I8; docs/decisions/0024-collection.md).
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, TypeVar
 from entrepot.model.access import Action
 from entrepot.model.blob import BlobState
 from entrepot.model.events import BlobsCollected, BlobsCondemned, BlobsDropped
+from entrepot.model.tier import Tier
 from entrepot.operations import access
 from entrepot.ports.collection import Amount
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
     from entrepot.model.access import Caller
     from entrepot.model.digest import Digest
+    from entrepot.model.position import Position
     from entrepot.operations.registry import Registry
     from entrepot.ports.blobs import Kept
     from entrepot.ports.catalog import Transaction
@@ -154,7 +157,7 @@ async def explain(registry: Registry, caller: Caller, digest: Digest) -> Explana
 async def collect(registry: Registry, actor: str = ACTOR) -> Collected:
     """Do a round. It may be ended at any point, and two of them may run at once."""
     dropped, condemned, given_up = _Tally(), _Tally(), _Tally()
-    await _delete_garbage(registry)
+    await delete_garbage(registry)
     async for loose in _loose(registry):
         for _, of_package in groupby(loose, key=lambda each: each.package):
             for batch in _batches(tuple(of_package)):
@@ -166,10 +169,11 @@ async def collect(registry: Registry, actor: str = ACTOR) -> Collected:
     while due := await registry.catalog.collection.list_condemned(before=horizon, limit=_BATCH):
         count, size = await registry.catalog.write(_giving_up(actor, due, horizon))
         given_up.add(count, size)
-        await _delete_garbage(registry)
+        await delete_garbage(registry)
         if count == 0:
             break  # Somebody has them again that very moment; they are looked at when they come round.
     strays = await _collect_strays(registry)
+    await _release(registry, await registry.catalog.collection.find_position(horizon))
     return Collected(dropped.amount, condemned.amount, given_up.amount, strays)
 
 
@@ -244,14 +248,20 @@ def _giving_up(actor: str, batch: Sequence[Unreachable], horizon: datetime) -> C
     return change
 
 
+async def _release(registry: Registry, before: Position) -> None:
+    ended = _BATCH
+    while ended == _BATCH:
+        ended = await registry.catalog.write(lambda change: change.usage.release(before=before, limit=_BATCH))
+
+
 # --- bytes ---
 
 
-async def _delete_garbage(registry: Registry) -> None:
+async def delete_garbage(registry: Registry) -> None:
     """Delete what no row will ever lead to again: late, twice or by two at once does no harm."""
-    while garbage := await registry.catalog.collection.list_garbage(limit=_BATCH):
+    while garbage := await registry.catalog.collection.list_garbage(at=registry.clock.now(), limit=_BATCH):
         for each in garbage:
-            await registry.blobs.remove(each.digest, generation=each.generation)
+            await registry.store(each.tier).remove(each.digest, generation=each.generation)
 
         def change(transaction: Transaction, deleted: Sequence[Garbage] = garbage) -> None:
             for each in deleted:
@@ -264,39 +274,40 @@ async def _collect_strays(registry: Registry) -> Amount:
     """Give up bytes that were kept, and never announced: whoever brought them was interrupted long ago."""
     horizon = (registry.clock.now() - registry.limits.upload_lease).timestamp()
     tally, batch = _Tally(), list["Kept"]()
-    async for kept in registry.blobs.kept():
-        if kept.written_at < horizon:
-            batch.append(kept)
-        if len(batch) >= _BATCH:
-            tally.add(*await _disown(registry, batch))
-            batch = []
-    tally.add(*await _disown(registry, batch))
+    for tier in Tier if registry.cold is not None else (Tier.HOT,):
+        async for kept in registry.store(tier).kept():
+            if kept.written_at < horizon:
+                batch.append(kept)
+            if len(batch) >= _BATCH:
+                tally.add(*await _disown(registry, tier, batch))
+                batch = []
+        tally.add(*await _disown(registry, tier, batch))
+        batch = []
     return tally.amount
 
 
-async def _disown(registry: Registry, batch: Sequence[Kept]) -> tuple[int, int]:
+async def _disown(registry: Registry, tier: Tier, batch: Sequence[Kept]) -> tuple[int, int]:
     known = await registry.catalog.collection.find_generations([each.digest for each in batch])
-    strays = [each for each in batch if _is_stray(each, known.get(each.digest))]
+    strays = [each for each in batch if _is_stray(tier, each, known.get(each.digest))]
     if not strays:
         return 0, 0
-    sizes = [await registry.blobs.size(each.digest, generation=each.generation) or 0 for each in strays]
+    store = registry.store(tier)
+    sizes = [await store.size(each.digest, generation=each.generation) or 0 for each in strays]
 
     def change(transaction: Transaction) -> tuple[int, int]:
         gone = [
             size
             for each, size in zip(strays, sizes, strict=True)
-            if transaction.collection.disown(each.digest, each.generation, size)
+            if transaction.collection.disown(each.digest, each.generation, size, tier=tier)
         ]
         return len(gone), sum(gone)
 
     found = await registry.catalog.write(change)
-    await _delete_garbage(registry)
+    await delete_garbage(registry)
     return found
 
 
-def _is_stray(kept: Kept, known: KnownBlob | None) -> bool:
-    return (
-        known is None
-        or kept.generation < known.generation
-        or (known.state is BlobState.ABSENT and kept.generation == known.generation)
-    )
+def _is_stray(tier: Tier, kept: Kept, known: KnownBlob | None) -> bool:
+    if known is None or known.state is BlobState.ABSENT:
+        return True
+    return (tier, kept.generation) != (known.tier, known.generation)

@@ -66,7 +66,9 @@ async def delete_reference(registry: Registry, caller: Caller, package: PackageI
 
 
 async def delete_artifact(registry: Registry, caller: Caller, package: PackageId, digest: Digest) -> None:
-    """Delete an artifact with all its names. Its referrers stay.
+    """Delete an artifact with all its names, and with what refers to it: its signatures, SBOMs and the like.
+
+    What of that has a name of its own, is cleared or protected stays; what the artifact contains does, too.
 
     Raises `ArtifactUnknown`, `PackageUnknown`, `Protected`, or what `access.require` raises.
     """
@@ -127,11 +129,7 @@ def delete_whole(
     Raises `Protected`.
     """
     _require_free(transaction, package, digest)
-    names = _end_names(transaction, package, digest)
-    transaction.remove_member(package, digest, artifact=True)
-    for part in parts:
-        _end_names(transaction, package, part)
-        transaction.remove_member(package, part, artifact=True)
+    names = _take_out(transaction, package, digest, parts)
     transaction.append(
         actor,
         ArtifactDeleted(
@@ -156,13 +154,32 @@ def _remove_artifact(transaction: Transaction, caller: Caller, package: PackageI
     for reference in transaction.names_of(package, digest):
         if reference.kind is ReferenceKind.VERSION:
             transaction.tombstones.keep(package, reference.name)
-    transaction.tombstones.keep(package, digest)
-    names = _end_names(transaction, package, digest)
-    transaction.remove_member(package, digest, artifact=True)
+    parts = transaction.trash.list_referring(package, digest)
+    for each in (digest, *parts):
+        transaction.tombstones.keep(package, each)
+    names = _take_out(transaction, package, digest, parts)
     transaction.append(
         caller.name,
-        ArtifactDeleted(namespace=package.namespace, package=package.path, digest=str(digest), references=tuple(names)),
+        ArtifactDeleted(
+            namespace=package.namespace,
+            package=package.path,
+            digest=str(digest),
+            references=tuple(names),
+            parts=tuple(str(part) for part in parts),
+        ),
     )
+
+
+def _take_out(
+    transaction: Transaction, package: PackageId, digest: Digest, parts: Sequence[Digest]
+) -> list[ReferenceName]:
+    """End an artifact's names and membership, and those of its *parts*; the names that were its own."""
+    names = _end_names(transaction, package, digest)
+    transaction.remove_member(package, digest, artifact=True)
+    for part in parts:
+        _end_names(transaction, package, part)
+        transaction.remove_member(package, part, artifact=True)
+    return names
 
 
 def _require_free(transaction: Transaction, package: PackageId, digest: Digest) -> None:

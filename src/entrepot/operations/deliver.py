@@ -61,7 +61,10 @@ class Attempt:
 
 
 async def deliver_due(registry: Registry, id: str) -> bool:
-    """Tell a webhook of the next entries, up to one that does not arrive; whether there may be more to do now."""
+    """Tell a webhook of the next entries, up to one that does not arrive; whether there may be more to do now.
+
+    Raises `TurnOver` once another process does this.
+    """
     webhook = await registry.catalog.webhooks.find(id)
     if webhook is None or not is_due(webhook, registry.clock.now()):
         return False
@@ -69,6 +72,8 @@ async def deliver_due(registry: Registry, id: str) -> bool:
     for entry in entries:
         if not webhook.wants(entry.event):
             continue
+        # A process that was stopped meanwhile goes on with nothing.
+        await registry.catalog.confirm_turn()
         attempt = await send(registry, webhook, message_of(webhook, entry), f"{webhook.id}_{entry.position}")
         settled = await _settle(registry, webhook, entry, attempt)
         if settled is None:

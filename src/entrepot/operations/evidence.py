@@ -22,6 +22,7 @@ from entrepot.model.digest import Digest
 from entrepot.model.errors import InvalidManifest
 from entrepot.model.names import View
 from entrepot.operations.described import iter_attestations
+from entrepot.operations.read_blob import read_whole
 from entrepot.operations.registry import Carried
 from entrepot.ports.attestations import Source
 from entrepot.trust import bundle, cosign, dsse
@@ -222,7 +223,7 @@ async def _read(registry: Registry, package: PackageId, digest: Digest) -> bytes
         return f"{digest} has {found.size} bytes, and no more than {_SIZE} are looked into"
     if found.content is not None:
         return found.content
-    return b"".join([piece async for piece in registry.blobs.read(digest, generation=found.generation)])
+    return await read_whole(registry, found)
 
 
 def signatures_beside(files: Mapping[FilePath, File]) -> Iterator[Carried]:

@@ -14,24 +14,29 @@ from entrepot.model.errors import PlanOutdated
 from entrepot.model.names import ReferenceName, View
 from entrepot.model.reference import is_fallback
 from entrepot.model.retention import UNNAMED, judge
+from entrepot.model.tier import Stays
 from entrepot.operations import access
 from entrepot.operations.version_order import order_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Collection, Sequence
     from datetime import datetime
 
     from entrepot.model.access import Caller
     from entrepot.model.digest import Digest
-    from entrepot.model.names import PackageId
+    from entrepot.model.names import NamespaceName, PackageId
     from entrepot.model.position import Position
     from entrepot.model.retention import RetentionRule, Stored, Verdict
     from entrepot.operations.registry import Registry
-    from entrepot.ports.retention import Candidate
+    from entrepot.ports.retention import Candidate, Surveyed
 
 _STRETCH: Final = 250
 """Artifacts that one question is about: a few milliseconds."""
+_FEW: Final = 250
+_AT_ONCE: Final = 2_000
+"""Artifacts of a package that is judged together with others, and of all of these."""
 _TRIES: Final = 5
+_PROTECTIONS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +76,76 @@ async def explain_retention(registry: Registry, caller: Caller, package: Package
 
 
 async def judge_package(
-    registry: Registry, package: PackageId, rules: Sequence[RetentionRule]
+    registry: Registry,
+    package: PackageId,
+    rules: Sequence[RetentionRule],
+    *,
+    stays: Collection[Stays] = tuple(Stays),
 ) -> tuple[Position, list[Judged]]:
-    """Everything in a package, and at which of its revisions that is so. Raises `PlanOutdated` for one that never rests."""
+    """Everything in a package, and at which of its revisions that is so; *stays* is what keeps things whatever they say.
+
+    Raises `PlanOutdated` for a package that never rests.
+    """
     for _ in range(_TRIES):
         revision = await registry.catalog.retentions.find_revision(package)
-        judged = await _judge_once(registry, package, rules)
+        judged = await _judge_once(registry, package, rules, stays)
         if revision == await registry.catalog.retentions.find_revision(package):
             return revision, judged
     raise PlanOutdated(package, expected="a package that is not changed all the time")
+
+
+async def judge_namespace(
+    registry: Registry, namespace: NamespaceName, rules: Sequence[RetentionRule]
+) -> AsyncIterator[tuple[PackageId, Sequence[Judged]]]:
+    """Everything in the packages of a namespace that rules speak of, package by package.
+
+    Raises `PlanOutdated` as `judge_package` does.
+    """
+    few: list[Surveyed] = []
+    count = 0
+    async for each in _survey(registry, namespace):
+        if not each.count or not any(rule.speaks_of(each.package) for rule in rules):
+            continue
+        if each.count > _FEW or each.protected or count + each.count > _AT_ONCE:
+            for package, judged in await _judge_few(registry, few, rules):
+                yield package, judged
+            few, count = [], 0
+        if each.count > _FEW or each.protected:
+            yield each.package, (await judge_package(registry, each.package, rules))[1]
+        else:
+            few.append(each)
+            count += each.count
+    for package, judged in await _judge_few(registry, few, rules):
+        yield package, judged
+
+
+async def _survey(registry: Registry, namespace: NamespaceName) -> AsyncIterator[Surveyed]:
+    after: PackageId | None = None
+    while page := await registry.catalog.retentions.survey(namespace, after=after, most=_FEW + 1, limit=_AT_ONCE):
+        for each in page:
+            yield each
+        after = page[-1].package
+
+
+async def _judge_few(
+    registry: Registry, packages: Sequence[Surveyed], rules: Sequence[RetentionRule]
+) -> Sequence[tuple[PackageId, Sequence[Judged]]]:
+    """Everything in some packages that are small, and in which nothing is protected: one question for all of them."""
+    if not packages:
+        return ()
+    judged: list[tuple[PackageId, Sequence[Judged]]] = []
+    found = await registry.catalog.retentions.list_candidates_of(packages)
+    pulls_since = await registry.catalog.pulls.find_start()
+    for each, candidates in zip(packages, found, strict=True):
+        verdicts = _ask_rules(registry, each.package, rules, candidates, pulls_since=pulls_since)
+        pairs = tuple(zip(candidates, verdicts, strict=True))
+        if any(_has_fallbacks(one) or (one.has_parts and not said.stays) for one, said in pairs):
+            # What goes together is found out artifact by artifact, while nothing moves.
+            judged.append((each.package, (await judge_package(registry, each.package, rules))[1]))
+        else:
+            judged.append((each.package, [Judged(*pair, keeper=_kept_by_channel(*pair)) for pair in pairs]))
+    await asyncio.sleep(0)  # Others have their turn between stretches.
+    return judged
 
 
 async def _list_candidates(registry: Registry, package: PackageId) -> list[Candidate]:
@@ -103,30 +169,47 @@ async def list_known(registry: Registry, package: PackageId) -> Sequence[Known]:
     ]
 
 
-async def _judge_once(registry: Registry, package: PackageId, rules: Sequence[RetentionRule]) -> list[Judged]:
+async def _judge_once(
+    registry: Registry, package: PackageId, rules: Sequence[RetentionRule], stays: Collection[Stays]
+) -> list[Judged]:
     retentions, now = registry.catalog.retentions, registry.clock.now()
     candidates = await _list_candidates(registry, package)
-    verdicts = judge(
-        package,
-        rules,
-        [each.stored for each in candidates],
-        order=order_of(registry.ecosystems.get(package.format)),
-        now=now,
-        pulls_since=await registry.catalog.pulls.find_start(),
-    )
+    verdicts = _ask_rules(registry, package, rules, candidates, pulls_since=await registry.catalog.pulls.find_start())
     guarded = await retentions.is_protected(package)
     judged = []
     for number, (candidate, verdict) in enumerate(zip(candidates, verdicts, strict=True)):
         keeper: str | None = None
         parts: tuple[Digest, ...] = ()
         if not verdict.stays:
-            keeper = await _keeper(registry, package, candidate, now, guarded=guarded)
+            keeper = await _keeper(registry, package, candidate, now, guarded=guarded, stays=stays)
             if keeper is None and candidate.has_parts:
                 parts = tuple(await retentions.list_parts(package, candidate.stored.digest, now=now))
         judged.append(Judged(candidate, verdict, keeper, parts))
         if number % _STRETCH == _STRETCH - 1:
             await asyncio.sleep(0)
     return judged
+
+
+def _has_fallbacks(candidate: Candidate) -> bool:
+    return any(is_fallback(name.text) for name in candidate.stored.names)
+
+
+def _ask_rules(
+    registry: Registry,
+    package: PackageId,
+    rules: Sequence[RetentionRule],
+    candidates: Sequence[Candidate],
+    *,
+    pulls_since: datetime | None,
+) -> Sequence[Verdict]:
+    return judge(
+        package,
+        rules,
+        [each.stored for each in candidates],
+        order=order_of(registry.ecosystems.get(package.format)),
+        now=registry.clock.now(),
+        pulls_since=pulls_since,
+    )
 
 
 async def _own(registry: Registry, package: PackageId, candidate: Candidate) -> Candidate | None:
@@ -144,13 +227,26 @@ async def _own(registry: Registry, package: PackageId, candidate: Candidate) -> 
 
 
 async def _keeper(
-    registry: Registry, package: PackageId, candidate: Candidate, now: datetime, *, guarded: bool
+    registry: Registry,
+    package: PackageId,
+    candidate: Candidate,
+    now: datetime,
+    *,
+    guarded: bool,
+    stays: Collection[Stays] = tuple(Stays),
 ) -> str | None:
     """What keeps it whatever the rules say (I9); *guarded* says whether that can be asked for in the package at all."""
-    if candidate.stored.channel is not None:
+    if candidate.stored.channel is not None and Stays.CLEARED in stays:
         return f"cleared for {candidate.stored.channel}"
     if guarded:
-        found = await registry.catalog.protections.find(package, candidate.stored.digest, now=now, limit=1)
-        if found:
-            return str(found[0])
+        found = await registry.catalog.protections.find(package, candidate.stored.digest, now=now, limit=_PROTECTIONS)
+        return next((str(each) for each in found if str(each.kind) in stays), None)
     return None
+
+
+def _cleared(candidate: Candidate) -> str | None:
+    return None if candidate.stored.channel is None else f"cleared for {candidate.stored.channel}"
+
+
+def _kept_by_channel(candidate: Candidate, verdict: Verdict) -> str | None:
+    return None if verdict.stays else _cleared(candidate)

@@ -9,6 +9,7 @@ from entrepot.model.errors import InsufficientScope
 from entrepot.model.events import BlobAdded
 from entrepot.model.names import View
 from entrepot.operations import access
+from entrepot.operations.quota import require_within
 
 if TYPE_CHECKING:
     from entrepot.model.access import Caller
@@ -28,7 +29,7 @@ async def mount(
     A source that the caller may not read answers like one that does not have the blob: a digest that is known only
     in a private package does not become readable by being named.
 
-    Raises `InsufficientScope` when another access token would do, or what `access.require` raises.
+    Raises `QuotaExceeded`, `InsufficientScope` when another access token would do, or what `access.require` raises.
     """
     await access.require(registry, caller, Action.PUBLISH, package)
     found = await _find(registry, caller, digest, source)
@@ -39,7 +40,9 @@ async def mount(
     def change(transaction: Transaction) -> bool:
         if not transaction.has_member(origin, digest):
             return False
+        account = transaction.usage.find(package.namespace)
         if transaction.add_blob_member(package, digest):
+            require_within(transaction, account)
             transaction.append(
                 caller.name,
                 BlobAdded(

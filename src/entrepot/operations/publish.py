@@ -33,6 +33,7 @@ from entrepot.model.upstream import ACTOR
 from entrepot.operations import access
 from entrepot.operations.admission import ask_admission
 from entrepot.operations.block import refusal_of
+from entrepot.operations.quota import require_within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -72,7 +73,7 @@ async def publish(registry: Registry, caller: Caller, package: PackageId, draft:
     """Publish *draft* in *package*. Publishing the same again is not an error, and no event.
 
     Raises `LinkUnknown`, `TooLarge`, `TooMany`, `NamespaceUnknown`, `VersionExists`, `VersionSealed`, `TagImmutable`,
-    `PolicyDenied`, `Quarantined`, or what `access.require` raises.
+    `QuotaExceeded`, `PolicyDenied`, `Quarantined`, or what `access.require` raises.
     """
     return await publish_composed(registry, caller, package, lambda _: draft)
 
@@ -97,6 +98,7 @@ async def publish_composed(
         namespace = transaction.find_namespace(package.namespace)
         if namespace is None:
             raise NamespaceUnknown(package.namespace)
+        account = transaction.usage.find(package.namespace)
         draft = compose(transaction)
         _check_limits(registry, draft)
         _require_no_token(package, draft)
@@ -123,6 +125,7 @@ async def publish_composed(
             )
         )
         if changed or named:
+            require_within(transaction, account)
             admission = ask_admission(transaction, caller.name, package, draft.artifact, tuple(kinds))
             if admission.refused:
                 refused = admission.refused_event()
@@ -309,11 +312,28 @@ def _files_of_all(
     """All files that a version had when it was deleted, or deleted again before it was whole; None for another kind."""
     found: set[tuple[Digest, str | None]] = set()
     for each in deleted:
-        before = _parse(draft.artifact, transaction.find_content(each.digest))
+        content = transaction.find_content(each.digest)
+        if content is None:
+            if transaction.trash.describe(each.digest).media_type != draft.artifact.media_type:
+                return None
+            found |= _files_left(draft, transaction.list_files(each.digest))
+            continue
+        before = _parse(draft.artifact, content)
         if before is None:
             return None
         found |= _files(before)
     return found
+
+
+def _files_left(draft: Draft, digests: Sequence[Digest]) -> set[tuple[Digest, str | None]]:
+    """The files of a version whose manifest is waiting to be given up, or was: only what they were is known then.
+
+    As many as there were have the names that *draft* has for the same bytes.
+    """
+    names: dict[Digest, list[str | None]] = {}
+    for digest, name in sorted(_files(draft.artifact), key=str):
+        names.setdefault(digest, []).append(name)
+    return {(digest, names[digest].pop() if names.get(digest) else None) for digest in digests}
 
 
 def _contains(artifact: Artifact, content: bytes) -> bool:

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from entrepot.model.contents import Contents
+from entrepot.model.errors import BlobUnknown
 from entrepot.model.events import ArtifactPublished, BlobAdded, InventoryIndexed
 from entrepot.model.reference import ReferenceKind
 from entrepot.operations.browse import find_package
+from entrepot.operations.read_blob import read_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -128,8 +130,10 @@ async def _read(registry: Registry, row: VersionRow, kind: Kind) -> StoredVersio
     config = row.config
     if config is None:
         # One that a client pushed may be no small blob.
-        generation = await registry.catalog.collection.find_generation(contents.config)
-        config = b"".join([piece async for piece in registry.blobs.read(contents.config, generation=generation)])
+        placed = await registry.catalog.tiers.find(contents.config)
+        if placed is None:
+            raise BlobUnknown(contents.config)
+        config = await read_whole(registry, placed)
     return StoredVersion(
         name=row.name,
         digest=row.digest,

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from entrepot.model.errors import UpstreamInvalid
+from entrepot.model.errors import Unavailable, UpstreamInvalid
+from entrepot.model.tier import Tier
 from entrepot.operations.flights import Flights
 from entrepot.operations.pull_notes import PullNotes
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from entrepot.model.names import FormatName, PackageId, ReferenceName, View
     from entrepot.model.upstream import Upstream
     from entrepot.operations.remembered_keys import RememberedKeys
-    from entrepot.ports.blobs import BlobStore
+    from entrepot.ports.blobs import BlobStore, ColdStore, KeptBlobs
     from entrepot.ports.catalog import Catalog
     from entrepot.ports.clock import Clock
     from entrepot.ports.fetch import Fetcher, Origin
@@ -60,6 +61,8 @@ class Limits:
     """In which every blob is read again once; None where nobody reads them again."""
     scrub_rate: int = 50 * 1024 * 1024
     """Bytes a second at most that are read for that, from minute to minute; a blob is read as a whole."""
+    metered_namespaces: int = 0
+    """How many namespaces, the largest, have metrics of their own; everybody who may scrape learns their names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,3 +231,24 @@ class Registry:
     limits: Limits = field(default_factory=Limits)
     storage_price: float = 0.0
     """What a GiB costs in a month; 0 where nobody said."""
+    cold: ColdStore | None = None
+    """Where what is old and not in use goes; None where all is in one place."""
+    cold_price: float = 0.0
+    """What a GiB costs in a month there."""
+
+    replica_stores: tuple[KeptBlobs, ...] = ()
+    """Where the same bytes lie once more under the same names: copies of the blob store that others make."""
+    replicas: tuple[Origin, ...] = ()
+    """Other registries that have the same content under the same names."""
+
+    def store(self, tier: Tier) -> KeptBlobs:
+        """Where the bytes of a tier are. Raises `Unavailable` where the settings do not name the cold tier any more."""
+        if tier is Tier.HOT:
+            return self.blobs
+        if self.cold is None:
+            raise Unavailable("cold tier", after=60)
+        return self.cold
+
+    def price(self, tier: Tier) -> float:
+        """What a GiB costs in a month in a tier."""
+        return self.storage_price if tier is Tier.HOT else self.cold_price

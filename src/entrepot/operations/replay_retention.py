@@ -81,7 +81,8 @@ async def replay_retention(
     if draft is None:
         rules: Sequence[RetentionRule] = (await registry.catalog.retentions.find(namespace)).rules
     else:
-        require_known_formats(registry, draft)
+        draft.check()
+        require_known_formats(registry, draft.rules)
         rules = draft.rules
     start = await registry.catalog.pulls.find_start()
     now = registry.clock.now()

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 
 from entrepot.model.access import Action
 from entrepot.model.block import BlockKind
-from entrepot.model.errors import ArtifactUnknown, BlobUnknown, PackageUnknown, Quarantined, ReferenceUnknown
+from entrepot.model.errors import (
+    ArtifactUnknown,
+    BlobQuarantined,
+    BlobUnknown,
+    PackageUnknown,
+    Quarantined,
+    ReferenceUnknown,
+)
 from entrepot.operations import access
 from entrepot.operations.block import refusal_of
 
@@ -61,7 +68,10 @@ async def find_blob(registry: Registry, caller: Caller, view: View, package: Pac
         if barred is not None and access.may_read(caller, view, package, public=barred.public):
             await _require_examining(registry, caller, view, package, digest)
             return barred
-    raise await _why(registry, caller, view, package, BlobUnknown(digest))
+    missing = await _why(registry, caller, view, package, BlobUnknown(digest))
+    if isinstance(missing, BlobUnknown) and await registry.catalog.scrubs.is_damaged(package, digest):
+        raise BlobQuarantined(digest)
+    raise missing
 
 
 async def _require_examining(

@@ -1,7 +1,7 @@
 """Have back what was deleted: an artifact with all that it contains and the names that it had, or a name alone.
 
-It can be had back until its bytes are given up (`entrepot.operations.collect`). Its referrers never left, its history
-stands in the intervals; so it is as it was, with one event more.
+It can be had back until its bytes are given up (`entrepot.operations.collect`). What referred to it left with it and comes
+back with it, its history stands in the intervals; so it is as it was, with one event more.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from entrepot.model.events import ArtifactRestored
 from entrepot.model.names import View
 from entrepot.operations import access
 from entrepot.operations.block import refusal_of
+from entrepot.operations.quota import require_within
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,34 +55,27 @@ async def restore(registry: Registry, caller: Caller, package: PackageId, target
     A name that means something else by now is not taken from it.
 
     Raises `ReferenceUnknown`, `ArtifactUnknown`, also when bytes of it were given up; `PackageUnknown`; what
-    `entrepot.operations.block.refusal_of` makes of something blocked; or what `access.require` raises.
+    `entrepot.operations.block.refusal_of` makes of something blocked; `QuotaExceeded`; or what `access.require` raises.
     """
     await access.require(registry, caller, Action.DELETE, package)
     if await registry.catalog.find_package(View(package.namespace), package) is None:
         raise PackageUnknown(f"{package.namespace}/{package.name}")
 
     def change(transaction: Transaction) -> Restored:
-        digest, names = _meant(transaction, package, target)
+        account = transaction.usage.find(package.namespace)
+        digest, names = find_deleted(transaction, package, target)
         is_back = not transaction.has_artifact(package, digest)
         if not names and not is_back:
             return Restored(digest, ())
         if (blocked := transaction.blocks.find_refusal(package, digest)) is not None:
             raise refusal_of(blocked)
         if is_back:
-            if missing := transaction.trash.list_missing(digest):
-                raise ArtifactUnknown(digest, expected=f"what is still here; {missing[0]} was given up")
-            # What referred to it left with it, if it left by a plan of retention.
-            companions = transaction.trash.list_companions(package, digest)
-            given_back = [name for each in companions for name in transaction.trash.list_names(package, each)]
-            _put_back(transaction, package, digest)
-            for companion in companions:
-                if not transaction.trash.list_missing(companion):
-                    _put_back(transaction, package, companion)
-            names = (*names, *(name for name in given_back if transaction.has_artifact(package, name.digest)))
+            names = (*names, *_bring_back(transaction, package, digest))
         transaction.tombstones.lift(package, digest)
         for name in names:
             transaction.tombstones.lift(package, name.name)
             transaction.set_reference(package, replace(name, from_position=transaction.position, until_position=None))
+        require_within(transaction, account)
         given = tuple(name.name for name in names)
         kind = transaction.trash.describe(digest)
         transaction.append(
@@ -101,6 +95,27 @@ async def restore(registry: Registry, caller: Caller, package: PackageId, target
     return await registry.catalog.write(change)
 
 
+def _bring_back(transaction: Transaction, package: PackageId, digest: Digest) -> Sequence[Reference]:
+    """Let an artifact be in its package again, with what left with it; the names that this had.
+
+    Raises `ArtifactUnknown`.
+    """
+    trash = transaction.trash
+    if trash.is_purged(package, digest):
+        raise ArtifactUnknown(digest, expected="what is in the trash; it was purged")
+    if missing := trash.list_missing(digest):
+        raise ArtifactUnknown(digest, expected=f"what is still here; {missing[0]} was given up")
+    # What referred to it left with it.
+    companions = trash.list_companions(package, digest)
+    given_back = [name for each in companions for name in trash.list_names(package, each)]
+    _put_back(transaction, package, digest)
+    for companion in companions:
+        if not (trash.is_purged(package, companion) or trash.list_missing(companion)):
+            _put_back(transaction, package, companion)
+            transaction.tombstones.lift(package, companion)
+    return [name for name in given_back if transaction.has_artifact(package, name.digest)]
+
+
 def _put_back(transaction: Transaction, package: PackageId, digest: Digest) -> None:
     for part in transaction.trash.revive(digest):
         if part.is_artifact:
@@ -109,10 +124,13 @@ def _put_back(transaction: Transaction, package: PackageId, digest: Digest) -> N
             transaction.add_blob_member(package, part.digest)
 
 
-def _meant(
+def find_deleted(
     transaction: Transaction, package: PackageId, target: ReferenceName | Digest
 ) -> tuple[Digest, Sequence[Reference]]:
-    """What is to be had back, and the names that it gets."""
+    """What a name or a digest meant that was deleted, and the names that it has when it comes back.
+
+    Raises `ReferenceUnknown`, `ArtifactUnknown`.
+    """
     if isinstance(target, Digest):
         if transaction.has_artifact(package, target):
             return target, ()

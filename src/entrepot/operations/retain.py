@@ -27,7 +27,7 @@ from entrepot.model.names import ReferenceName, View
 from entrepot.model.retention import Retention
 from entrepot.operations import access
 from entrepot.operations.delete import delete_whole
-from entrepot.operations.judge_retention import judge_package
+from entrepot.operations.judge_retention import judge_namespace, judge_package
 from entrepot.ports.retention import ItemState, Plan, PlannedItem, PlanState
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from entrepot.model.digest import Digest
     from entrepot.model.names import NamespaceName, PackageId
     from entrepot.model.position import Position
+    from entrepot.model.retention import RetentionRule
     from entrepot.operations.judge_retention import Judged
     from entrepot.operations.registry import Registry
     from entrepot.ports.catalog import Transaction
@@ -76,7 +77,8 @@ async def set_retention(
     access.require_anywhere(caller, Action.GOVERN, View(namespace))
     if retention.automatic:
         access.require_anywhere(caller, Action.DELETE, View(namespace))
-    require_known_formats(registry, retention)
+    retention.check()
+    require_known_formats(registry, retention.rules)
 
     def change(transaction: Transaction) -> Retention:
         if transaction.retentions.set(namespace, retention, caller.name):
@@ -89,10 +91,9 @@ async def set_retention(
     return await registry.catalog.write(change)
 
 
-def require_known_formats(registry: Registry, retention: Retention) -> None:
-    """Raise `InvalidRetention` for rules that cannot be meant, or not here."""
-    retention.check()
-    for rule in retention.rules:
+def require_known_formats(registry: Registry, rules: Sequence[RetentionRule]) -> None:
+    """Raise `InvalidRetention` for rules that speak of formats that are not here."""
+    for rule in rules:
         if any(each not in registry.formats for each in rule.formats):
             raise InvalidRetention(rule.name, expected=f"formats among {', '.join(sorted(registry.formats))}")
 
@@ -126,10 +127,8 @@ async def make_plan(registry: Registry, namespace: NamespaceName, actor: str) ->
     )
     await registry.catalog.write(lambda transaction: transaction.retentions.draft(plan))
     draft = _Draft(registry, plan)
-    async for package in packages_of(registry, namespace):
-        if any(rule.speaks_of(package) for rule in rules):
-            _, judged = await judge_package(registry, package, rules)
-            await draft.add(package, judged)
+    async for package, judged in judge_namespace(registry, namespace, rules):
+        await draft.add(package, judged)
     return await draft.finish()
 
 

@@ -6,19 +6,21 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from entrepot.model.blob import BlobState
 from entrepot.model.digest import Digest
-from entrepot.model.errors import BlobUnknown
-from entrepot.model.events import BlobDamaged
+from entrepot.operations.damage import damaging
+from entrepot.operations.move import find_problem
 from entrepot.ports.scrubs import ScrubRound
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
     from entrepot.operations.registry import Registry
-    from entrepot.ports.catalog import BlobRow, Transaction
+    from entrepot.ports.catalog import BlobRow
 
 _PAGE: Final = 1_000
 _SOME: Final = 100
+_KEPT: Final = (BlobState.PRESENT, BlobState.DAMAGED)
 _ITSELF: Final = "schedule:scrub"
 
 SCRUB_EVERY: Final = timedelta(minutes=1)
@@ -79,7 +81,7 @@ async def _read_some(registry: Registry, known: ScrubRound, allowance: int) -> S
         for blob in page:
             problem = await _problem(registry, blob)
             if problem is not None:
-                await registry.catalog.write(_damaged(_ITSELF, blob.digest, problem))
+                await registry.catalog.write(damaging(_ITSELF, blob.digest, problem))
             known = replace(
                 known,
                 after=str(blob.digest),
@@ -99,16 +101,8 @@ async def scrub(registry: Registry, actor: str = "scrub") -> AsyncIterator[Scrub
     """
     async for blob in read_blobs(registry):
         if blob.problem is not None:
-            await registry.catalog.write(_damaged(actor, blob.digest, blob.problem))
+            await registry.catalog.write(damaging(actor, blob.digest, blob.problem))
         yield blob
-
-
-def _damaged(actor: str, digest: Digest, problem: str) -> Callable[[Transaction], None]:
-    def change(transaction: Transaction) -> None:
-        if transaction.damage_blob(digest):
-            transaction.append(actor, BlobDamaged(digest=str(digest), problem=problem))
-
-    return change
 
 
 async def _problem(registry: Registry, blob: BlobRow) -> str | None:
@@ -116,8 +110,15 @@ async def _problem(registry: Registry, blob: BlobRow) -> str | None:
         if len(blob.content) != blob.size or Digest.of(blob.content, blob.digest.algorithm) != blob.digest:
             return "its bytes in the catalog are not what they were"
         return None
-    try:
-        sound = await registry.blobs.verify(blob.digest, generation=blob.generation)
-    except BlobUnknown:
-        return "its bytes are not in the blob store"
-    return None if sound else "its bytes in the blob store are not what they were"
+    problem = await find_problem(registry, blob)
+    if problem is None:
+        return None
+    # It may have gone to the other tier in the meantime.
+    placed = await registry.catalog.tiers.find(blob.digest)
+    if placed is None or placed.state not in _KEPT:
+        return None
+    return (
+        problem
+        if (placed.tier, placed.generation) == (blob.tier, blob.generation)
+        else await find_problem(registry, placed)
+    )

@@ -12,14 +12,23 @@ if TYPE_CHECKING:
 
 
 async def sweep(registry: Registry) -> int:
-    """Discard stages that nobody wrote to for longer than an upload may rest; how many there were."""
+    """Discard stages that nobody wrote to for longer than an upload may rest; how many there were.
+
+    Raises `TurnOver` once another process does this.
+    """
     horizon = (registry.clock.now() - registry.limits.upload_lease).timestamp()
-    stale = [stage async for stage, written_at in registry.blobs.stages() if written_at < horizon]
-    for stage in stale:
-        await registry.blobs.discard(stage)
+    count = 0
+    for store in (registry.blobs, registry.cold):
+        if store is None:
+            continue
+        stale = [stage async for stage, written_at in store.stages() if written_at < horizon]
+        for stage in stale:
+            await registry.catalog.confirm_turn()
+            await store.discard(stage)
+        count += len(stale)
     await registry.catalog.write(_forget)
     await close_expired(registry)
-    return len(stale)
+    return count
 
 
 def _forget(transaction: Transaction) -> None:

@@ -16,13 +16,16 @@ from entrepot.model.errors import (
     DigestMismatch,
     InvalidContentRange,
     NamespaceUnknown,
+    QuotaExceeded,
     RegistryError,
     TooLarge,
     UploadUnknown,
 )
 from entrepot.model.events import BlobAdded
+from entrepot.model.tier import Tier
 from entrepot.model.upload import Upload, UploadId
 from entrepot.operations import access
+from entrepot.operations.quota import require_within
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -33,14 +36,18 @@ if TYPE_CHECKING:
     from entrepot.ports.catalog import Transaction
 
 
-async def begin_upload(registry: Registry, caller: Caller, package: PackageId, *, algorithm: str = "sha256") -> Upload:
-    """Open an upload. Nothing is stored until bytes come.
+async def begin_upload(
+    registry: Registry, caller: Caller, package: PackageId, *, algorithm: str = "sha256", least: int = 1
+) -> Upload:
+    """Open an upload of at *least* so many bytes that the namespace does not have. Nothing is stored until they come.
 
-    Raises `NamespaceUnknown` or what `access.require` raises.
+    Raises `NamespaceUnknown`, `QuotaExceeded` or what `access.require` raises.
     """
     await access.require(registry, caller, Action.PUBLISH, package)
-    if await registry.catalog.find_namespace(package.namespace) is None:
+    account = await registry.catalog.usage.find(package.namespace)
+    if account is None:
         raise NamespaceUnknown(package.namespace)
+    account.require_room(least)
     return Upload(
         id=UploadId(registry.clock.new_id()),
         package=package,
@@ -65,18 +72,46 @@ async def received_size(registry: Registry, upload: Upload) -> int:
     return await registry.blobs.settle(upload.id)
 
 
-async def add_chunk(registry: Registry, upload: Upload, content: AsyncIterator[bytes], *, at: int | None = None) -> int:
+async def add_chunk(
+    registry: Registry, upload: Upload, content: AsyncIterator[bytes], *, at: int | None = None, size: int | None = None
+) -> int:
     """Append to an upload, and return how many bytes have come by then.
 
-    *at* is where the client says the chunk begins; None means wherever the upload stands.
-    Raises `InvalidContentRange`, `UploadBusy`, `TooLarge`.
+    *at* is where the client says the chunk begins; None means wherever the upload stands. *size* is the chunk's.
+    Raises `InvalidContentRange`, `UploadBusy`, `TooLarge`, `QuotaExceeded`.
     """
     held = await registry.blobs.staged_size(upload.id)
     if at is not None and at != held:
         raise InvalidContentRange(upload.id, expected=f"a chunk that starts at byte {held}", actual=at)
-    return await registry.blobs.append(
-        upload.id, content, at=held, limit=registry.limits.blob_size, algorithm=upload.algorithm
-    )
+    return await stage(registry, upload, content, at=held, size=size, algorithm=upload.algorithm)
+
+
+async def stage(
+    registry: Registry,
+    upload: Upload,
+    content: AsyncIterator[bytes],
+    *,
+    at: int,
+    size: int | None = None,
+    algorithm: str = "sha256",
+    expected: Digest | None = None,
+) -> int:
+    """Append *content* to what is staged of an upload, as far as its namespace has room, and return how much there is.
+
+    What is known not to fit, because its *size* is, is refused before any of it is read; what the namespace is charged
+    for already, because it is what is *expected*, fits. Raises `TooLarge`, `QuotaExceeded`, `UploadBusy`.
+    """
+    largest = registry.limits.blob_size
+    account = await registry.catalog.usage.find(upload.package.namespace)
+    if account is None or account.room is None or account.room >= largest:
+        return await registry.blobs.append(upload.id, content, at=at, limit=largest, algorithm=algorithm)
+    if expected is not None and await registry.catalog.usage.is_charged(account.namespace, expected):
+        return await registry.blobs.append(upload.id, content, at=at, limit=largest, algorithm=algorithm)
+    account.require_room(at + (size or 0))
+    try:
+        return await registry.blobs.append(upload.id, content, at=at, limit=account.room, algorithm=algorithm)
+    except TooLarge as error:
+        raise QuotaExceeded(account.namespace, expected=f"at most {account.room} bytes more") from error
 
 
 async def finish_upload(
@@ -111,8 +146,10 @@ async def finish_upload(
 
 
 def _announce(transaction: Transaction, caller: Caller, package: PackageId, blob: StoredBlob) -> None:
+    account = transaction.usage.find(package.namespace)
     transaction.keep_blob(blob.digest, blob.size, blob.content, generation=blob.generation)
     if transaction.add_blob_member(package, blob.digest):
+        require_within(transaction, account)
         transaction.append(
             caller.name,
             BlobAdded(namespace=package.namespace, package=package.path, digest=str(blob.digest), size=blob.size),
@@ -138,7 +175,7 @@ async def add_blob(
 
     Raises like `begin_upload` and `finish_upload`.
     """
-    upload = await begin_upload(registry, caller, package, algorithm=expected.algorithm)
+    upload = await begin_upload(registry, caller, package, algorithm=expected.algorithm, least=0)
     try:
         await finish_upload(registry, caller, upload, expected=expected, content=content, size=size, held=0)
     except RegistryError:
@@ -181,7 +218,7 @@ async def receive(
 ) -> StoredBlob:
     """Take in the last *content* of an upload, and verify the whole; without *expected*, name it by its sha256.
 
-    Raises `DigestMismatch`, `InvalidContentRange`, `UploadBusy`, `TooLarge`, and what *examine* raises.
+    Raises `DigestMismatch`, `InvalidContentRange`, `UploadBusy`, `TooLarge`, `QuotaExceeded`, and what *examine* raises.
     """
     blobs, limits = registry.blobs, registry.limits
     if held is None:
@@ -194,7 +231,7 @@ async def receive(
     else:
         algorithm = upload.algorithm if expected is None else expected.algorithm
         if size != 0:
-            held = await blobs.append(upload.id, content, at=held, limit=limits.blob_size, algorithm=algorithm)
+            held = await stage(registry, upload, content, at=held, size=size, algorithm=algorithm, expected=expected)
         small = await blobs.take(upload.id, limit=limits.inline_size)
     if small is not None:
         blob = _small(small, expected)
@@ -214,7 +251,12 @@ async def receive(
 
 async def keep(registry: Registry, stage: UploadId, digest: Digest) -> StoredBlob:
     """Make what is staged durable, where the catalog will look for it. Raises `DigestMismatch`, `UploadBusy`."""
-    generation = await registry.catalog.collection.find_generation(digest)
+    known = await registry.catalog.collection.find(digest)
+    generation = 0 if known is None else known.generation
+    if known is not None and known.tier is not Tier.HOT:
+        # What is brought again is hot again, in a place of its own.
+        reserved = await registry.catalog.write(lambda transaction: transaction.tiers.reserve(digest, Tier.HOT))
+        generation = generation if reserved is None else reserved
     size = await registry.blobs.keep(stage, digest, generation=generation)
     return StoredBlob(digest, size, None, generation)
 

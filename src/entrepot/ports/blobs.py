@@ -25,7 +25,57 @@ class Kept:
     """Seconds since the epoch."""
 
 
-class BlobStore(Protocol):
+class KeptBlobs(Protocol):
+    """What is kept, in whatever tier: to be read, looked at and removed.
+
+    Any method may raise `StorageFull`, `StorageReadOnly` or `Unavailable`.
+    """
+
+    def read(
+        self, digest: Digest, start: int = 0, stop: int | None = None, *, generation: int = 0
+    ) -> AsyncIterator[bytes]:
+        """The bytes from *start* up to *stop*, in pieces.
+
+        Raises `BlobUnknown` at the first piece.
+        """
+
+    async def size(self, digest: Digest, *, generation: int = 0) -> int | None:
+        """How many bytes are kept under *digest*; None when there are none."""
+
+    async def verify(self, digest: Digest, *, generation: int = 0) -> bool:
+        """Whether the bytes that are kept still have their name. Raises `BlobUnknown`."""
+
+    async def remove(self, digest: Digest, *, generation: int = 0) -> None:
+        """Delete the bytes. No error when there are none."""
+
+    def kept(self) -> AsyncIterator[Kept]:
+        """Everything that is kept, in no order."""
+
+    async def probe(self) -> None:
+        """Raise unless content can be written and read just now."""
+
+
+class ColdStore(KeptBlobs, Protocol):
+    """Bytes that are seldom asked for, in less room where that can be: the cold tier.
+
+    Every driver passes ``entrepot.testing.contracts.cold_stores``.
+    """
+
+    async def add(self, digest: Digest, content: AsyncIterator[bytes], *, size: int, generation: int) -> int:
+        """Make *content*, which has *size* bytes, durable under its digest, and return how many bytes it takes up.
+
+        All or nothing, and found only when it was read back and is what it was. Adding what is there is no error.
+        Raises `DigestMismatch`, and what *content* raises.
+        """
+
+    def stages(self) -> AsyncIterator[tuple[UploadId, float]]:
+        """What somebody began to add, with the time of its last write in seconds since the epoch."""
+
+    async def discard(self, stage: UploadId) -> None:
+        """Forget what somebody began to add. No error when there is none."""
+
+
+class BlobStore(KeptBlobs, Protocol):
     """Content-addressed bytes: written once, never changed, verified on the way in.
 
     What is kept has its digest and a *generation*: how many times bytes of that name were given up before.
@@ -102,29 +152,6 @@ class BlobStore(Protocol):
 
     def stages(self) -> AsyncIterator[tuple[UploadId, float]]:
         """Every stage, with the time of its last write in seconds since the epoch."""
-
-    def read(
-        self, digest: Digest, start: int = 0, stop: int | None = None, *, generation: int = 0
-    ) -> AsyncIterator[bytes]:
-        """The bytes from *start* up to *stop*, in pieces.
-
-        Raises `BlobUnknown` at the first piece.
-        """
-
-    async def size(self, digest: Digest, *, generation: int = 0) -> int | None:
-        """How many bytes are kept under *digest*; None when there are none."""
-
-    async def verify(self, digest: Digest, *, generation: int = 0) -> bool:
-        """Whether the bytes that are kept still have their name. Raises `BlobUnknown`."""
-
-    async def remove(self, digest: Digest, *, generation: int = 0) -> None:
-        """Delete the bytes. No error when there are none."""
-
-    def kept(self) -> AsyncIterator[Kept]:
-        """Everything that is kept, in no order."""
-
-    async def probe(self) -> None:
-        """Raise unless content can be written and read just now."""
 
 
 @runtime_checkable

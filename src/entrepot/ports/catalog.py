@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
+from entrepot.model.tier import Tier
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
@@ -51,8 +53,10 @@ if TYPE_CHECKING:
     from entrepot.ports.retention import RetentionChanges, Retentions
     from entrepot.ports.scrubs import ScrubChanges, Scrubs
     from entrepot.ports.secrets import SecretChanges, Secrets
+    from entrepot.ports.tiers import TierChanges, Tiers
     from entrepot.ports.tombstones import TombstoneChanges, Tombstones
     from entrepot.ports.trash import Trash, TrashChanges
+    from entrepot.ports.usage import UsageChanges, Usages
     from entrepot.ports.webhooks import WebhookChanges, Webhooks
 
 T = TypeVar("T")
@@ -85,6 +89,8 @@ class FoundBlob:
     public: bool
     generation: int = 0
     """Under which they are in the blob store, when they are there."""
+    tier: Tier = Tier.HOT
+    """In which blob store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +102,7 @@ class BlobRow:
     content: bytes | None
     """The bytes themselves when they live in the catalog."""
     generation: int
+    tier: Tier = Tier.HOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,8 +284,16 @@ class Transaction(Reader, Protocol):
         """What was deleted, and can be had back."""
 
     @property
+    def tiers(self) -> TierChanges:
+        """In which tier bytes lie."""
+
+    @property
     def scrubs(self) -> ScrubChanges:
         """How far all blobs were read again."""
+
+    @property
+    def usage(self) -> UsageChanges:
+        """What namespaces take up."""
 
     @property
     def pulls(self) -> PullChanges:
@@ -440,7 +455,10 @@ class Transaction(Reader, Protocol):
         """Know an artifact, its bytes and its links."""
 
     def find_content(self, digest: Digest) -> bytes | None:
-        """The bytes of a manifest, or of a small blob."""
+        """The bytes of a manifest, or of a small blob; None for what is not here, or waits to be given up."""
+
+    def list_files(self, digest: Digest) -> Sequence[Digest]:
+        """The files that an artifact is made of, also of one whose bytes were given up."""
 
     def has_member(self, package: PackageId, digest: Digest) -> bool:
         """Whether the bytes are in the package, and present."""
@@ -525,8 +543,16 @@ class Catalog(Protocol):
         """What was deleted, and can be had back."""
 
     @property
+    def tiers(self) -> Tiers:
+        """In which tier bytes lie."""
+
+    @property
     def scrubs(self) -> Scrubs:
         """How far all blobs were read again."""
+
+    @property
+    def usage(self) -> Usages:
+        """What namespaces take up."""
 
     @property
     def pulls(self) -> Pulls:
@@ -598,7 +624,14 @@ class Catalog(Protocol):
         When it raises, nothing of it happened. What workers have cached of a namespace ends with every event in it,
         and what they have cached of who may do what with every event about that.
 
-        Raises `StorageFull`, `StorageReadOnly`, `Unavailable`.
+        Raises `StorageFull`, `StorageReadOnly`, `Unavailable`, and `TurnOver` where the catalog was opened for a turn
+        (`entrepot.ports.turn`) that another process has taken since.
+        """
+
+    async def confirm_turn(self) -> None:
+        """Make sure that the turn for which the catalog was opened, if for any, is not over.
+
+        For what no transaction takes back: to be asked right before it. Raises `TurnOver`, `Unavailable`.
         """
 
     # who asks
@@ -728,6 +761,9 @@ class Catalog(Protocol):
 
     async def violations(self) -> Sequence[tuple[str, str]]:
         """What the catalog itself can see broken: pairs of invariant (``I3``) and what is wrong."""
+
+    async def iter_stored(self, *, after: int, limit: int) -> tuple[Sequence[BlobRow], int]:
+        """A page of the blobs that are in a blob store, and where to go on; it is empty at the end."""
 
     async def iter_blobs(self, *, after: str, limit: int) -> Sequence[BlobRow]:
         """A page of the present blobs, with their content when it lives here; it may be short, and is empty at the end."""

@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from entrepot.model.tier import Tier
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
@@ -47,6 +49,7 @@ class Garbage:
     digest: Digest
     generation: int
     size: int
+    tier: Tier = Tier.HOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class KnownBlob:
     size: int
     generation: int
     condemned_at: datetime | None = None
+    tier: Tier = Tier.HOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +99,11 @@ class Collection(Protocol):
     async def measure_condemned(self) -> Amount:
         """How much is condemned."""
 
-    async def list_garbage(self, *, limit: int) -> Sequence[Garbage]:
-        """What was given up and may not be deleted yet."""
+    async def list_garbage(self, *, at: datetime, limit: int) -> Sequence[Garbage]:
+        """What was given up, may not be deleted yet, and is not left alone then for those who may still be reading it."""
+
+    async def list_places_left(self, digest: Digest) -> Sequence[Garbage]:
+        """Where bytes of this name were given up that are not deleted yet."""
 
     async def measure_garbage(self) -> Amount:
         """How much that is."""
@@ -127,9 +134,21 @@ class CollectionChanges(Protocol):
         """Let a blob wait to be given up; False when somebody has it, or it waits already."""
 
     def give_up(self, digest: Digest, *, before: datetime) -> bool:
-        """Give up a blob that was condemned by *before*; False when somebody has it again, or it was not."""
+        """Give up a blob that was condemned by *before*.
 
-    def disown(self, digest: Digest, generation: int, size: int) -> bool:
+        False when somebody has it again, or it was not, or nothing is given up just now.
+        """
+
+    def pause(self, holder: str, until: datetime) -> None:
+        """Have nothing given up until then, or longer, where *holder* says so again."""
+
+    def is_paused(self, holder: str) -> bool:
+        """Whether what *holder* has asked for still holds."""
+
+    def resume(self, holder: str | None = None) -> None:
+        """End the pause of *holder*, or every one."""
+
+    def disown(self, digest: Digest, generation: int, size: int, *, tier: Tier = Tier.HOT) -> bool:
         """Give up bytes in the blob store that no row names; False when one does, so that they may be in use."""
 
     def forget_garbage(self, garbage: Garbage) -> None:

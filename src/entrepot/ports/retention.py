@@ -54,6 +54,19 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Surveyed:
+    """A package, before its artifacts are looked at."""
+
+    package: PackageId
+    row: int
+    """The catalog's own."""
+    count: int
+    """How many artifacts are in it, as far as they are few."""
+    protected: bool
+    """Whether anything in it runs, ran, is leased or held."""
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedItem:
     """Something that would go, or that only what keeps it lets stay."""
 
@@ -112,6 +125,14 @@ class Retentions(Protocol):
         self, package: PackageId, *, after: Candidate | None = None, limit: int
     ) -> Sequence[Candidate]:
         """A page of a package's artifacts that stand for themselves: no other contains them, nor do they refer to one."""
+
+    async def survey(
+        self, namespace: NamespaceName, *, after: PackageId | None, most: int, limit: int
+    ) -> Sequence[Surveyed]:
+        """A page of a namespace's packages, by format and name; of each, its artifacts are counted up to *most*."""
+
+    async def list_candidates_of(self, packages: Sequence[Surveyed]) -> Sequence[Sequence[Candidate]]:
+        """All artifacts that stand for themselves of some packages, in which few are, as of one moment; the oldest first."""
 
     async def find_revision(self, package: PackageId) -> Position:
         """The position of the last event that touched a package."""

@@ -41,6 +41,8 @@ class Part:
 
     digest: Digest
     is_artifact: bool
+    size: int = 0
+    """Bytes, where these are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,21 @@ class TrashChanges(Protocol):
 
     def list_companions(self, package: PackageId, digest: Digest) -> Sequence[Digest]:
         """What left a package by the same change as an artifact did when it last left, in the order in which it came."""
+
+    def list_referring(self, package: PackageId, digest: Digest) -> Sequence[Digest]:
+        """What goes with an artifact that a person deletes: what refers to it, unless something else needs that."""
+
+    def is_purged(self, package: PackageId, digest: Digest) -> bool:
+        """Whether an artifact was taken out of the trash for good since it last left the package."""
+
+    def purge(self, package: PackageId, digest: Digest) -> None:
+        """Let an artifact that left a package never be had back."""
+
+    def is_needed(self, digest: Digest) -> bool:
+        """Whether some bytes are in a package, or may come back to one."""
+
+    def list_content(self, digest: Digest) -> Sequence[Part]:
+        """What an artifact links that is still here."""
 
     def list_missing(self, digest: Digest) -> Sequence[Digest]:
         """What of an artifact, and of all that it contains, is not here any more."""

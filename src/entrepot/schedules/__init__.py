@@ -12,10 +12,13 @@ from entrepot.schedules.advisories import ADVISORIES
 from entrepot.schedules.collect import COLLECT
 from entrepot.schedules.doors import ALL_DOORS, DOORS
 from entrepot.schedules.promote import PROMOTE
+from entrepot.schedules.repair import REPAIR
 from entrepot.schedules.retain import GO_ON, RETAIN
 from entrepot.schedules.scrub import SCRUB
 from entrepot.schedules.secrets import SECRETS
 from entrepot.schedules.sweep import SWEEP
+from entrepot.schedules.tier import TIER
+from entrepot.schedules.usage import USAGE
 from entrepot.schedules.webhooks import WEBHOOKS
 from entrepot.schedules.witnesses import WITNESSES
 
@@ -36,6 +39,9 @@ ALL: tuple[Schedule, ...] = (
     SCRUB,
     RETAIN,
     GO_ON,
+    USAGE,
+    TIER,
+    REPAIR,
 )
 
 _log = structlog.stdlib.get_logger("entrepot.schedule")

@@ -16,7 +16,7 @@ import os
 import random
 import secrets
 import sqlite3
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -67,7 +67,7 @@ from entrepot.wire.asgi import Application, Options
 from entrepot.wire.federation import SURFACE as FEDERATION
 from entrepot.wire.format import accept_of, describe_of, ecosystems_of, evidence_of, read_through_of, rules_of
 from entrepot.wire.gate import Gate
-from entrepot.wire.health import health_surfaces
+from entrepot.wire.health import Presence, health_surfaces
 from entrepot.wire.log import SURFACE as LOG_SURFACE
 from entrepot.wire.metrics import Metrics
 from entrepot.wire.server import Epochs
@@ -75,9 +75,9 @@ from entrepot.wire.throttle import Throttle
 
 if TYPE_CHECKING:
     from entrepot.model.namespace import Namespace
-    from entrepot.ports.blobs import BlobStore
+    from entrepot.ports.blobs import BlobStore, ColdStore, KeptBlobs
     from entrepot.ports.clock import Clock
-    from entrepot.ports.fetch import Fetcher
+    from entrepot.ports.fetch import Fetcher, Origin
     from entrepot.trust.signing import Signing
 
 TIGHT: Final = Limits(inline_size=64)
@@ -323,12 +323,16 @@ async def open_world(
     *,
     clock: StoppedClock | None = None,
     blobs: BlobStore | None = None,
+    cold: ColdStore | None = None,
+    replica_stores: Sequence[KeptBlobs] = (),
+    replicas: Sequence[Origin] = (),
     limits: Limits = TIGHT,
     options: Options | None = None,
     fetcher: Fetcher | None = None,
     log: LogIdentity | None = None,
     signing: Signing | None = None,
     revokes_found_tokens: bool = True,
+    storage_price: float = 0.0,
 ) -> AsyncIterator[World]:
     """The registry of *folder*, made when it is new; opened again it is what it was, if *blobs* are the same.
 
@@ -356,13 +360,18 @@ async def open_world(
         fetcher=fetcher or asking,
         log=log or LOG,
         limits=limits,
+        cold=cold,
+        replica_stores=tuple(replica_stores),
+        replicas=tuple(replicas),
+        storage_price=storage_price,
+        cold_price=storage_price / 10,
     )
     throttle = Throttle(folder / "throttle", lambda: clock.now().timestamp())
     metrics = Metrics()
     surfaces = [surface for each in formats for surface in (each.surface, *each.aliases)]
     app = Application(
         registry,
-        [*surfaces, API, FEDERATION, LOG_SURFACE, *health_surfaces(metrics, lambda: None, "0")],
+        [*surfaces, API, FEDERATION, LOG_SURFACE, *health_surfaces(metrics, lambda: None, "0", Presence())],
         gate=Gate(catalog, clock, epochs, throttle, secret=catalog.secret("access-tokens")),
         epochs=epochs,
         metrics=metrics,

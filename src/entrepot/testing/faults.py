@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from entrepot.drivers.blobs.files import FileBlobStore
+from entrepot.drivers.blobs.packed import PackedStore
 from entrepot.testing.builders import StoppedClock, World, open_world
 
 if TYPE_CHECKING:
@@ -52,6 +53,10 @@ class Faults:
         if self.dead:
             raise Crash(call)
 
+    async def pass_by(self, call: str) -> None:
+        """Be there in the middle of a call that takes a while. Raises `Crash`."""
+        self.reach(call)
+
     async def around(self, name: str, call: Callable[[], Awaitable[T]]) -> T:
         """Do a call, which may be the last."""
         self.reach(f"before {name}")
@@ -76,7 +81,7 @@ class FaultyBlobStore:
         async def pieces() -> AsyncIterator[bytes]:
             async for piece in content:
                 yield piece
-                self._faults.reach("between pieces")
+                await self._faults.pass_by("between pieces")
 
         return await self._faults.around(
             "append", lambda: self._blobs.append(stage, pieces(), at=at, limit=limit, algorithm=algorithm)
@@ -90,9 +95,11 @@ class FaultyBlobStore:
         """The same."""
         return await self._faults.around("settle", lambda: self._blobs.settle(stage))
 
-    async def keep(self, stage: UploadId, expected: Digest, *, generation: int = 0) -> int:
-        """The same."""
-        return await self._faults.around("keep", lambda: self._blobs.keep(stage, expected, generation=generation))
+    async def keep(self, stage: UploadId, expected: Digest, *, generation: int = 0, name: Digest | None = None) -> int:
+        """The same; with *name*, of a store that keeps bytes under others' digests."""
+        blobs: Any = self._blobs
+        more = {} if name is None else {"name": name}
+        return await self._faults.around("keep", lambda: blobs.keep(stage, expected, generation=generation, **more))
 
     async def take(self, stage: UploadId, *, limit: int) -> bytes | None:
         """The same."""
@@ -116,7 +123,7 @@ class FaultyBlobStore:
 
     async def stages(self) -> AsyncIterator[tuple[UploadId, float]]:
         """The same."""
-        self._faults.reach("before stages")
+        await self._faults.pass_by("before stages")
         async for stage in self._blobs.stages():
             yield stage
 
@@ -124,7 +131,7 @@ class FaultyBlobStore:
         self, digest: Digest, start: int = 0, stop: int | None = None, *, generation: int = 0
     ) -> AsyncIterator[bytes]:
         """The same."""
-        self._faults.reach("before read")
+        await self._faults.pass_by("before read")
         async for piece in self._blobs.read(digest, start, stop, generation=generation):
             yield piece
 
@@ -142,13 +149,16 @@ class FaultyBlobStore:
 
     async def kept(self) -> AsyncIterator[Kept]:
         """The same."""
-        self._faults.reach("before kept")
+        await self._faults.pass_by("before kept")
         async for kept in self._blobs.kept():
             yield kept
 
     async def probe(self) -> None:
         """The same."""
         await self._faults.around("probe", self._blobs.probe)
+
+    def close(self) -> None:
+        """Nothing: whoever opened it closes it."""
 
 
 _AREAS: Final = "entrepot.drivers.catalog."
@@ -221,7 +231,7 @@ async def every_crash(folder: Path, *, prepare: Act, act: Act) -> AsyncIterator[
     prepared = _Snapshot.of(folder)
     for number in count(1):
         faults = Faults(at=number)
-        async with _opened(folder, clock) as world:
+        async with _opened(folder, clock, faults) as world:
             try:
                 await act(_faulty(world, faults))
             except Crash:
@@ -234,13 +244,15 @@ async def every_crash(folder: Path, *, prepare: Act, act: Act) -> AsyncIterator[
 
 
 @asynccontextmanager
-async def _opened(folder: Path, clock: StoppedClock) -> AsyncIterator[World]:
-    blobs = FileBlobStore(folder / "blobs", threads=1)
+async def _opened(folder: Path, clock: StoppedClock, faults: Faults | None = None) -> AsyncIterator[World]:
+    blobs, cold = (FileBlobStore(folder / name, threads=1) for name in ("blobs", "cold"))
     try:
-        async with open_world(folder, clock=clock, blobs=blobs) as world:
+        store = PackedStore(FaultyBlobStore(cold, faults or Faults()))
+        async with open_world(folder, clock=clock, blobs=blobs, cold=store) as world:
             yield world
     finally:
         blobs.close()
+        cold.close()
 
 
 def _faulty(world: World, faults: Faults) -> World:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
-from entrepot.model.errors import BlobUnknown, Corrupt
+from entrepot.model.errors import BlobUnknown, Corrupt, Unavailable
+from entrepot.model.tier import Recall, Tier
+from entrepot.operations.read_blob import read_blob, recall
 from entrepot.ports.blobs import Locates, Presigns
 from entrepot.wire.conditionals import is_unchanged
 from entrepot.wire.ranges import parse_range
@@ -20,6 +23,11 @@ if TYPE_CHECKING:
 
 _READY_SIZE: Final = 1024 * 1024
 """Bytes up to which a file that is asked for again and again may be sent from memory."""
+
+_RESPOND_ASYNC: Final = re.compile(r"(?i)(?:^|[,;\s])respond-async(?:$|[,;\s])")
+_SOON: Final = 5
+_A_SECOND: Final = 50 * 1024 * 1024
+"""Bytes that are brought back in a second, to say when it is worth asking again."""
 
 _OF_THE_CONTENT: Final = frozenset(
     {b"content-type", b"content-range", b"content-disposition", b"etag", b"accept-ranges", b"cache-control"}
@@ -53,17 +61,43 @@ async def blob_reply(
     if blob.content is not None:
         return Reply(status, headers, blob.content[start:stop], cacheable=part is None)
     store = call.registry.blobs
-    if isinstance(store, Locates):
+    if blob.tier is Tier.HOT and isinstance(store, Locates):
         file = FileSlice(store.locate(blob.digest, generation=blob.generation), start, stop - start)
         return Reply(status, headers, file, cacheable=part is None and blob.size <= _READY_SIZE)
-    content = store.read(blob.digest, start, stop, generation=blob.generation)
+    content = read_blob(call.registry, blob, start, stop)
     if call.method == "GET":
-        if isinstance(store, Presigns):
-            address = await store.presign(blob.digest, generation=blob.generation)
-            if address is not None:
-                return _elsewhere(address, headers)
+        instead = await _instead(call, blob, headers)
+        if instead is not None:
+            return instead
         content = await _begun(blob.digest, content)
     return Reply(status, headers, content, size=stop - start)
+
+
+async def _instead(call: Call, blob: FoundBlob, headers: HeaderList) -> Reply | None:
+    """Where a client is to go, or when it is to come again, who is not sent the bytes now; None for who is.
+
+    Who says that an answer may come later (RFC 7240, 4.1) is told 202; everybody else 503, which their programs know how
+    to wait for. Raises `Unavailable` then.
+    """
+    store = call.registry.blobs
+    if blob.tier is Tier.HOT:
+        if not isinstance(store, Presigns):
+            return None
+        address = await store.presign(blob.digest, generation=blob.generation)
+        return None if address is None else _elsewhere(address, headers)
+    placed = await call.registry.catalog.tiers.find(blob.digest)
+    recall(call.registry, blob.digest)
+    if placed is None or placed.recall is not Recall.REQUEST:
+        return None
+    after = _SOON + blob.size // _A_SECOND
+    if not _RESPOND_ASYNC.search(call.headers.get("prefer") or ""):
+        raise Unavailable(f"{blob.digest} is being brought back from the cold tier", after=after)
+    again = [
+        (b"retry-after", b"%d" % after),
+        (b"preference-applied", b"respond-async"),
+        (b"cache-control", b"no-store"),
+    ]
+    return Reply(202, again)
 
 
 async def _begun(digest: Digest, content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -12,7 +12,7 @@ import base64
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import jwt
 import msgspec
@@ -219,7 +219,7 @@ class _Claims(msgspec.Struct):
     """What is read of an access token."""
 
     exp: int
-    tid: str | None
+    tid: Annotated[str, msgspec.Meta(pattern="^[!-~]+$")] | None  # not every database can be asked for other signs
     access: list[_Access]
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
+    from entrepot.model.usage import Account
     from entrepot.wire.call import Call
     from entrepot.wire.metrics import Metrics
 
@@ -21,7 +22,23 @@ _TOTALS_SECONDS = 15.0
 _PLAIN = (b"content-type", b"text/plain; charset=utf-8")
 
 
-def health_surfaces(metrics: Metrics, flush: Callable[[], None], version: str) -> Sequence[Surface]:
+class Presence:
+    """Whether this server stays; one that was told to stop is alive, answers, and is not ready."""
+
+    def __init__(self) -> None:
+        self._leaves = False
+
+    def leave(self) -> None:
+        """Let balancers look elsewhere from now on."""
+        self._leaves = True
+
+    def confirm(self) -> None:
+        """Raise `Unavailable` when it leaves."""
+        if self._leaves:
+            raise Unavailable("this server is about to stop")
+
+
+def health_surfaces(metrics: Metrics, flush: Callable[[], None], version: str, presence: Presence) -> Sequence[Surface]:
     """``/livez``, ``/readyz``, ``/startupz``, ``/metrics``, their usual aliases, and the root."""
     totals = _Totals()
 
@@ -31,7 +48,11 @@ def health_surfaces(metrics: Metrics, flush: Callable[[], None], version: str) -
         return Reply(200, [_PLAIN], b"ok\n")
 
     async def ready(call: Call) -> Reply:
-        """Answers 200 when the catalog and the blob store can be used, and 503 when not, a full disk included."""
+        """Answers 200 when the catalog and the blob store can be used, and 503 when not, a full disk included.
+
+        503, too, from when the server is told to stop until it does.
+        """
+        presence.confirm()
         try:
             await call.registry.catalog.head()
             await call.registry.blobs.probe()
@@ -45,7 +66,9 @@ def health_surfaces(metrics: Metrics, flush: Callable[[], None], version: str) -
         return Reply(
             200,
             [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")],
-            metrics.render(await totals.read(call), await _behind(call), await _scrubbed_at(call)),
+            metrics.render(
+                await totals.read(call), await _behind(call), await _scrubbed_at(call), await _accounts(call)
+            ),
         )
 
     async def root(call: Call) -> Reply:
@@ -79,6 +102,12 @@ async def _scrubbed_at(call: Call) -> datetime | None:
     return None if known is None else known.last_ended_at
 
 
+async def _accounts(call: Call) -> Sequence[Account]:
+    """What the namespaces take up that have metrics of their own."""
+    limit = call.registry.limits.metered_namespaces
+    return await call.registry.catalog.usage.list_largest(limit=limit) if limit else ()
+
+
 class _Totals:
     """What is stored, asked of the catalog at most every few seconds: counting a million rows is not free."""
 
@@ -88,6 +117,7 @@ class _Totals:
 
     async def read(self, call: Call) -> Mapping[str, int]:
         if monotonic() >= self._until:
-            self._known = await call.registry.catalog.storage()
+            unrepaired = await call.registry.catalog.scrubs.count_unrepaired()
+            self._known = {**await call.registry.catalog.storage(), "unrepaired": unrepaired}
             self._until = monotonic() + _TOTALS_SECONDS
         return self._known

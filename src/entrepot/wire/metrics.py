@@ -10,8 +10,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import GaugeMetricFamily
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
+
+    from entrepot.model.usage import Account
 
 _SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 300)
 
@@ -102,17 +104,24 @@ class Metrics:
             )
         return known
 
-    def render(self, storage: Mapping[str, int], behind: Mapping[str, int], scrubbed_at: datetime | None) -> bytes:
+    def render(
+        self,
+        storage: Mapping[str, int],
+        behind: Mapping[str, int],
+        scrubbed_at: datetime | None,
+        accounts: Sequence[Account] = (),
+    ) -> bytes:
         """The text that a scrape gets, with the totals of *storage*, and how far *behind* each follower is.
 
-        *scrubbed_at* is when every blob had been read again last; None where that was never so.
+        *scrubbed_at* is when every blob had been read again last; None where that was never so. *accounts* are those of
+        the namespaces that have metrics of their own.
         """
         whole = CollectorRegistry()
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
             multiprocess.MultiProcessCollector(whole)  # type: ignore[no-untyped-call]
         else:
             whole = self._registry
-        return generate_latest(whole) + generate_latest(_of(_Asked(storage, behind, scrubbed_at)))
+        return generate_latest(whole) + generate_latest(_of(_Asked(storage, behind, scrubbed_at, accounts)))
 
 
 def _observe_many(histogram: Histogram, value: float, times: int) -> None:
@@ -122,18 +131,45 @@ def _observe_many(histogram: Histogram, value: float, times: int) -> None:
     total.inc(value * times)
 
 
+_OF_NAMESPACES: Final[tuple[tuple[str, str, Callable[[Account], int | None]], ...]] = (
+    ("bytes", "Bytes that a namespace is charged with, each blob once", lambda it: it.size),
+    ("unique_bytes", "Bytes of them that no other namespace is charged for", lambda it: it.unique_size),
+    ("trash_bytes", "Bytes of them that were deleted and can be had back", lambda it: it.trash_size),
+    ("versions", "Versions in a namespace", lambda it: it.versions),
+    ("quota_bytes", "Bytes that a namespace may take up", lambda it: None if it.quota is None else it.quota.size),
+    (
+        "quota_versions",
+        "Versions that a namespace may have",
+        lambda it: None if it.quota is None else it.quota.versions,
+    ),
+)
+
+
+_MEANINGS: Final = {
+    "damaged": "Blobs whose bytes are not what they were, and that are not served",
+    "unrepaired": "Blobs of them that nobody had sound bytes of",
+}
+
+
 class _Asked:
     """What the catalog is asked at the scrape."""
 
-    def __init__(self, totals: Mapping[str, int], behind: Mapping[str, int], scrubbed_at: datetime | None) -> None:
+    def __init__(
+        self,
+        totals: Mapping[str, int],
+        behind: Mapping[str, int],
+        scrubbed_at: datetime | None,
+        accounts: Sequence[Account],
+    ) -> None:
         self._totals = totals
         self._behind = behind
         self._scrubbed_at = scrubbed_at
+        self._accounts = accounts
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        """One gauge for each total, one for the scrub, and one for the followers."""
+        """One gauge for each total, one for the scrub, one for the followers, and those of namespaces."""
         for name, value in self._totals.items():
-            yield GaugeMetricFamily(f"entrepot_storage_{name}", f"Stored {name}", value=value)
+            yield GaugeMetricFamily(f"entrepot_storage_{name}", _MEANINGS.get(name, f"Stored {name}"), value=value)
         if self._scrubbed_at is not None:
             yield GaugeMetricFamily(
                 "entrepot_scrub_ended_timestamp_seconds",
@@ -146,6 +182,12 @@ class _Asked:
         for name, value in self._behind.items():
             followers.add_metric([name], value)
         yield followers
+        for name, meaning, read in _OF_NAMESPACES:
+            gauge = GaugeMetricFamily(f"entrepot_namespace_{name}", meaning, labels=["namespace"])
+            for account in self._accounts:
+                if (found := read(account)) is not None:
+                    gauge.add_metric([account.namespace], found)
+            yield gauge
 
 
 def _of(collector: _Asked) -> CollectorRegistry:

@@ -124,7 +124,7 @@ async def test_what_an_index_contains_may_lose_its_tags(client: Client) -> None:
 
 
 async def test_a_deleted_manifest_is_pushed_again(client: Client, algorithm: str) -> None:
-    """201 and everything as it was; its referrers, which stayed, are listed."""
+    """201 and everything as it was, but for its referrers, which went with it and are pushed again, too."""
     subject = await client.push(image(b"layer", algorithm=algorithm))
     referrer = await client.push(artifact("application/vnd.example", subject=subject, algorithm=algorithm))
     await client.delete(MANIFESTS + subject.digest)
@@ -132,6 +132,8 @@ async def test_a_deleted_manifest_is_pushed_again(client: Client, algorithm: str
     assert await client.put_manifest(subject) == manifest_created(subject)
 
     assert await client.get(MANIFESTS + subject.digest) == manifest_answer(subject)
+    assert await client.referrers(subject.digest) == []
+    await client.push(referrer)
     assert await client.referrers(subject.digest) == [referrer.listed()]
 
 

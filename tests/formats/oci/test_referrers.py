@@ -200,14 +200,15 @@ async def test_a_subject_need_not_be_there(client: Client, algorithm: str) -> No
     assert await client.referrers(subject.digest) == [pushed.listed()]
 
 
-async def test_referrers_outlive_their_subject(client: Client) -> None:
-    """OCI distribution, "Deleting Manifests": what refers to it is deleted by whoever wants that."""
+async def test_referrers_go_with_their_subject_unless_they_have_a_name(client: Client) -> None:
+    """OCI distribution leaves it to the registry; nobody asks for the signature of what is not there any more."""
     subject = await client.push(image(b"layer"))
-    pushed = await client.push(artifact(SIGNATURE, subject=subject))
+    await client.push(artifact(SIGNATURE, subject=subject))
+    named = await client.push(artifact(SBOM, subject=subject), "sbom")
 
     await client.delete(f"/v2/acme/api/manifests/{subject.digest}")
 
-    assert await client.referrers(subject.digest) == [pushed.listed()]
+    assert await client.referrers(subject.digest) == [named.listed()]
 
 
 async def test_a_referrer_of_the_other_algorithms_digest_is_not_one(client: Client) -> None:

@@ -32,6 +32,9 @@ FOR_WHO_GOVERNS = {
     "list_trash",
     "read_retention",
     "list_retention_plans",
+    "read_usage",
+    "read_tiering",
+    "plan_tiers",
 }
 QUERIES = {"list_sbom_changes": "?before={}"}
 """Where there is nothing to answer without one."""

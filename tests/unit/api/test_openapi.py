@@ -272,8 +272,20 @@ async def _ask_about_promotions(world: World) -> None:
     await world.ask("DELETE", f"{place}/blocks/1.0")
 
 
+async def _ask_about_tiers(world: World) -> None:
+    """Have each operation of tiers succeed once; a namespace ``acme`` is there."""
+    await world.image("1.0", package="old")
+    rules, old = "/api/v1/namespaces/acme/tiers", "/api/v1/packages/acme/oci/old/-/tiers/1.0"
+    await world.ask("PUT", rules, {"rules": [{"name": "young", "younger_than_seconds": 1}]})
+    await world.ask("GET", rules)
+    await world.ask("GET", f"{rules}/plan")
+    await world.ask("POST", f"{rules}/plan")
+    await world.ask("POST", old, {"tier": "cold"})
+    await world.ask("GET", old)
+
+
 async def ask_what_is_kept(world: World) -> None:
-    """Have each operation of leases, holds and deployments succeed once; a namespace ``acme`` is there."""
+    """Have each operation of leases, holds, deployments and tiers succeed once; a namespace ``acme`` is there."""
     digest = str((await world.image("1.0", package="kept")).digest)
     place, acme = "/api/v1/packages/acme/oci/kept/-", "/api/v1/namespaces/acme"
     runs = {"environment": "prod", "service": "web", "cluster": "eu-1"}
@@ -292,6 +304,7 @@ async def ask_what_is_kept(world: World) -> None:
     cluster = {"logical_environment": "prod", "deployments": [record]}
     await world.ask("POST", f"{github}/metadata/deployment-record/cluster/eu-1", cluster)
     await world.ask("GET", f"{github}/{digest}/metadata/deployment-records")
+    await _ask_about_tiers(world)
 
 
 async def _ask_about_secrets(world: World) -> None:
@@ -399,6 +412,13 @@ async def _ask_about_the_deleted(world: World, digest: Digest) -> None:
     await world.ask("GET", "/api/v1/packages/acme/oci/api/-/retention")
     await world.ask("GET", "/api/v1/namespaces/acme/trash")
     await world.ask("POST", f"/api/v1/packages/acme/oci/api/-/trash/{digest}")
+    await world.ask("DELETE", f"/api/v1/packages/acme/oci/api/-/artifacts/{digest}")
+    await world.ask("DELETE", f"/api/v1/packages/acme/oci/api/-/trash/{digest}")
+    await world.ask("PUT", "/api/v1/namespaces/acme/quota", {"size": 10**9, "versions": 100})
+    await world.ask("DELETE", "/api/v1/namespaces/acme/quota")
+    await world.ask("GET", "/api/v1/namespaces/acme/usage")
+    await world.ask("GET", "/api/v1/packages/acme/oci/api/-/usage")
+    await world.ask("GET", "/api/v1/usage")
     await world.ask("GET", "/api/v1/collection")
     await world.ask("POST", "/api/v1/collection")
     await world.ask("GET", f"/api/v1/collection/{digest}")

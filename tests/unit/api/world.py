@@ -12,6 +12,7 @@ import msgspec
 
 from entrepot.api import SURFACE
 from entrepot.drivers.blobs.files import FileBlobStore
+from entrepot.drivers.blobs.packed import PackedStore
 from entrepot.drivers.fetch.http import HttpFetcher
 from entrepot.drivers.fetch.proxies import Proxies
 from entrepot.formats import discover
@@ -239,7 +240,7 @@ async def open_world(folder: Path, blobs_folder: Path) -> AsyncIterator[World]:
     clock = Clock()
     epochs = Epochs(folder / "epochs", count=64)
     catalog = open_catalog(folder / "catalog.sqlite", clock=clock, epochs=epochs)
-    blobs = FileBlobStore(blobs_folder)
+    blobs, cold = FileBlobStore(blobs_folder), FileBlobStore(folder / "cold")
     formats = discover()
     registry = Registry(
         catalog=catalog,
@@ -251,6 +252,7 @@ async def open_world(folder: Path, blobs_folder: Path) -> AsyncIterator[World]:
         fetcher=HttpFetcher(proxies=Proxies.read({})),
         log=LOG,
         signing=LocalKey.generate(),
+        cold=PackedStore(cold),
     )
     throttle = Throttle(folder / "throttle", lambda: 0.0, failures=1000)
     app = Application(
@@ -268,4 +270,5 @@ async def open_world(folder: Path, blobs_folder: Path) -> AsyncIterator[World]:
     finally:
         await catalog.close()
         blobs.close()
+        cold.close()
         epochs.close()

@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 
 from entrepot.archives.limits import ArchiveLimits
-from entrepot.archives.zip import open_zip
+from entrepot.archives.zip import could_unpack_to, open_zip
 from entrepot.model.errors import InvalidArchive
 from tests.unit.archives.packing import Member, end_record, overlapping_zip, raw_zip, wide_zip, zip_of
 
@@ -26,6 +26,37 @@ def refusal(data: bytes, limits: ArchiveLimits | None = None) -> str:
     with pytest.raises(InvalidArchive) as refused:
         open_zip(io.BytesIO(data), limits or ArchiveLimits())
     return str(refused.value)
+
+
+# --- at a glance ---
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        zip_of({"a": b"a" * 1000, "b": b"b" * 5}),
+        raw_zip(HELLO, OTHER),
+        wide_zip(HELLO),
+        zip_of({"inner.zip": zip_of({"c": b"c" * 100}, zipfile.ZIP_STORED)}, zipfile.ZIP_STORED),
+    ],
+)
+def test_a_glance_never_sees_less_than_there_is_to_unpack(data: bytes) -> None:
+    declared = sum(entry.size for entry in open_zip(io.BytesIO(data)).entries())
+
+    assert could_unpack_to(data) >= declared
+
+
+def test_a_glance_sees_exactly_what_a_plain_archive_declares() -> None:
+    assert could_unpack_to(zip_of({"a": b"a" * 1000, "b": b"b" * 5})) == 1005
+
+
+def test_a_bomb_of_members_that_share_their_content_is_seen_at_a_glance() -> None:
+    assert could_unpack_to(overlapping_zip(200, b"0" * MEBI)) == 200 * MEBI
+
+
+def test_a_glance_at_what_is_no_archive_sees_nothing() -> None:
+    assert could_unpack_to(b"") == 0
+    assert could_unpack_to(b"PK\x01\x02") == 0
 
 
 # --- what is read ---

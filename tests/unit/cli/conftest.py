@@ -10,6 +10,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from entrepot.cli import entrepot
+from tests.postgresql import cluster, database, migrated
+
+__all__ = ["cluster", "database", "home", "migrated", "run"]
 
 TOKEN = "ent_bot_secret"
 

@@ -68,11 +68,11 @@ def test_every_command_and_option_is_explained(name: str, command: click.Command
 
 def test_every_word_of_the_contract_is_a_command() -> None:
     promised = """
-        serve, doctor, check, scrub, migrate plan, migrate apply, migrate copy, gc plan, gc apply, gc explain, routes, config check, config schema, version, login, logout, whoami, setup,
+        serve, doctor, check, scrub show, scrub repair, tier rules, tier plan, tier apply, tier show, tier move, tier restore, migrate plan, migrate apply, migrate copy, gc plan, gc apply, gc explain, routes, config check, config schema, version, login, logout, whoami, setup,
         push, pull, ls, inspect, search, journal, sbom show, sbom diff, sbom export, impact,
         scan show, scan push, scan reports, vex add, vex list, vex push, vex remove,
         advisories import, advisories export, advisories status, advisories refresh, advisories remove,
-        tag, seal, yank, unyank, deprecate, undeprecate, delete, restore, trash,
+        tag, seal, yank, unyank, deprecate, undeprecate, delete, restore, trash, purge,
         namespace create, namespace list, namespace show, namespace set, channel list, channel set,
         federation issuer add, federation issuer list, federation issuer remove,
         federation publisher add, federation publisher list, federation publisher remove, federation publisher preview,
@@ -90,6 +90,8 @@ def test_every_word_of_the_contract_is_a_command() -> None:
         deploy record, deploy end, deploy list, lease add, lease renew, lease release, lease list,
         hold add, hold remove, hold list,
         retain rules, retain plan, retain show, retain plans, retain apply, retain explain, retain replay,
+        quota set, quota show, quota remove, usage,
+        backup make, backup list, backup verify, recover, export, import,
         policy list, policy set, policy remove, policy test, policy replay, policy facts,
         webhook add, webhook list, webhook test, webhook remove, webhook replay, webhook deliveries, webhook rotate,
         webhook enable, webhook disable

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from entrepot import __version__
@@ -261,3 +262,48 @@ def test_two_clocks_that_differ_are_a_problem(run: Run, minutes: int, said: str)
 
     assert code == 1
     assert said in found["clock"]["finding"]
+
+
+# --- over a database of many nodes ---
+
+
+def test_a_database_is_asked_what_it_is_and_what_it_may_lose(
+    run: Run, home: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one of the tests does not wait for the disk, which would be a mistake anywhere else."""
+    monkeypatch.setenv("ENTREPOT_DATABASE", database)
+
+    code, found = _found(run, "--data", str(home / "node"))
+
+    assert code == 1
+    assert found["database"]["verdict"] == "problem"
+    assert found["database"]["finding"] in ("fsync = off", "full_page_writes = off")
+    assert found["catalog"]["verdict"] == "ok"
+    assert found["blob store"]["verdict"] == "ok"
+
+
+def test_a_database_that_cannot_be_reached_is_a_problem(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENTREPOT_DATABASE", f"postgresql://entrepot@/catalog?host={home}")
+
+    code, found = _found(run, "--data", str(home / "node"))
+
+    assert code == 1
+    assert found["database"]["verdict"] == "problem"
+    assert "catalog" not in found
+    assert not (home / "node").exists()
+
+
+def test_a_schema_of_the_version_before_is_to_be_migrated_first(
+    run: Run, home: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENTREPOT_DATABASE", database)
+    with closing(psycopg.connect(database, autocommit=True)) as connection:
+        connection.execute("UPDATE schema_version SET version = version - 1")
+        try:
+            _, found = _found(run, "--data", str(home / "node"))
+        finally:
+            connection.execute("UPDATE schema_version SET version = version + 1")
+
+    assert found["catalog"]["verdict"] == "warning"
+    assert "migrate apply" in found["catalog"]["advice"]
+    assert "blob store" not in found

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
 from entrepot.client.answers import Artifact, Entry, Namespace, Token
 from entrepot.client.decode import UnexpectedShape, read
+from entrepot.client.usage import DayOfUsage
 from entrepot.model.digest import Digest
 
 DIGEST = f"sha256:{'a' * 64}"
@@ -29,6 +30,14 @@ def test_reads_values_inside_of_values() -> None:
     assert found.annotations == {"digest": "plain text"}
     assert found.published_at == datetime(2026, 1, 31, 12, tzinfo=UTC)
     assert found.subject is None
+
+
+def test_a_day_is_read() -> None:
+    document = {"day": "2026-01-31", "size": 5, "trash_size": 1, "versions": 2}
+
+    assert read(DayOfUsage, document) == DayOfUsage(date(2026, 1, 31), 5, 1, 2)
+    with pytest.raises(UnexpectedShape, match=r"the answer\.day"):
+        read(DayOfUsage, document | {"day": "2026-02-31"})
 
 
 def test_what_it_does_not_know_is_left_out() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 
 import pytest
 
+from entrepot.drivers.catalog.sqlite import SqliteCatalog
 from entrepot.model.access import Role
 from entrepot.model.blob import BlobState
 from entrepot.model.digest import Digest
@@ -50,6 +51,38 @@ async def give_up_everything(world: World) -> None:
     await delete_artifact(world.registry, ADMINISTRATOR, API, BUILT.digest)
     await collect_later(world, days=2)
     await collect_later(world, days=8)
+
+
+async def test_what_is_looked_at_grows_with_what_is_there_and_not_with_its_square(world: World) -> None:
+    """Users' thread 30: looking for what nobody links took so long in large packages that it was not offered."""
+    steps = []
+    for number in range(3):
+        for each in range(100):
+            # A layer of its own, and one that all share, in one package.
+            await world.push("acme/api", image(b"%d %d" % (number, each) * 100, LARGE))
+        world.clock.advance(days=2)  # what is young is not looked at
+        steps.append(await count_steps(world, plan_collection(world.registry, ADMINISTRATOR)))
+
+    assert steps[2] < 4 * steps[0]
+
+
+async def count_steps(world: World, work: Awaitable[object]) -> int:
+    """How many hundreds of steps SQLite takes for some work."""
+    taken = 0
+
+    def note() -> int:
+        nonlocal taken
+        taken += 1
+        return 0
+
+    assert isinstance(world.catalog, SqliteCatalog)
+    reader = world.catalog._reader
+    reader.set_progress_handler(note, 100)
+    try:
+        await work
+    finally:
+        reader.set_progress_handler(None, 0)
+    return taken
 
 
 async def test_nothing_that_a_package_has_is_touched(world: World) -> None:
@@ -193,6 +226,7 @@ async def test_small_bytes_go_from_the_catalog_and_come_back(world: World) -> No
 
 
 async def test_the_plan_says_what_a_round_does(world: World) -> None:
+    """Users' thread 30: what would be deleted could not be listed beforehand, since that was too slow."""
     await world.push("acme/api", BUILT, "1.0")
     await world.push_blob("acme/other", b"x" * 200)
     await delete_artifact(world.registry, ADMINISTRATOR, API, BUILT.digest)

@@ -20,6 +20,7 @@ from entrepot.model.names import ReferenceName, View, parse_channel
 from entrepot.operations.check import check
 from entrepot.operations.clear import close_clearance
 from entrepot.operations.delete import delete_artifact, delete_blob, delete_reference, delete_version
+from entrepot.operations.hold import place_hold
 from entrepot.operations.publish import Draft, publish
 from entrepot.testing.builders import ADMINISTRATOR, World, caller, image, index, package, referrer
 
@@ -129,13 +130,40 @@ async def test_a_deleted_artifact_stays_in_other_packages(filled: World) -> None
     assert await filled.catalog.find_artifact(ALL, package("acme/other"), digest=BUILT.digest) is not None
 
 
-async def test_referrers_stay_when_their_subject_goes(filled: World) -> None:
+async def test_what_refers_to_it_goes_along(filled: World) -> None:
+    """Users' thread 16: half of an index is referrers of what was deleted long ago."""
     signature = await filled.push("acme/api", referrer(BUILT))
+    countersignature = await filled.push("acme/api", referrer(signature))
 
     await delete_artifact(filled.registry, MAINTAINER, API, BUILT.digest)
 
-    assert await filled.catalog.find_artifact(ALL, API, digest=signature.digest) is not None
+    for gone in (signature, countersignature):
+        assert await filled.catalog.find_artifact(ALL, API, digest=gone.digest) is None
     assert await check(filled.registry) == []
+
+
+async def test_a_referrer_that_has_a_name_or_is_held_stays(filled: World) -> None:
+    named = await filled.push("acme/api", referrer(BUILT), "sbom")
+    held = await filled.push("acme/api", referrer(BUILT, "application/vnd.example.report"))
+    await place_hold(filled.registry, ADMINISTRATOR, API, held.digest, reason="audit")
+
+    await delete_artifact(filled.registry, MAINTAINER, API, BUILT.digest)
+
+    for kept in (named, held):
+        assert await filled.catalog.find_artifact(ALL, API, digest=kept.digest) is not None
+
+
+async def test_what_an_index_contains_stays_when_it_goes(filled: World) -> None:
+    """Users' thread 3: what is deleted takes the children of multi-arch indexes along."""
+    listed = await filled.push("acme/api", index(BUILT))
+    signature = await filled.push("acme/api", referrer(listed))
+    of_child = await filled.push("acme/api", referrer(BUILT))
+
+    await delete_artifact(filled.registry, MAINTAINER, API, listed.digest)
+
+    assert await filled.catalog.find_artifact(ALL, API, digest=signature.digest) is None
+    for kept in (BUILT, of_child):
+        assert await filled.catalog.find_artifact(ALL, API, digest=kept.digest) is not None
 
 
 # --- what is needed stays (I2) ---
@@ -209,6 +237,6 @@ async def test_what_a_channel_shows_stays_until_its_clearance_is_closed(filled: 
     await delete_reference(filled.registry, MAINTAINER, API, LATEST)
 
     await close_clearance(filled.registry, ADMINISTRATOR, API, parse_channel("prod"), listed.digest)
-    for digest in (listed.digest, BUILT.digest, signature.digest):
+    for digest in (listed.digest, signature.digest, BUILT.digest):
         await delete_artifact(filled.registry, MAINTAINER, API, digest)
     assert await check(filled.registry) == []

@@ -273,6 +273,17 @@ async def test_what_contains_or_signs_something_else_is_not_kept(world: World) -
     assert await check(world.registry) == []
 
 
+async def test_what_refers_to_something_that_is_not_here_is_not_kept_by_what_that_refers_to(world: World) -> None:
+    """Found by tests/laws/test_schedules.py: the countersignature of a signature that was never here stayed for ever."""
+    await world.push("acme/api", ONE, "1.0")
+    countersigned = await world.push("acme/api", referrer(referrer(ONE)))
+    await lease(world)
+
+    await delete_artifact(world.registry, ADMINISTRATOR, API, countersigned.digest)
+
+    assert await check(world.registry) == []
+
+
 async def test_what_a_version_has_grown_into_is_kept_as_what_it_was(world: World) -> None:
     await world.push("acme/api", image(b"wheel"), "1.0", sealed=False)
     await lease(world)

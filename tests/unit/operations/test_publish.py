@@ -224,6 +224,7 @@ async def test_a_tag_moves(world: World) -> None:
 
 
 async def test_a_tag_that_the_rules_do_not_let_move_stays(world: World) -> None:
+    """Users' thread 32: immutable tags, asked for in 2023 and three years in review."""
     await name_rules(world, movable="latest dev-*")
     await world.push("acme/api", ONE, "stable", "dev-1", by=PUBLISHER)
     await world.push("acme/api", TWO, by=PUBLISHER)

@@ -11,9 +11,10 @@ import pytest
 from entrepot.model.access import Role
 from entrepot.model.digest import Digest
 from entrepot.model.errors import ArtifactUnknown, Denied, PackageUnknown, PolicyDenied, ReferenceUnknown
-from entrepot.model.names import ReferenceName, View, parse_namespace
+from entrepot.model.names import ReferenceName, View, parse_channel, parse_namespace
 from entrepot.operations.block import block
 from entrepot.operations.check import check
+from entrepot.operations.clear import close_clearance
 from entrepot.operations.collect import collect
 from entrepot.operations.delete import delete_artifact, delete_reference
 from entrepot.operations.mark import yank
@@ -56,6 +57,25 @@ async def test_an_artifact_comes_back_with_its_names_and_marks(world: World) -> 
     assert version is not None
     assert (version.yanked, version.sealed) == ("broken", True)
     assert (await world.events())[-1] == "artifact.restored"
+    assert await check(world.registry, read_bytes=True) == []
+
+
+async def test_what_referred_to_it_comes_back_with_it_and_its_history_is_what_it_was(world: World) -> None:
+    """Users' threads 20, 21 and 22: what was deleted cannot be had back, or only in part."""
+    await world.push("acme/api", BUILT, "1.0", "latest")
+    signature = await world.push("acme/api", referrer(BUILT))
+    countersignature = await world.push("acme/api", referrer(signature))
+    await world.clear("acme/api", BUILT.digest)
+    await close_clearance(world.registry, ADMINISTRATOR, API, parse_channel("prod"), BUILT.digest)
+    before = await world.catalog.list_clearances(API, history=True), await names(world)
+    await delete_artifact(world.registry, ADMINISTRATOR, API, BUILT.digest)
+    assert [each.deleted.digest for each in await trash(world)] == [BUILT.digest]
+
+    await restore(world.registry, ADMINISTRATOR, API, ONE)
+
+    assert (await world.catalog.list_clearances(API, history=True), await names(world)) == before
+    for back in (signature, countersignature):
+        assert await world.catalog.find_artifact(ALL, API, digest=back.digest) is not None
     assert await check(world.registry, read_bytes=True) == []
 
 

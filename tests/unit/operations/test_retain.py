@@ -95,6 +95,42 @@ async def test_a_plan_says_what_goes_and_why_and_changes_nothing(world: World) -
     assert await check(world.registry) == []
 
 
+async def test_what_is_planned_for_many_packages_at_once_is_what_is_explained_of_each(world: World) -> None:
+    await keep(world, LAST_TWO)
+    for number in range(5):
+        await push(world, *(f"1.{each}" for each in range(number + 1)), place=f"acme/p{number}")
+    with_referrer = await push(world, "1.0", "1.1", "1.2", place="acme/signed")
+    await world.push("acme/signed", referrer(with_referrer["1.0"]))
+    many = [f"1.{number}" for number in range(252)]  # more than are asked about together with others
+    await asyncio.gather(*(world.push("acme/many", image(name.encode()), name) for name in many))
+    await push(world, "1.0", "1.1", "1.2", place="acme/leased")
+    lasts = timedelta(days=30)
+    await take_lease(
+        world.registry, ADMINISTRATOR, package("acme/leased"), ReferenceName("1.0"), ttl=lasts, reason="in use"
+    )
+
+    made = await plan(world)
+
+    explained = {
+        (place.path, each.candidate.stored.digest, each.verdict.reason, each.keeper, each.parts)
+        for place in map(package, ["acme/p2", "acme/p3", "acme/p4", "acme/signed", "acme/many", "acme/leased"])
+        for each in await explain_retention(world.registry, ADMINISTRATOR, place)
+        if not each.verdict.stays
+    }
+    planned = [item async for item in every_item(world, made)]
+    assert {(item.package.path, item.digest, item.reason, item.keeper, item.parts) for item in planned} == explained
+    assert len(planned) == 1 + 2 + 3 + 1 + 250 + 1
+    assert made.looked_at == 15 + 3 + 252 + 3
+
+
+async def every_item(world: World, made: Plan) -> AsyncIterator[PlannedItem]:
+    after = 0
+    while page := await list_items(world.registry, ADMINISTRATOR, made.name, after=after, limit=1_000):
+        for item in page:
+            yield item
+        after = page[-1].ordinal
+
+
 async def test_applying_a_plan_lets_go_just_what_it_says_and_it_can_be_had_back(world: World) -> None:
     await push(world, "1.0", "1.1", "1.2", "1.3")
     await keep(world, LAST_TWO)
@@ -522,3 +558,21 @@ async def test_every_day_a_plan_is_made_and_applied_only_where_that_is_wanted(wo
     }
     assert there == {"acme/api": 2, "other/api": 3}
     assert (await world.events()).count("retention.planned") == 2
+
+
+async def test_what_refers_to_something_that_is_not_here_goes_by_itself_and_once(world: World) -> None:
+    """Found by tests/laws/test_schedules.py: it went with what that refers to, and then again by itself."""
+    built = image(b"layer")
+    countersignature = referrer(referrer(built), "application/vnd.example.countersignature")
+    await world.push("acme/api", built)
+    await world.push("acme/api", countersignature)
+    await keep(world, RetentionRule("nameless", kinds=(NameKind.UNNAMED,), last=0))
+
+    made = await plan(world)
+    await apply_plan(world.registry, ADMINISTRATOR, made.name)
+
+    assert {item.digest: item.parts for item in await items(world, made)} == {
+        built.digest: (),
+        countersignature.digest: (),
+    }
+    assert (await world.events()).count("artifact.deleted") == 2

@@ -309,7 +309,9 @@ async def test_an_administrator_who_was_disabled_is_recovered_too(world: World) 
     assert found.rights.allows(Action.ADMINISTER)
 
 
-@pytest.mark.parametrize("name", ["anonymous", "collect", "entrepot", "operator", "retain", "scrub"])
+@pytest.mark.parametrize(
+    "name", ["anonymous", "collect", "entrepot", "operator", "recall", "repair", "retain", "scrub", "tier"]
+)
 def test_nobody_is_called_like_those_whom_the_journal_names_without_asking(name: str) -> None:
     with pytest.raises(InvalidName):
         parse_principal(name)

@@ -90,6 +90,19 @@ async def test_what_happens_is_told_as_signed_cloud_events(world: World, receive
     assert headers["webhook-timestamp"] == str(int(world.clock.now().timestamp()))
 
 
+async def test_a_webhook_without_a_namespace_is_told_of_all_of_them_also_of_new_ones(
+    world: World, receiver: Elsewhere
+) -> None:
+    """Users' thread 84: webhooks for the whole instance, and not one to be set up for each project."""
+    added, _ = await hook(world, receiver, types=("dev.entrepot.artifact.*",))
+    for name in ("beta", "gamma"):
+        await world.namespace(name)
+        await world.push(f"{name}/api", image(b"layer"), "1.0")
+    await send_all(world, added.id)
+
+    assert [message["subject"] for message in received(receiver)] == ["beta/oci/api", "gamma/oci/api"]
+
+
 async def test_a_webhook_of_a_namespace_is_told_of_nothing_else(world: World, receiver: Elsewhere) -> None:
     await world.namespace("beta")
     added, _ = await hook(world, receiver, namespace=NamespaceName("beta"))

@@ -186,6 +186,7 @@ def test_what_is_our_fault_is_told_from_what_is_the_clients() -> None:
         Unavailable,
         StorageFull,
         errors.StorageReadOnly,
+        errors.TurnOver,
         errors.UpstreamInvalid,
         errors.UpstreamUnavailable,
     }

@@ -9,8 +9,9 @@ import pytest
 
 from entrepot import followers
 from entrepot.followers.transparency import TRANSPARENCY
-from entrepot.model.errors import StorageReadOnly
+from entrepot.model.errors import StorageReadOnly, Unavailable
 from entrepot.testing.builders import image
+from entrepot.wire.health import Presence
 
 if TYPE_CHECKING:
     from entrepot.testing.builders import World
@@ -44,6 +45,16 @@ async def test_a_registry_that_cannot_write_is_alive_and_not_ready(
 
     assert (alive.status_code, ready.status_code) == (200, 503)
     assert "does not accept writes" in ready.json()["detail"]
+
+
+async def test_a_server_that_was_told_to_stop_is_alive_and_not_ready() -> None:
+    presence = Presence()
+    presence.confirm()
+
+    presence.leave()
+
+    with pytest.raises(Unavailable, match="about to stop"):
+        presence.confirm()
 
 
 async def test_the_root_says_where_to_go(world: World) -> None:

@@ -11,7 +11,7 @@ from entrepot.api.shapes.texts import TIME, DigestText, FormatText, NamespaceTex
 from entrepot.model.blob import BlobState
 
 if TYPE_CHECKING:
-    from entrepot.operations import collect, restore
+    from entrepot.operations import collect, purge, restore
     from entrepot.ports import collection
 
 
@@ -156,6 +156,19 @@ class Deleted(Struct, frozen=True):
             position=deleted.position,
             until=found.until,
         )
+
+
+class Purged(Struct, frozen=True):
+    """What cannot be had back any more."""
+
+    digest: DigestText
+    blobs: Annotated[int, Meta(description="Blobs whose bytes were deleted at once; others have the rest.")]
+    size: Annotated[int, Meta(description="Bytes of these.")]
+
+    @staticmethod
+    def of(found: purge.Purged) -> Purged:
+        """How it is shown."""
+        return Purged(str(found.digest), found.blobs, found.size)
 
 
 class Restored(Struct, frozen=True):

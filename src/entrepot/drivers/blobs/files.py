@@ -201,19 +201,20 @@ class FileBlobStore:
         with self._stage(stage).open("rb", buffering=0) as file:
             return Digest(algorithm, hashlib.file_digest(file, algorithm).hexdigest())
 
-    async def keep(self, stage: UploadId, expected: Digest, *, generation: int = 0) -> int:
-        """Make the staged content durable under its digest, end the stage, and return its size."""
+    async def keep(self, stage: UploadId, expected: Digest, *, generation: int = 0, name: Digest | None = None) -> int:
+        """Make the staged content durable under its digest, or under *name*; end the stage, and return its size."""
         with self._locked(stage) as descriptor:
-            size = await finished(self._in_thread(self._keep, stage, descriptor, expected, generation))
+            size = await finished(
+                self._in_thread(self._keep, stage, descriptor, expected, self._path(name or expected, generation))
+            )
         self._progress.pop(stage, None)
         return size
 
-    def _keep(self, stage: UploadId, descriptor: int, expected: Digest, generation: int) -> int:
+    def _keep(self, stage: UploadId, descriptor: int, expected: Digest, path: Path) -> int:
         actual = self._digest(stage, descriptor, expected.algorithm)
         if actual != expected:
             raise DigestMismatch(expected=expected, actual=actual)
         os.fdatasync(descriptor)
-        path = self._path(expected, generation)
         # Also when it is there already: sound bytes may take the place of damaged ones.
         self._stage(stage).rename(path)
         _sync_folder(path.parent)

@@ -54,6 +54,9 @@ _PROBES: Final = "probes/"
 _ASSEMBLY: Final = ".assembly:"
 """What an assembly is called among stages: nobody knows it otherwise, so whatever is old there was abandoned."""
 
+_READ: Final = 256 * 1024
+"""What is on its way to one who reads: who takes it slowly has a few of these in memory."""
+
 _REMEMBERED: Final = 64
 _AT_ONCE: Final = 8
 """Parts of one blob that are copied at the same time."""
@@ -265,18 +268,17 @@ class ObjectBlobStore:
 
     # --- from staged to kept ---
 
-    async def keep(self, stage: UploadId, expected: Digest, *, generation: int = 0) -> int:
-        """Make the staged content durable under its digest, end the stage, and return its size."""
-        size = await finished(self._in_thread(self._keep, stage, expected, generation))
+    async def keep(self, stage: UploadId, expected: Digest, *, generation: int = 0, name: Digest | None = None) -> int:
+        """Make the staged content durable under its digest, or under *name*; end the stage, and return its size."""
+        size = await finished(self._in_thread(self._keep, stage, expected, _key(name or expected, generation)))
         self._received.pop(stage, None)
         return size
 
-    def _keep(self, stage: UploadId, expected: Digest, generation: int) -> int:
+    def _keep(self, stage: UploadId, expected: Digest, key: str) -> int:
         found = self._settled(stage)
         actual = self._name(stage, found, expected.algorithm)
         if actual != expected:
             raise DigestMismatch(expected=expected, actual=actual)
-        key = _key(expected, generation)
         is_new = self._objects.stat(key) is None and self._write(stage, found, key, new=True)
         if not is_new and not self._is_sound(key, expected, found.size):
             # Sound bytes take the place of damaged ones.
@@ -391,7 +393,7 @@ class ObjectBlobStore:
             except ObjectMissing:
                 raise BlobUnknown(digest) from None
             try:
-                while piece := await finished(self._in_thread(reader.read, PIECE)):
+                while piece := await finished(self._in_thread(reader.read, _READ)):
                     at += len(piece)
                     yield piece
             except Unavailable:

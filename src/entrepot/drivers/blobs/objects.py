@@ -59,6 +59,17 @@ class Reader(Protocol):
         """Let go of the connection."""
 
 
+class NoBytes:
+    """Implements `Reader`: the part of an object that begins behind its end."""
+
+    def read(self, _size: int, /) -> bytes:
+        """None."""
+        return b""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
 class Objects(Protocol):
     """A bucket, or the part of one whose keys begin with our prefix.
 
@@ -104,7 +115,7 @@ class Objects(Protocol):
         """Give up an assembly with its parts. No error when there is none."""
 
     def list_assemblies(self) -> Sequence[Assembly]:
-        """All that were begun, and neither completed nor given up. None where the store cannot say."""
+        """All that were begun, and neither completed nor given up; empty where the store cannot say, or ends them."""
 
     def sign(self, key: str, seconds: int) -> str:
         """An address at which anybody can read the object for so many seconds."""

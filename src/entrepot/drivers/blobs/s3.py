@@ -1,4 +1,4 @@
-"""Objects in a store that speaks S3, by the protocol's reference implementation.
+"""Objects in a store that speaks S3, by the protocol's reference implementation; Google's stores among them.
 
 Credentials are found as every program of that world finds them: in the environment, in the shared file, by the
 identity of the pod or of the machine. They are never in a setting, an address or a log line.
@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.session import get_session
 from urllib3.exceptions import HTTPError
 
-from entrepot.drivers.blobs.objects import Assembly, NotOffered, ObjectMissing, Page, StoredObject
+from entrepot.drivers.blobs.objects import Assembly, NoBytes, NotOffered, ObjectMissing, Page, StoredObject
 from entrepot.model.errors import Invalid, StorageFull, Unavailable
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from entrepot.drivers.blobs.objects import Reader
 
-_FORM: Final = "s3://BUCKET[/PREFIX][?endpoint=URL&region=REGION&addressing=path|virtual]"
+_FORM: Final = "s3://BUCKET[/PREFIX][?endpoint=URL&region=REGION&addressing=path|virtual], or gs://BUCKET[/PREFIX]"
+_GOOGLE: Final = "https://storage.googleapis.com"
 _REGION: Final = "us-east-1"
 _ADDRESSING: Final = ("path", "virtual", "auto")
 
@@ -43,7 +44,7 @@ _BEYOND: Final = frozenset({"InvalidRange", "416"})
 
 @dataclass(frozen=True, slots=True)
 class S3Address:
-    """Where a bucket is: ``s3://bucket/prefix?endpoint=https://s3.example.com``."""
+    """Where a bucket is: ``s3://bucket/prefix?endpoint=https://s3.example.com``, or ``gs://bucket/prefix``."""
 
     bucket: str
     prefix: str = ""
@@ -51,6 +52,8 @@ class S3Address:
     endpoint: str | None = None
     region: str | None = None
     addressing: str = "auto"
+    is_google: bool = False
+    """Whether it is known beforehand to have neither conditions nor copies of parts for who signs as S3 does."""
 
     @classmethod
     def parse(cls, text: str) -> S3Address:
@@ -58,17 +61,18 @@ class S3Address:
         parts = urlsplit(text)
         options = parse_qs(parts.query, keep_blank_values=True)
         known = {name: values[-1] for name, values in options.items()}
-        endpoint = known.pop("endpoint", None)
+        is_google = parts.scheme == "gs"
+        endpoint = known.pop("endpoint", _GOOGLE if is_google else None)
         region = known.pop("region", None)
         addressing = known.pop("addressing", "auto" if endpoint is None else "path")
-        sound = parts.scheme == "s3" and parts.netloc and "@" not in parts.netloc and not parts.fragment and not known
-        if not sound or addressing not in _ADDRESSING or ".." in parts.path.split("/"):
+        sound = parts.scheme in {"s3", "gs"} and parts.netloc and "@" not in parts.netloc and not parts.fragment
+        if not sound or known or addressing not in _ADDRESSING or ".." in parts.path.split("/"):
             # Not with the text: somebody may have put a password there.
             raise Invalid("the address of the blobs", expected=_FORM)
         if endpoint is not None and urlsplit(endpoint).scheme not in {"http", "https"}:
             raise Invalid(endpoint, expected="an endpoint such as https://s3.example.com")
         prefix = parts.path.strip("/")
-        return cls(parts.netloc, f"{prefix}/" if prefix else "", endpoint, region, addressing)
+        return cls(parts.netloc, f"{prefix}/" if prefix else "", endpoint, region, addressing, is_google)
 
 
 def connect(address: S3Address, *, connections: int = 64) -> Any:
@@ -100,6 +104,7 @@ class S3Objects:
         """Use a bucket that is there already, by what `connect` made; closing the one closes the other."""
         self._bucket = address.bucket
         self._prefix = address.prefix
+        self._is_google = address.is_google
         self._offset = 0.0
         self._client = client
 
@@ -109,8 +114,7 @@ class S3Objects:
 
     def put(self, key: str, body: bytes | BinaryIO, *, new: bool = False) -> bool:
         """Write an object."""
-        condition = {"IfNoneMatch": "*"} if new else {}
-        return self._unless_there("put_object", Key=self._key(key), Body=body, **condition)
+        return self._unless_there("put_object", Key=self._key(key), Body=body, **self._condition(new=new))
 
     def open(self, key: str, start: int = 0, stop: int | None = None) -> Reader:
         """Read an object."""
@@ -119,7 +123,7 @@ class S3Objects:
         try:
             answer = self._ask("get_object", Key=self._key(key), **part)
         except _BeyondTheEnd:
-            return _Nothing()
+            return NoBytes()
         reader = _Body(answer["Body"])
         if part and not answer.get("ContentRange", "").startswith(f"bytes {start}-"):
             # RFC 9110, 14.2: a server may ignore ranges. Then it has sent the whole; the status is not always right.
@@ -163,6 +167,8 @@ class S3Objects:
 
     def add_copy(self, assembly: Assembly, number: int, source: str) -> str:
         """Make a part of another object."""
+        if self._is_google:
+            raise NotOffered(source)
         origin = {"Bucket": self._bucket, "Key": self._key(source)}
         answer = self._ask("upload_part_copy", **self._of(assembly), PartNumber=number, CopySource=origin)
         tag = answer.get("CopyPartResult", {}).get("ETag")
@@ -172,10 +178,9 @@ class S3Objects:
 
     def complete(self, assembly: Assembly, parts: Sequence[str], *, new: bool = False) -> bool:
         """Let the object be seen."""
-        condition = {"IfNoneMatch": "*"} if new else {}
         made_of = {"Parts": [{"PartNumber": number, "ETag": tag} for number, tag in enumerate(parts, start=1)]}
         return self._unless_there(
-            "complete_multipart_upload", **self._of(assembly), MultipartUpload=made_of, **condition
+            "complete_multipart_upload", **self._of(assembly), MultipartUpload=made_of, **self._condition(new=new)
         )
 
     def abort(self, assembly: Assembly) -> None:
@@ -217,6 +222,10 @@ class S3Objects:
 
     def _key(self, key: str) -> str:
         return f"{self._prefix}{key}"
+
+    def _condition(self, *, new: bool) -> dict[str, str]:
+        """Google's are headers of its own, refused beside those of S3's signatures; it has none for assemblies."""
+        return {"IfNoneMatch": "*"} if new and not self._is_google else {}
 
     def _of(self, assembly: Assembly) -> dict[str, str]:
         return {"Key": self._key(assembly.key), "UploadId": assembly.id}
@@ -288,16 +297,6 @@ class _Body:
 
     def close(self) -> None:
         self._body.close()
-
-
-class _Nothing:
-    """No bytes."""
-
-    def read(self, _size: int, /) -> bytes:
-        return b""
-
-    def close(self) -> None:
-        return
 
 
 class _Slice:

@@ -37,14 +37,17 @@ from entrepot.drivers.catalog.scrubs import SqlScrubs
 from entrepot.drivers.catalog.secrets import SqlSecrets
 from entrepot.drivers.catalog.session import LISTINGS
 from entrepot.drivers.catalog.statements import load
+from entrepot.drivers.catalog.tiers import SqlTiers
 from entrepot.drivers.catalog.tombstones import SqlTombstones
 from entrepot.drivers.catalog.transaction import ACCESS_SQL, UPSTREAMS
 from entrepot.drivers.catalog.trash import SqlTrash
+from entrepot.drivers.catalog.usage import SqlUsages
 from entrepot.drivers.catalog.webhooks import SqlWebhooks
 from entrepot.model.digest import Digest
 from entrepot.model.events import GENESIS
 from entrepot.model.names import NamespaceName, PackageId, PackageName, PrincipalName, ReferenceName, View
 from entrepot.model.position import START, Position
+from entrepot.model.tier import Tier
 from entrepot.ports.catalog import PAGE_SIZE, ArtifactDetails, BlobRow, Credential, FoundArtifact, FoundBlob, Hit
 
 if TYPE_CHECKING:
@@ -105,6 +108,8 @@ class SqlCatalog(ABC):
         self.trash = SqlTrash(questions)
         self.pulls = SqlPulls(questions)
         self.scrubs = SqlScrubs(questions)
+        self.tiers = SqlTiers(questions)
+        self.usage = SqlUsages(questions)
         self.retentions = SqlRetentions(questions)
         self.cursors = SqlCursors(questions)
         self.advisories = SqlAdvisories(questions)
@@ -158,6 +163,9 @@ class SqlCatalog(ABC):
     @abstractmethod
     def secret(self, name: str) -> bytes:
         """A random secret of this installation, made when first asked for; to be asked before serving begins."""
+
+    async def confirm_turn(self) -> None:  # noqa: B027 - where a turn cannot be taken away there is nothing to ask
+        """Make sure that the turn for which the catalog was opened is not over. Raises `TurnOver`, `Unavailable`."""
 
     async def listen(self) -> None:  # noqa: B027 - where all processes share one machine there is nothing to do
         """Hear from now on what is changed on other machines; for whoever answers from caches, before it does."""
@@ -246,8 +254,8 @@ class SqlCatalog(ABC):
         row = await self._questions.one(PULL.find_blob, **_through(view, package), digest=str(digest), barred=barred)
         if row is None:
             return None
-        _, size, content, public, generation = row
-        return FoundBlob(digest=digest, size=size, content=content, public=bool(public), generation=generation)
+        _, size, content, public, generation, tier = row
+        return FoundBlob(digest, size, content, public=bool(public), generation=generation, tier=Tier(tier))
 
     # --- listings ---
 
@@ -534,13 +542,23 @@ class SqlCatalog(ABC):
         """What the catalog itself can see broken: pairs of invariant and what is wrong."""
         return await integrity.violations(self._questions, self._clock.now())
 
+    async def iter_stored(self, *, after: int, limit: int) -> tuple[Sequence[BlobRow], int]:
+        """A page of the blobs that are in a blob store, and where to go on; it is empty at the end."""
+        found = await self._questions.all(LISTINGS.iter_stored, after=after, limit=limit)
+        page = [
+            BlobRow(Digest.parse(digest), size, None, generation, Tier(tier))
+            for _, digest, size, generation, tier in found
+        ]
+        return page, found[-1][0] if found else after
+
     async def iter_blobs(self, *, after: str, limit: int) -> Sequence[BlobRow]:
         """A page of the present blobs, with their content when it lives here."""
         page: list[BlobRow] = []
         held = 0
-        for digest, size, blob, generation in await self._questions.all(LISTINGS.iter_blobs, after=after, limit=limit):
+        found = await self._questions.all(LISTINGS.iter_blobs, after=after, limit=limit)
+        for digest, size, blob, generation, tier in found:
             content = None if blob is None else await self._content(blob)
-            page.append(BlobRow(Digest.parse(digest), size, content, generation))
+            page.append(BlobRow(Digest.parse(digest), size, content, generation, Tier(tier)))
             held += len(content or b"")
             if held >= PAGE_SIZE:
                 break

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Final
 from entrepot.drivers.catalog import rows
 from entrepot.drivers.catalog.session import identity
 from entrepot.drivers.catalog.statements import Statement, load
+from entrepot.drivers.catalog.tiers import TIERS, SqlTierChanges
 from entrepot.model.blob import BlobState
 from entrepot.model.digest import Digest
 from entrepot.model.names import ReferenceName
 from entrepot.model.position import Position
+from entrepot.model.tier import Tier
 from entrepot.ports.collection import Amount, Garbage, KnownBlob, Loose, Place, Unreachable
 
 if TYPE_CHECKING:
@@ -40,8 +42,8 @@ class SqlCollection:
         row = await self._questions.one(COLLECTION.find_state, digest=str(digest))
         if row is None:
             return None
-        state, size, generation, condemned_at = row
-        return KnownBlob(BlobState(state), size, generation, _time(condemned_at))
+        state, size, generation, condemned_at, tier = row
+        return KnownBlob(BlobState(state), size, generation, _time(condemned_at), Tier(tier))
 
     async def list_unreachable(self, *, after: int, limit: int) -> tuple[Sequence[Unreachable], int | None]:
         """The unreachable ones among the next *limit* blobs, and where to go on; None at the end."""
@@ -61,10 +63,15 @@ class SqlCollection:
         count, size, _ = await self._questions.one(COLLECTION.measure_condemned) or (0, 0, None)
         return Amount(count, size)
 
-    async def list_garbage(self, *, limit: int) -> Sequence[Garbage]:
-        """What was given up and may not be deleted yet."""
-        found = await self._questions.all(COLLECTION.list_garbage, limit=limit)
-        return [Garbage(Digest.parse(digest), generation, size) for digest, generation, size in found]
+    async def list_garbage(self, *, at: datetime, limit: int) -> Sequence[Garbage]:
+        """What was given up, may not be deleted yet, and is not left alone then for those who may still be reading it."""
+        found = await self._questions.all(COLLECTION.list_garbage, at=rows.time_text(at), limit=limit)
+        return [Garbage(Digest.parse(digest), generation, size, Tier(tier)) for digest, generation, size, tier in found]
+
+    async def list_places_left(self, digest: Digest) -> Sequence[Garbage]:
+        """Where bytes of this name were given up that are not deleted yet."""
+        found = await self._questions.all(COLLECTION.list_places_left, digest=str(digest))
+        return [Garbage(digest, generation, size, Tier(tier)) for generation, size, tier in found]
 
     async def measure_garbage(self) -> Amount:
         """How much that is."""
@@ -89,8 +96,8 @@ class SqlCollection:
         """What is known of each of some blobs."""
         texts = rows.json_list(str(digest) for digest in digests)
         return {
-            Digest.parse(digest): KnownBlob(BlobState(state), size, generation)
-            for digest, generation, state, size in await self._questions.all(
+            Digest.parse(digest): KnownBlob(BlobState(state), size, generation, tier=Tier(tier))
+            for digest, generation, state, size, tier in await self._questions.all(
                 COLLECTION.known_generations, digests=texts
             )
         }
@@ -131,29 +138,43 @@ class SqlCollectionChanges:
 
     def give_up(self, digest: Digest, *, before: datetime) -> bool:
         """Give up a blob that was condemned by *before*; False when somebody has it again, or it was not."""
-        row = self._session.one(COLLECTION.give_up, digest=str(digest), before=rows.time_text(before))
-        if row is None:
+        row = self._session.one(TIERS.find_row, digest=str(digest))
+        until, now = rows.time_text(before), rows.time_text(self._session.now)
+        if row is None or not self._session.run(COLLECTION.give_up, digest=str(digest), before=until, now=now):
             return False
-        blob, size, generation = row
+        blob, size, _, tier, generation, _ = row
+        tiers = SqlTierChanges(self._session)
+        tiers.leave(blob, digest, size)
         if not self._session.run(COLLECTION.give_up_content, blob=blob):
-            self._add_garbage(digest, generation, size)
+            tiers.give_up(digest, Tier(tier), generation, size)
         return True
 
-    def disown(self, digest: Digest, generation: int, size: int) -> bool:
+    def pause(self, holder: str, until: datetime) -> None:
+        """Have nothing given up until then, or longer, where *holder* says so again."""
+        self._session.run(COLLECTION.pause, holder=holder, until=rows.time_text(until))
+
+    def is_paused(self, holder: str) -> bool:
+        """Whether what *holder* has asked for still holds."""
+        return (
+            self._session.one(COLLECTION.find_pause, holder=holder, now=rows.time_text(self._session.now)) is not None
+        )
+
+    def resume(self, holder: str | None = None) -> None:
+        """End the pause of *holder*, or every one."""
+        self._session.run(COLLECTION.resume, holder=holder)
+
+    def disown(self, digest: Digest, generation: int, size: int, *, tier: Tier = Tier.HOT) -> bool:
         """Give up bytes in the blob store that no row names; False when one does, so that they may be in use."""
         self._session.run(COLLECTION.disown, digest=str(digest), generation=generation, size=size)
-        row = self._session.one(COLLECTION.find_generation, digest=str(digest))
-        if row is None or row[0] <= generation:
+        tiers = SqlTierChanges(self._session)
+        if not tiers.disown(digest, tier, generation):
             return False
-        self._add_garbage(digest, generation, size)
+        tiers.give_up(digest, tier, generation, size)
         return True
 
     def forget_garbage(self, garbage: Garbage) -> None:
         """Its bytes are deleted."""
         self._session.run(COLLECTION.forget_garbage, digest=str(garbage.digest), generation=garbage.generation)
-
-    def _add_garbage(self, digest: Digest, generation: int, size: int) -> None:
-        self._session.run(COLLECTION.add_garbage, digest=str(digest), generation=generation, size=size)
 
 
 def _time(text: str | None) -> datetime | None:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 Row = tuple[Any, ...]
 
 _PAGE: Final = 1_000
-_SEEDED: Final = ("total", "advisory_feed", "pull_start")
-"""Tables that a new schema has a row in; the source's is the one that counts."""
+_SEEDED: Final = ("total", "advisory_feed", "pull_start", "charge", "account")
+"""Tables that have rows before theirs come, in a new schema or from other tables: the source's are the ones that count."""
 
 
 class Tables(Protocol):
@@ -54,10 +54,7 @@ def copy(source: Tables, target: Tables) -> dict[str, int]:
     """
     tables = {table: [name for name, _ in columns] for table, columns in source.columns().items()}
     keys = {table: [name for name, key in columns if key] for table, columns in source.columns().items()}
-    for table, columns in tables.items():
-        with closing(target.read(table, columns, keys[table])) as there:
-            if table not in _SEEDED and next(there, None) is not None:
-                raise Conflict(f"the target has rows in {table}: it must be empty")
+    require_empty(target)
     for table in _SEEDED:
         target.clear(table)
     order = [table for table in source.order() if table not in _SEEDED]
@@ -76,6 +73,14 @@ def copy(source: Tables, target: Tables) -> dict[str, int]:
         ):
             counted[table] = _compare(table, first, second)
     return counted
+
+
+def require_empty(target: Tables) -> None:
+    """Raise `Conflict` when a catalog holds anything that it was not made with."""
+    for table, columns in target.columns().items():
+        with closing(target.read(table, [name for name, _ in columns], ())) as there:
+            if table not in _SEEDED and next(there, None) is not None:
+                raise Conflict(f"the target has rows in {table}: it must be empty")
 
 
 def _compare(table: str, first: Iterator[Row], second: Iterator[Row]) -> int:

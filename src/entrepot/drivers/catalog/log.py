@@ -25,7 +25,7 @@ class SqlLog:
 
     async def head(self) -> LogHead | None:
         """The last checkpoint; None before the first."""
-        return _head(await self._questions.one(LOG.find_head))
+        return read_head(await self._questions.one(LOG.find_head))
 
     async def find_tiles(self, keys: Collection[TileKey]) -> Mapping[TileKey, bytes]:
         """The hashes of those of the tiles that there are."""
@@ -49,7 +49,7 @@ class SqlLogChanges:
 
     def head(self) -> LogHead | None:
         """The last checkpoint; None before the first."""
-        return _head(self._session.one(LOG.find_head))
+        return read_head(self._session.one(LOG.find_head))
 
     def extend(self, head: LogHead, tiles: Mapping[TileKey, bytes]) -> None:
         """Let *head* be the last checkpoint, of a tree that has these tiles new or longer."""
@@ -89,7 +89,8 @@ class SqlLogChanges:
         )
 
 
-def _head(row: tuple[Any, ...] | None) -> LogHead | None:
+def read_head(row: tuple[Any, ...] | None) -> LogHead | None:
+    """A row of the checkpoint's table."""
     if row is None:
         return None
     size, root, note, journal_hash, signed_at = row

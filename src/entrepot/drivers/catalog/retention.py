@@ -9,15 +9,23 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from entrepot.drivers.catalog import rows
+from entrepot.drivers.catalog.parts import MOST_PARTS, PARTS, Parts
 from entrepot.drivers.catalog.protections import PROTECTIONS, SqlProtections
 from entrepot.drivers.catalog.session import CHANGE, identity
 from entrepot.drivers.catalog.statements import load
 from entrepot.model.digest import Digest
-from entrepot.model.names import ChannelName, FormatName, NamespaceName, PackagePattern, ReferenceName
+from entrepot.model.names import (
+    ChannelName,
+    FormatName,
+    NamespaceName,
+    PackageId,
+    PackageName,
+    PackagePattern,
+    ReferenceName,
+)
 from entrepot.model.position import START, Position
-from entrepot.model.reference import is_fallback
 from entrepot.model.retention import UNNAMED, Line, Name, NameKind, Retention, RetentionRule, Stored
-from entrepot.ports.retention import Candidate, ItemState, Plan, PlannedItem, PlanState
+from entrepot.ports.retention import Candidate, ItemState, Plan, PlannedItem, PlanState, Surveyed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -26,14 +34,15 @@ if TYPE_CHECKING:
     from entrepot.drivers.catalog.questions import Questions
     from entrepot.drivers.catalog.session import Session
     from entrepot.drivers.catalog.statements import Statement
-    from entrepot.model.names import PackageId
 
 RETENTION: Final = load("retention")
 _NEVER: Final = 1 << 62
 """The ordinal of what does not go."""
-_MOST_PARTS: Final = 1_000
 """What goes with one artifact; more of it is left, and stands for itself from then on."""
 _POPULAR: Final = 16
+_NAMES: Final = msgspec.json.Decoder(list[str])
+_KINDS: Final = {str(kind): kind for kind in NameKind}
+"""To make a member of an enumeration of a text takes as long as all the rest of a row."""
 _REMEMBERED: Final = 100_000
 
 
@@ -86,6 +95,34 @@ class SqlRetentions:
         )
         return [_candidate(each) for each in found]
 
+    async def survey(
+        self, namespace: NamespaceName, *, after: PackageId | None, most: int, limit: int
+    ) -> Sequence[Surveyed]:
+        """A page of a namespace's packages, by format and name."""
+        found = await self._questions.all(
+            PROTECTIONS.survey,
+            namespace=namespace,
+            after_format="" if after is None else after.format,
+            after_package="" if after is None else after.name,
+            most=most,
+            limit=limit,
+        )
+        return [
+            Surveyed(PackageId(namespace, FormatName(format_), PackageName(name)), row, count, bool(protected))
+            for row, format_, name, count, protected in found
+        ]
+
+    async def list_candidates_of(self, packages: Sequence[Surveyed]) -> Sequence[Sequence[Candidate]]:
+        """All artifacts that stand for themselves of some packages, in which few are; the oldest first."""
+        numbers = msgspec.json.encode([each.row for each in packages]).decode()
+        found = await self._questions.all(RETENTION.list_candidates_of, packages=numbers)
+        by_package: dict[int, list[Candidate]] = {each.row: [] for each in packages}
+        for each in found:
+            by_package[each[0]].append(_candidate(each))
+        for candidates in by_package.values():
+            candidates.sort(key=_place)
+        return list(by_package.values())
+
     async def find_revision(self, package: PackageId) -> Position:
         """The position of the last event that touched a package."""
         row = await self._questions.one(RETENTION.find_revision, **identity(package))
@@ -109,22 +146,12 @@ class SqlRetentions:
         ids = await self._questions.one(PROTECTIONS.ids, **identity(package), digest=str(digest))
         if ids is None:
             return ()
-        found = await self._questions.all(RETENTION.list_parts, package=ids[0], blob=ids[1], limit=_MOST_PARTS)
-        parts: dict[int, tuple[Digest, list[int], list[int]]] = {}
-        for blob, text, names, holders, subjects, cleared in found:
-            part = Digest.parse(text)
-            named = any(not is_fallback(name) for name in msgspec.json.decode(names, type=list[str]))
-            if not named and not cleared and not await self._protections.find(package, part, now=now, limit=1):
-                parts[blob] = part, msgspec.json.decode(holders), msgspec.json.decode(subjects)
-        while True:
-            going = parts.keys() | {ids[1]}
-            stay = [
-                blob for blob, (_, *needing) in parts.items() if any(not going.issuperset(each) for each in needing)
-            ]
-            if not stay:
-                return [part for part, *_ in parts.values()]
-            for blob in stay:  # And so does all that it contains.
-                del parts[blob]
+        asked = {"package": ids[0], "blob": ids[1], "whole": True, "limit": MOST_PARTS}
+        parts = Parts(ids[1], await self._questions.all(PARTS.list_parts, **asked))
+        for part in parts.digests:
+            if await self._protections.find(package, part, now=now, limit=1):
+                parts.keep(part)
+        return parts.settle()
 
     async def measure_freed(self, plan: str, *, after: int, limit: int) -> Mapping[int, int]:
         """Bytes that are free once each of some items, and all before it, have gone: by the item's ordinal."""
@@ -332,16 +359,15 @@ class SqlRetentionChanges:
 
 
 def _retention(row: tuple[Any, ...] | None) -> Retention:
-    return Retention() if row is None else Retention(_rules(row[0]), automatic=bool(row[1]))
+    return Retention() if row is None else Retention(read_rules(row[0]), automatic=bool(row[1]))
 
 
 def _candidate(row: tuple[Any, ...]) -> Candidate:
-    digest, at, names, pulled_at, pulled_by, channel, position, number, has_parts = row
-    named = msgspec.json.decode(names, type=list[tuple[NameKind, str]])
+    _, digest, at, names, pulled_at, pulled_by, channel, position, number, has_parts = row
     return Candidate(
         stored=Stored(
             digest=Digest.parse(digest),
-            names=tuple(Name(kind, name) for kind, name in named) or UNNAMED,
+            names=tuple(map(_name, sorted(_NAMES.decode(names), key=_text))) or UNNAMED,
             at=rows.parse_time(at),
             pulled_at=None if pulled_at is None else rows.parse_time(pulled_at),
             pulled_by=pulled_by or "",
@@ -353,11 +379,25 @@ def _candidate(row: tuple[Any, ...]) -> Candidate:
     )
 
 
+def _place(candidate: Candidate) -> tuple[Position, int]:
+    return candidate.position, candidate.row
+
+
+def _name(kind_and_text: str) -> Name:
+    kind, _, text = kind_and_text.partition(" ")
+    return Name(_KINDS[kind], text)
+
+
+def _text(kind_and_text: str) -> str:
+    return kind_and_text.partition(" ")[2]
+
+
 def _rules_text(rules: Iterable[RetentionRule]) -> str:
     return msgspec.json.encode([rule.document for rule in rules]).decode()
 
 
-def _rules(text: str) -> tuple[RetentionRule, ...]:
+def read_rules(text: str) -> tuple[RetentionRule, ...]:
+    """Rules as they are stored; what they have beside that is left out."""
     return tuple(
         RetentionRule(
             name=rule.name,
@@ -386,7 +426,7 @@ def _plan(row: tuple[Any, ...]) -> Plan:
         name=name,
         namespace=NamespaceName(namespace),
         state=PlanState(state),
-        rules=_rules(rules),
+        rules=read_rules(rules),
         digest=digest,
         actor=actor,
         at=rows.parse_time(at),

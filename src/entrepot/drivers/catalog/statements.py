@@ -1,7 +1,8 @@
 """SQL by name, from the ``.sql`` files of ``queries/``: ``-- name --`` begins a statement.
 
 A statement is written once, in words that SQLite and PostgreSQL both know; the few that only SQLite knows are put into
-PostgreSQL's here. Where that is not enough a second body follows: ``-- name [postgresql] --``.
+PostgreSQL's here. Where that is not enough a second body follows: ``-- name [postgresql] --``. What several statements
+have in common is a part, ``-- name [part] --``, which stands as ``{name}`` in those that follow.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from importlib.resources import files
 from types import SimpleNamespace
 from typing import Final, Self
 
-_HEADING: Final = re.compile(r"^-- (\w+)(?: \[(postgresql)\])? --$", re.MULTILINE)
+_HEADING: Final = re.compile(r"^-- (\w+)(?: \[(postgresql|part)\])? --$", re.MULTILINE)
+_PART: Final = re.compile(r"\{(\w+)\}")
 _COMMENT: Final = re.compile(r"^--.*\n?", re.MULTILINE)
 _WORDS: Final = (
     (re.compile(r"%"), "%%"),
@@ -48,7 +50,9 @@ def load(name: str) -> SimpleNamespace:
     """The statements of ``queries/<name>.sql``, a `Statement` each."""
     text = files(__package__).joinpath("queries", f"{name}.sql").read_text(encoding="utf-8")
     _, *parts = _HEADING.split(text)
-    bodies = {(heading, dialect): body.strip() for heading, dialect, body in zip(*[iter(parts)] * 3, strict=True)}
+    bodies: dict[tuple[str, str | None], str] = {}
+    for heading, kind, body in zip(*[iter(parts)] * 3, strict=True):
+        bodies[heading, kind] = _PART.sub(lambda found: bodies[found[1], "part"], body.strip())
     statements = {
         heading: Statement(body, bodies.get((heading, "postgresql")))
         for (heading, dialect), body in bodies.items()

@@ -30,9 +30,12 @@ from entrepot.drivers.catalog.scrubs import SqlScrubChanges
 from entrepot.drivers.catalog.secrets import SqlSecretChanges
 from entrepot.drivers.catalog.session import CHANGE, LISTINGS, Session, identity
 from entrepot.drivers.catalog.statements import load
+from entrepot.drivers.catalog.tiers import SqlTierChanges
 from entrepot.drivers.catalog.tombstones import SqlTombstoneChanges
 from entrepot.drivers.catalog.trash import SqlTrashChanges
+from entrepot.drivers.catalog.usage import SqlUsageChanges
 from entrepot.drivers.catalog.webhooks import SqlWebhookChanges
+from entrepot.model.blob import BlobState
 from entrepot.model.digest import Digest
 from entrepot.model.errors import (
     ArtifactUnknown,
@@ -45,6 +48,7 @@ from entrepot.model.errors import (
 from entrepot.model.events import ACCESS_EVENTS, ArtifactPublished, UpstreamIndexChanged, chain, encode
 from entrepot.model.names import ChannelName, NamespaceName
 from entrepot.model.position import Position
+from entrepot.model.tier import Tier
 from entrepot.model.upstream import ACTOR
 from entrepot.ports.epochs import ACCESS
 
@@ -66,6 +70,9 @@ if TYPE_CHECKING:
 
 ACCESS_SQL: Final = load("access")
 UPSTREAMS: Final = load("upstreams")
+
+_NOT_THERE: Final = frozenset({BlobState.ABSENT, BlobState.DAMAGED})
+"""Where somebody's bytes are the only ones."""
 
 _LEVEL: Final = 1
 """Of compression: everybody else waits while an answer is packed, and higher ones save little."""
@@ -108,9 +115,19 @@ class SqlTransaction(Session):
         return SqlTrashChanges(self)
 
     @cached_property
+    def tiers(self) -> SqlTierChanges:
+        """In which tier bytes lie."""
+        return SqlTierChanges(self)
+
+    @cached_property
     def scrubs(self) -> SqlScrubChanges:
         """How far all blobs were read again."""
         return SqlScrubChanges(self)
+
+    @cached_property
+    def usage(self) -> SqlUsageChanges:
+        """What namespaces take up."""
+        return SqlUsageChanges(self)
 
     @cached_property
     def pulls(self) -> SqlPullChanges:
@@ -414,13 +431,18 @@ class SqlTransaction(Session):
 
     def keep_blob(self, digest: Digest, size: int, content: bytes | None, *, generation: int = 0) -> None:
         """Know some bytes as present: in the catalog with *content*, else durable in the blob store already (I1)."""
-        blob, state, is_here, current = self.one(CHANGE.find_home, digest=str(digest)) or (None, "absent", 0, 0)
-        if content is None and not is_here and generation != current:
-            raise Unavailable(after=1)  # What was kept there has been given up since, and may be deleted already.
+        home = self.one(CHANGE.find_home, digest=str(digest)) or (None, "absent", 0, 0, Tier.HOT)
+        blob, state, is_here, current, tier = home
+        if content is None and not is_here and (generation, Tier.HOT) != (current, tier):
+            arrived = self.tiers.arrive(digest, generation)
+            if not arrived and state in _NOT_THERE:
+                raise Unavailable(after=1)  # What was kept there has been given up since, and may be deleted already.
         if blob is None:
             (blob,) = self.returned(CHANGE.add_blob, digest=str(digest), size=size)
         elif state != "present":
             self.run(CHANGE.revive_blob, blob=blob, size=size)
+            if state == BlobState.DAMAGED:
+                self.scrubs.forget_damage(digest)
         self._blobs[digest] = blob
         if content is not None and (is_here or state != "present"):
             self.run(CHANGE.keep_content, blob=blob, bytes=content)
@@ -459,6 +481,10 @@ class SqlTransaction(Session):
         """The bytes of a manifest, or of a small blob."""
         row = self.one(CHANGE.find_content, digest=str(digest))
         return None if row is None else bytes(row[0])
+
+    def list_files(self, digest: Digest) -> Sequence[Digest]:
+        """The files that an artifact is made of, also of one whose bytes were given up."""
+        return [Digest.parse(each) for (each,) in self.all(CHANGE.list_files, digest=str(digest))]
 
     def has_member(self, package: PackageId, digest: Digest) -> bool:
         """Whether the bytes are in the package, and present."""

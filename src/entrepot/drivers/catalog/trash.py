@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from entrepot.drivers.catalog import rows
+from entrepot.drivers.catalog.parts import MOST_PARTS, PARTS, Parts
+from entrepot.drivers.catalog.protections import SqlProtectionQuestions
 from entrepot.drivers.catalog.session import identity
 from entrepot.drivers.catalog.statements import load
 from entrepot.model.digest import Digest
@@ -78,6 +80,34 @@ class SqlTrashChanges:
         """What left a package by the same change as an artifact did when it last left, in the order in which it came."""
         found = self._session.all(TRASH.companions, **self._place(package, digest))
         return [Digest.parse(each) for (each,) in found]
+
+    def list_referring(self, package: PackageId, digest: Digest) -> Sequence[Digest]:
+        """What goes with an artifact that a person deletes: what refers to it, unless something else needs that."""
+        blob = self._session.blob_id(digest)
+        asked = {"package": self._session.package_id(package), "blob": blob, "whole": False, "limit": MOST_PARTS}
+        parts = Parts(blob, self._session.all(PARTS.list_parts, **asked))
+        protections = SqlProtectionQuestions(self._session)
+        for part in parts.digests:
+            if protections.find(package, part, limit=1):
+                parts.keep(part)
+        return parts.settle()
+
+    def is_purged(self, package: PackageId, digest: Digest) -> bool:
+        """Whether an artifact was taken out of the trash for good since it last left the package."""
+        return self._session.one(TRASH.is_purged, **self._place(package, digest)) is not None
+
+    def purge(self, package: PackageId, digest: Digest) -> None:
+        """Let an artifact that left a package never be had back."""
+        self._session.run(TRASH.purge, **self._place(package, digest), position=self._session.position)
+
+    def is_needed(self, digest: Digest) -> bool:
+        """Whether some bytes are in a package, or may come back to one."""
+        return self._session.one(TRASH.is_needed, blob=self._session.blob_id(digest)) is not None
+
+    def list_content(self, digest: Digest) -> Sequence[Part]:
+        """What an artifact links that is still here."""
+        found = self._session.all(TRASH.list_content, blob=self._session.blob_id(digest))
+        return [Part(Digest.parse(each), is_artifact=bool(is_artifact), size=size) for each, size, is_artifact in found]
 
     def list_missing(self, digest: Digest) -> Sequence[Digest]:
         """What of an artifact, and of all that it contains, is not here any more."""

@@ -287,7 +287,8 @@ async def patch_file(call: Call) -> Reply:
     upload = await _upload(call)
     piece = verified(call.body.stream(), read_claims(call.headers).body)
     async with _damage_ends(call, upload):
-        size = await add_chunk(call.registry, upload, piece, at=parse_chunk(call.headers, call.body.size))
+        at = parse_chunk(call.headers, call.body.size)
+        size = await add_chunk(call.registry, upload, piece, at=at, size=call.body.size)
     return _session(call, upload, size)
 
 

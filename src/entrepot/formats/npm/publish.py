@@ -23,7 +23,7 @@ from entrepot.operations.browse import find_package
 from entrepot.operations.mark import deprecate, undeprecate
 from entrepot.operations.read_package import is_as_read, read_package
 from entrepot.operations.receive_file import receive_upload
-from entrepot.operations.upload import StoredBlob, begin_upload
+from entrepot.operations.upload import StoredBlob, begin_upload, stage
 from entrepot.wire.call import decode_json
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ async def put(call: Call, package: PackageId) -> None:
             if upload is not None:
                 raise InvalidMetadata("_attachments", expected="one tarball", actual=ascii(name[:200]))
             file, upload = name, await begin_upload(call.registry, call.caller, package)
-            await call.registry.blobs.append(upload.id, content, at=0, limit=call.registry.limits.blob_size)
+            await stage(call.registry, upload, content, at=0)
         document = read_document(attachments.finish(), package)
         if upload is not None:
             await _publish(call, package, Sent(document, upload, file))

@@ -50,6 +50,7 @@ from entrepot.operations.delete import delete_reference
 from entrepot.operations.govern import read_namespace
 from entrepot.operations.grant import list_grants
 from entrepot.operations.mirror import answer_soon
+from entrepot.operations.read_blob import read_whole
 from entrepot.operations.resolve import find_blob, resolve
 from entrepot.wire.arrival import arrival_reply
 from entrepot.wire.blob import blob_reply
@@ -243,7 +244,7 @@ async def get_attestations(call: Call) -> Reply:
     blob = await find_blob(call.registry, call.caller, view, package, file.digest)
     content = blob.content
     if content is None:
-        content = b"".join([piece async for piece in call.registry.blobs.read(file.digest, generation=blob.generation)])
+        content = await read_whole(call.registry, blob)
     bundle = {"predicateType": read_predicate_type(content.decode()), "bundle": msgspec.Raw(content)}
     return json_reply({"attestations": [bundle]})
 

@@ -371,7 +371,8 @@ async def _mount(call: Call, place: _Place, digest: Digest) -> bool:
 async def patch_upload(call: Call) -> Reply:
     """end-5: the next chunk, or a stream of unknown length."""
     place, upload = await _upload(call)
-    size = await add_chunk(call.registry, upload, call.body.stream(), at=parse_chunk(call.headers, call.body.size))
+    at = parse_chunk(call.headers, call.body.size)
+    size = await add_chunk(call.registry, upload, call.body.stream(), at=at, size=call.body.size)
     return _session(call, place, upload, size)
 
 

@@ -24,6 +24,7 @@ from entrepot.model.errors import FileUnknown, NotFound, ReferenceUnknown, Upstr
 from entrepot.model.names import PackageId, View
 from entrepot.operations import access
 from entrepot.operations.browse import find_package, list_packages
+from entrepot.operations.read_blob import read_whole
 from entrepot.operations.resolve import find_blob, resolve
 from entrepot.wire.arrival import arrival_reply
 from entrepot.wire.blob import blob_reply
@@ -279,7 +280,7 @@ async def _read_blob(call: Call, view: View, package: PackageId, digest: Digest)
     blob = await find_blob(call.registry, call.caller, view, package, digest)
     if blob.content is not None:
         return blob.content
-    return b"".join([piece async for piece in call.registry.blobs.read(digest, generation=blob.generation)])
+    return await read_whole(call.registry, blob)
 
 
 # --- the integrity API ---

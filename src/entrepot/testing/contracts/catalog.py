@@ -926,6 +926,8 @@ class CatalogContract:
         assert found is not None
         assert found.content == built.content
         assert await catalog.write(lambda transaction: transaction.find_content(built.digest)) == built.content
+        files = await catalog.write(lambda transaction: transaction.list_files(built.digest))
+        assert list(files) == [Digest.of(layer) for layer in built.blobs[1:]]
 
     async def test_what_an_artifact_links_must_be_in_the_same_package(self, catalog: Catalog, fill: Filling) -> None:
         child = image(b"layer")

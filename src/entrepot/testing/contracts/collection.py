@@ -78,7 +78,35 @@ class CollectionContract:
 
         assert (early, late) == (False, True)
         assert await catalog.collection.find(NAME) == KnownBlob(BlobState.ABSENT, SIZE, 1)
-        assert await catalog.collection.list_garbage(limit=9) == [Garbage(NAME, 0, SIZE)]
+        assert await catalog.collection.list_garbage(at=clock.now(), limit=9) == [Garbage(NAME, 0, SIZE)]
+
+    async def test_nothing_is_given_up_while_somebody_has_asked_for_a_pause(
+        self, catalog: Catalog, fill: Filling, clock: StoppedClock
+    ) -> None:
+        await self._condemn(catalog, fill)
+        then = clock.now()
+        await catalog.write(lambda change: change.collection.pause("one", then + timedelta(minutes=10)))
+        await catalog.write(lambda change: change.collection.pause("other", then + timedelta(minutes=5)))
+
+        paused = await catalog.write(lambda change: change.collection.give_up(NAME, before=then))
+        await catalog.write(lambda change: change.collection.resume("other"))
+        still = await catalog.write(lambda change: change.collection.give_up(NAME, before=then))
+        clock.advance(minutes=10)
+        ended = await catalog.write(lambda change: change.collection.is_paused("one"))
+        after = await catalog.write(lambda change: change.collection.give_up(NAME, before=then))
+
+        assert (paused, still, ended, after) == (False, False, False, True)
+
+    async def test_every_pause_can_be_ended_at_once(self, catalog: Catalog, clock: StoppedClock) -> None:
+        until = clock.now() + timedelta(minutes=10)
+        await catalog.write(lambda change: change.collection.pause("one", until))
+        await catalog.write(lambda change: change.collection.pause("other", until))
+
+        before = await catalog.write(lambda change: change.collection.is_paused("other"))
+        await catalog.write(lambda change: change.collection.resume())
+
+        assert before
+        assert not await catalog.write(lambda change: change.collection.is_paused("other"))
 
     async def test_bytes_in_the_catalog_are_gone_at_once(
         self, catalog: Catalog, fill: Filling, clock: StoppedClock
@@ -87,7 +115,7 @@ class CollectionContract:
 
         await catalog.write(lambda change: change.collection.give_up(NAME, before=clock.now()))
 
-        assert await catalog.collection.list_garbage(limit=9) == []
+        assert await catalog.collection.list_garbage(at=clock.now(), limit=9) == []
         assert await catalog.write(lambda change: change.find_content(NAME)) is None
 
     async def test_what_was_kept_under_a_generation_that_was_given_up_is_not_announced(
@@ -117,7 +145,7 @@ class CollectionContract:
         await catalog.write(lambda change: change.collection.give_up(NAME, before=clock.now()))
 
         assert await catalog.write(lambda change: change.collection.disown(NAME, 0, SIZE))
-        assert {each.digest for each in await catalog.collection.list_garbage(limit=9)} == {stray, NAME}
+        assert {each.digest for each in await catalog.collection.list_garbage(at=clock.now(), limit=9)} == {stray, NAME}
         assert await catalog.collection.find_generation(stray) == 1
 
     async def test_deleted_garbage_is_forgotten(self, catalog: Catalog, fill: Filling, clock: StoppedClock) -> None:

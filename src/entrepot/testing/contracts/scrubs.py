@@ -6,16 +6,20 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from entrepot.ports.scrubs import ScrubRound
+from entrepot.model.tier import Tier
+from entrepot.ports.scrubs import Damaged, ScrubRound
+from entrepot.testing.contracts.catalog import API, BYTES, NAME, OTHER
 
 if TYPE_CHECKING:
     from entrepot.ports.catalog import Catalog
+    from entrepot.testing.builders import StoppedClock
+    from entrepot.testing.contracts.catalog import Filling
 
 _NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
 class ScrubsContract:
-    """To be inherited by a test class that has the fixture ``catalog``."""
+    """To be inherited by a test class that has the fixtures ``catalog``, ``fill`` and ``clock``."""
 
     async def test_before_the_first_there_is_no_round(self, catalog: Catalog) -> None:
         assert await catalog.scrubs.find() is None
@@ -45,3 +49,36 @@ class ScrubsContract:
         await catalog.write(lambda change: change.scrubs.keep(ScrubRound(began_at=_NOON)))
 
         assert await catalog.head() == before
+
+    async def test_what_is_damaged_is_known_until_it_is_sound_again(
+        self, catalog: Catalog, fill: Filling, clock: StoppedClock
+    ) -> None:
+        await fill.blob()
+        await catalog.write(lambda change: change.damage_blob(NAME))
+        await catalog.write(lambda change: change.scrubs.note_damage(NAME, "rot"))
+        await catalog.write(lambda change: change.scrubs.note_attempt(NAME, "nobody"))
+
+        known = Damaged(
+            NAME,
+            len(BYTES),
+            Tier.HOT,
+            0,
+            inline=True,
+            problem="rot",
+            found_at=clock.now(),
+            tries=1,
+            tried_at=clock.now(),
+            outcome="nobody",
+        )
+        assert await catalog.scrubs.list_damaged(limit=9) == [known]
+        assert await catalog.scrubs.find_damaged(NAME) == known
+        assert await catalog.scrubs.count_unrepaired() == 1
+        assert await catalog.scrubs.is_damaged(API, NAME)
+        assert not await catalog.scrubs.is_damaged(OTHER, NAME)
+        assert [invariant for invariant, _ in await catalog.violations()] == ["I1"]
+
+        await fill.blob()
+
+        assert await catalog.scrubs.list_damaged(limit=9) == []
+        assert await catalog.scrubs.count_unrepaired() == 0
+        assert await catalog.violations() == []

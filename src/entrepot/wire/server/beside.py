@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import multiprocessing
+import os
 import signal
 import threading
 from collections.abc import Awaitable, Callable
@@ -24,6 +25,8 @@ _FIRST_DELAY_SECONDS: Final = 0.5
 _LONGEST_DELAY_SECONDS: Final = 60.0
 _STABLE_SECONDS: Final = 60.0
 _KILL_SECONDS: Final = 5.0
+_NICENESS: Final = 5
+"""What nobody waits for gives way to requests, but not so far that it would stand still before them."""
 
 Work = Callable[..., Awaitable[None]]
 """A coroutine function that is cancelled when it shall end."""
@@ -82,6 +85,7 @@ def _be_beside(work: str, arguments: tuple[Any, ...]) -> None:
     """The main function of the process."""
     # The terminal sends SIGINT to all of us; the server decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(_NICENESS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_until_told(work, arguments))
 

@@ -80,6 +80,8 @@ class ProtocolFactory:
         self.render_error: Final = render_error
         self.cache: Final = cache
         self.files: Final = FileSender(stall_seconds=self.limits.stall_seconds)
+        self.leaving = False
+        """Set when the server will shut down soon: connections end with the answer to the next request."""
         self.draining = False
         """Set when the server begins to shut down."""
         self.extensions: Final[dict[str, dict[str, Any]]] = {"http.response.pathsend": {}}
@@ -377,7 +379,8 @@ class HttpProtocol(HttpToolsProtocol):
         if version not in ("1.1", "1.0"):
             raise Refused(505)
         head = Head(fields, version)
-        keep_alive = version == "1.1" and not self.factory.draining and parser.should_keep_alive()
+        stays = not (self.factory.leaving or self.factory.draining)
+        keep_alive = version == "1.1" and stays and parser.should_keep_alive()
 
         key: Key | None = None
         if self.cache is not None and keep_alive and head.cacheable and method in (b"GET", b"HEAD"):

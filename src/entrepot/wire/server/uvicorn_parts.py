@@ -25,13 +25,14 @@ _PARTS: Final[dict[str, type | Callable[..., Any]]] = {
     "HttpToolsProtocol": HttpToolsProtocol,
     "RequestResponseCycle": RequestResponseCycle,
     "FlowControl": FlowControl,
-    # What a worker overrides (capture_signals, startup) and what the order of a shutdown rests on.
+    # What a worker overrides (capture_signals, startup, _wait_tasks_to_complete) and what the order of a shutdown rests on.
     "Server.capture_signals": Server.capture_signals,
     "Server.serve": Server.serve,
     "Server._serve": Server._serve,  # noqa: SLF001
     "Server.startup": Server.startup,
     "Server.on_tick": Server.on_tick,
     "Server.shutdown": Server.shutdown,
+    "Server._wait_tasks_to_complete": Server._wait_tasks_to_complete,  # noqa: SLF001
     "Server.handle_exit": Server.handle_exit,
     "ServerState": ServerState,
 }
@@ -46,6 +47,7 @@ _WRITTEN_AGAINST: Final = {
     "Server.startup": "2aa1d70a244bfcf2",
     "Server.on_tick": "60ea49b06ccf68c1",
     "Server.shutdown": "9b33c50562992b1e",
+    "Server._wait_tasks_to_complete": "17209be1e991445d",
     "Server.handle_exit": "553276efa26e09ea",
     "ServerState": "f2260fbf10154746",
 }

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_TIDY_SECONDS: Final = 3.0  # for what is cut off when its time is over: to give back what it holds elsewhere
 _KILL_SECONDS: Final = 5.0  # after its time to shut down is over, a worker is killed
 _FIRST_DELAY_SECONDS: Final = 0.1
 _LONGEST_DELAY_SECONDS: Final = 10.0
@@ -56,6 +57,8 @@ class Service:
 
     render_error: RenderError = render_plainly
     cache: FrontCache | None = None
+    on_leaving: Callable[[], None] = lambda: None
+    """Called when the server was told to stop and still answers, so that its probes can say so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,9 @@ class ServeOptions:
     limits: Limits = dataclasses.field(default_factory=Limits)
     graceful_seconds: float = 30.0
     """For running transfers when the server is told to stop; what then still runs is cut."""
+
+    drain_seconds: float = 0.0
+    """Before that the server still answers everything for so long, so that balancers have time to look elsewhere."""
 
     server_header: str | None = None
     date_header: bool = True
@@ -152,11 +158,18 @@ class _Worker(Server):
         protocols: ProtocolFactory,
         ready: Callable[[], None],
         *,
+        graceful_seconds: float,
+        leaving: Callable[[], None],
+        drain_seconds: float,
         leave_sigint: bool,
     ) -> None:
         super().__init__(config)
+        self._graceful_seconds = graceful_seconds
         self._protocols = protocols
         self._ready = ready
+        self._leaving = leaving
+        self._drain_seconds = drain_seconds
+        self._drains_until: float | None = None
         self._signals = (signal.SIGTERM,) if leave_sigint else (signal.SIGTERM, signal.SIGINT)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -168,10 +181,33 @@ class _Worker(Server):
             asyncio.get_running_loop().add_reader(parent.sentinel, self._stop)
         self._ready()
 
+    async def on_tick(self, counter: int) -> bool:
+        """Whether to shut down now: when told to, and after the time that balancers have to look elsewhere."""
+        if not await super().on_tick(counter):
+            return False
+        if self._drains_until is None:
+            self._drains_until = monotonic() + self._drain_seconds
+            self._protocols.leaving = True
+            self._leaving()
+        return self.force_exit or monotonic() >= self._drains_until
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let running exchanges finish, as uvicorn does."""
         self._protocols.draining = True  # also for connections that are being accepted at this moment
         await super().shutdown(sockets)
+
+    async def _wait_tasks_to_complete(self) -> None:
+        """Wait for running exchanges, but not for ever; then what is cut off still tidies up before anything is closed."""
+        try:
+            async with asyncio.timeout(self._graceful_seconds):
+                await super()._wait_tasks_to_complete()
+        except TimeoutError:
+            running = tuple(self.server_state.tasks)
+            _log.error("%d exchanges were cut off: their time to end was over", len(running))
+            for task in running:
+                task.cancel()
+            if running:
+                await asyncio.wait(running, timeout=_TIDY_SECONDS)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -185,6 +221,7 @@ class _Worker(Server):
 
     def _stop(self) -> None:
         self.should_exit = True
+        self._drains_until = 0.0
         parent = multiprocessing.parent_process()
         if parent is not None:
             asyncio.get_running_loop().remove_reader(parent.sentinel)
@@ -213,11 +250,18 @@ def _serve(
         date_header=options.date_header,
         headers=[("server", options.server_header)] if options.server_header is not None else [],
         backlog=BACKLOG,
-        timeout_graceful_shutdown=cast("int", options.graceful_seconds),
         ssl_certfile=options.certificate,
         ssl_keyfile=options.private_key,
     )
-    worker = _Worker(config, protocols, ready, leave_sigint=multiprocessing.parent_process() is not None)
+    worker = _Worker(
+        config,
+        protocols,
+        ready,
+        graceful_seconds=options.graceful_seconds,
+        leaving=service.on_leaving,
+        drain_seconds=options.drain_seconds,
+        leave_sigint=multiprocessing.parent_process() is not None,
+    )
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(worker.serve(list(sockets)))
@@ -376,7 +420,7 @@ class _Supervisor:
         processes = [place.process for place in self._places if place.restart_at is None]
         for process in processes:
             process.terminate()
-        deadline = monotonic() + self._options.graceful_seconds + _KILL_SECONDS
+        deadline = monotonic() + self._options.drain_seconds + self._options.graceful_seconds + _KILL_SECONDS
         while running := [process for process in processes if process.is_alive()]:
             left = deadline - monotonic()
             if left <= 0 or self._stops > 1:

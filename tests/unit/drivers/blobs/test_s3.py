@@ -22,6 +22,14 @@ from entrepot.model.errors import Invalid
             "s3://goods?endpoint=https://s3.example.com&addressing=virtual",
             S3Address("goods", endpoint="https://s3.example.com", addressing="virtual"),
         ),
+        (
+            "gs://goods/registry",
+            S3Address("goods", "registry/", "https://storage.googleapis.com", addressing="path", is_google=True),
+        ),
+        (
+            "gs://goods?endpoint=https://storage.example.com",
+            S3Address("goods", endpoint="https://storage.example.com", addressing="path", is_google=True),
+        ),
     ],
 )
 def test_an_address_names_a_bucket_and_how_to_get_there(text: str, address: S3Address) -> None:
@@ -34,6 +42,8 @@ def test_an_address_names_a_bucket_and_how_to_get_there(text: str, address: S3Ad
         "",
         "s3://",
         "file:///var/blobs",
+        "gs://",
+        "gs://goods?project=acme",
         "s3://goods?endpont=https://s3.example.com",
         "s3://goods?endpoint=s3.example.com",
         "s3://goods?addressing=somehow",

@@ -28,6 +28,10 @@ def blob(digest: Digest) -> str:
 PLANTED = {
     "I1_bytes_are_sound": f"UPDATE blob SET state = 'damaged' WHERE digest = '{LAYER}'",
     "I1_artifacts_have_their_bytes_here": f"DELETE FROM content WHERE blob_id = {blob(MANIFEST)}",
+    "I1_what_is_here_has_its_size": f"UPDATE content SET bytes = x'00' WHERE blob_id = {blob(CONFIG)}",
+    "I1_what_is_cold_is_known_as_that": f"UPDATE blob SET tier = 'cold' WHERE digest = '{LAYER}'",
+    "I1_what_is_known_as_cold_is_that": f"""
+        INSERT INTO cold_blob (blob_id, stored, recall, rule, at) VALUES ({blob(LAYER)}, 1, 'stream', '', '')""",
     "I2_links_are_members": f"UPDATE membership SET until_position = 1 WHERE blob_id = {blob(LAYER)}",
     "I2_rows_have_their_other_end": f"DELETE FROM blob WHERE digest = '{CONFIG}'",
     "I3_references_name_members": f"UPDATE membership SET until_position = 1 WHERE blob_id = {blob(MANIFEST)}",
@@ -45,7 +49,9 @@ PLANTED = {
         VALUES ('1', {API}, {blob(MANIFEST)}, 'blocked', 'no', 'guard', 3)""",
     "I7_what_is_barred_is_blocked": f"UPDATE membership SET barred = 1 WHERE blob_id = {blob(LAYER)}",
     "I8_members_outlive_nothing": f"UPDATE blob SET state = 'absent' WHERE digest = '{LAYER}'",
-    "I8_what_is_given_up_is_never_read_again": f"INSERT INTO garbage VALUES ('{LAYER}', 0, 1)",
+    "I8_what_is_given_up_is_never_read_again": f"INSERT INTO garbage (digest, generation, size) VALUES ('{LAYER}', 0, 1)",
+    "I8_places_are_used_once": f"""
+        INSERT INTO blob_move (blob_id, tier, generation, renewed_at) VALUES ({blob(LAYER)}, 'cold', 7, '')""",
     "I9_what_is_reachable_is_kept": f"UPDATE blob SET state = 'condemned' WHERE digest = '{LAYER}'",
     "I9_what_runs_is_kept": f"UPDATE membership SET until_position = 1 WHERE blob_id = {blob(MANIFEST)}",
     "I9_what_is_held_is_kept": f"UPDATE membership SET until_position = 1 WHERE blob_id = {blob(MANIFEST)}",
@@ -54,6 +60,12 @@ PLANTED = {
     "I10_followers_are_behind_the_journal": "INSERT INTO cursor (follower, position) VALUES ('search', 99)",
     "I11_revisions_are_the_last_event": "UPDATE package SET revision = revision - 1 WHERE name = 'api'",
     "I11_namespaces_know_their_last_event": "UPDATE namespace SET revision = revision + 1",
+    "I13_what_namespaces_have_is_charged": f"UPDATE charge SET members = members + 1 WHERE blob_id = {blob(LAYER)}",
+    "I13_nothing_is_had_for_nothing": f"DELETE FROM charge WHERE blob_id = {blob(LAYER)}",
+    "I13_charges_are_of_what_is_here": f"UPDATE charge SET size = size + 1 WHERE blob_id = {blob(LAYER)}",
+    "I13_accounts_are_the_sums": "UPDATE account SET bytes = bytes + 1",
+    "I13_versions_are_counted": "UPDATE account SET versions = versions + 1",
+    "I13_namespaces_have_accounts": "DELETE FROM account",
 }
 
 

@@ -54,7 +54,8 @@ APPLICATION = """
             await send({"type": "http.response.start", "status": 200, "headers": [(b"connection", b"close")]})
             await send({"type": "http.response.body", "body": body})
 
-        return Service(app, cache=FrontCache(epochs))
+        leaving = Path(__file__).with_name(f"leaving-{os.getpid()}").touch
+        return Service(app, cache=FrontCache(epochs), on_leaving=leaving)
 
     def prepare(fails=None):
         if fails == "first":
@@ -81,6 +82,7 @@ MAIN = """
         options = ServeOptions(
             workers=int(sys.argv[1]),
             graceful_seconds=float(sys.argv[2]),
+            drain_seconds=float(sys.argv[5]),
             server_header="tested",
             beside=sys.argv[4] or None,
             first="application:prepare",
@@ -129,6 +131,12 @@ class Running:
         finally:
             connection.close()
 
+    def wait_until_answered_by(self, workers: int) -> None:
+        """Ask until so many processes have answered: one that is told to end before that has nothing to leave."""
+        answered: set[int] = set()
+        while len(answered) < workers:
+            answered.add(int(self.get()))
+
     def workers(self) -> set[int]:
         """The processes that answer, as far as asking often shows."""
         return {int(self.get()) for _ in range(30)}
@@ -155,7 +163,13 @@ class Running:
 
 @contextlib.contextmanager
 def running(
-    folder: Path, *, workers: int = 1, graceful_seconds: float = 10, fails: str = "", beside: str = ""
+    folder: Path,
+    *,
+    workers: int = 1,
+    graceful_seconds: float = 10,
+    drain_seconds: float = 0,
+    fails: str = "",
+    beside: str = "",
 ) -> Iterator[Running]:
     (folder / "application.py").write_text(textwrap.dedent(APPLICATION))
     (folder / "main.py").write_text(textwrap.dedent(MAIN))
@@ -163,7 +177,10 @@ def running(
         big.truncate(64 << 20)
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, str(folder / "main.py"), str(workers), str(graceful_seconds), fails, beside],
+            [
+                *(sys.executable, str(folder / "main.py")),
+                *(str(workers), str(graceful_seconds), fails, beside, str(drain_seconds)),
+            ],
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
@@ -178,6 +195,38 @@ def running(
         for child in children:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_server_that_leaves_answers_until_balancers_had_time_to_look_elsewhere(tmp_path: Path, workers: int) -> None:
+    """Users' thread 82: an upgrade without downtime."""
+    with running(tmp_path, workers=workers, drain_seconds=600) as server:
+        server.wait_until_ready()
+        server.wait_until_answered_by(workers)
+
+        server.process.terminate()
+        while len(list(tmp_path.glob("leaving-*"))) < workers:
+            assert server.process.poll() is None
+        answers = [server.get("/") for _ in range(3)]
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+        connection.request("GET", "/big")
+        ends = connection.getresponse().getheader("connection")
+        connection.close()
+
+        assert all(int(answer) for answer in answers)
+        assert ends == "close"
+
+
+def test_a_server_that_has_left_returns(tmp_path: Path) -> None:
+    with running(tmp_path, workers=2, drain_seconds=0.2) as server:
+        server.wait_until_ready()
+        server.wait_until_answered_by(2)
+
+        server.process.terminate()
+
+        assert server.line() == "ended"
+        assert server.process.wait(PATIENCE) == 0
+        assert len(list(tmp_path.glob("leaving-*"))) == 2
 
 
 @pytest.mark.parametrize(

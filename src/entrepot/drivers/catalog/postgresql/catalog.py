@@ -3,6 +3,8 @@
 - The writers of all nodes take turns by an advisory lock, which the server holds until the commit is seen by all:
   positions are in commit order, and no two changes of different nodes run into each other.
 - The processes of one node also take turns around each commit, by a lock on a file, because they share their epochs.
+- A catalog that was opened for a turn asks under that lock whether it is not over; whoever takes the next turn waits for
+  the lock, too. So what a process that was stopped had begun ends before that, or never.
 - A commit whose answer was lost is resolved by asking the journal, once the lock says that the other end is over; until
   then nothing of what it touches is answered from a cache.
 """
@@ -21,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg
 
 from entrepot.drivers.catalog.catalog import SqlCatalog
+from entrepot.drivers.catalog.postgresql import connecting
 from entrepot.drivers.catalog.postgresql.connecting import (
     OF_THE_CHANGE,
     PASSING,
@@ -32,10 +35,11 @@ from entrepot.drivers.catalog.postgresql.connecting import (
 from entrepot.drivers.catalog.postgresql.listening import CHANNEL, Listener
 from entrepot.drivers.catalog.postgresql.migrate import LOCK, migrate
 from entrepot.drivers.catalog.postgresql.pool import PooledQuestions
+from entrepot.drivers.catalog.postgresql.turn import TURN, TURNS
 from entrepot.drivers.catalog.transaction import ACCESS_SQL
 from entrepot.drivers.catalog.writing import run
 from entrepot.drivers.threads import finished
-from entrepot.model.errors import Unavailable
+from entrepot.model.errors import TurnOver, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -45,9 +49,8 @@ if TYPE_CHECKING:
     from entrepot.drivers.catalog.writing import Outcome, Pending, Ran
     from entrepot.ports.clock import Clock
     from entrepot.ports.epochs import Epochs
+    from entrepot.ports.turn import Term
 
-_PATIENCE_SECONDS: Final = 5.0
-"""So long a change waits for a database that is away."""
 _PAUSE_SECONDS: Final = 0.1
 
 _BEGIN: Final = f"BEGIN; SELECT pg_advisory_xact_lock({LOCK})".encode()
@@ -73,22 +76,28 @@ class PostgresCatalog(SqlCatalog):
     """A catalog in the database at an address (``postgresql://…``)."""
 
     def __init__(
-        self, address: str, *, lock: Path, clock: Clock, epochs: Epochs, patience: float = _PATIENCE_SECONDS
+        self,
+        address: str,
+        *,
+        lock: Path,
+        clock: Clock,
+        epochs: Epochs,
+        term: Term | None = None,
     ) -> None:
         """Open the database, and bring it to today's schema; *lock* is a file that this node's processes share.
 
-        Raises `Unavailable`, and `RuntimeError` when the database is newer than this program.
+        With a *term* it takes changes only until another turn begins. Raises `Unavailable`, and `RuntimeError` when the database is newer than this program.
         """
         self._address = address
         self._epochs = epochs
-        self._patience = patience
+        self._term = term
         self._origin = secrets.token_hex(8)
         self._connection: psycopg.Connection | None = None
         with translated():
             migrate(self._connected())
         self._lock = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._listener = Listener(address, epochs, self._exclusively, origin=self._origin)
-        self._pool = PooledQuestions(address, patience=patience)
+        self._pool = PooledQuestions(address)
         self._committer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
         super().__init__(self._pool, clock)
 
@@ -103,6 +112,15 @@ class PostgresCatalog(SqlCatalog):
     async def listen(self) -> None:
         """Hear from now on what other nodes change."""
         await self._listener.start()
+
+    async def confirm_turn(self) -> None:
+        """Make sure that the turn for which the catalog was opened is not over. Raises `TurnOver`, `Unavailable`."""
+        if self._term is not None:
+            self._compare_term(await self._pool.one(TURNS.find_turn, name=TURN))
+
+    def _compare_term(self, row: tuple[Any, ...] | None) -> None:
+        if row is None or row[0] != self._term:
+            raise TurnOver
 
     def _connected(self) -> psycopg.Connection:
         if self._connection is None or self._connection.closed:
@@ -132,7 +150,7 @@ class PostgresCatalog(SqlCatalog):
         return await finished(running)
 
     def _commit_patiently(self, batch: list[Pending]) -> list[Outcome]:
-        ends = time.monotonic() + self._patience
+        ends = time.monotonic() + connecting.PATIENCE_SECONDS
         with translated():
             while True:
                 try:
@@ -150,9 +168,12 @@ class PostgresCatalog(SqlCatalog):
         connection = self._connected()
         try:
             connection.execute(_BEGIN)
+            writer = _Writer(connection)
+            if self._term is not None:
+                self._compare_term(writer.execute(TURNS.find_turn, {"name": TURN}).fetchone())
             ran = run(
                 batch,
-                _Writer(connection),
+                writer,
                 self._epochs,
                 self._clock,
                 database_error=psycopg.Error,

@@ -16,11 +16,15 @@ from entrepot.model.errors import Corrupt, Invalid, StorageFull, StorageReadOnly
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+PATIENCE_SECONDS: Final = 15.0
+"""So long questions and changes wait for a database that is away: a restart, or going over to a standby, takes less."""
 _CONNECT_SECONDS: Final = 3
 _STATEMENT_MILLISECONDS: Final = 300_000
 """Longer than any page takes: what runs so long was forgotten. Checks read whole tables."""
 _DEAD_MILLISECONDS: Final = 10_000
 """After which a connection whose other end says nothing more is a failed one."""
+_LETS_GO: Final = "SET idle_in_transaction_session_timeout = '5s'"
+"""All writers of all nodes wait for one that was stopped, or cut off, in the middle of a change: not for long."""
 
 
 class _WholeText(NumericLoader):
@@ -67,17 +71,30 @@ _PARAMETERS: Final[dict[str, Any]] = {
 def connect(address: str) -> psycopg.Connection:
     """A connection that writes. Raises `psycopg.Error`."""
     connection = psycopg.connect(address, context=_Context(), **_PARAMETERS)
-    # A writer that is cut off lets the others go on soon, whatever its server thinks of it.
-    connection.execute("SET idle_in_transaction_session_timeout = '30s'")
+    connection.execute(_LETS_GO)
     return connection
+
+
+async def connect_holding(address: str) -> psycopg.AsyncConnection:
+    """A connection that says from time to time that somebody is there. Raises `psycopg.Error`."""
+    # What is lost of this in a crash of the database was only said too early.
+    return await _connect(address, f"{_LETS_GO}; SET synchronous_commit = off")
 
 
 async def connect_reading(address: str) -> psycopg.AsyncConnection:
     """A connection that only reads. Raises `psycopg.Error`."""
-    connection = await psycopg.AsyncConnection.connect(address, context=_Context(), **_PARAMETERS)
-    await connection.execute(
-        f"SET default_transaction_read_only = on; SET statement_timeout = {_STATEMENT_MILLISECONDS}"
+    return await _connect(
+        address, f"SET default_transaction_read_only = on; SET statement_timeout = {_STATEMENT_MILLISECONDS}"
     )
+
+
+async def _connect(address: str, settings: str) -> psycopg.AsyncConnection:
+    connection = await psycopg.AsyncConnection.connect(address, context=_Context(), **_PARAMETERS)
+    try:
+        await connection.execute(settings.encode())
+    except BaseException:
+        await connection.close()
+        raise
     return connection
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import psycopg
 from psycopg.pq import TransactionStatus
 
+from entrepot.drivers.catalog.postgresql import connecting
 from entrepot.drivers.catalog.postgresql.connecting import PASSING, connect_reading, may_pass, translated
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _SIZE: Final = 8
-_PATIENCE_SECONDS: Final = 5.0
-"""So long a question waits for a database that is away: a restart takes less."""
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 0.5
 
@@ -31,10 +30,9 @@ class PooledQuestions:
     A question is read again when the connection fails under it: it changes nothing.
     """
 
-    def __init__(self, address: str, *, size: int = _SIZE, patience: float = _PATIENCE_SECONDS) -> None:
+    def __init__(self, address: str, *, size: int = _SIZE) -> None:
         """Ask the database at *address*; nothing is connected before the first question."""
         self._address = address
-        self._patience = patience
         self._room = asyncio.Semaphore(size)
         self._idle: list[psycopg.AsyncConnection] = []
         self._closed = False
@@ -59,7 +57,7 @@ class PooledQuestions:
 
     async def _with_connection(self, ask: Callable[[psycopg.AsyncConnection], Awaitable[T]]) -> T:
         pause = _FIRST_PAUSE
-        ends = time.monotonic() + self._patience
+        ends = time.monotonic() + connecting.PATIENCE_SECONDS
         with translated():
             while True:
                 try:

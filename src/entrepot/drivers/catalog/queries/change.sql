@@ -64,8 +64,8 @@ INSERT INTO content (blob_id, bytes) VALUES (:blob, :bytes) ON CONFLICT (blob_id
 INSERT INTO content (blob_id, bytes) VALUES (:blob, :bytes) ON CONFLICT DO NOTHING
 
 -- find_home --
--- The state of some bytes, whether they live here rather than in the blob store, and their generation there.
-SELECT b.id, b.state, c.blob_id IS NOT NULL, b.generation
+-- The state of some bytes, whether they live here rather than in a blob store, their generation there, and in which.
+SELECT b.id, b.state, c.blob_id IS NOT NULL, b.generation, b.tier
   FROM blob b LEFT JOIN content c ON c.blob_id = b.id
  WHERE b.digest = :digest
 
@@ -240,6 +240,15 @@ DELETE FROM ended_upload WHERE expires_at < :now
 
 -- find_content --
 SELECT c.bytes FROM blob b JOIN content c ON c.blob_id = b.id WHERE b.digest = :digest AND b.state = 'present'
+
+-- list_files --
+-- The layers of an artifact, also of one that is not here any more: its links stay.
+SELECT t.digest
+  FROM blob b
+  JOIN link l ON l.artifact_id = b.id AND l.kind = 'layer'
+  JOIN blob t ON t.id = l.target_id
+ WHERE b.digest = :digest
+ ORDER BY l.ordinal
 
 -- append --
 INSERT INTO event (position, at, actor, namespace, package, content, hash)

@@ -26,21 +26,27 @@ SELECT b.digest, b.size, b.condemned_at
 SELECT count(*), coalesce(sum(size), 0), min(condemned_at) FROM blob WHERE state = 'condemned'
 
 -- list_garbage --
-SELECT digest, generation, size FROM garbage ORDER BY digest, generation LIMIT :limit
+SELECT digest, generation, size, tier FROM garbage
+ WHERE not_before IS NULL OR not_before <= :at
+ ORDER BY digest, generation LIMIT :limit
+
+-- list_places_left --
+SELECT generation, size, tier FROM garbage WHERE digest = :digest ORDER BY generation DESC
 
 -- measure_garbage --
 SELECT count(*), coalesce(sum(size), 0) FROM garbage
 
 -- known_generations --
 -- What the catalog says of bytes that are in the blob store: the generation that it would read.
-SELECT b.digest, b.generation, b.state, b.size FROM blob b WHERE b.digest IN (SELECT value FROM json_each(:digests))
+SELECT b.digest, b.generation, b.state, b.size, b.tier FROM blob b WHERE b.digest IN (SELECT value FROM json_each(:digests))
 
 -- last_membership --
 SELECT coalesce(max(id), 0) FROM membership
 
 -- list_loose --
 -- Of a stretch of memberships, those of blobs that no artifact of their package links, and that are not young.
--- Uses membership_open_idx and link_target_idx.
+-- A blob has few links, or is in many packages: of one that has many it is asked what else the package has, because who
+-- links it there may come late among all who do. Uses membership_open_idx, membership_artifact_idx and link_target_idx.
 SELECT n.name, p.format, p.name, b.digest, b.size
   FROM membership m
   JOIN blob b ON b.id = m.blob_id
@@ -48,10 +54,14 @@ SELECT n.name, p.format, p.name, b.digest, b.size
   JOIN namespace n ON n.id = p.namespace_id
  WHERE m.id > :after AND m.id <= :upto AND m.until_position IS NULL AND m.role = 'blob' AND m.from_position <= :until
    AND NOT EXISTS (
-        SELECT 1 FROM link l
-          JOIN membership h ON h.package_id = m.package_id AND h.blob_id = l.artifact_id AND h.role = 'artifact'
-                           AND h.until_position IS NULL
-         WHERE l.target_id = m.blob_id)
+        SELECT 1 FROM (SELECT l.artifact_id FROM link l WHERE l.target_id = m.blob_id LIMIT 100) few
+         CROSS JOIN membership h ON h.package_id = m.package_id AND h.blob_id = few.artifact_id AND h.role = 'artifact'
+                                AND h.until_position IS NULL)
+   AND NOT (EXISTS (SELECT 1 FROM link l WHERE l.target_id = m.blob_id LIMIT 1 OFFSET 100)
+        AND EXISTS (
+            SELECT 1 FROM membership h
+             CROSS JOIN link l ON l.artifact_id = h.blob_id AND l.target_id = m.blob_id
+             WHERE h.package_id = m.package_id AND h.role = 'artifact' AND h.until_position IS NULL))
  ORDER BY m.package_id
 
 -- position_at --
@@ -74,16 +84,25 @@ UPDATE blob SET state = 'condemned', condemned_at = :now
 
 -- give_up --
 -- From here on the bytes are not found under this name and generation, whoever still means to keep them there.
-UPDATE blob SET state = 'absent', condemned_at = NULL, generation = generation + 1
+UPDATE blob
+   SET state = 'absent', condemned_at = NULL, tier = 'hot',
+       generation = CASE WHEN reserved > generation THEN reserved ELSE generation END + 1
  WHERE digest = :digest AND state = 'condemned' AND condemned_at <= :before
    AND NOT EXISTS (SELECT 1 FROM membership m WHERE m.blob_id = blob.id AND m.until_position IS NULL)
-RETURNING id, size, generation - 1
+   AND NOT EXISTS (SELECT 1 FROM collection_pause p WHERE p.until > :now)
+
+-- pause --
+INSERT INTO collection_pause (holder, until) VALUES (:holder, :until)
+ON CONFLICT (holder) DO UPDATE SET until = excluded.until
+
+-- find_pause --
+SELECT 1 FROM collection_pause WHERE holder = :holder AND until > :now
+
+-- resume --
+DELETE FROM collection_pause WHERE :holder IS NULL OR holder = :holder
 
 -- give_up_content --
 DELETE FROM content WHERE blob_id = :blob
-
--- add_garbage --
-INSERT INTO garbage (digest, generation, size) VALUES (:digest, :generation, :size) ON CONFLICT DO NOTHING
 
 -- forget_garbage --
 DELETE FROM garbage WHERE digest = :digest AND generation = :generation
@@ -91,7 +110,8 @@ DELETE FROM garbage WHERE digest = :digest AND generation = :generation
 -- disown --
 -- Bytes that came without their row: whoever brought them may not count on them any more. Never what is in use.
 INSERT INTO blob (digest, size, state, generation) VALUES (:digest, :size, 'absent', :generation + 1)
-ON CONFLICT (digest) DO UPDATE SET generation = :generation + 1
+ON CONFLICT (digest) DO UPDATE
+   SET generation = CASE WHEN blob.reserved > :generation THEN blob.reserved ELSE :generation END + 1
  WHERE blob.state = 'absent' AND blob.generation <= :generation
 
 -- explain --
@@ -106,7 +126,7 @@ SELECT n.name, p.format, p.name, m.role, m.from_position
  LIMIT :limit
 
 -- find_state --
-SELECT state, size, generation, condemned_at FROM blob WHERE digest = :digest
+SELECT state, size, generation, condemned_at, tier FROM blob WHERE digest = :digest
 
 -- holders --
 -- The artifacts of a package that link some bytes. Uses link_target_idx and membership_open_idx.

@@ -3,6 +3,11 @@
 -- I1_bytes_are_sound --
 SELECT digest || ' is damaged' FROM blob WHERE state = 'damaged'
 
+-- I1_what_is_here_has_its_size --
+SELECT b.digest || ': has ' || length(c.bytes) || ' bytes, ' || b.size || ' were promised'
+  FROM content c JOIN blob b ON b.id = c.blob_id
+ WHERE length(c.bytes) <> b.size AND b.state IN ('present', 'damaged')
+
 -- I1_artifacts_have_their_bytes_here --
 SELECT b.digest || ' is an artifact, and its bytes are not in the catalog'
   FROM membership m JOIN blob b ON b.id = m.blob_id
@@ -69,25 +74,30 @@ SELECT p.name || ': version ' || old.name || ' meant other content before positi
                        AND x.target_id = l.target_id)))))
 
 -- I5_every_change_has_its_event --
-SELECT 'position ' || w.position || ' of a ' || w.what || ' is not in the journal'
+-- Where the journal has no gaps (I6) a position in it is one up to its last: millions need not be looked for.
+WITH journal (last, whole) AS (SELECT coalesce(max(position), 0), count(*) = coalesce(max(position), 0) FROM event)
+SELECT DISTINCT 'position ' || w.position || ' of a ' || w.what || ' is not in the journal'
   FROM (SELECT from_position AS position, 'membership' AS what FROM membership
-        UNION SELECT until_position, 'membership' FROM membership WHERE until_position IS NOT NULL
-        UNION SELECT from_position, 'reference' FROM reference
-        UNION SELECT until_position, 'reference' FROM reference WHERE until_position IS NOT NULL
-        UNION SELECT from_position, 'clearance' FROM clearance
-        UNION SELECT until_position, 'clearance' FROM clearance WHERE until_position IS NOT NULL
-        UNION SELECT from_position, 'block' FROM block
-        UNION SELECT until_position, 'block' FROM block WHERE until_position IS NOT NULL
-        UNION SELECT from_position, 'hold' FROM hold
-        UNION SELECT until_position, 'hold' FROM hold WHERE until_position IS NOT NULL
-        UNION SELECT from_position, 'deployment' FROM deployment
-        UNION SELECT changed_position, 'deployment' FROM deployment
-        UNION SELECT until_position, 'deployment' FROM deployment WHERE until_position IS NOT NULL
-        UNION SELECT from_position, 'grant' FROM role_grant
-        UNION SELECT until_position, 'grant' FROM role_grant WHERE until_position IS NOT NULL
-        UNION SELECT revision, 'package' FROM package
-        UNION SELECT revision, 'namespace' FROM namespace) w
- WHERE NOT EXISTS (SELECT 1 FROM event e WHERE e.position = w.position)
+        UNION ALL SELECT until_position, 'membership' FROM membership WHERE until_position IS NOT NULL
+        UNION ALL SELECT from_position, 'reference' FROM reference
+        UNION ALL SELECT until_position, 'reference' FROM reference WHERE until_position IS NOT NULL
+        UNION ALL SELECT from_position, 'clearance' FROM clearance
+        UNION ALL SELECT until_position, 'clearance' FROM clearance WHERE until_position IS NOT NULL
+        UNION ALL SELECT from_position, 'block' FROM block
+        UNION ALL SELECT position, 'purge' FROM purge
+        UNION ALL SELECT until_position, 'block' FROM block WHERE until_position IS NOT NULL
+        UNION ALL SELECT from_position, 'hold' FROM hold
+        UNION ALL SELECT until_position, 'hold' FROM hold WHERE until_position IS NOT NULL
+        UNION ALL SELECT from_position, 'deployment' FROM deployment
+        UNION ALL SELECT changed_position, 'deployment' FROM deployment
+        UNION ALL SELECT until_position, 'deployment' FROM deployment WHERE until_position IS NOT NULL
+        UNION ALL SELECT from_position, 'grant' FROM role_grant
+        UNION ALL SELECT until_position, 'grant' FROM role_grant WHERE until_position IS NOT NULL
+        UNION ALL SELECT revision, 'package' FROM package
+        UNION ALL SELECT revision, 'namespace' FROM namespace) w
+ CROSS JOIN journal j
+ WHERE (w.position < 1 OR w.position > j.last OR NOT j.whole)
+   AND NOT EXISTS (SELECT 1 FROM event e WHERE e.position = w.position)
 
 -- I5_entries_are_filed_where_they_say --
 SELECT 'entry ' || position || ' is filed under ' || coalesce(namespace, 'nothing') || ' ' || coalesce(package, '')
@@ -147,7 +157,24 @@ SELECT b.digest || ' is ' || b.state || ', and still a member of package ' || p.
 
 -- I8_what_is_given_up_is_never_read_again --
 SELECT g.digest || ', generation ' || g.generation || ', is to be deleted, and is where its bytes are looked for'
-  FROM garbage g JOIN blob b ON b.digest = g.digest AND b.generation <= g.generation
+  FROM garbage g
+  JOIN blob b ON b.digest = g.digest
+   AND ((b.tier = g.tier AND b.generation = g.generation) OR (b.generation < g.generation AND b.reserved < g.generation))
+
+-- I8_places_are_used_once --
+SELECT b.digest || ' is being copied to generation ' || m.generation || ', which is not new'
+  FROM blob_move m JOIN blob b ON b.id = m.blob_id
+ WHERE m.generation <= b.generation OR m.generation > b.reserved
+
+-- I1_what_is_cold_is_known_as_that --
+SELECT b.digest || ' lies in the cold tier, and nothing says how it comes back'
+  FROM blob b
+ WHERE b.tier = 'cold' AND NOT EXISTS (SELECT 1 FROM cold_blob c WHERE c.blob_id = b.id)
+
+-- I1_what_is_known_as_cold_is_that --
+SELECT b.digest || ' does not lie in the cold tier any more, and is known as if it did'
+  FROM cold_blob c JOIN blob b ON b.id = c.blob_id
+ WHERE b.tier <> 'cold'
 
 -- I9_what_is_reachable_is_kept --
 SELECT b.digest || ' is condemned, and reachable'
@@ -206,3 +233,55 @@ SELECT n.name || '/' || p.format || '/' || p.name || ' has revision ' || p.revis
 SELECT n.name || ' has revision ' || n.revision || ', and its last event is another'
   FROM namespace n
  WHERE n.revision <> coalesce((SELECT max(e.position) FROM event e WHERE e.namespace = n.name AND e.package IS NULL), 0)
+
+-- I13_what_namespaces_have_is_charged --
+-- Uses membership_blob_idx.
+SELECT n.name || ' is charged for ' || b.digest || ' as in ' || c.members || ' of its packages, and has it in '
+       || (SELECT count(*) FROM membership m JOIN package p ON p.id = m.package_id
+            WHERE m.blob_id = c.blob_id AND m.until_position IS NULL AND p.namespace_id = c.namespace_id)
+  FROM charge c
+  JOIN namespace n ON n.id = c.namespace_id
+  JOIN blob b ON b.id = c.blob_id
+ WHERE c.members <> (SELECT count(*) FROM membership m JOIN package p ON p.id = m.package_id
+                      WHERE m.blob_id = c.blob_id AND m.until_position IS NULL AND p.namespace_id = c.namespace_id)
+
+-- I13_nothing_is_had_for_nothing --
+SELECT 'packages have blobs ' || h.had || ' times, and namespaces are charged for ' || h.charged
+  FROM (SELECT (SELECT count(*) FROM membership WHERE until_position IS NULL) AS had,
+               (SELECT coalesce(sum(members), 0) FROM charge) AS charged) h
+ WHERE h.had <> h.charged
+
+-- I13_charges_are_of_what_is_here --
+SELECT n.name || ' is charged ' || c.size || ' bytes for ' || b.digest || ', which is ' || b.state || ' and has ' || b.size
+  FROM charge c
+  JOIN namespace n ON n.id = c.namespace_id
+  JOIN blob b ON b.id = c.blob_id
+ WHERE c.size <> b.size OR b.state = 'absent'
+
+-- I13_accounts_are_the_sums --
+-- Uses charge_blob_idx.
+SELECT n.name || ' has an account of ' || a.blobs || ' blobs with ' || a.bytes || ' bytes, ' || a.unique_bytes
+       || ' of them unique and ' || a.trash_bytes || ' in the trash; its charges come to ' || s.blobs || ' with '
+       || s.size || ', ' || s.alone || ' and ' || s.left_size
+  FROM account a
+  JOIN namespace n ON n.id = a.namespace_id
+  JOIN (SELECT i.id, count(c.blob_id) AS blobs, coalesce(sum(c.size), 0) AS size,
+               coalesce(sum(CASE WHEN c.members = 0 THEN c.size ELSE 0 END), 0) AS left_size,
+               coalesce(sum(CASE WHEN EXISTS (
+                    SELECT 1 FROM charge o WHERE o.blob_id = c.blob_id AND o.namespace_id <> c.namespace_id)
+                    THEN 0 ELSE c.size END), 0) AS alone
+          FROM namespace i LEFT JOIN charge c ON c.namespace_id = i.id GROUP BY i.id) s ON s.id = a.namespace_id
+ WHERE a.blobs <> s.blobs OR a.bytes <> s.size OR a.unique_bytes <> s.alone OR a.trash_bytes <> s.left_size
+
+-- I13_versions_are_counted --
+SELECT n.name || ' has an account of ' || a.versions || ' versions, and has ' || coalesce(v.versions, 0)
+  FROM account a
+  JOIN namespace n ON n.id = a.namespace_id
+  LEFT JOIN (SELECT p.namespace_id, count(*) AS versions FROM reference r JOIN package p ON p.id = r.package_id
+              WHERE r.kind = 'version' AND r.until_position IS NULL GROUP BY p.namespace_id) v
+    ON v.namespace_id = a.namespace_id
+ WHERE a.versions <> coalesce(v.versions, 0)
+
+-- I13_namespaces_have_accounts --
+SELECT n.name || ' has no account' FROM namespace n
+ WHERE NOT EXISTS (SELECT 1 FROM account a WHERE a.namespace_id = n.id)

@@ -352,8 +352,16 @@ SELECT r.name
  WHERE n.name = :namespace
  ORDER BY r.name || ''
 
+-- iter_stored --
+-- A page of the blobs that are in a blob store: of all rows only those without content here are looked up.
+SELECT b.id, b.digest, b.size, b.generation, b.tier
+  FROM blob b
+ WHERE b.id > :after AND b.state IN ('present', 'damaged') AND NOT EXISTS (SELECT 1 FROM content c WHERE c.blob_id = b.id)
+ ORDER BY b.id
+ LIMIT :limit
+
 -- iter_blobs --
-SELECT b.digest, b.size, c.blob_id, b.generation
+SELECT b.digest, b.size, c.blob_id, b.generation, b.tier
   FROM blob b LEFT JOIN content c ON c.blob_id = b.id
  WHERE b.state IN ('present', 'damaged') AND b.digest > :after
  ORDER BY b.digest

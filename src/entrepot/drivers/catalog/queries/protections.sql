@@ -8,8 +8,8 @@ SELECT p.id, b.id
  WHERE n.name = :namespace
 
 -- above --
--- What an artifact is kept for: itself; what contains it in the package; what it refers to, or what links that as a
--- file; and what a version that means it now has meant before. Uses link_target_idx, membership_open_idx,
+-- What an artifact is kept for: itself; what contains it in the package; what it refers to there, or what links that as
+-- a file; and what a version that means it now has meant before. Uses link_target_idx, membership_open_idx,
 -- reference_artifact_idx and reference_history_idx.
 WITH RECURSIVE above (id) AS (
     SELECT :blob
@@ -23,6 +23,8 @@ WITH RECURSIVE above (id) AS (
     SELECT a.subject_id
       FROM above
      CROSS JOIN artifact a ON a.blob_id = above.id AND a.subject_id IS NOT NULL
+     CROSS JOIN membership m ON m.package_id = :package AND m.blob_id = a.subject_id AND m.role = 'artifact'
+           AND m.until_position IS NULL
     UNION
     SELECT l.artifact_id
       FROM above
@@ -50,7 +52,11 @@ WITH RECURSIVE above (id) AS (
                AND m.until_position IS NULL
          WHERE l.target_id = above.id AND l.kind = 'manifest'
         UNION ALL
-        SELECT a.subject_id FROM artifact a WHERE a.blob_id = above.id AND a.subject_id IS NOT NULL
+        SELECT a.subject_id
+          FROM artifact a
+          JOIN membership m ON m.package_id = :package AND m.blob_id = a.subject_id AND m.role = 'artifact'
+               AND m.until_position IS NULL
+         WHERE a.blob_id = above.id
         UNION ALL
         SELECT l.artifact_id
           FROM artifact a
@@ -67,10 +73,28 @@ WITH RECURSIVE above (id) AS (
 )
 SELECT id FROM above
 
+-- protected [part] --
+-- Whether anything in a package runs, ran, is leased or held. Uses hold_open_idx and deployment_artifact_idx.
+EXISTS (SELECT 1 FROM hold h WHERE h.package_id = p.id AND h.until_position IS NULL)
+    OR EXISTS (SELECT 1 FROM deployment d WHERE d.package_id = p.id)
+
 -- any --
--- Whether anything is kept in the package at all. Uses hold_open_idx and deployment_artifact_idx.
-SELECT EXISTS (SELECT 1 FROM hold WHERE package_id = :package AND until_position IS NULL)
-    OR EXISTS (SELECT 1 FROM deployment WHERE package_id = :package)
+-- Whether anything is kept in the package at all.
+SELECT {protected} FROM package p WHERE p.id = :package
+
+-- survey --
+-- A page of a namespace's packages in the order of their names: how much is in each, as far as that is few, and whether
+-- anything there runs, ran, is leased or held. Walks the unique index of package; uses membership_artifact_idx.
+SELECT p.id, p.format, p.name,
+       (SELECT count(*) FROM (
+            SELECT 1 FROM membership m
+             WHERE m.package_id = p.id AND m.role = 'artifact' AND m.until_position IS NULL LIMIT :most) few),
+       {protected}
+  FROM namespace n
+  JOIN package p ON p.namespace_id = n.id AND (p.format, p.name) > (:after_format, :after_package)
+ WHERE n.name = :namespace
+ ORDER BY p.format, p.name
+ LIMIT :limit
 
 -- running --
 -- Uses deployment_artifact_idx.

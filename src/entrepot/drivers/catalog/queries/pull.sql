@@ -35,7 +35,7 @@ SELECT b.digest, a.media_type, c.bytes, n.public, 0, NULL, NULL
 
 -- find_blob --
 -- A blob through a channel's view is one that a cleared artifact links, or that is one. Uses membership_open_idx.
-SELECT b.digest, b.size, c.bytes, n.public, b.generation
+SELECT b.digest, b.size, c.bytes, n.public, b.generation, b.tier
   FROM namespace n
   JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
   JOIN blob b ON b.digest = :digest AND b.state = 'present'

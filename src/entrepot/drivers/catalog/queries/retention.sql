@@ -21,14 +21,13 @@ SELECT p.revision
   FROM namespace n JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
  WHERE n.name = :namespace
 
--- list_candidates --
--- Of a package's artifacts those that stand for themselves: nothing in the package contains them, and what they refer to
--- is not there. Uses membership_artifact_idx, reference_artifact_idx, link_target_idx and clearance_open_idx.
-SELECT b.digest, e.at,
-       (SELECT json_group_array(json_array(r.kind, r.name)) FROM (
-            SELECT r.kind, r.name FROM reference r
-             WHERE r.blob_id = m.blob_id AND r.package_id = m.package_id AND r.until_position IS NULL
-             ORDER BY r.name) r),
+-- candidate [part] --
+-- An artifact that stands for itself: nothing in its package contains it, and what it refers to is not there.
+-- Uses membership_artifact_idx, reference_artifact_idx, link_target_idx and clearance_open_idx. Whether anything is under a
+-- tag made of its digest is asked only where there are such tags.
+SELECT m.package_id, b.digest, e.at,
+       (SELECT json_group_array(r.kind || ' ' || r.name) FROM reference r
+         WHERE r.blob_id = m.blob_id AND r.package_id = m.package_id AND r.until_position IS NULL),
        u.at, u.actor,
        (SELECT c.name FROM clearance k JOIN channel c ON c.id = k.channel_id
          WHERE k.package_id = m.package_id AND k.blob_id = m.blob_id AND k.until_position IS NULL
@@ -37,27 +36,40 @@ SELECT b.digest, e.at,
        EXISTS (SELECT 1 FROM link l WHERE l.artifact_id = m.blob_id AND l.kind = 'manifest')
            OR EXISTS (SELECT 1 FROM artifact a WHERE a.subject_id = m.blob_id)
            OR EXISTS (SELECT 1 FROM link l JOIN artifact a ON a.subject_id = l.target_id WHERE l.artifact_id = m.blob_id)
-           OR EXISTS (SELECT 1 FROM reference r
-                       WHERE r.package_id = m.package_id AND r.until_position IS NULL
-                         AND r.name >= replace(substr(b.digest, 1, 71), ':', '-')
-                         AND r.name < replace(substr(b.digest, 1, 71), ':', '-') || '~')
+           OR (EXISTS (SELECT 1 FROM reference r
+                        WHERE r.package_id = m.package_id AND r.until_position IS NULL
+                          AND r.name >= 'sha256-' AND r.name < 'sha512-~')
+               AND EXISTS (SELECT 1 FROM reference r
+                            WHERE r.package_id = m.package_id AND r.until_position IS NULL
+                              AND r.name >= replace(substr(b.digest, 1, 71), ':', '-')
+                              AND r.name < replace(substr(b.digest, 1, 71), ':', '-') || '~'))
   FROM membership m
   JOIN blob b ON b.id = m.blob_id
   JOIN event e ON e.position = m.from_position
   JOIN artifact x ON x.blob_id = m.blob_id
   LEFT JOIN pull u ON u.package_id = m.package_id AND u.blob_id = m.blob_id
- WHERE m.package_id = :package AND m.until_position IS NULL AND m.role = 'artifact'
-   AND (m.from_position > :position OR (m.from_position = :position AND m.id > :row))
+ WHERE m.until_position IS NULL AND m.role = 'artifact'
    AND NOT EXISTS (
         SELECT 1 FROM link l
-          JOIN membership h ON h.package_id = m.package_id AND h.blob_id = l.artifact_id AND h.role = 'artifact'
-                           AND h.until_position IS NULL
+         CROSS JOIN membership h ON h.package_id = m.package_id AND h.blob_id = l.artifact_id AND h.role = 'artifact'
+                                AND h.until_position IS NULL
          WHERE l.target_id = m.blob_id AND l.kind = 'manifest')
    AND (x.subject_id IS NULL OR NOT EXISTS (
         SELECT 1 FROM membership s
          WHERE s.package_id = m.package_id AND s.blob_id = x.subject_id AND s.until_position IS NULL))
+
+-- list_candidates --
+-- A page of a package's.
+{candidate}
+   AND m.package_id = :package
+   AND (m.from_position > :position OR (m.from_position = :position AND m.id > :row))
  ORDER BY m.from_position, m.id
  LIMIT :limit
+
+-- list_candidates_of --
+-- All of some packages, which are few; in any order.
+{candidate}
+   AND m.package_id IN (SELECT CAST(j.value AS BIGINT) FROM json_each(:packages) j)
 
 -- has_artifact --
 -- Uses membership_open_idx.
@@ -65,91 +77,6 @@ SELECT 1
   FROM blob b JOIN membership m ON m.package_id = :package AND m.blob_id = b.id AND m.role = 'artifact'
                                AND m.until_position IS NULL
  WHERE b.digest >= :digest AND b.digest < :digest || '~'
-
--- list_parts --
--- What an artifact contains, what refers to it, to its files or to any of these, and what is kept under the tags that
--- clients make of its digest; each with the artifacts that need it. Uses link_target_idx, artifact_subject_idx,
--- membership_open_idx and reference_open_idx.
-WITH RECURSIVE within (id) AS (
-    SELECT :blob
-    UNION
-    SELECT l.target_id FROM within JOIN link l ON l.artifact_id = within.id AND l.kind = 'manifest'
-    UNION
-    SELECT a.blob_id FROM within JOIN artifact a ON a.subject_id = within.id
-    UNION
-    SELECT a.blob_id
-      FROM within JOIN link l ON l.artifact_id = within.id AND l.kind <> 'manifest'
-      JOIN artifact a ON a.subject_id = l.target_id
-    UNION
-    SELECT r.blob_id
-      FROM within JOIN blob b ON b.id = within.id
-      JOIN reference r ON r.package_id = :package AND r.until_position IS NULL
-       AND r.name >= replace(substr(b.digest, 1, 71), ':', '-') AND r.name < replace(substr(b.digest, 1, 71), ':', '-') || '~'
-    LIMIT :limit
-)
-SELECT m.blob_id, b.digest,
-       (SELECT json_group_array(r.name) FROM reference r
-         WHERE r.blob_id = m.blob_id AND r.package_id = m.package_id AND r.until_position IS NULL),
-       (SELECT json_group_array(h.blob_id)
-          FROM link l
-          JOIN membership h ON h.package_id = m.package_id AND h.blob_id = l.artifact_id AND h.role = 'artifact'
-                           AND h.until_position IS NULL
-         WHERE l.target_id = m.blob_id AND l.kind = 'manifest'),
-       (SELECT json_group_array(h.blob_id)
-          FROM artifact a
-          JOIN membership h ON h.package_id = m.package_id AND h.role = 'artifact' AND h.until_position IS NULL
-           AND h.blob_id IN (SELECT a.subject_id UNION ALL SELECT l.artifact_id FROM link l WHERE l.target_id = a.subject_id)
-         WHERE a.blob_id = m.blob_id),
-       EXISTS (SELECT 1 FROM clearance k
-                WHERE k.package_id = m.package_id AND k.blob_id = m.blob_id AND k.until_position IS NULL)
-  FROM within
-  JOIN membership m ON m.package_id = :package AND m.blob_id = within.id AND m.role = 'artifact'
-                   AND m.until_position IS NULL
-  JOIN blob b ON b.id = m.blob_id
- WHERE m.blob_id <> :blob
- ORDER BY m.id
-
--- list_parts [postgresql] --
-WITH RECURSIVE within (id) AS (
-    SELECT CAST(:blob AS BIGINT)
-    UNION
-    SELECT next.id FROM within CROSS JOIN LATERAL (
-        SELECT l.target_id AS id FROM link l WHERE l.artifact_id = within.id AND l.kind = 'manifest'
-        UNION ALL
-        SELECT a.blob_id FROM artifact a WHERE a.subject_id = within.id
-        UNION ALL
-        SELECT a.blob_id
-          FROM link l JOIN artifact a ON a.subject_id = l.target_id
-         WHERE l.artifact_id = within.id AND l.kind <> 'manifest'
-        UNION ALL
-        SELECT r.blob_id
-          FROM blob b
-          JOIN reference r ON r.package_id = :package AND r.until_position IS NULL
-           AND r.name >= replace(substr(b.digest, 1, 71), ':', '-')
-           AND r.name < replace(substr(b.digest, 1, 71), ':', '-') || '~'
-         WHERE b.id = within.id) next
-), part (id) AS (SELECT id FROM within LIMIT :limit)
-SELECT m.blob_id, b.digest,
-       (SELECT json_group_array(r.name) FROM reference r
-         WHERE r.blob_id = m.blob_id AND r.package_id = m.package_id AND r.until_position IS NULL),
-       (SELECT json_group_array(h.blob_id)
-          FROM link l
-          JOIN membership h ON h.package_id = m.package_id AND h.blob_id = l.artifact_id AND h.role = 'artifact'
-                           AND h.until_position IS NULL
-         WHERE l.target_id = m.blob_id AND l.kind = 'manifest'),
-       (SELECT json_group_array(h.blob_id)
-          FROM artifact a
-          JOIN membership h ON h.package_id = m.package_id AND h.role = 'artifact' AND h.until_position IS NULL
-           AND h.blob_id IN (SELECT a.subject_id UNION ALL SELECT l.artifact_id FROM link l WHERE l.target_id = a.subject_id)
-         WHERE a.blob_id = m.blob_id),
-       EXISTS (SELECT 1 FROM clearance k
-                WHERE k.package_id = m.package_id AND k.blob_id = m.blob_id AND k.until_position IS NULL)
-  FROM part within
-  JOIN membership m ON m.package_id = :package AND m.blob_id = within.id AND m.role = 'artifact'
-                   AND m.until_position IS NULL
-  JOIN blob b ON b.id = m.blob_id
- WHERE m.blob_id <> :blob
- ORDER BY m.id
 
 -- touched --
 -- What each of some items consists of. Uses retention_part_ordinal_idx.

@@ -20,6 +20,9 @@ SELECT n.name, p.format, p.name, b.digest, m.until_position, e.at, e.actor, b.co
         SELECT 1 FROM membership o
          WHERE o.package_id = m.package_id AND o.blob_id = m.blob_id AND o.role = 'artifact'
            AND (o.until_position IS NULL OR o.until_position > m.until_position))
+   AND NOT EXISTS (
+        SELECT 1 FROM purge g
+         WHERE g.package_id = m.package_id AND g.blob_id = m.blob_id AND g.position > m.until_position)
  ORDER BY m.until_position DESC, m.id DESC
  LIMIT :limit
 
@@ -42,6 +45,9 @@ SELECT n.name, p.format, p.name, b.digest, m.until_position, e.at, e.actor, b.co
         SELECT 1 FROM membership o
          WHERE o.package_id = m.package_id AND o.blob_id = m.blob_id AND o.role = 'artifact'
            AND (o.until_position IS NULL OR o.until_position > m.until_position))
+   AND NOT EXISTS (
+        SELECT 1 FROM purge g
+         WHERE g.package_id = m.package_id AND g.blob_id = m.blob_id AND g.position > m.until_position)
  ORDER BY m.until_position DESC, m.id DESC
  LIMIT :limit
 
@@ -108,3 +114,33 @@ SELECT 1 FROM membership WHERE package_id = :package AND blob_id = :blob AND rol
 SELECT a.media_type, a.artifact_type, s.digest
   FROM blob b JOIN artifact a ON a.blob_id = b.id LEFT JOIN blob s ON s.id = a.subject_id
  WHERE b.digest = :digest
+
+-- is_purged --
+-- Uses membership_closed_idx.
+SELECT 1 FROM purge g
+ WHERE g.package_id = :package AND g.blob_id = :blob
+   AND g.position > (SELECT max(m.until_position) FROM membership m
+                      WHERE m.package_id = :package AND m.blob_id = :blob AND m.role = 'artifact')
+
+-- purge --
+INSERT INTO purge (package_id, blob_id, position) VALUES (:package, :blob, :position)
+    ON CONFLICT (package_id, blob_id) DO UPDATE SET position = excluded.position
+
+-- is_needed --
+-- Whether some bytes are in a package, or may come back to one: as an artifact itself, or as what one links, that left
+-- and was not purged since. Uses membership_blob_idx and link_target_idx.
+SELECT 1
+  FROM (SELECT CAST(:blob AS BIGINT) AS id UNION SELECT l.artifact_id FROM link l WHERE l.target_id = :blob) h
+  JOIN blob b ON b.id = h.id AND b.state IN ('present', 'condemned')
+  JOIN membership m ON m.blob_id = h.id AND (m.role = 'artifact' OR m.until_position IS NULL)
+ WHERE m.until_position IS NULL
+    OR NOT EXISTS (
+        SELECT 1 FROM purge g
+         WHERE g.package_id = m.package_id AND g.blob_id = m.blob_id AND g.position >= m.until_position)
+ LIMIT 1
+
+-- list_content --
+-- What an artifact links, with whether as an artifact.
+SELECT DISTINCT b.digest, b.size, l.kind = 'manifest'
+  FROM link l JOIN blob b ON b.id = l.target_id
+ WHERE l.artifact_id = :blob AND b.state IN ('present', 'condemned')

@@ -1,0 +1,56 @@
+"""Bundles of an installation, for commands: its operator may read and publish everything."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from entrepot.app.parts import open_registry
+from entrepot.model.access import Allowance, Caller, Principal, PrincipalKind, Rights, Role
+from entrepot.model.errors import InvalidKey
+from entrepot.model.names import PrincipalName
+from entrepot.operations.export import ExportedBundle, Wanted, export
+from entrepot.operations.import_bundle import Imported, import_bundle
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from entrepot.model.names import NamespaceName
+    from entrepot.settings import Settings
+    from entrepot.trust.keys import PublicKey
+
+_OPERATOR: Final = Caller(
+    Principal(PrincipalName("operator"), PrincipalKind.USER), Rights(((Allowance(Role.ADMINISTRATOR),),))
+)
+
+
+async def export_bundle(settings: Settings, wanted: Wanted, path: Path) -> ExportedBundle:
+    """Write a bundle to a file, whole or not at all. Raises what `export` raises."""
+    part = f"{path}.part"
+    with open(part, "wb") as file:  # noqa: ASYNC230, PTH123 - nothing else waits, here or below
+        try:
+            async with open_registry(settings) as registry:
+                made = await export(registry, _OPERATOR, wanted, file)
+            file.flush()
+            os.fsync(file.fileno())
+            os.replace(part, path)  # noqa: PTH105 - as above
+        except BaseException:
+            os.unlink(part)  # noqa: PTH108 - as above
+            raise
+    return made
+
+
+async def import_file(
+    settings: Settings, path: Path, keys: Sequence[PublicKey], into: NamespaceName | None
+) -> Imported:
+    """Publish what a bundle brings; without *keys* only what this registry has sealed itself is believed.
+
+    Raises what `import_bundle` raises.
+    """
+    async with open_registry(settings) as registry:
+        if not keys and registry.signing is None:
+            raise InvalidKey("bundle", expected="the key that sealed it")
+        own = [] if registry.signing is None else [registry.signing.public_key]
+        with open(path, "rb") as file:  # noqa: ASYNC230, PTH123 - nothing else waits
+            return await import_bundle(registry, _OPERATOR, file, keys or own, into=into)

@@ -1,0 +1,64 @@
+"""``entrepot export`` and ``entrepot import``: from one registry to another by a file that somebody carries."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from entrepot.app.bundles import export_bundle, import_file
+from entrepot.cli.output import Output, output_option, show_done
+from entrepot.cli.settings import config_option, data_option, find_installation
+from entrepot.model.names import parse_namespace
+from entrepot.operations.export import Wanted
+from entrepot.trust.keys import PublicKey
+
+
+@click.command()
+@click.argument("what")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@data_option
+@config_option
+@output_option
+def export(what: str, file: Path, data: str | None, config: Path | None, output: Output) -> None:
+    """Write artifacts into a sealed bundle, for where no line leads.
+
+    WHAT is acme/tool:1.0, acme/tool, acme/pypi/requests:2.*, acme.prod (all that is cleared there) or acme. They go with
+    all that they contain and all that refers to them, as an OCI image layout in a tar, which other programs read, too.
+    """
+    settings = find_installation(config, data)
+    made = asyncio.run(export_bundle(settings, Wanted.parse(what), file))
+    message = (
+        f"{file}: {made.names} names, {made.artifacts} artifacts, {made.blobs} blobs, {made.proofs} proofs of the log"
+    )
+    show_done(message, made, output)
+
+
+@click.command(name="import")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option(
+    "--key",
+    "keys",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="PEM file of a registry's public key (/api/v1/keys): its bundles are believed.",
+)
+@click.option("--into", metavar="NAMESPACE", help="Not the namespace that it came from, but this one.")
+@data_option
+@config_option
+@output_option
+def import_(
+    file: Path, *, keys: tuple[Path, ...], into: str | None, data: str | None, config: Path | None, output: Output
+) -> None:
+    """Publish what a bundle brings, each byte of it verified.
+
+    Namespaces have to be there. What is there already is not published again, so a bundle may be imported twice.
+    """
+    settings = find_installation(config, data)
+    known = [PublicKey.parse(path.read_bytes()) for path in keys]
+    namespace = None if into is None else parse_namespace(into)
+    done = asyncio.run(import_file(settings, file, known, namespace))
+    show_done(
+        f"{done.names} names, {done.artifacts} artifacts, {done.blobs} blobs, sealed by {done.sealed_by}", done, output
+    )

@@ -1,0 +1,5 @@
+-- Who needs that nothing is given up for a while: a backup that still copies what was there when it began.
+CREATE TABLE collection_pause (
+    holder TEXT COLLATE "C" PRIMARY KEY,
+    until TEXT COLLATE "C" NOT NULL
+);
