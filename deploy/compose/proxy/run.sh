@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs nginx before the nodes of $NODES, and asks each of them every second whether it is ready (/readyz).
-# Of one that is not, or that is told to stop, nginx finds the file state/leaves-<number>, and asks the others:
+# Of each that is not, or that is told to stop, nginx finds a file state/leaves-<number>, and asks the others:
 # nothing is loaded anew, and no connection is closed for it.
 set -eu
 cd "$1"
