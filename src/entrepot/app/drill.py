@@ -149,7 +149,8 @@ async def _serving(settings: Settings, folder: Path) -> AsyncIterator[str]:
         assert server.stdout is not None  # noqa: S101 - it was asked for
         line = b""
         with suppress(TimeoutError):
-            line = await asyncio.wait_for(server.stdout.readline(), _START_SECONDS)
+            async with asyncio.timeout(_START_SECONDS):
+                line = await server.stdout.readline()
         word, _, url = line.decode().strip().partition(" ")
         if word != "ready":
             told_last = (folder / "server.log").read_text(errors="replace")[-2_000:]
@@ -159,7 +160,8 @@ async def _serving(settings: Settings, folder: Path) -> AsyncIterator[str]:
         with suppress(ProcessLookupError):
             server.terminate()
         try:
-            await asyncio.wait_for(server.wait(), _STOP_SECONDS)
+            async with asyncio.timeout(_STOP_SECONDS):
+                await server.wait()
         except TimeoutError:
             server.kill()
             await server.wait()

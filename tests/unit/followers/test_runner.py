@@ -120,7 +120,8 @@ async def test_a_runner_gives_up_an_entry_that_cannot_be_dealt_with_and_goes_on(
     runner = Runner(world.registry, [reading])
 
     runner.start()
-    await asyncio.wait_for(reading.came.wait(), 30)
+    async with asyncio.timeout(30):
+        await reading.came.wait()
     await runner.stop()
 
     assert reading.attempts == 5
@@ -132,7 +133,8 @@ async def test_a_runner_never_gives_up_while_the_registry_itself_is_unavailable(
     runner = Runner(world.registry, [reading])
 
     runner.start()
-    await asyncio.wait_for(reading.came.wait(), 30)
+    async with asyncio.timeout(30):
+        await reading.came.wait()
     await runner.stop()
 
     assert reading.seen == []

@@ -73,8 +73,8 @@ class Upstream:
 
     async def until(self, holds: Callable[[], bool]) -> None:
         """Wait until *holds* holds."""
-        async with self.changed:
-            await asyncio.wait_for(self.changed.wait_for(holds), 10)
+        async with asyncio.timeout(10), self.changed:
+            await self.changed.wait_for(holds)
 
 
 def answer(body: bytes = b"", status: str = "200 OK", **headers: str | int) -> bytes:

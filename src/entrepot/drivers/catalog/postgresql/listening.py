@@ -86,7 +86,8 @@ class Listener:
                 origin, _, slots = note.payload.partition(":")
                 if origin != self._origin:
                     await self._moved(partial(self._move, {int(slot) for slot in slots.split(",")}))
-        await asyncio.wait_for(connection.execute("SELECT 1"), _ANSWER_SECONDS)
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            await connection.execute("SELECT 1")
         # What was said before that answer was heard before it.
         await self._moved(self._epochs.recover)
 
