@@ -16,6 +16,7 @@ from entrepot.testing.contracts.blocks import BlocksContract
 from entrepot.testing.contracts.catalog import CatalogContract
 from entrepot.testing.contracts.collection import CollectionContract
 from entrepot.testing.contracts.cursors import CursorsContract
+from entrepot.testing.contracts.erasures import ErasuresContract
 from entrepot.testing.contracts.federation import FederationContract
 from entrepot.testing.contracts.holds import HoldsContract
 from entrepot.testing.contracts.inventories import InventoriesContract
@@ -38,6 +39,7 @@ class Everything(
     AdvisoriesContract,
     AssessmentsContract,
     AttestationsContract,
+    ErasuresContract,
     FederationContract,
     HoldsContract,
     InventoriesContract,
@@ -96,7 +98,14 @@ class InPostgres:
 
 
 class TestPostgresCatalog(
-    InPostgres, CatalogContract, CollectionContract, CursorsContract, TiersContract, TrashContract, UsageContract
+    InPostgres,
+    CatalogContract,
+    CollectionContract,
+    CursorsContract,
+    ErasuresContract,
+    TiersContract,
+    TrashContract,
+    UsageContract,
 ):
     """What everything else stands on; the rest takes half a minute more."""
 

@@ -32,6 +32,7 @@ from entrepot.operations.check import check
 from entrepot.operations.clear import close_clearance, open_clearance
 from entrepot.operations.collect import collect
 from entrepot.operations.delete import delete_artifact, delete_blob, delete_reference
+from entrepot.operations.erase import continue_erasures, erase
 from entrepot.operations.govern import set_channels
 from entrepot.operations.log import grow_log, prove_consistency
 from entrepot.operations.mark import yank
@@ -303,6 +304,11 @@ SCENARIOS = {
     "add a file to a version": Scenario(a_file, add("bin/two", LARGE), has_both_files),
     "condemn what nobody can reach": Scenario(a_deleted_image, lambda world: collect(world.registry), is_condemned),
     "give up what nobody can reach": Scenario(a_condemned_image, lambda world: collect(world.registry), is_gone),
+    "erase": Scenario(
+        a_cleared_index,
+        lambda world: erase(world.registry, ADMINISTRATOR, Digest.of(LARGE), reason="a key got out"),
+        is_absent(Digest.of(LARGE)),
+    ),
     "yank": Scenario(
         an_image, lambda world: yank(world.registry, ADMINISTRATOR, API, VERSION, reason="broken"), is_yanked
     ),
@@ -344,6 +350,38 @@ async def test_after_a_crash_the_registry_is_sound_and_doing_it_again_does_it_on
         crashes += 1
 
     assert crashes >= 6
+
+
+async def test_an_erasure_is_gone_on_with_by_whoever_comes_next(tmp_path: Path) -> None:
+    """From the first step on nobody has the bytes; the rest is done by the schedule, wherever the power went."""
+    large = Digest.of(LARGE)
+
+    async def prepare(world: World) -> None:
+        await a_cleared_index(world)
+        await world.push("acme/other", BUILT, "2.0")
+        await move_blob(world.registry, "ann", large, Tier.COLD)
+
+    begun = 0
+    async for crashed in every_crash(
+        tmp_path,
+        prepare=prepare,
+        act=lambda world: erase(world.registry, ADMINISTRATOR, large, reason="a key got out"),
+    ):
+        world = crashed.world
+        is_begun = "bytes.erased" in await world.events()
+        for where in (API, OTHER):
+            assert (await world.catalog.find_blob(ALL, where, large) is None) == is_begun, crashed
+        await continue_erasures(world.registry)
+
+        assert await check(world.registry, read_bytes=True) == [], crashed
+        assert await continue_erasures(world.registry) == 0, crashed
+        if is_begun:
+            begun += 1
+            kept = [kept.digest for each in Tier async for kept in world.registry.store(each).kept()]
+            assert large not in kept, crashed
+            assert (await world.events()).count("erasure.sealed") == 1, crashed
+            assert [each async for each in world.registry.blobs.stages()] == [], crashed
+    assert begun >= 10
 
 
 async def test_a_token_whose_secret_nobody_got_is_only_one_more(tmp_path: Path) -> None:

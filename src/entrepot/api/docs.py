@@ -16,6 +16,7 @@ from entrepot.api.clearances import CLEARANCES
 from entrepot.api.collection import COLLECTION
 from entrepot.api.deployments import DEPLOYMENTS
 from entrepot.api.endpoint import JSON, Answer, Endpoint, Subject
+from entrepot.api.erasures import ERASURES
 from entrepot.api.federation import FEDERATION
 from entrepot.api.journal import JOURNAL
 from entrepot.api.log import LOG
@@ -110,6 +111,7 @@ SUBJECTS = (
     USAGE,
     TIERS,
     TRASH,
+    ERASURES,
     COLLECTION,
     DOCS,
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from entrepot.api.shapes import texts as shapes
 from entrepot.model.errors import (
+    Erased,
     Invalid,
     PolicyDenied,
     Quarantined,
@@ -116,8 +117,8 @@ class Endpoint:
         if self.parts or self.query or self.body:
             found.append(Invalid)
         if "artifact" in self.parts:
-            # Also who may read it is not given what is blocked.
-            found += [PolicyDenied, Quarantined]
+            # Also who may read it is not given what is blocked, or was erased.
+            found += [PolicyDenied, Quarantined, Erased]
         if self.body:
             found.append(TooLarge)
         if self.method != "GET":

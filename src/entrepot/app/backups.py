@@ -135,10 +135,12 @@ async def recover(
     shutil.rmtree(folder, ignore_errors=True)  # What an earlier attempt left.
     async with open_snapshot(store, backup, folder) as (file, snapshot):
         with closing(open_blobs(settings)) as blobs:
-            recovered = await recover_blobs(store, snapshot, blobs, SystemClock())
+            erased = await making.find_erased(store, backup)
+            without = {digest for erasure in erased for digest in erasure.names}
+            recovered = await recover_blobs(store, snapshot, blobs, SystemClock(), without=without)
         await asyncio.to_thread(_place_catalog, settings, file)
     async with open_registry(settings, recovering=True) as registry:
-        await go_on(registry, backup, recovered)
+        await go_on(registry, backup, recovered, erased)
         if new_keys:
             await sign_again(registry)
         origin = "" if registry.log is None else registry.log.origin

@@ -48,6 +48,7 @@ _SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "restore": ("trash", "Have back a version, a tag or an artifact that was deleted."),
         "trash": ("trash", "List what was deleted and can be had back."),
         "purge": ("trash", "Take out of the trash for good a version, a tag or an artifact that was deleted."),
+        "erase": ("erase", "Have bytes here no more, and never again: what the law forbids, or a secret that got out."),
         "clearance": ("clearance", "What a channel's view shows."),
     },
     "Trust": {

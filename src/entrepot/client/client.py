@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from entrepot.client.attestations import Attestations, Signers
     from entrepot.client.collection import Collection
     from entrepot.client.deployments import Deployments, Holds
+    from entrepot.client.erasures import Erasures
     from entrepot.client.federation import Issuers, Publishers
     from entrepot.client.files import Files
     from entrepot.client.log import Log
@@ -249,6 +250,13 @@ class Client:
         from entrepot.client.trash import Trash
 
         return Trash(self.connection, self.packages)
+
+    @cached_property
+    def erasures(self) -> Erasures:
+        """What is erased."""
+        from entrepot.client.erasures import Erasures
+
+        return Erasures(self.connection)
 
     @cached_property
     def webhooks(self) -> Webhooks:

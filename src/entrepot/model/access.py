@@ -34,6 +34,8 @@ class Action(StrEnum):
     DELETE = "delete"
     PURGE = "purge"
     """Take out of the trash for good what was deleted."""
+    ERASE = "erase"
+    """Have bytes here no more, whoever has them, and never again."""
     DEPRECATE = "deprecate"
     """Yank, deprecate, and take it back."""
     PROMOTE = "promote"
@@ -88,7 +90,9 @@ _ACTIONS: Final = {
     ),
     Role.DEPLOYER: frozenset({Action.READ, Action.LEASE, Action.DEPLOY}),
     Role.CUSTODIAN: frozenset({Action.READ, Action.LEASE, Action.HOLD, Action.LIFT}),
-    Role.MAINTAINER: frozenset(set(Action) - {Action.PURGE, Action.LIFT, Action.AUDIT, Action.ADMINISTER}),
+    Role.MAINTAINER: frozenset(
+        set(Action) - {Action.PURGE, Action.ERASE, Action.LIFT, Action.AUDIT, Action.ADMINISTER}
+    ),
     Role.AUDITOR: frozenset({Action.READ, Action.AUDIT}),
     Role.ADMINISTRATOR: frozenset(Action),
 }

@@ -167,6 +167,10 @@ class Quarantined(Denied):
     """The content is quarantined."""
 
 
+class ErasedForGood(Denied):
+    """These bytes were erased here, and may not come again."""
+
+
 class ReadOnly(Denied):
     """This view is read-only."""
 
@@ -220,6 +224,18 @@ class BlobQuarantined(BlobUnknown):
 
 class LinkUnknown(BlobUnknown):
     """The manifest links content that the package does not have."""
+
+
+class Erased(NotFound):
+    """This was erased here, and does not come back."""
+
+
+class BlobErased(Erased):
+    """The blob was erased here, and does not come back."""
+
+
+class ErasureUnknown(NotFound):
+    """Nothing of that digest was erased, or it is not for you to know."""
 
 
 class UpstreamUnknown(NotFound):

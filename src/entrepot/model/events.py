@@ -347,6 +347,41 @@ class ArtifactPurged(Event, frozen=True, tag="dev.entrepot.artifact.purged.v1"):
     """Bytes of these."""
 
 
+class BytesErased(Event, frozen=True, tag="dev.entrepot.bytes.erased.v1"):
+    """Bytes are here no more, whoever had them, and may not come again."""
+
+    target: str
+    """What was asked for; the others went with it."""
+    digests: tuple[str, ...]
+    reason: str
+    size: int = 0
+
+
+class ArtifactsErased(Event, frozen=True, tag="dev.entrepot.artifacts.erased.v1"):
+    """A package has nothing more of what was erased, and no name for it."""
+
+    target: str
+    digests: tuple[str, ...]
+    references: tuple[str, ...] = ()
+
+
+class ErasureSealed(Event, frozen=True, tag="dev.entrepot.erasure.sealed.v1"):
+    """All of an erasure is done, and the tombstone signed."""
+
+    target: str
+    erased: int
+    """The position of the erasure."""
+    tombstone: str | None = None
+    """The digest of the signed statement; None where the registry signs nothing."""
+
+
+class ErasureLifted(Event, frozen=True, tag="dev.entrepot.erasure.lifted.v1"):
+    """Bytes that were erased may come again."""
+
+    digest: str
+    reason: str
+
+
 class ReferenceDeleted(Event, frozen=True, tag="dev.entrepot.reference.deleted.v1"):
     """A tag or version is no longer there. A version's name stays used up (I4)."""
 
@@ -922,6 +957,10 @@ AnyEvent = (
     | PolicyRemoved
     | ChannelRulesSet
     | ArtifactPurged
+    | BytesErased
+    | ArtifactsErased
+    | ErasureSealed
+    | ErasureLifted
     | QuotaSet
     | QuotaRemoved
     | RetentionSet

@@ -30,6 +30,7 @@ from entrepot.model.errors import (
     Unavailable,
 )
 from entrepot.model.events import BackupMade
+from entrepot.model.position import START
 from entrepot.operations.backup_pages import add_blob, add_bytes, add_catalog
 from entrepot.operations.read_blob import read_blob
 from entrepot.ports.catalog import FoundBlob
@@ -38,6 +39,7 @@ from entrepot.trust.backup import (
     BackupManifest,
     MissingBlob,
     SealedBackup,
+    SealedErasure,
     SealedLog,
 )
 from entrepot.trust.log.checkpoints import Checkpoint
@@ -168,11 +170,33 @@ async def _copy(registry: Registry, store: BackupStore, snapshot: CatalogSnapsho
         blobs=copied.blobs,
         blobs_size=copied.size,
         missing=tuple(missing),
+        erased=await _erased(registry),
         log=_log(registry, snapshot.log_head()),
         keys=None if keys is None else await add_bytes(store.blobs, registry.clock, keys),
     )
     content = await asyncio.to_thread(manifest.seal, signing)
     return _Made(SealedBackup(manifest, signing.public_key, Digest.of(content)), content, copied)
+
+
+async def _erased(registry: Registry) -> tuple[SealedErasure, ...]:
+    """What was erased and may not come again; also since the catalog was copied."""
+    digests = set[Digest]()
+    while page := await registry.catalog.erasures.list_erased(
+        after=max((str(each) for each in digests), default=""), limit=_PAGE
+    ):
+        digests.update(page)
+    sealed, after = list[SealedErasure](), START
+    while erasures := await registry.catalog.erasures.list(after=after, limit=_PAGE):
+        for each in erasures:
+            parts = tuple(str(part.digest) for part in each.extent.parts if part.digest in digests)
+            if parts:
+                sealed.append(
+                    SealedErasure(
+                        target=str(each.target), digests=parts, reason=each.reason, actor=each.actor, at=each.at
+                    )
+                )
+        after = erasures[-1].position
+    return tuple(sealed)
 
 
 def _log(registry: Registry, head: LogHead | None) -> SealedLog | None:
@@ -277,6 +301,14 @@ async def list_backups(store: BackupStore, key: PublicKey | None = None) -> Asyn
     """Every backup of a store with its name, the earliest first. Raises `InvalidBackup` at one that is none."""
     for name in await store.list():
         yield name, SealedBackup.parse(await store.read(name, limit=MAX_MANIFEST), key)
+
+
+async def find_erased(store: BackupStore, backup: SealedBackup) -> tuple[SealedErasure, ...]:
+    """What the last backup that the same key has sealed knows to be erased, which *backup* may be from before."""
+    for name in reversed(await store.list()):
+        with suppress(InvalidBackup):
+            return SealedBackup.parse(await store.read(name, limit=MAX_MANIFEST), backup.key).manifest.erased
+    return backup.manifest.erased
 
 
 async def find_backup(store: BackupStore, position: int | None = None, key: PublicKey | None = None) -> SealedBackup:

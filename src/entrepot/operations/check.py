@@ -39,6 +39,7 @@ INVARIANTS = {
     "I12": "The signed checkpoint is of the tree that is kept, and that tree is of the journal as it was appended.",
     "I13": "A namespace is charged once for each blob that its packages have, or that lies in its trash, and its account is "
     "the sum of that.",
+    "I14": "What was erased is nowhere: no bytes of it are here, and when it is done no package has it.",
 }
 """What `check` promises, by number; docs/design/invariants.md says why and how each is kept."""
 

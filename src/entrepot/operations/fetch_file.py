@@ -19,6 +19,7 @@ from entrepot.model.access import Allowance, Caller, Principal, PrincipalKind, R
 from entrepot.model.digest import Digest
 from entrepot.model.errors import (
     DigestMismatch,
+    Erased,
     FileUnknown,
     InvalidArchive,
     InvalidMetadata,
@@ -161,8 +162,11 @@ async def fetch_file(
 
     What *landing* refuses is `UpstreamInvalid` to who waits.
 
-    Raises `FileUnknown`, `UpstreamUnavailable`, `UpstreamInvalid`, `PolicyDenied`, `Quarantined`.
+    Raises `FileUnknown`, `Erased`, `UpstreamUnavailable`, `UpstreamInvalid`, `PolicyDenied`, `Quarantined`.
     """
+    expected = _expected(wanted)
+    if expected is not None and await registry.catalog.erasures.find(expected) is not None:
+        raise Erased(expected)
     key = ("fetch", upstream.namespace, upstream.format, upstream.name, wanted.url)
     arrival: Arrival | None = registry.flights.find(key)
     if arrival is None or arrival.failed:

@@ -260,6 +260,12 @@ async def path_between(registry: Registry, old_size: int, size: int) -> list[byt
     return await _prove(registry, consistency_ranges(old_size, size), size)
 
 
+async def root_at(registry: Registry, old_size: int, size: int) -> bytes:
+    """The root of the tree of *old_size* entries, from what is kept of that of *size*; the log had both."""
+    (root,) = await _prove(registry, [(0, old_size)], size)
+    return root
+
+
 def _require_reader(registry: Registry, caller: Caller, needed: LogReaders) -> None:
     readers = identity_of(registry).readers
     if readers is not LogReaders.EVERYBODY and readers is not needed:

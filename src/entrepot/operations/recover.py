@@ -7,26 +7,29 @@ Everything may be begun again after it was interrupted: a blob that is there alr
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from entrepot.model.blob import BlobState
-from entrepot.model.errors import BlobUnknown, Conflict, Corrupt, DigestMismatch, LogForked
+from entrepot.model.digest import Digest
+from entrepot.model.erasure import ErasedPart
+from entrepot.model.errors import BlobUnknown, Conflict, Corrupt, DigestMismatch, LogForked, Unavailable
 from entrepot.model.events import RegistryRecovered
 from entrepot.operations.backup_pages import add_blob
+from entrepot.operations.erase import continue_erasures, erase_extent
 from entrepot.trust.log.checkpoints import Checkpoint
 from entrepot.trust.log.notes import NoteKey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
-    from entrepot.model.digest import Digest
     from entrepot.operations.registry import Registry
     from entrepot.ports.backups import BackupStore, CatalogSnapshot, SnapshotBlob
     from entrepot.ports.blobs import BlobStore
     from entrepot.ports.catalog import Transaction
     from entrepot.ports.clock import Clock
-    from entrepot.trust.backup import SealedBackup
+    from entrepot.trust.backup import SealedBackup, SealedErasure
 
 _ACTOR: Final = "operator"
 _PAGE: Final = 1_000
@@ -70,14 +73,19 @@ async def require_no_blobs(blobs: BlobStore) -> None:
 
 
 async def recover_blobs(
-    store: BackupStore, snapshot: CatalogSnapshot, blobs: BlobStore, clock: Clock
+    store: BackupStore,
+    snapshot: CatalogSnapshot,
+    blobs: BlobStore,
+    clock: Clock,
+    *,
+    without: Collection[Digest] = (),
 ) -> RecoveredBlobs:
-    """Copy all blobs that a catalog names. Raises `Unavailable`, `StorageFull`."""
+    """Copy all blobs that a catalog names, *without* some. Raises `Unavailable`, `StorageFull`."""
     recovered = RecoveredBlobs()
     after = ""
     while page := snapshot.list_blobs(after=after, limit=_PAGE):
         for start in range(0, len(page), _AT_ONCE):
-            some = page[start : start + _AT_ONCE]
+            some = [blob for blob in page[start : start + _AT_ONCE] if blob.digest not in without]
             sound = await asyncio.gather(*(_recover_blob(store, blobs, clock, blob) for blob in some))
             _count(recovered, some, sound)
         after = str(page[-1].digest)
@@ -107,15 +115,43 @@ async def _recover_blob(store: BackupStore, blobs: BlobStore, clock: Clock, blob
     return True
 
 
-async def go_on(registry: Registry, backup: SealedBackup, recovered: RecoveredBlobs) -> None:
+async def go_on(
+    registry: Registry, backup: SealedBackup, recovered: RecoveredBlobs, erased: Sequence[SealedErasure] = ()
+) -> None:
     """Say in the journal that it goes on from a backup, and let the catalog know what became of the blobs.
 
-    Nothing when that was done already. Raises `Corrupt` when the catalog is not that of the backup.
+    What was *erased* since is erased again. Nothing where that was done already.
+    Raises `Corrupt` when the catalog is not that of the backup.
     """
+    position, _ = await registry.catalog.head()
+    if position <= backup.manifest.position:
+        await _go_on(registry, backup, recovered)
+    for erasure in erased:
+        await registry.catalog.write(_erasing(erasure))
+    with suppress(Unavailable):  # While nothing can be signed: then it is sealed later.
+        await continue_erasures(registry)
+
+
+def _erasing(sealed: SealedErasure) -> Callable[[Transaction], None]:
+    """Just what was erased then, with what holds it as the catalog knows it."""
+
+    def change(transaction: Transaction) -> None:
+        left = [each for each in dict.fromkeys(sealed.names) if transaction.erasures.find(each) is None]
+        if not left:
+            return
+        target = left[0]
+        extent = transaction.erasures.measure(target)
+        measured = {part.digest for part in extent.parts}
+        more = tuple(ErasedPart(digest, 0) for digest in left if digest not in measured)
+        reason = f"{sealed.reason} (erased by {sealed.actor} on {sealed.at:%Y-%m-%d %H:%MZ}; an older backup had it)"
+        erase_extent(transaction, _ACTOR, target, replace(extent, parts=extent.parts + more), reason=reason)
+
+    return change
+
+
+async def _go_on(registry: Registry, backup: SealedBackup, recovered: RecoveredBlobs) -> None:
     manifest = backup.manifest
     position, hash_ = await registry.catalog.head()
-    if position > manifest.position:
-        return
     if (position, hash_.hex()) != (manifest.position, manifest.hash):
         raise Corrupt("the journal", expected=f"position {manifest.position} as it was signed", actual=position)
     for start in range(0, len(recovered.lost), _BATCH):

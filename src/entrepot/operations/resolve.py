@@ -11,8 +11,10 @@ from entrepot.model.access import Action
 from entrepot.model.block import BlockKind
 from entrepot.model.errors import (
     ArtifactUnknown,
+    BlobErased,
     BlobQuarantined,
     BlobUnknown,
+    Erased,
     PackageUnknown,
     Quarantined,
     ReferenceUnknown,
@@ -40,8 +42,8 @@ async def resolve(
 ) -> FoundArtifact:
     """The artifact that *name* or *digest* means in *package*, as *view* shows it (I7).
 
-    Raises `PackageUnknown`, `ReferenceUnknown`, `ArtifactUnknown`, `PolicyDenied`, `Quarantined`, `Unauthenticated`,
-    `InsufficientScope`.
+    Raises `PackageUnknown`, `ReferenceUnknown`, `ArtifactUnknown`, `Erased`, `PolicyDenied`, `Quarantined`,
+    `Unauthenticated`, `InsufficientScope`.
     """
     found = await registry.catalog.find_artifact(view, package, name=name, digest=digest)
     if found is not None and access.may_read(caller, view, package, public=found.public):
@@ -52,13 +54,16 @@ async def resolve(
             await _require_examining(registry, caller, view, package, barred.digest)
             return barred
     missing = ReferenceUnknown(name) if digest is None else ArtifactUnknown(digest)
-    raise await _why(registry, caller, view, package, missing)
+    reason = await _why(registry, caller, view, package, missing)
+    await require_not_erased(registry, view, package, name=name, digest=digest)
+    raise reason
 
 
 async def find_blob(registry: Registry, caller: Caller, view: View, package: PackageId, digest: Digest) -> FoundBlob:
     """The blob *digest* of *package*, as *view* shows it (I7).
 
-    Raises `PackageUnknown`, `BlobUnknown`, `PolicyDenied`, `Quarantined`, `Unauthenticated`, `InsufficientScope`.
+    Raises `PackageUnknown`, `BlobUnknown`, `BlobErased`, `PolicyDenied`, `Quarantined`, `Unauthenticated`,
+    `InsufficientScope`.
     """
     found = await registry.catalog.find_blob(view, package, digest)
     if found is not None and access.may_read(caller, view, package, public=found.public):
@@ -69,9 +74,25 @@ async def find_blob(registry: Registry, caller: Caller, view: View, package: Pac
             await _require_examining(registry, caller, view, package, digest)
             return barred
     missing = await _why(registry, caller, view, package, BlobUnknown(digest))
+    if await registry.catalog.erasures.find_told(view, package, digest=digest) is not None:
+        raise BlobErased(digest)
     if isinstance(missing, BlobUnknown) and await registry.catalog.scrubs.is_damaged(package, digest):
         raise BlobQuarantined(digest)
     raise missing
+
+
+async def require_not_erased(
+    registry: Registry,
+    view: View,
+    package: PackageId,
+    *,
+    name: ReferenceName | None = None,
+    digest: Digest | None = None,
+) -> None:
+    """Raise `Erased` for what was in a package, as a view of it shows, until it was erased; for who may read there."""
+    erased = await registry.catalog.erasures.find_told(view, package, name=name, digest=digest)
+    if erased is not None:
+        raise Erased(digest if name is None else f"{name}, {erased}")
 
 
 async def _require_examining(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from entrepot.model.access import Action
 from entrepot.model.digest import Digest
-from entrepot.model.errors import ArtifactUnknown, PackageUnknown, ReferenceUnknown
+from entrepot.model.errors import ArtifactUnknown, Erased, PackageUnknown, ReferenceUnknown
 from entrepot.model.events import ArtifactRestored
 from entrepot.model.names import View
 from entrepot.operations import access
@@ -54,7 +54,7 @@ async def restore(registry: Registry, caller: Caller, package: PackageId, target
 
     A name that means something else by now is not taken from it.
 
-    Raises `ReferenceUnknown`, `ArtifactUnknown`, also when bytes of it were given up; `PackageUnknown`; what
+    Raises `ReferenceUnknown`, `ArtifactUnknown`, also when bytes of it were given up; `Erased`; `PackageUnknown`; what
     `entrepot.operations.block.refusal_of` makes of something blocked; `QuotaExceeded`; or what `access.require` raises.
     """
     await access.require(registry, caller, Action.DELETE, package)
@@ -69,6 +69,8 @@ async def restore(registry: Registry, caller: Caller, package: PackageId, target
             return Restored(digest, ())
         if (blocked := transaction.blocks.find_refusal(package, digest)) is not None:
             raise refusal_of(blocked)
+        if transaction.erasures.find(digest) is not None:
+            raise Erased(digest)
         if is_back:
             names = (*names, *_bring_back(transaction, package, digest))
         transaction.tombstones.lift(package, digest)

@@ -14,6 +14,7 @@ from entrepot.model.access import Action
 from entrepot.model.digest import Digest
 from entrepot.model.errors import (
     DigestMismatch,
+    ErasedForGood,
     InvalidContentRange,
     NamespaceUnknown,
     QuotaExceeded,
@@ -250,8 +251,11 @@ async def receive(
 
 
 async def keep(registry: Registry, stage: UploadId, digest: Digest) -> StoredBlob:
-    """Make what is staged durable, where the catalog will look for it. Raises `DigestMismatch`, `UploadBusy`."""
+    """Make what is staged durable, where the catalog will look for it. Raises `DigestMismatch`, `UploadBusy`, `ErasedForGood`."""
     known = await registry.catalog.collection.find(digest)
+    if known is not None and known.erased:
+        await registry.blobs.discard(stage)
+        raise ErasedForGood(digest)
     generation = 0 if known is None else known.generation
     if known is not None and known.tier is not Tier.HOT:
         # What is brought again is hot again, in a place of its own.

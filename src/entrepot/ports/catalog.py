@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from entrepot.ports.collection import Collection, CollectionChanges
     from entrepot.ports.cursors import CursorChanges, Cursors
     from entrepot.ports.deployments import DeploymentChanges, Deployments
+    from entrepot.ports.erasures import ErasureChanges, Erasures
     from entrepot.ports.federation import Federation, FederationChanges
     from entrepot.ports.holds import HoldChanges, Holds
     from entrepot.ports.inventories import Inventories, InventoryChanges
@@ -356,6 +357,10 @@ class Transaction(Reader, Protocol):
         """What does not come from upstreams again."""
 
     @property
+    def erasures(self) -> ErasureChanges:
+        """What is here no more, and may not come again."""
+
+    @property
     def secrets(self) -> SecretChanges:
         """What should not be in them."""
 
@@ -445,7 +450,8 @@ class Transaction(Reader, Protocol):
     def keep_blob(self, digest: Digest, size: int, content: bytes | None, *, generation: int = 0) -> None:
         """Know some bytes as present: in the catalog with *content*, else durable in the blob store already (I1).
 
-        Raises `Unavailable` when the *generation* that they were kept under was given up meanwhile.
+        Raises `ErasedForGood` for what may not come again, `Unavailable` when the *generation* that they were kept under
+        was given up meanwhile.
         """
 
     def damage_blob(self, digest: Digest) -> bool:
@@ -613,6 +619,10 @@ class Catalog(Protocol):
     @property
     def tombstones(self) -> Tombstones:
         """What does not come from upstreams again."""
+
+    @property
+    def erasures(self) -> Erasures:
+        """What is here no more, and may not come again."""
 
     @property
     def secrets(self) -> Secrets:

@@ -70,6 +70,8 @@ class KnownBlob:
     generation: int
     condemned_at: datetime | None = None
     tier: Tier = Tier.HOT
+    erased: bool = False
+    """Whether it may not come again."""
 
 
 @dataclass(frozen=True, slots=True)

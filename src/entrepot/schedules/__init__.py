@@ -11,6 +11,7 @@ from entrepot.model.errors import RegistryError, Unavailable
 from entrepot.schedules.advisories import ADVISORIES
 from entrepot.schedules.collect import COLLECT
 from entrepot.schedules.doors import ALL_DOORS, DOORS
+from entrepot.schedules.erase import ERASE
 from entrepot.schedules.promote import PROMOTE
 from entrepot.schedules.repair import REPAIR
 from entrepot.schedules.retain import GO_ON, RETAIN
@@ -42,6 +43,7 @@ ALL: tuple[Schedule, ...] = (
     USAGE,
     TIER,
     REPAIR,
+    ERASE,
 )
 
 _log = structlog.stdlib.get_logger("entrepot.schedule")

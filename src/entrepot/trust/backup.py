@@ -74,6 +74,21 @@ class SealedLog(msgspec.Struct, frozen=True, kw_only=True):
     """Verifier keys (C2SP signed-note)."""
 
 
+class SealedErasure(msgspec.Struct, frozen=True, kw_only=True):
+    """What was erased, and must not come back with an older backup."""
+
+    target: str
+    digests: tuple[str, ...]
+    reason: str
+    actor: str
+    at: datetime
+
+    @property
+    def names(self) -> tuple[Digest, ...]:
+        """All that was erased. Raises `InvalidDigest`."""
+        return tuple(Digest.parse(each) for each in (self.target, *self.digests))
+
+
 class BackupManifest(msgspec.Struct, frozen=True, kw_only=True):
     """What the registry was at a position."""
 
@@ -91,6 +106,8 @@ class BackupManifest(msgspec.Struct, frozen=True, kw_only=True):
     """Blobs beside the catalog, without those that are missing."""
     blobs_size: _Count
     missing: tuple[MissingBlob, ...] = ()
+    erased: tuple[SealedErasure, ...] = ()
+    """All that was until it was made, so that the last backup says it for those before."""
     log: SealedLog | None = None
     """None where nothing was signed yet."""
     keys: StoredPart | None = None
@@ -127,6 +144,8 @@ class SealedBackup:
             manifest = msgspec.json.decode(envelope.payload, type=BackupManifest)
             signer = PublicKey.parse(manifest.signer.encode())
             manifest.catalog.index.name  # noqa: B018 - refused here and not later
+            for erasure in manifest.erased:
+                erasure.names  # noqa: B018 - as above
             for part in (*manifest.catalog.packs, *filter(None, (manifest.keys,))):
                 part.name  # noqa: B018 - as above
         except (msgspec.MsgspecError, InvalidKey, InvalidDigest) as error:

@@ -36,6 +36,7 @@ FAMILIES: Final[Mapping[type[e.RegistryError], int]] = {
     e.Unauthenticated: 401,
     e.Denied: 403,
     e.NotFound: 404,
+    e.Erased: 410,
     e.MethodNotAllowed: 405,
     e.Conflict: 409,
     e.PreconditionFailed: 412,

@@ -422,6 +422,12 @@ async def _ask_about_the_deleted(world: World, digest: Digest) -> None:
     await world.ask("GET", "/api/v1/collection")
     await world.ask("POST", "/api/v1/collection")
     await world.ask("GET", f"/api/v1/collection/{digest}")
+    leak = f"/api/v1/erasures/{Digest.of(b'a list of customers')}"
+    await world.ask("GET", f"{leak}/plan")
+    await world.ask("POST", leak, {"reason": "customers' data"})
+    await world.ask("GET", leak)
+    await world.ask("GET", "/api/v1/erasures")
+    await world.ask("POST", f"{leak}/lift", {"reason": "a mistake"})
 
 
 async def _ask_about_publishers(world: World) -> None:

@@ -73,6 +73,7 @@ def test_every_word_of_the_contract_is_a_command() -> None:
         scan show, scan push, scan reports, vex add, vex list, vex push, vex remove,
         advisories import, advisories export, advisories status, advisories refresh, advisories remove,
         tag, seal, yank, unyank, deprecate, undeprecate, delete, restore, trash, purge,
+        erase plan, erase apply, erase show, erase list, erase lift, erase verify,
         namespace create, namespace list, namespace show, namespace set, channel list, channel set,
         federation issuer add, federation issuer list, federation issuer remove,
         federation publisher add, federation publisher list, federation publisher remove, federation publisher preview,

@@ -24,6 +24,7 @@ from entrepot.model.digest import Digest
 from entrepot.model.errors import (
     BackupUnknown,
     Conflict,
+    Erased,
     InvalidBackup,
     InvalidKey,
     InvalidProof,
@@ -31,10 +32,12 @@ from entrepot.model.errors import (
     Unavailable,
 )
 from entrepot.model.names import ReferenceName, View
+from entrepot.model.position import START
 from entrepot.operations.backup import BackedUp, back_up, find_backup, list_backups
 from entrepot.operations.check import check
 from entrepot.operations.collect import collect
 from entrepot.operations.delete import delete_artifact
+from entrepot.operations.erase import erase
 from entrepot.operations.log import prove_consistency
 from entrepot.operations.resolve import resolve
 from entrepot.operations.restore import restore
@@ -187,6 +190,30 @@ async def test_the_trash_comes_back_too(world: World, store: FolderBackups, tmp_
 
     assert found.digest == LATER.digest
     assert broken == []
+
+
+async def test_what_was_erased_does_not_come_back_with_a_backup_from_before(
+    world: World, store: FolderBackups, tmp_path: Path
+) -> None:
+    """As long as a later backup in the same place knows of it; an erasure that was lifted is none."""
+    await world.push("acme/api", LATER, "2.0")
+    await erase(world.registry, ADMINISTRATOR, Digest.of(b"never mind"), reason="a mistake")
+    before = await backed_up(world, store)
+    await erase(world.registry, ADMINISTRATOR, Digest.of(OTHER), reason="a key got out")
+    await backed_up(world, store)
+
+    settings = await recovered(tmp_path, store, before.backup)
+
+    async with open_registry(settings) as registry:
+        assert await check(registry, read_bytes=True) == []
+        with pytest.raises(Erased):
+            await resolve(registry, ADMINISTRATOR, ALL, API, name=ReferenceName("2.0"))
+        assert await registry.blobs.size(Digest.of(OTHER)) is None
+        assert (await resolve(registry, ADMINISTRATOR, ALL, API, name=ReferenceName("1.0"))).digest
+        again, erasure = await registry.catalog.erasures.list(after=START, limit=9)
+    assert again.target == Digest.of(b"never mind")
+    assert "an older backup had it" in erasure.reason
+    assert erasure.sealed_position is not None
 
 
 # --- while everybody goes on ---

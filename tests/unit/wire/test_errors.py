@@ -95,6 +95,8 @@ def test_an_error_has_the_status_of_its_family_in_every_protocol(cls: type[Regis
     """Where a protocol says otherwise it is because its specification, or its clients, do."""
     otherwise = {
         ("v2", LinkUnknown): 400,
+        ("v2", errors.Erased): 404,
+        ("v2", errors.BlobErased): 404,
         ("v2", TagImmutable): 403,
         ("v2", errors.VersionExists): 403,
         ("v2", VersionSealed): 403,

@@ -24,6 +24,7 @@ from entrepot.drivers.catalog.blocks import SqlBlocks
 from entrepot.drivers.catalog.collection import SqlCollection
 from entrepot.drivers.catalog.cursors import SqlCursors
 from entrepot.drivers.catalog.deployments import SqlDeployments
+from entrepot.drivers.catalog.erasures import SqlErasures
 from entrepot.drivers.catalog.federation import SqlFederation
 from entrepot.drivers.catalog.holds import SqlHolds
 from entrepot.drivers.catalog.inventories import SqlInventories
@@ -106,6 +107,7 @@ class SqlCatalog(ABC):
         self.blocks = SqlBlocks(questions)
         self.collection = SqlCollection(questions)
         self.trash = SqlTrash(questions)
+        self.erasures = SqlErasures(questions)
         self.pulls = SqlPulls(questions)
         self.scrubs = SqlScrubs(questions)
         self.tiers = SqlTiers(questions)

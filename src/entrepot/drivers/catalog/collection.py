@@ -42,8 +42,8 @@ class SqlCollection:
         row = await self._questions.one(COLLECTION.find_state, digest=str(digest))
         if row is None:
             return None
-        state, size, generation, condemned_at, tier = row
-        return KnownBlob(BlobState(state), size, generation, _time(condemned_at), Tier(tier))
+        state, size, generation, condemned_at, tier, erased = row
+        return KnownBlob(BlobState(state), size, generation, _time(condemned_at), Tier(tier), bool(erased))
 
     async def list_unreachable(self, *, after: int, limit: int) -> tuple[Sequence[Unreachable], int | None]:
         """The unreachable ones among the next *limit* blobs, and where to go on; None at the end."""

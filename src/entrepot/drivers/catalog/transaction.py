@@ -17,6 +17,7 @@ from entrepot.drivers.catalog.blocks import SqlBlockChanges
 from entrepot.drivers.catalog.collection import SqlCollectionChanges
 from entrepot.drivers.catalog.cursors import SqlCursorChanges
 from entrepot.drivers.catalog.deployments import SqlDeploymentChanges
+from entrepot.drivers.catalog.erasures import SqlErasureChanges
 from entrepot.drivers.catalog.federation import SqlFederationChanges
 from entrepot.drivers.catalog.holds import SqlHoldChanges
 from entrepot.drivers.catalog.inventories import SqlInventoryChanges
@@ -39,6 +40,7 @@ from entrepot.model.blob import BlobState
 from entrepot.model.digest import Digest
 from entrepot.model.errors import (
     ArtifactUnknown,
+    ErasedForGood,
     PrincipalUnknown,
     Protected,
     TokenUnknown,
@@ -203,6 +205,11 @@ class SqlTransaction(Session):
     def tombstones(self) -> SqlTombstoneChanges:
         """What does not come from upstreams again."""
         return SqlTombstoneChanges(self)
+
+    @cached_property
+    def erasures(self) -> SqlErasureChanges:
+        """What is here no more, and may not come again."""
+        return SqlErasureChanges(self)
 
     @property
     def secrets(self) -> SqlSecretChanges:
@@ -431,8 +438,10 @@ class SqlTransaction(Session):
 
     def keep_blob(self, digest: Digest, size: int, content: bytes | None, *, generation: int = 0) -> None:
         """Know some bytes as present: in the catalog with *content*, else durable in the blob store already (I1)."""
-        home = self.one(CHANGE.find_home, digest=str(digest)) or (None, "absent", 0, 0, Tier.HOT)
-        blob, state, is_here, current, tier = home
+        home = self.one(CHANGE.find_home, digest=str(digest)) or (None, "absent", 0, 0, Tier.HOT, 0)
+        blob, state, is_here, current, tier, is_erased = home
+        if is_erased:
+            raise ErasedForGood(digest)
         if content is None and not is_here and (generation, Tier.HOT) != (current, tier):
             arrived = self.tiers.arrive(digest, generation)
             if not arrived and state in _NOT_THERE:

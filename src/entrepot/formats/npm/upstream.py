@@ -26,6 +26,7 @@ from entrepot.formats.npm.tarball import examine
 from entrepot.model.contents import Contents, FilePath
 from entrepot.model.errors import (
     Denied,
+    Erased,
     NotFound,
     ReferenceUnknown,
     Unauthenticated,
@@ -277,9 +278,11 @@ def _package(view: View, name: str) -> PackageId:
 async def find_tarball(
     registry: Registry, caller: Caller, view: View, package: PackageId, version: ReferenceName
 ) -> Digest | None:
-    """The file of a version that is stored here; None when there is none. Raises `Unauthenticated` and the like."""
+    """The file of a version that is stored here; None when there is none. Raises `Erased`, `Unauthenticated` and the like."""
     try:
         found = await resolve(registry, caller, view, package, name=version)
+    except Erased:
+        raise
     except NotFound:
         return None
     contents = Contents.read(found.content, KIND)

@@ -49,6 +49,9 @@ ERRORS = ErrorTable(
         e.ReferenceUnknown: WireError(404, "MANIFEST_UNKNOWN"),
         e.BlobUnknown: WireError(404, "BLOB_UNKNOWN"),
         e.LinkUnknown: WireError(400, "MANIFEST_BLOB_UNKNOWN"),
+        # The specification knows 404 alone for what is not there.
+        e.Erased: WireError(404, "MANIFEST_UNKNOWN"),
+        e.BlobErased: WireError(404, "BLOB_UNKNOWN"),
         e.UploadUnknown: WireError(404, "BLOB_UPLOAD_UNKNOWN"),
         e.RouteUnknown: WireError(404, "UNSUPPORTED"),
         e.NotFound: WireError(404, "NAME_UNKNOWN"),

@@ -66,6 +66,8 @@ PLANTED = {
     "I13_accounts_are_the_sums": "UPDATE account SET bytes = bytes + 1",
     "I13_versions_are_counted": "UPDATE account SET versions = versions + 1",
     "I13_namespaces_have_accounts": "DELETE FROM account",
+    "I14_what_was_erased_is_not_here": f"INSERT INTO erased_blob (blob_id, erasure_id) VALUES ({blob(LAYER)}, 1)",
+    "I14_no_package_has_what_was_erased": f"INSERT INTO erased_blob (blob_id, erasure_id) VALUES ({blob(LAYER)}, 1)",
 }
 
 

@@ -64,8 +64,10 @@ INSERT INTO content (blob_id, bytes) VALUES (:blob, :bytes) ON CONFLICT (blob_id
 INSERT INTO content (blob_id, bytes) VALUES (:blob, :bytes) ON CONFLICT DO NOTHING
 
 -- find_home --
--- The state of some bytes, whether they live here rather than in a blob store, their generation there, and in which.
-SELECT b.id, b.state, c.blob_id IS NOT NULL, b.generation, b.tier
+-- The state of some bytes, whether they live here rather than in a blob store, their generation there, and in which; and
+-- whether they may not come again.
+SELECT b.id, b.state, c.blob_id IS NOT NULL, b.generation, b.tier,
+       EXISTS (SELECT 1 FROM erased_blob e WHERE e.blob_id = b.id AND e.lifted_position IS NULL)
   FROM blob b LEFT JOIN content c ON c.blob_id = b.id
  WHERE b.digest = :digest
 

@@ -126,7 +126,9 @@ SELECT n.name, p.format, p.name, m.role, m.from_position
  LIMIT :limit
 
 -- find_state --
-SELECT state, size, generation, condemned_at, tier FROM blob WHERE digest = :digest
+SELECT b.state, b.size, b.generation, b.condemned_at, b.tier,
+       EXISTS (SELECT 1 FROM erased_blob e WHERE e.blob_id = b.id AND e.lifted_position IS NULL)
+  FROM blob b WHERE b.digest = :digest
 
 -- holders --
 -- The artifacts of a package that link some bytes. Uses link_target_idx and membership_open_idx.

@@ -23,6 +23,7 @@ SELECT n.name || '/' || p.format || '/' || p.name || ': ' || o.digest || ' links
   JOIN link l ON l.artifact_id = m.blob_id AND l.required
   JOIN blob t ON t.id = l.target_id
  WHERE m.role = 'artifact' AND m.until_position IS NULL
+   AND NOT EXISTS (SELECT 1 FROM erased_blob e WHERE e.blob_id = m.blob_id)  -- It leaves by itself (I14).
    AND (t.state NOT IN ('present', 'damaged') OR NOT EXISTS (
         SELECT 1 FROM membership x
          WHERE x.package_id = m.package_id AND x.blob_id = l.target_id AND x.until_position IS NULL
@@ -85,6 +86,9 @@ SELECT DISTINCT 'position ' || w.position || ' of a ' || w.what || ' is not in t
         UNION ALL SELECT until_position, 'clearance' FROM clearance WHERE until_position IS NOT NULL
         UNION ALL SELECT from_position, 'block' FROM block
         UNION ALL SELECT position, 'purge' FROM purge
+        UNION ALL SELECT position, 'erasure' FROM erasure
+        UNION ALL SELECT sealed_position, 'erasure' FROM erasure WHERE sealed_position IS NOT NULL
+        UNION ALL SELECT lifted_position, 'erasure' FROM erased_blob WHERE lifted_position IS NOT NULL
         UNION ALL SELECT until_position, 'block' FROM block WHERE until_position IS NOT NULL
         UNION ALL SELECT from_position, 'hold' FROM hold
         UNION ALL SELECT until_position, 'hold' FROM hold WHERE until_position IS NOT NULL
@@ -154,6 +158,7 @@ SELECT n.name || '/' || p.format || '/' || p.name || ': ' || b.digest || ' is ba
 SELECT b.digest || ' is ' || b.state || ', and still a member of package ' || p.name
   FROM membership m JOIN blob b ON b.id = m.blob_id JOIN package p ON p.id = m.package_id
  WHERE m.until_position IS NULL AND b.state = 'absent'
+   AND NOT EXISTS (SELECT 1 FROM erased_blob e WHERE e.blob_id = b.id)
 
 -- I8_what_is_given_up_is_never_read_again --
 SELECT g.digest || ', generation ' || g.generation || ', is to be deleted, and is where its bytes are looked for'
@@ -191,6 +196,7 @@ SELECT n.name || '/' || p.format || '/' || p.name || ': ' || b.digest || ' runs 
   JOIN namespace n ON n.id = p.namespace_id
   JOIN blob b ON b.id = d.blob_id
  WHERE d.until_position IS NULL
+   AND NOT EXISTS (SELECT 1 FROM erased_blob e WHERE e.blob_id = b.id)
    AND NOT EXISTS (
         SELECT 1 FROM membership m
          WHERE m.package_id = d.package_id AND m.blob_id = d.blob_id AND m.role = 'artifact'
@@ -204,6 +210,7 @@ SELECT n.name || '/' || p.format || '/' || p.name || ': ' || b.digest || ' is un
   JOIN namespace n ON n.id = p.namespace_id
   JOIN blob b ON b.id = h.blob_id
  WHERE h.until_position IS NULL AND (h.expires_at IS NULL OR h.expires_at > :now)
+   AND NOT EXISTS (SELECT 1 FROM erased_blob e WHERE e.blob_id = b.id)
    AND NOT EXISTS (
         SELECT 1 FROM membership m
          WHERE m.package_id = h.package_id AND m.blob_id = h.blob_id AND m.role = 'artifact'
@@ -247,7 +254,9 @@ SELECT n.name || ' is charged for ' || b.digest || ' as in ' || c.members || ' o
 
 -- I13_nothing_is_had_for_nothing --
 SELECT 'packages have blobs ' || h.had || ' times, and namespaces are charged for ' || h.charged
-  FROM (SELECT (SELECT count(*) FROM membership WHERE until_position IS NULL) AS had,
+  FROM (SELECT (SELECT count(*) FROM membership WHERE until_position IS NULL)
+             - (SELECT count(*) FROM erased_blob e JOIN blob b ON b.id = e.blob_id AND b.state = 'absent'
+                  JOIN membership m ON m.blob_id = e.blob_id AND m.until_position IS NULL) AS had,
                (SELECT coalesce(sum(members), 0) FROM charge) AS charged) h
  WHERE h.had <> h.charged
 
@@ -285,3 +294,20 @@ SELECT n.name || ' has an account of ' || a.versions || ' versions, and has ' ||
 -- I13_namespaces_have_accounts --
 SELECT n.name || ' has no account' FROM namespace n
  WHERE NOT EXISTS (SELECT 1 FROM account a WHERE a.namespace_id = n.id)
+
+-- I14_what_was_erased_is_not_here --
+SELECT b.digest || ' was erased, and is ' || b.state
+  FROM erased_blob e JOIN blob b ON b.id = e.blob_id
+ WHERE e.lifted_position IS NULL
+   AND (b.state <> 'absent' OR EXISTS (SELECT 1 FROM content c WHERE c.blob_id = b.id))
+
+-- I14_no_package_has_what_was_erased --
+-- Uses membership_blob_idx.
+SELECT n.name || '/' || p.format || '/' || p.name || ': has ' || b.digest || ', which was erased'
+  FROM erased_blob e
+  JOIN blob b ON b.id = e.blob_id
+  JOIN membership m ON m.blob_id = b.id AND m.until_position IS NULL
+  JOIN package p ON p.id = m.package_id
+  JOIN namespace n ON n.id = p.namespace_id
+ WHERE e.lifted_position IS NULL
+   AND NOT EXISTS (SELECT 1 FROM erasure s WHERE s.id = e.erasure_id AND s.sealed_position IS NULL)
