@@ -125,9 +125,19 @@ def test_revoking_says_what_it_takes_and_counts_at_once(
     assert "Nobody vouches any more for" in revoked.out
     assert f"{namespace}/generic/tool  1.0.0" in revoked.out
     assert "prod" in revoked.out
-    # What the registry itself has signed of the clearance, perhaps by now, counts as before.
-    found = installation.run("verify", version, "--signer", "ci")
+    # What the registry itself has signed of the clearance, perhaps by now, is nobody's word for the version.
+    found = installation.run("verify", version)
     assert (found.code, "is compromised" in found.out) == (1, True)
+
+
+def test_what_the_registry_says_itself_counts_for_who_asks_for_it(installation: Installation, version: str) -> None:
+    installation.must("sign", version)
+
+    found = installation.run("verify", version)
+    (said,) = installation.run("verify", version, "-o", "json").json["attestations"]
+
+    assert (found.code, "yes" in found.out) == (1, True)
+    installation.must("verify", version, "--signer", said["verifications"][0]["signer"])
 
 
 @pytest.mark.usefixtures("key")

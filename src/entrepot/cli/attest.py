@@ -124,7 +124,8 @@ def verify(
 ) -> None:
     """Say who signed an artifact, and whether that counts.
 
-    What counts is what the namespace's signers vouch for. Without any such signature the exit code is 1.
+    What counts is what the namespace's signers vouch for. Without any such signature the exit code is 1. What the
+    registry says in its own name is shown, but counts only for who asks for it with --signer or --type.
     """
     with Client() as registry:
         report = registry.attestations.report(address, wait_seconds=wait)
@@ -137,8 +138,14 @@ def verify(
         click.echo(f"nothing is said of {address}" if not report.attestations else "nothing of that kind is said")
     if not report.current:
         click.echo("what came last is not examined yet", err=True)
-    if not any(verified == "yes" for _, _, verified, _ in rows):
+    asked = signer is not None or predicate_type is not None
+    if not any(verified == "yes" and (asked or _is_vouched_for(found)) for found, _, verified, _ in rows):
         context.exit(1)
+
+
+def _is_vouched_for(found: Attestation) -> bool:
+    """Whether one of the namespace's signers vouches for it, and not the registry alone."""
+    return any(each.counts and each.namespace is not None for each in found.verifications)
 
 
 def _rows(report: Report, signer: str | None) -> list[tuple[Attestation, str, str, str]]:
