@@ -13,7 +13,7 @@ from tests.clients.node import Client as Npm
 from tests.clients.node import log_in
 from tests.clients.programs import Shell, program
 from tests.clients.python_packages import Environment, Place, module_wheel, project_name, publish
-from tests.clients.server import Registry
+from tests.clients.server import Registry, serve
 
 pytestmark = pytest.mark.clients
 
@@ -108,3 +108,29 @@ def test_oras_and_curl_are_told_too(shell: Shell, registry: Registry, package: s
     put = shell.run(*curl, "--upload-file", "key.pem", "--write-out", " %{http_code}", f"{files}.again").output
     assert put.endswith("403")
     assert "erased" in put
+
+
+@pytest.mark.on_disk
+def test_nothing_of_it_is_left_on_the_disk(shell: Shell, tmp_path: Path) -> None:
+    """Small bytes are in the catalog, larger ones are files; the first were written to its log, too."""
+    leaks = [noise(str(size), size) for size in (3_000, 100_000)]
+    with serve(tmp_path / "registry", "acme") as registry:
+        for number, leak in enumerate(leaks):
+            (shell.home / "leak").write_bytes(leak)
+            to = f"{registry.url}/files/acme/tool/1.0.0/leak-{number}"
+            put = (program("curl"), "--silent", "--fail", "--user", registry.publisher.pair, "--upload-file", "leak")
+            shell.run(*put, to)
+        found = [holding(tmp_path / "registry", leak[1_000:1_100]) for leak in leaks]
+
+        for leak in leaks:
+            erase(registry, Digest.of(leak))
+
+        assert all(found)
+        assert [holding(tmp_path / "registry", leak[at : at + 100]) for leak in leaks for at in (0, 1_000, 2_900)] == [
+            []
+        ] * 6
+
+
+def holding(folder: Path, content: bytes) -> list[Path]:
+    """The files that have these bytes in them."""
+    return [path for path in folder.rglob("*") if path.is_file() and content in path.read_bytes()]

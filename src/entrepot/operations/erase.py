@@ -161,6 +161,7 @@ async def _finish(registry: Registry, erasure: Erasure) -> Erasure:
     for place in await registry.catalog.erasures.list_bytes(erasure):
         if place.tier in tiers:
             await registry.store(place.tier).remove(place.digest, generation=place.generation)
+    await registry.catalog.shred()
     return await _seal(registry, erasure)
 
 

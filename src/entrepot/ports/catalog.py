@@ -644,6 +644,12 @@ class Catalog(Protocol):
         For what no transaction takes back: to be asked right before it. Raises `TurnOver`, `Unavailable`.
         """
 
+    async def shred(self) -> None:
+        """Have nothing of what was deleted in the catalog's own files any more, as far as they are ours to write.
+
+        Raises `Unavailable` while somebody still reads what was there before.
+        """
+
     # who asks
     async def find_credential(self, secret_hash: bytes) -> Credential | None:
         """What a token stands for; None when it is unknown, revoked, or its holder disabled."""

@@ -169,6 +169,9 @@ class SqlCatalog(ABC):
     async def confirm_turn(self) -> None:  # noqa: B027 - where a turn cannot be taken away there is nothing to ask
         """Make sure that the turn for which the catalog was opened is not over. Raises `TurnOver`, `Unavailable`."""
 
+    async def shred(self) -> None:  # noqa: B027 - a database with a server of its own keeps its files itself
+        """Have nothing of what was deleted in the catalog's own files any more. Raises `Unavailable`."""
+
     async def listen(self) -> None:  # noqa: B027 - where all processes share one machine there is nothing to do
         """Hear from now on what is changed on other machines; for whoever answers from caches, before it does."""
 

@@ -16,7 +16,7 @@ import os
 import secrets
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from entrepot.drivers.catalog.catalog import SqlCatalog
@@ -25,6 +25,7 @@ from entrepot.drivers.catalog.migrate import migrate
 from entrepot.drivers.catalog.transaction import ACCESS_SQL
 from entrepot.drivers.catalog.writing import run
 from entrepot.drivers.threads import finished
+from entrepot.model.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,6 +74,7 @@ class SqliteCatalog(SqlCatalog):
 
     def __init__(self, path: Path, *, clock: Clock, epochs: Epochs, durable: bool = True) -> None:
         """Open the file, make it or bring it to today's schema. *durable=False* is for tests that kill nothing."""
+        self._path = path
         self._epochs = epochs
         self._lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         with translated():
@@ -130,6 +132,21 @@ class SqliteCatalog(SqlCatalog):
                 self._writer.rollback()
             fcntl.flock(self._lock, fcntl.LOCK_UN)
 
+    async def shred(self) -> None:
+        """Have nothing of what was deleted in the file and its log: the one is overwritten, the other emptied.
+
+        Raises `Unavailable` while somebody still reads what was there before.
+        """
+        with translated():
+            await finished(asyncio.get_running_loop().run_in_executor(None, self._empty_log))
+
+    def _empty_log(self) -> None:
+        # Beside the writer's: that one may be in the middle of a change.
+        with closing(connect(self._path, synchronous="FULL")) as connection:
+            is_busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if is_busy:
+            raise Unavailable("catalog", after=1)
+
     async def close(self) -> None:
         """Finish what is being written, and let go."""
         await super().close()
@@ -146,6 +163,7 @@ def connect(path: Path, *, synchronous: str) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA secure_delete = ON")  # What is erased is not to be found in the file.
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIBIBYTES}")
     connection.execute("PRAGMA temp_store = MEMORY")
     return connection
