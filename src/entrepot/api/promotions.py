@@ -38,14 +38,9 @@ if TYPE_CHECKING:
 
 
 async def plan_promotion(call: Call) -> Reply:
-    """Say what would come of promoting an artifact now, and why. Nothing is changed.
-
-    It waits for what is found out about the artifact as long as promoting it would.
-    """
+    """Say what would come of promoting an artifact now, and why. Nothing is changed."""
     package, channel = parse_whole(call), parse_channel(call.path["channel"])
-    plan = await promote.plan_promotion(
-        call.registry, call.caller, package, parse_target(call), channel, seconds=promote.WAIT_SECONDS
-    )
+    plan = await promote.plan_promotion(call.registry, call.caller, package, parse_target(call), channel)
     return json_reply(shapes.PromotionPlan.of(plan))
 
 

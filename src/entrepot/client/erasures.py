@@ -28,6 +28,8 @@ class ErasedPart:
     media_type: str | None = None
     """An artifact's; None for a blob that is none."""
     artifact_type: str | None = None
+    also: Digest | None = None
+    """What the same bytes are called by the other algorithm."""
 
 
 @dataclass(frozen=True, slots=True)

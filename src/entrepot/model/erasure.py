@@ -31,6 +31,13 @@ class ErasedPart:
     media_type: str | None = None
     """An artifact's; None for a blob that is none."""
     artifact_type: str | None = None
+    also: Digest | None = None
+    """What the same bytes are called by the other algorithm, as far as they were read: they do not come as that either."""
+
+    @property
+    def digests(self) -> tuple[Digest, ...]:
+        """All that these bytes are called."""
+        return (self.digest,) if self.also is None else (self.digest, self.also)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,21 @@ class Extent:
     def packages(self) -> tuple[PackageId, ...]:
         """Those that have or had any of it, each once."""
         return tuple(dict.fromkeys(place.package for place in self.places))
+
+    @property
+    def digests(self) -> tuple[Digest, ...]:
+        """All that may not come again."""
+        return tuple(digest for part in self.parts for digest in part.digests)
+
+    def joined(self, other: Extent) -> Extent:
+        """This and another one."""
+        known = {part.digest for part in self.parts}
+        places = {(place.package, place.digest) for place in self.places}
+        return Extent(
+            (*self.parts, *(part for part in other.parts if part.digest not in known)),
+            (*self.places, *(place for place in other.places if (place.package, place.digest) not in places)),
+            tuple(dict.fromkeys((*self.shared, *other.shared))),
+        )
 
     @property
     def fingerprint(self) -> str:

@@ -180,15 +180,14 @@ async def _copy(registry: Registry, store: BackupStore, snapshot: CatalogSnapsho
 
 async def _erased(registry: Registry) -> tuple[SealedErasure, ...]:
     """What was erased and may not come again; also since the catalog was copied."""
-    digests = set[Digest]()
-    while page := await registry.catalog.erasures.list_erased(
-        after=max((str(each) for each in digests), default=""), limit=_PAGE
-    ):
+    digests, last = set[Digest](), ""
+    while page := await registry.catalog.erasures.list_erased(after=last, limit=_PAGE):
         digests.update(page)
+        last = str(page[-1])
     sealed, after = list[SealedErasure](), START
     while erasures := await registry.catalog.erasures.list(after=after, limit=_PAGE):
         for each in erasures:
-            parts = tuple(str(part.digest) for part in each.extent.parts if part.digest in digests)
+            parts = tuple(str(digest) for digest in each.extent.digests if digest in digests)
             if parts:
                 sealed.append(
                     SealedErasure(

@@ -273,10 +273,12 @@ async def delete_garbage(registry: Registry) -> None:
 async def _collect_strays(registry: Registry) -> Amount:
     """Give up bytes that were kept, and never announced: whoever brought them was interrupted long ago."""
     horizon = (registry.clock.now() - registry.limits.upload_lease).timestamp()
+    erased = await _list_erased(registry)
     tally, batch = _Tally(), list["Kept"]()
     for tier in Tier if registry.cold is not None else (Tier.HOT,):
         async for kept in registry.store(tier).kept():
-            if kept.written_at < horizon:
+            # Of what was erased nobody is waited for.
+            if kept.written_at < horizon or kept.digest in erased:
                 batch.append(kept)
             if len(batch) >= _BATCH:
                 tally.add(*await _disown(registry, tier, batch))
@@ -284,6 +286,14 @@ async def _collect_strays(registry: Registry) -> Amount:
         tally.add(*await _disown(registry, tier, batch))
         batch = []
     return tally.amount
+
+
+async def _list_erased(registry: Registry) -> set[Digest]:
+    erased, after = set["Digest"](), ""
+    while page := await registry.catalog.erasures.list_erased(after=after, limit=_STRETCH):
+        erased.update(page)
+        after = str(page[-1])
+    return erased
 
 
 async def _disown(registry: Registry, tier: Tier, batch: Sequence[Kept]) -> tuple[int, int]:

@@ -15,13 +15,14 @@ After each the power may go; whoever comes next goes on (`continue_erasures`; do
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from entrepot.model.access import Action
 from entrepot.model.digest import Digest
-from entrepot.model.erasure import EVERYBODYS, Erasure, Extent
-from entrepot.model.errors import ErasureUnknown, Invalid, PlanOutdated, Protected, Unavailable
+from entrepot.model.erasure import EVERYBODYS, ErasedPart, Erasure, Extent
+from entrepot.model.errors import BlobUnknown, Corrupt, ErasureUnknown, Invalid, PlanOutdated, Protected, Unavailable
 from entrepot.model.events import ArtifactsErased, BytesErased, ErasureLifted, ErasureSealed
 from entrepot.model.names import View
 from entrepot.model.position import START
@@ -31,6 +32,7 @@ from entrepot.model.tier import Tier
 from entrepot.operations import access
 from entrepot.operations.collect import delete_garbage
 from entrepot.operations.log import grow_log, path_between, root_at
+from entrepot.operations.read_blob import read_blob
 from entrepot.trust.erasure import LogGrowth, seal_tombstone
 
 if TYPE_CHECKING:
@@ -77,7 +79,7 @@ async def plan_erasure(registry: Registry, caller: Caller, target: Digest) -> Er
     """
     access.require_anywhere(caller, Action.ERASE)
     _require_somebodys(target)
-    extent = await registry.catalog.erasures.measure(target)
+    extent = await _measure(registry, target)
     now = registry.clock.now()
     found = [
         each
@@ -109,12 +111,13 @@ async def erase(
         access.require_anywhere(caller, Action.LIFT)
     _require_somebodys(target)
     _require_reason(reason)
+    read = await _measure(registry, target)
 
     def change(transaction: Transaction) -> Erasure:
         known = transaction.erasures.find(target)
         if known is not None:
             return known
-        extent = transaction.erasures.measure(target)
+        extent = _join(transaction.erasures.measure(target), read, transaction.erasures.measure)
         if fingerprint is not None and fingerprint != extent.fingerprint:
             raise PlanOutdated(target, expected=fingerprint, actual=extent.fingerprint)
         if not despite_holds:
@@ -133,7 +136,7 @@ def erase_extent(transaction: Transaction, actor: str, target: Digest, extent: E
         actor,
         BytesErased(
             target=str(target),
-            digests=tuple(str(part.digest) for part in extent.parts),
+            digests=tuple(str(digest) for digest in extent.digests),
             reason=reason,
             size=extent.size,
         ),
@@ -224,6 +227,57 @@ async def _grow(registry: Registry, erasure: Erasure) -> LogGrowth | None:
     before = erasure.position - 1
     path = await path_between(registry, before, head.size)
     return LogGrowth(before, await root_at(registry, before, head.size), head.size, head.root, tuple(path), head.note)
+
+
+# --- by whatever name ---
+
+
+async def _measure(registry: Registry, target: Digest) -> Extent:
+    """What would go, with what it is called by the other algorithm; what cannot be read has no other name."""
+    measured = await registry.catalog.erasures.measure(target)
+    also = {part.digest: await _other_name(registry, measured, part) for part in measured.parts}
+    named = replace(measured, parts=tuple(replace(part, also=also[part.digest]) for part in measured.parts))
+    for digest in filter(None, also.values()):
+        if await registry.catalog.collection.find(digest) is not None:
+            named = named.joined(await registry.catalog.erasures.measure(digest))
+    return named
+
+
+def _join(measured: Extent, read: Extent, measure: Callable[[Digest], Extent]) -> Extent:
+    """What goes by now, with the other names that were found out before."""
+    also = {part.digest: part.also for part in read.parts}
+    parts = tuple(replace(part, also=also.get(part.digest)) for part in measured.parts)
+    joined = replace(measured, parts=parts)
+    known = {part.digest for part in read.parts}
+    for digest in (part.also for part in parts):
+        if digest is not None and digest in known:
+            joined = joined.joined(measure(digest))
+    return joined
+
+
+async def _other_name(registry: Registry, extent: Extent, part: ErasedPart) -> Digest | None:
+    """A blob's digest by the other algorithm; an artifact is nothing without its blobs, whatever it is called."""
+    if part.media_type is not None:
+        return None
+    for place in extent.places:
+        if place.digest == part.digest and place.is_open:
+            view = View(place.package.namespace)
+            found = await registry.catalog.find_blob(view, place.package, part.digest, barred=True)
+            break
+    else:
+        return None
+    if found is None:
+        return None
+    algorithm = "sha512" if part.digest.algorithm == "sha256" else "sha256"
+    if found.content is not None:
+        return Digest.of(found.content, algorithm)
+    sums = hashlib.new(algorithm)
+    try:
+        async for piece in read_blob(registry, found):
+            sums.update(piece)
+    except (BlobUnknown, Corrupt, Unavailable):
+        return None
+    return Digest(algorithm, sums.hexdigest())
 
 
 # --- reading ---

@@ -53,7 +53,7 @@ class LogGrowth:
 
 def seal_tombstone(signing: Signing, erasure: Erasure, growth: LogGrowth | None) -> bytes:
     """The tombstone as it is handed out. Raises `Unavailable` while the key store does not sign."""
-    subjects = [Named(str(part.digest), (part.digest,)) for part in erasure.extent.parts]
+    subjects = [Named(str(part.digest), part.digests) for part in erasure.extent.parts]
     predicate: dict[str, Any] = {
         "target": str(erasure.target),
         "reason": erasure.reason,

@@ -24,7 +24,9 @@ from entrepot.model.errors import (
 )
 from entrepot.model.names import ReferenceName, View, parse_namespace
 from entrepot.model.protection import ProtectionKind
+from entrepot.model.upload import UploadId
 from entrepot.operations.check import check
+from entrepot.operations.collect import collect
 from entrepot.operations.delete import delete_artifact
 from entrepot.operations.deploy import record_deployment
 from entrepot.operations.erase import (
@@ -38,7 +40,8 @@ from entrepot.operations.erase import (
 from entrepot.operations.hold import lift_hold, place_hold
 from entrepot.operations.resolve import find_blob, resolve
 from entrepot.operations.restore import list_trash, restore
-from entrepot.testing.builders import ADMINISTRATOR, World, caller, image, index, open_world, package, referrer
+from entrepot.operations.upload import add_blob
+from entrepot.testing.builders import ADMINISTRATOR, World, caller, image, index, open_world, package, referrer, stream
 from entrepot.testing.memory import MemoryBlobStore
 from entrepot.trust.erasure import Tombstone
 from entrepot.trust.log.merkle import check_consistency
@@ -222,6 +225,22 @@ async def test_nobody_brings_it_again(world: World) -> None:
     assert await check(world.registry, read_bytes=True) == []
 
 
+async def test_nor_by_the_name_that_another_algorithm_gives_it(world: World) -> None:
+    other = Digest.of(SECRET, "sha512")
+    await world.namespace("zeta")
+    content = stream(SECRET)
+    await add_blob(world.registry, ADMINISTRATOR, THIRD, expected=other, content=content, size=len(SECRET))
+
+    await erased(world)
+
+    with pytest.raises(BlobErased):
+        await find_blob(world.registry, ADMINISTRATOR, View.parse("zeta"), THIRD, other)
+    with pytest.raises(ErasedForGood):
+        await add_blob(world.registry, ADMINISTRATOR, API, expected=other, content=stream(SECRET), size=len(SECRET))
+    assert [each async for each in world.registry.blobs.kept() if each.digest in {LEAK, other}] == []
+    assert await check(world.registry, read_bytes=True) == []
+
+
 async def test_what_never_was_here_can_be_kept_from_coming(world: World) -> None:
     await erased(world, Digest.of(b"a list of customers"))
 
@@ -375,3 +394,26 @@ async def test_a_channel_is_not_left_with_what_went(world: World) -> None:
     with pytest.raises(Erased):
         await resolve(world.registry, ADMINISTRATOR, View.parse("acme.prod"), API, name=ONE)
     assert await check(world.registry) == []
+
+
+async def test_nothing_of_it_is_left_in_the_files_of_the_catalog(world: World) -> None:
+    small = b"a secret that is small enough for the catalog"
+    for number in range(20):
+        await world.push(API, image(small, b"%d" % number), f"3.{number}")
+
+    await erased(world, Digest.of(small))
+
+    left = [path.name for path in world.folder.glob("catalog.sqlite*") if small in path.read_bytes()]
+    assert left == []
+
+
+async def test_what_somebody_brought_in_the_last_moment_is_deleted_without_delay(world: World) -> None:
+    """Whoever had asked where to put it before it was erased may put it there after that; nobody is ever told of it."""
+    await erased(world)
+    stage = UploadId("0b8f7e5c-6a0e-4c38-9a55-3a4b4f0f7a41")
+    await world.registry.blobs.append(stage, stream(SECRET), at=0, limit=len(SECRET), algorithm="sha256")
+    await world.registry.blobs.keep(stage, LEAK, generation=0)
+
+    await collect(world.registry)
+
+    assert [each.digest async for each in world.registry.blobs.kept() if each.digest == LEAK] == []

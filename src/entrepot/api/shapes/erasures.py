@@ -62,6 +62,7 @@ class ErasedPart(Struct, frozen=True):
     size: Annotated[int, Meta(description="Bytes.", examples=[4096])]
     media_type: Annotated[str | None, Meta(description="An artifact's; null for a blob that is none.")]
     artifact_type: str | None
+    also: Annotated[DigestText | None, Meta(description="What the same bytes are called by the other algorithm.")]
 
 
 class ErasedPlace(Struct, frozen=True):
@@ -89,7 +90,14 @@ class Extent(Struct, frozen=True):
         """How it is shown."""
         return Extent(
             parts=[
-                ErasedPart(str(each.digest), each.size, each.media_type, each.artifact_type) for each in found.parts
+                ErasedPart(
+                    digest=str(each.digest),
+                    size=each.size,
+                    media_type=each.media_type,
+                    artifact_type=each.artifact_type,
+                    also=None if each.also is None else str(each.also),
+                )
+                for each in found.parts
             ],
             places=[
                 ErasedPlace(

@@ -131,9 +131,10 @@ class SqlErasureChanges:
             position=erasure.position,
         )
         for part in erasure.extent.parts:
-            blob = self._session.name_blob(part.digest, part.size)
-            self._session.run(ERASURES.add_blob, blob=blob, erasure=number)
-            self._empty(part.digest)
+            for digest in part.digests:
+                blob = self._session.name_blob(digest, part.size)
+                self._session.run(ERASURES.add_blob, blob=blob, erasure=number)
+                self._empty(digest)
         self.forget(erasure)
 
     def _empty(self, digest: Digest) -> None:
@@ -265,6 +266,7 @@ class _Part(msgspec.Struct, omit_defaults=True):
     size: int
     media_type: str | None = None
     artifact_type: str | None = None
+    also: str | None = None
 
 
 class _Place(msgspec.Struct, omit_defaults=True):
@@ -285,7 +287,16 @@ class _Extent(msgspec.Struct, omit_defaults=True):
 
 def _written(extent: Extent) -> str:
     document = _Extent(
-        [_Part(str(each.digest), each.size, each.media_type, each.artifact_type) for each in extent.parts],
+        [
+            _Part(
+                str(each.digest),
+                each.size,
+                each.media_type,
+                each.artifact_type,
+                None if each.also is None else str(each.also),
+            )
+            for each in extent.parts
+        ],
         [
             _Place(
                 each.package.namespace,
@@ -308,7 +319,14 @@ def _erasure(row: tuple[Any, ...]) -> Erasure:
     read = msgspec.json.decode(text, type=_Extent)
     extent = Extent(
         tuple(
-            ErasedPart(Digest.parse(each.digest), each.size, each.media_type, each.artifact_type) for each in read.parts
+            ErasedPart(
+                Digest.parse(each.digest),
+                each.size,
+                each.media_type,
+                each.artifact_type,
+                None if each.also is None else Digest.parse(each.also),
+            )
+            for each in read.parts
         ),
         tuple(
             ErasedPlace(
