@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from entrepot.model.digest import Digest
 from entrepot.model.errors import InvalidReference
@@ -31,16 +32,17 @@ TEXTS = st.one_of(
     st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)).map(lambda parts: ".".join(map(str, parts))),
     st.sampled_from(["main", "pr-1", "pr-2", "nightly", "1.0.0-rc.1", "not a version"]),
 )
-NAMES = st.builds(Name, st.sampled_from([NameKind.VERSION, NameKind.TAG]), TEXTS)
-STORED = st.builds(
-    Stored,
-    digest=st.binary(max_size=8).map(Digest.of),
-    names=st.one_of(st.just(UNNAMED), st.lists(NAMES, min_size=1, max_size=3, unique=True).map(tuple)),
-    at=DAYS.map(lambda age: NOON - age),
-    pulled_at=st.one_of(st.none(), DAYS.map(lambda age: NOON - age)),
-    pulled_by=st.just("cluster"),
-    channel=st.sampled_from([None, None, ChannelName("prod")]),
-)
+NAMES = st.tuples(st.sampled_from([NameKind.VERSION, NameKind.TAG]), TEXTS).map(lambda said: Name(*said))
+STORED = st.fixed_dictionaries(
+    {
+        "digest": st.binary(max_size=8).map(Digest.of),
+        "names": st.one_of(st.just(UNNAMED), st.lists(NAMES, min_size=1, max_size=3, unique=True).map(tuple)),
+        "at": DAYS.map(lambda age: NOON - age),
+        "pulled_at": st.one_of(st.none(), DAYS.map(lambda age: NOON - age)),
+        "pulled_by": st.just("cluster"),
+        "channel": st.sampled_from([None, None, ChannelName("prod")]),
+    }
+).map(lambda given: Stored(**given))
 RULES = st.builds(
     RetentionRule,
     name=st.just("rule"),
@@ -112,7 +114,7 @@ def test_of_every_line_just_the_newest_stay(stored: list[Stored], last: int, per
             key = order(name.text)
         except InvalidReference:
             continue
-        versions.append((replace(each, names=(Name(NameKind.VERSION, name.text),)), key))
+        versions.append((structs.replace(each, names=(Name(NameKind.VERSION, name.text),)), key))
 
     verdicts = said([RetentionRule("last", last=last, per=per)], [each for each, _ in versions])
 

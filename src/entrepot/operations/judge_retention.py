@@ -7,8 +7,11 @@ stays with that.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+import msgspec
+from msgspec.structs import replace
 
 from entrepot.model.errors import PlanOutdated
 from entrepot.model.names import ReferenceName, View
@@ -39,8 +42,7 @@ _TRIES: Final = 5
 _PROTECTIONS: Final = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(msgspec.Struct, frozen=True):  # one of a million
     """What the rules say of an artifact that stands for itself."""
 
     candidate: Candidate
@@ -136,10 +138,20 @@ async def _judge_few(
     judged: list[tuple[PackageId, Sequence[Judged]]] = []
     found = await registry.catalog.retentions.list_candidates_of(packages)
     pulls_since = await registry.catalog.pulls.find_start()
-    for each, candidates in zip(packages, found, strict=True):
-        verdicts = _ask_rules(registry, each.package, rules, candidates, pulls_since=pulls_since)
-        pairs = tuple(zip(candidates, verdicts, strict=True))
-        if any(_has_fallbacks(one) or (one.has_parts and not said.stays) for one, said in pairs):
+    asked = [
+        tuple(
+            zip(
+                candidates,
+                _ask_rules(registry, each.package, rules, candidates, pulls_since=pulls_since),
+                strict=True,
+            )
+        )
+        for each, candidates in zip(packages, found, strict=True)
+    ]
+    going = [one for pairs in asked for one, said in pairs if not said.stays]
+    having_parts = await registry.catalog.retentions.list_having_parts(going)
+    for each, pairs in zip(packages, asked, strict=True):
+        if any(one.row in having_parts or _has_fallbacks(one) for one, _ in pairs):
             # What goes together is found out artifact by artifact, while nothing moves.
             judged.append((each.package, (await judge_package(registry, each.package, rules))[1]))
         else:
@@ -176,13 +188,16 @@ async def _judge_once(
     candidates = await _list_candidates(registry, package)
     verdicts = _ask_rules(registry, package, rules, candidates, pulls_since=await registry.catalog.pulls.find_start())
     guarded = await retentions.is_protected(package)
+    having_parts = await retentions.list_having_parts(
+        [one for one, said in zip(candidates, verdicts, strict=True) if not said.stays]
+    )
     judged = []
     for number, (candidate, verdict) in enumerate(zip(candidates, verdicts, strict=True)):
         keeper: str | None = None
         parts: tuple[Digest, ...] = ()
         if not verdict.stays:
             keeper = await _keeper(registry, package, candidate, now, guarded=guarded, stays=stays)
-            if keeper is None and candidate.has_parts:
+            if keeper is None and candidate.row in having_parts:
                 parts = tuple(await retentions.list_parts(package, candidate.stored.digest, now=now))
         judged.append(Judged(candidate, verdict, keeper, parts))
         if number % _STRETCH == _STRETCH - 1:

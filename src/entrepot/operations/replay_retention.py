@@ -8,9 +8,11 @@ runs or is held now is taken to have been so.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
 
 from entrepot.model.access import Action
 from entrepot.model.names import View

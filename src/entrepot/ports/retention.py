@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from entrepot.model.digest import Digest
@@ -40,8 +42,7 @@ class ItemState(StrEnum):
     """It was not any more as it had been planned, so it stayed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True):  # one of a million, as `Stored` is
     """An artifact that rules are asked about, as it stands for itself in its package."""
 
     stored: Stored
@@ -49,8 +50,6 @@ class Candidate:
     """Since when it is there."""
     row: int
     """What tells it from what came by the same change; the catalog's own."""
-    has_parts: bool
-    """Whether it may contain others, or others refer to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +65,7 @@ class Surveyed:
     """Whether anything in it runs, ran, is leased or held."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedItem:
+class PlannedItem(msgspec.Struct, frozen=True):  # one of a million
     """Something that would go, or that only what keeps it lets stay."""
 
     ordinal: int
@@ -133,6 +131,9 @@ class Retentions(Protocol):
 
     async def list_candidates_of(self, packages: Sequence[Surveyed]) -> Sequence[Sequence[Candidate]]:
         """All artifacts that stand for themselves of some packages, in which few are, as of one moment; the oldest first."""
+
+    async def list_having_parts(self, candidates: Sequence[Candidate]) -> Collection[int]:
+        """The rows of those that may contain others, or to which others may refer."""
 
     async def find_revision(self, package: PackageId) -> Position:
         """The position of the last event that touched a package."""

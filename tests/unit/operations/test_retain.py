@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from entrepot.drivers.catalog import retention
 from entrepot.model.access import Role
 from entrepot.model.deployment import Particulars, Place
 from entrepot.model.digest import Digest
@@ -254,6 +255,27 @@ async def test_the_bytes_that_a_plan_promises_are_those_that_the_collector_frees
     collected = await collect(world.registry)
 
     assert collected.condemned.size == made.size > 0
+
+
+@pytest.mark.parametrize("kept", [0, 1], ids=["none stays", "one of many stays"])
+async def test_bytes_that_very_many_share_count_where_the_last_of_them_goes(
+    world: World, monkeypatch: pytest.MonkeyPatch, kept: int
+) -> None:
+    """They are asked for a page of those that need them at a time; pages are small here."""
+    monkeypatch.setattr(retention, "_CROWD", 2)
+    shared = b"shared" * 1_000
+    for number in range(3):
+        for place in ("acme/api", "acme/other"):
+            await world.push(place, image(shared, b"%d of %s" % (number, place.encode())), f"1.{number}")
+    await keep(world, RetentionRule("some", packages=PackagePattern("other"), last=kept), RetentionRule("none", last=0))
+
+    made = await plan(world)
+
+    planned = await items(world, made)
+    assert [len(shared) < item.size for item in planned] == [False] * 5 + [True] * (not kept)
+    await apply_plan(world.registry, ADMINISTRATOR, made.name)
+    world.clock.advance(days=2)
+    assert (await collect(world.registry)).condemned.size == made.size
 
 
 async def test_what_an_index_contains_and_what_refers_to_it_goes_and_comes_back_with_it(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -28,7 +29,7 @@ from entrepot.model.retention import UNNAMED, Line, Name, NameKind, Retention, R
 from entrepot.ports.retention import Candidate, ItemState, Plan, PlannedItem, PlanState, Surveyed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from entrepot.drivers.catalog.questions import Questions
@@ -38,8 +39,12 @@ if TYPE_CHECKING:
 RETENTION: Final = load("retention")
 _NEVER: Final = 1 << 62
 """The ordinal of what does not go."""
-"""What goes with one artifact; more of it is left, and stands for itself from then on."""
+_NEEDED: Final = (_NEVER, 0)
+"""What is known of bytes that do not become free."""
 _POPULAR: Final = 16
+_CROWD: Final = 10_000
+"""Links that one question is about: some tens of milliseconds."""
+_NONE: Final = rows.json_list(())
 _NAMES: Final = msgspec.json.Decoder(list[str])
 _KINDS: Final = {str(kind): kind for kind in NameKind}
 """To make a member of an enumeration of a text takes as long as all the rest of a row."""
@@ -114,7 +119,7 @@ class SqlRetentions:
 
     async def list_candidates_of(self, packages: Sequence[Surveyed]) -> Sequence[Sequence[Candidate]]:
         """All artifacts that stand for themselves of some packages, in which few are; the oldest first."""
-        numbers = msgspec.json.encode([each.row for each in packages]).decode()
+        numbers = _numbers(each.row for each in packages)
         found = await self._questions.all(RETENTION.list_candidates_of, packages=numbers)
         by_package: dict[int, list[Candidate]] = {each.row: [] for each in packages}
         for each in found:
@@ -122,6 +127,13 @@ class SqlRetentions:
         for candidates in by_package.values():
             candidates.sort(key=_place)
         return list(by_package.values())
+
+    async def list_having_parts(self, candidates: Sequence[Candidate]) -> Collection[int]:
+        """The rows of those that may contain others, or to which others may refer."""
+        if not candidates:
+            return ()
+        numbers = _numbers(each.row for each in candidates)
+        return {row for (row,) in await self._questions.all(RETENTION.list_having_parts, rows=numbers)}
 
     async def find_revision(self, package: PackageId) -> Position:
         """The position of the last event that touched a package."""
@@ -157,24 +169,57 @@ class SqlRetentions:
         """Bytes that are free once each of some items, and all before it, have gone: by the item's ordinal."""
         row = await self._questions.one(RETENTION.plan_id, plan=plan)
         number = None if row is None else row[0]
-        touched = await self._questions.all(RETENTION.touched, plan=number, after=after, upto=after + limit)
-        asked = {blob for _, blob in touched if (plan, blob) not in self._popular}
-        needed: dict[int, tuple[int, int]] = {}
-        blobs = msgspec.json.encode(sorted(asked)).decode()
-        for blob, size, last, count in await self._questions.all(
-            RETENTION.last_needed, plan=number, blobs=blobs, never=_NEVER
-        ):
-            needed[blob] = (last, size)
-            if count > _POPULAR:
-                self._popular[plan, blob] = (last, size)
         freed: dict[int, int] = {}
-        for ordinal, blob in touched:
-            last, size = needed.get(blob) or self._popular.get((plan, blob)) or (_NEVER, 0)
+        shared: set[tuple[int, int]] = set()
+        for ordinal, blob, size, alone in await self._questions.all(
+            RETENTION.touched, plan=number, after=after, upto=after + limit
+        ):
+            if alone:
+                freed[ordinal] = freed.get(ordinal, 0) + size
+            else:
+                shared.add((ordinal, blob))
+        needed = await self._find_last_needed(plan, number, {blob for _, blob in shared})
+        for ordinal, blob in shared:
+            last, size = needed.get(blob, _NEEDED)
             if last == ordinal:
                 freed[ordinal] = freed.get(ordinal, 0) + size
         while len(self._popular) > _REMEMBERED:
             self._popular.popitem(last=False)
         return freed
+
+    async def _find_last_needed(self, plan: str, number: int | None, blobs: set[int]) -> dict[int, tuple[int, int]]:
+        """Of blobs that several need: with which item the last of these goes, and their size."""
+        needed = {blob: known for blob in blobs if (known := self._popular.get((plan, blob)))}
+        asked = blobs - needed.keys()
+        crowded = {
+            blob for (blob,) in await self._questions.all(RETENTION.list_crowded, blobs=_numbers(asked), most=_CROWD)
+        }
+        for blob in crowded:
+            needed[blob] = self._popular[plan, blob] = await self._find_last_of_crowd(number, blob)
+        for blob, size, last, count in await self._questions.all(
+            RETENTION.last_needed, plan=number, blobs=_numbers(asked - crowded), never=_NEVER
+        ):
+            needed[blob] = (last, size)
+            if count > _POPULAR:
+                self._popular[plan, blob] = (last, size)
+        return needed
+
+    async def _find_last_of_crowd(self, plan: int | None, blob: int) -> tuple[int, int]:
+        """The same of a blob that so many artifacts link that no one question may be about them all."""
+        last, after = 0, 0
+        while last < _NEVER:
+            row = await self._questions.one(
+                RETENTION.last_needed_by, plan=plan, blob=blob, after=after, limit=_CROWD, never=_NEVER
+            )
+            if row is None or row[0] is None:
+                return _NEEDED
+            size, end, *lasts = row
+            last = max(last, *(each or 0 for each in lasts))
+            if end is None:
+                return last, size
+            after = end
+            await asyncio.sleep(0)  # Others have their turn between pages.
+        return _NEEDED
 
     async def find_plan(self, name: str) -> Plan | None:
         """A plan that is whole."""
@@ -283,7 +328,7 @@ class SqlRetentionChanges:
             "ordinal": item.ordinal,
             "row": item.row,
             "names": rows.json_list(item.names),
-            "parts": rows.json_list(map(str, item.parts)),
+            "parts": rows.json_list(map(str, item.parts)) if item.parts else _NONE,
             "rule": item.rule,
             "reason": item.reason,
             "at": rows.time_text(item.at),
@@ -363,11 +408,11 @@ def _retention(row: tuple[Any, ...] | None) -> Retention:
 
 
 def _candidate(row: tuple[Any, ...]) -> Candidate:
-    _, digest, at, names, pulled_at, pulled_by, channel, position, number, has_parts = row
+    _, digest, at, names, pulled_at, pulled_by, channel, position, number = row
     return Candidate(
         stored=Stored(
             digest=Digest.parse(digest),
-            names=tuple(map(_name, sorted(_NAMES.decode(names), key=_text))) or UNNAMED,
+            names=_names(_NAMES.decode(names)),
             at=rows.parse_time(at),
             pulled_at=None if pulled_at is None else rows.parse_time(pulled_at),
             pulled_by=pulled_by or "",
@@ -375,12 +420,21 @@ def _candidate(row: tuple[Any, ...]) -> Candidate:
         ),
         position=Position(position),
         row=number,
-        has_parts=bool(has_parts),
     )
 
 
 def _place(candidate: Candidate) -> tuple[Position, int]:
     return candidate.position, candidate.row
+
+
+def _numbers(rows: Iterable[int]) -> str:
+    return msgspec.json.encode(sorted(rows)).decode()
+
+
+def _names(kinds_and_texts: list[str]) -> tuple[Name, ...]:
+    if len(kinds_and_texts) > 1:
+        kinds_and_texts.sort(key=_text)
+    return tuple(map(_name, kinds_and_texts)) or UNNAMED
 
 
 def _name(kind_and_text: str) -> Name:

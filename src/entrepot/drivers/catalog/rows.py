@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 Row = tuple[Any, ...]
 
+_ENCODER: Final = msgspec.json.Encoder()
+
 _NAMESPACES: Final = 1024
 """So many of them are remembered as they were read."""
 
@@ -45,7 +47,8 @@ _TIME_LENGTH: Final = len("2026-01-31T12:00:00.000000Z")
 
 def time_text(time: datetime) -> str:
     """A time as it is stored: UTC, to the microsecond, sorting as it passes."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # `strftime` takes four times as long.
+    return time.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def parse_time(text: str) -> datetime:
@@ -143,7 +146,7 @@ def mirrored(row: Row, content: bytes) -> Mirrored:
 
 def json_list(values: Iterable[str]) -> str:
     """Values for a statement that asks whether a column is one of them."""
-    return msgspec.json.encode(list(values)).decode()
+    return _ENCODER.encode(tuple(values)).decode()
 
 
 def view_text(view: View | None) -> str:

@@ -23,8 +23,7 @@ SELECT p.revision
 
 -- candidate [part] --
 -- An artifact that stands for itself: nothing in its package contains it, and what it refers to is not there.
--- Uses membership_artifact_idx, reference_artifact_idx, link_target_idx and clearance_open_idx. Whether anything is under a
--- tag made of its digest is asked only where there are such tags.
+-- Uses membership_artifact_idx, reference_artifact_idx, link_target_idx and clearance_open_idx.
 SELECT m.package_id, b.digest, e.at,
        (SELECT json_group_array(r.kind || ' ' || r.name) FROM reference r
          WHERE r.blob_id = m.blob_id AND r.package_id = m.package_id AND r.until_position IS NULL),
@@ -32,17 +31,7 @@ SELECT m.package_id, b.digest, e.at,
        (SELECT c.name FROM clearance k JOIN channel c ON c.id = k.channel_id
          WHERE k.package_id = m.package_id AND k.blob_id = m.blob_id AND k.until_position IS NULL
          ORDER BY c.rank DESC LIMIT 1),
-       m.from_position, m.id,
-       EXISTS (SELECT 1 FROM link l WHERE l.artifact_id = m.blob_id AND l.kind = 'manifest')
-           OR EXISTS (SELECT 1 FROM artifact a WHERE a.subject_id = m.blob_id)
-           OR EXISTS (SELECT 1 FROM link l JOIN artifact a ON a.subject_id = l.target_id WHERE l.artifact_id = m.blob_id)
-           OR (EXISTS (SELECT 1 FROM reference r
-                        WHERE r.package_id = m.package_id AND r.until_position IS NULL
-                          AND r.name >= 'sha256-' AND r.name < 'sha512-~')
-               AND EXISTS (SELECT 1 FROM reference r
-                            WHERE r.package_id = m.package_id AND r.until_position IS NULL
-                              AND r.name >= replace(substr(b.digest, 1, 71), ':', '-')
-                              AND r.name < replace(substr(b.digest, 1, 71), ':', '-') || '~'))
+       m.from_position, m.id
   FROM membership m
   JOIN blob b ON b.id = m.blob_id
   JOIN event e ON e.position = m.from_position
@@ -71,6 +60,25 @@ SELECT m.package_id, b.digest, e.at,
 {candidate}
    AND m.package_id IN (SELECT CAST(j.value AS BIGINT) FROM json_each(:packages) j)
 
+-- list_having_parts --
+-- Those of some artifacts that may contain others, or that others refer to. Whether anything is under a tag made of its
+-- digest is asked only where there are such tags. Uses artifact_subject_idx and reference_open_idx.
+SELECT m.id
+  FROM json_each(:rows) j
+ CROSS JOIN membership m ON m.id = CAST(j.value AS BIGINT)
+ CROSS JOIN blob b ON b.id = m.blob_id
+ WHERE EXISTS (SELECT 1 FROM artifact a WHERE a.subject_id = m.blob_id)
+    OR EXISTS (SELECT 1 FROM link l
+                WHERE l.artifact_id = m.blob_id
+                  AND (l.kind = 'manifest' OR EXISTS (SELECT 1 FROM artifact a WHERE a.subject_id = l.target_id)))
+    OR (EXISTS (SELECT 1 FROM reference r
+                 WHERE r.package_id = m.package_id AND r.until_position IS NULL
+                   AND r.name >= 'sha256-' AND r.name < 'sha512-~')
+        AND EXISTS (SELECT 1 FROM reference r
+                     WHERE r.package_id = m.package_id AND r.until_position IS NULL
+                       AND r.name >= replace(substr(b.digest, 1, 71), ':', '-')
+                       AND r.name < replace(substr(b.digest, 1, 71), ':', '-') || '~'))
+
 -- has_artifact --
 -- Uses membership_open_idx.
 SELECT 1
@@ -79,32 +87,73 @@ SELECT 1
  WHERE b.digest >= :digest AND b.digest < :digest || '~'
 
 -- touched --
--- What each of some items consists of. Uses retention_part_ordinal_idx.
-SELECT p.ordinal, p.blob_id FROM retention_part p
+-- What each of some items consists of, with its size and whether nothing else needs it, as is so of most: an artifact that
+-- is nowhere else, and what one artifact alone requires (I2), in one package alone. Uses retention_part_ordinal_idx,
+-- membership_blob_idx, membership_open_idx and link_target_idx.
+SELECT p.ordinal, b.id, b.size,
+       b.state IN ('present', 'damaged') AND NOT EXISTS (
+            SELECT 1 FROM membership o
+             WHERE o.blob_id = b.id AND o.until_position IS NULL AND (o.package_id <> p.package_id OR o.role <> 'artifact'))
+  FROM retention_part p JOIN blob b ON b.id = p.blob_id
  WHERE p.plan_id = :plan AND p.ordinal > :after AND p.ordinal <= :upto
-UNION
-SELECT p.ordinal, l.target_id FROM retention_part p JOIN link l ON l.artifact_id = p.blob_id
+UNION ALL
+SELECT p.ordinal, b.id, b.size,
+       b.state IN ('present', 'damaged')
+       AND l.required
+       AND NOT EXISTS (
+            SELECT 1 FROM link o
+             WHERE o.target_id = b.id AND (o.artifact_id <> l.artifact_id OR o.ordinal <> l.ordinal))
+       AND NOT EXISTS (
+            SELECT 1 FROM membership o
+             WHERE o.blob_id = b.id AND o.until_position IS NULL AND (o.package_id <> p.package_id OR o.role <> 'blob'))
+  FROM retention_part p JOIN link l ON l.artifact_id = p.blob_id JOIN blob b ON b.id = l.target_id
  WHERE p.plan_id = :plan AND p.ordinal > :after AND p.ordinal <= :upto
+
+-- list_crowded --
+-- Those of some blobs that more artifacts link than one question asks about. Uses link_target_idx.
+SELECT CAST(j.value AS BIGINT)
+  FROM json_each(:blobs) j
+ WHERE (SELECT count(*) FROM (SELECT 1 FROM link l WHERE l.target_id = CAST(j.value AS BIGINT) LIMIT :most + 1) few) > :most
 
 -- last_needed --
 -- Of each of some blobs: its size, with which item the last that needs it goes (`:never` when one stays), and how many
--- need it. Uses membership_blob_idx, membership_open_idx and link_target_idx.
+-- need it. From each that links it to the packages that has both: from the package's side that would be quadratic in a
+-- layer that all share. Uses membership_blob_idx, membership_open_idx and link_target_idx.
 SELECT b.id, b.size, o.last, o.count
   FROM (SELECT u.blob_id, max(coalesce(p.ordinal, :never)) AS last, count(*) AS count
           FROM (SELECT m.blob_id, m.package_id, m.blob_id AS holder_id
                   FROM json_each(:blobs) j
                  CROSS JOIN membership m ON m.blob_id = CAST(j.value AS BIGINT) AND m.role = 'artifact' AND m.until_position IS NULL
                 UNION ALL
-                SELECT m.blob_id, m.package_id, h.blob_id
+                SELECT l.target_id, h.package_id, h.blob_id
                   FROM json_each(:blobs) j
-                 CROSS JOIN membership m ON m.blob_id = CAST(j.value AS BIGINT) AND m.role = 'blob' AND m.until_position IS NULL
-                 CROSS JOIN link l ON l.target_id = m.blob_id
-                 CROSS JOIN membership h ON h.package_id = m.package_id AND h.blob_id = l.artifact_id
-                       AND h.role = 'artifact' AND h.until_position IS NULL) u
+                 CROSS JOIN link l ON l.target_id = CAST(j.value AS BIGINT)
+                 CROSS JOIN membership h ON h.blob_id = l.artifact_id AND h.role = 'artifact' AND h.until_position IS NULL
+                 CROSS JOIN membership m ON m.package_id = h.package_id AND m.blob_id = l.target_id
+                       AND m.role = 'blob' AND m.until_position IS NULL) u
           LEFT JOIN retention_part p
             ON p.plan_id = :plan AND p.package_id = u.package_id AND p.blob_id = u.holder_id
          GROUP BY u.blob_id) o
   JOIN blob b ON b.id = o.blob_id AND b.state IN ('present', 'damaged')
+
+-- last_needed_by --
+-- The same of one blob, asked of some of the artifacts that link it, in their order: its size, the last of these, and with
+-- which item the last that needs it goes. Uses link_target_idx, membership_blob_idx and membership_open_idx.
+WITH page (artifact_id) AS (
+    SELECT l.artifact_id FROM link l
+     WHERE l.target_id = :blob AND l.artifact_id > :after ORDER BY l.artifact_id LIMIT :limit)
+SELECT (SELECT b.size FROM blob b WHERE b.id = :blob AND b.state IN ('present', 'damaged')),
+       (SELECT max(artifact_id) FROM page),
+       (SELECT max(coalesce(p.ordinal, :never))
+          FROM page l
+         CROSS JOIN membership h ON h.blob_id = l.artifact_id AND h.role = 'artifact' AND h.until_position IS NULL
+         CROSS JOIN membership m ON m.package_id = h.package_id AND m.blob_id = :blob AND m.role = 'blob'
+               AND m.until_position IS NULL
+          LEFT JOIN retention_part p ON p.plan_id = :plan AND p.package_id = h.package_id AND p.blob_id = h.blob_id),
+       (SELECT max(coalesce(p.ordinal, :never))
+          FROM membership m
+          LEFT JOIN retention_part p ON p.plan_id = :plan AND p.package_id = m.package_id AND p.blob_id = m.blob_id
+         WHERE m.blob_id = :blob AND m.role = 'artifact' AND m.until_position IS NULL AND :after = 0)
 
 -- plan_id --
 SELECT id FROM retention_plan WHERE name = :plan
@@ -116,9 +165,9 @@ VALUES (:name, :namespace, 'drafted', :rules, '', :actor, :at, 0, 0)
 -- add_item --
 INSERT INTO retention_item (plan_id, ordinal, package_id, blob_id, names, parts, rule, reason, at, pulled_at, pulled_by,
                             keeper, size, state)
-VALUES (:plan, :ordinal, (SELECT m.package_id FROM membership m WHERE m.id = :row),
-        (SELECT m.blob_id FROM membership m WHERE m.id = :row), :names, :parts, :rule, :reason, :at, :pulled_at,
-        :pulled_by, :keeper, 0, :state)
+SELECT :plan, :ordinal, m.package_id, m.blob_id, :names, :parts, :rule, :reason, :at, :pulled_at, :pulled_by, :keeper, 0,
+       :state
+  FROM membership m WHERE m.id = :row
 
 -- add_roots --
 INSERT INTO retention_part (plan_id, package_id, blob_id, ordinal)
