@@ -41,7 +41,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
             process.wait()
 
 
-def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path, seconds: float = 30) -> None:
+def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path, seconds: float = 120) -> None:
     """Return when *ready* says so. Raises `ServerFailed` with the end of the log when it never does."""
     deadline = time.monotonic() + seconds
     while not ready():

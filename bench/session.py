@@ -109,7 +109,7 @@ class Session:
         try:
             return tools.path(name)
         except tools.ToolMissing as missing:
-            self._leave_out(name, missing)
+            self.leave_out(name, missing)
             return None
 
     @contextmanager
@@ -123,13 +123,14 @@ class Session:
                     subject = make(name, home)
                     self.report.versions[subject.name] = subject.version()
                 except tools.ToolMissing as missing:
-                    self._leave_out(name, missing)
+                    self.leave_out(name, missing)
                     continue
                 stack.enter_context(subject)
                 running.append(subject)
             yield running
 
-    def _leave_out(self, name: str, missing: tools.ToolMissing) -> None:
+    def leave_out(self, name: str, missing: tools.ToolMissing) -> None:
+        """Say that something is not measured, because a program is not here."""
         if str(missing) not in self.report.missing:
             self.report.missing.append(str(missing))
             say(f"{name} is left out: {missing}")

@@ -41,8 +41,9 @@ INSERT INTO advisory_feed (instance, change) VALUES (gen_random_uuid(), 0);
 class Cluster:
     """A running server, and the databases in it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, durable: bool = False) -> None:
         self.folder = folder
+        self._durable = durable
         self._numbers = count(1)
 
     def address(self, database: str) -> str:
@@ -52,7 +53,9 @@ class Cluster:
     def start(self) -> None:
         """Start the server, and return once it takes connections."""
         # Room for the servers of all processes of a run.
-        options = f"-k {self.folder} -c listen_addresses= -c fsync=off -c full_page_writes=off -c max_connections=500"
+        options = f"-k {self.folder} -c listen_addresses= -c max_connections=500"
+        if not self._durable:
+            options += " -c fsync=off -c full_page_writes=off"
         _run(program("pg_ctl"), "start", "-w", "-D", self._data, "-l", self.folder / "log", "-o", options)
 
     def stop(self, mode: str = "immediate") -> None:
@@ -72,8 +75,8 @@ class Cluster:
 
 
 @contextmanager
-def running_cluster() -> Iterator[Cluster]:
-    """Make a cluster, run it and remove it; skips the test where PostgreSQL is missing."""
+def running_cluster(*, durable: bool = False) -> Iterator[Cluster]:
+    """Make a cluster, run it and remove it; skips the test where PostgreSQL is missing. Tests need none that is durable."""
     initdb = program("initdb")
     folder = Path(tempfile.mkdtemp(prefix="pg"))
     try:
@@ -92,7 +95,7 @@ def running_cluster() -> Iterator[Cluster]:
             "--locale=C.UTF-8",
             "--no-sync",
         )
-        cluster = Cluster(folder)
+        cluster = Cluster(folder, durable=durable)
         cluster.start()
         try:
             yield cluster

@@ -1,7 +1,7 @@
 """The servers that are measured, all driven the same way."""
 
 from bench.subjects.distribution import Distribution
-from bench.subjects.entrepot import Entrepot
+from bench.subjects.entrepot import Entrepot, Nodes
 from bench.subjects.nginx import Nginx
 from bench.subjects.npm import NodeRegistry, Verdaccio
 from bench.subjects.pypi import Devpi, Pypiron, Pypiserver, PythonIndex
@@ -15,6 +15,7 @@ __all__ = [
     "ImageStore",
     "Nginx",
     "NodeRegistry",
+    "Nodes",
     "Pypiron",
     "Pypiserver",
     "PythonIndex",

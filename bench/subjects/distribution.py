@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import tools
@@ -14,12 +15,18 @@ _MODULE = "github.com/distribution/distribution/v3"
 
 
 class Distribution(Registry):
-    """Token authentication, metrics, its in-memory descriptor cache, one access line a request, no tracing."""
+    """Token authentication, metrics, its in-memory descriptor cache, one access line a request, no tracing.
+
+    With *s3*, the settings of that driver of its, blobs and manifests are in a bucket, and go through it, not by redirect.
+    """
 
     name = "distribution"
 
-    def __init__(self, home: Path, signer: TokenSigner) -> None:
+    def __init__(self, home: Path, signer: TokenSigner, s3: Mapping[str, object] | None = None) -> None:
         super().__init__(home)
+        self._s3 = s3
+        if s3 is not None:
+            self.name = "distribution on S3"
         self._signer = signer
         self._binary = tools.path("distribution")
 
@@ -38,7 +45,8 @@ class Distribution(Registry):
             "version": "0.1",
             "log": {"level": "warn", "accesslog": {"disabled": False}},
             "storage": {
-                "filesystem": {"rootdirectory": str(self.data)},
+                **({"s3": self._s3} if self._s3 else {"filesystem": {"rootdirectory": str(self.data)}}),
+                "redirect": {"disable": True},
                 "cache": {"blobdescriptor": "inmemory"},
                 "delete": {"enabled": True},
             },

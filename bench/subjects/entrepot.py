@@ -8,11 +8,15 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import entrepot
 from bench import processes
-from bench.connection import request_head
+from bench.connection import Connection, request_head
 from bench.packages import Crate, Module
 from bench.subjects.npm import NodeRegistry
 from bench.subjects.pypi import PythonIndex
@@ -30,6 +34,8 @@ class Entrepot(Registry, PythonIndex, NodeRegistry):
 
     A *data* directory that is given is served as it is; its namespace must exist.
     Through an *upstream* that is given, a format and its address, it reads what it does not have.
+    *variables* say where its catalog and blobs are, unless these are in its data directory; it may share them with
+    another, which it *joins*.
     """
 
     def __init__(
@@ -40,8 +46,14 @@ class Entrepot(Registry, PythonIndex, NodeRegistry):
         upstream: tuple[str, str] | None = None,
         *,
         followers: bool = True,
+        variables: Mapping[str, str] | None = None,
+        joins: Entrepot | None = None,
     ) -> None:
         super().__init__(home)
+        self._variables = dict(variables or {})
+        self._joins = joins
+        if joins is not None:
+            self._variables["ENTREPOT_SIGNING_KEY"] = f"file:{joins.data / 'signing-key.pem'}"
         self._followers = followers
         self.name = "entrepot" if followers else "entrepot without followers"
         self._workers = workers
@@ -57,7 +69,7 @@ class Entrepot(Registry, PythonIndex, NodeRegistry):
         return [SCRIPT, "serve", "--listen", "127.0.0.1:0", "--data", str(self.data), "--workers", str(self._workers)]
 
     def environment(self) -> dict[str, str]:
-        return {"ENTREPOT_FOLLOWERS": str(self._followers).lower()}
+        return {"ENTREPOT_FOLLOWERS": str(self._followers).lower(), **self._variables}
 
     def settle(self) -> None:
         """Wait until all that follows from what happened has happened."""
@@ -112,6 +124,9 @@ class Entrepot(Registry, PythonIndex, NodeRegistry):
             connection.exchange(request_head("PUT", target, self.headers(""), len(content)) + content, 200, 201)
 
     def prepare(self) -> None:
+        if self._joins is not None:
+            _, self._token = self._joins.account
+            return
         if not self._filled:
             self._administer("namespace", "create", NAMESPACE)
         if self._upstream is not None:
@@ -135,3 +150,47 @@ class Entrepot(Registry, PythonIndex, NodeRegistry):
         if done.returncode:
             raise processes.ServerFailed(f"entrepot {' '.join(command)}: {done.stderr or done.stdout}")
         return done.stdout.strip()
+
+
+class Nodes(Registry):
+    """Several servers of ours, each with a data directory of its own, over one database and one bucket; clients take turns."""
+
+    def __init__(self, home: Path, workers: int, count: int, variables: Mapping[str, str]) -> None:
+        super().__init__(home)
+        self.name = f"{count} nodes" if count > 1 else "one node"
+        self._workers = workers
+        self._count = count
+        self._variables = variables
+        self._stack = ExitStack()
+        self.nodes: list[Entrepot] = []
+
+    def version(self) -> str:
+        return f"{entrepot.__version__}, {self._workers} worker(s) each, token"
+
+    def command(self) -> list[str]:
+        raise NotImplementedError  # each has its own
+
+    def headers(self, repository: str) -> dict[str, str]:
+        return self.nodes[0].headers(repository)
+
+    def cpu_seconds(self) -> float:
+        return sum(node.cpu_seconds() for node in self.nodes)
+
+    def connect(self) -> Connection:
+        node = self.nodes.pop(0)
+        self.nodes.append(node)
+        return node.connect()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            for number in range(self._count):
+                home = self.home / str(number)
+                home.mkdir()
+                first = self.nodes[0] if self.nodes else None
+                node = Entrepot(home, self._workers, variables=self._variables, joins=first)
+                self.nodes.append(stack.enter_context(node))
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._stack.close()
