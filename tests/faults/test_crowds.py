@@ -1,4 +1,4 @@
-"""A hundred at once at one thing, and ten thousand uploads open: the answers are as if they had come one by one."""
+"""A hundred at once at one thing, and thousands of uploads open: the answers are as if they had come one by one."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import pytest
 
 from tests.faults.line import MANIFEST, Line, Reply, digest_of, manifest_of
 from tests.faults.server import Server, make_namespace, running, violations
+from tests.stores import DEFAULT, chosen
 
 pytestmark = pytest.mark.xdist_group("crowds")  # one server for all of them
 
@@ -210,9 +211,10 @@ def test_a_manifest_that_is_pushed_and_deleted_by_a_crowd_is_there_or_not(server
     assert line.ask("GET", path).status in (200, 404)
 
 
-# --- ten thousand uploads ---
+# --- thousands of uploads ---
 
-UPLOADS = 10_000
+# In an object store each byte that comes is some requests: there it takes minutes for a tenth of them.
+UPLOADS = 10_000 if chosen() == DEFAULT else 1_000
 _AT_ONCE = 50
 
 
@@ -242,7 +244,7 @@ def _field(head: bytes, name: bytes) -> bytes:
     raise AssertionError(head)
 
 
-def test_ten_thousand_open_uploads_cost_neither_memory_nor_files_nor_time(server: Server, line: Line) -> None:
+def test_thousands_of_open_uploads_cost_neither_memory_nor_files_nor_time(server: Server, line: Line) -> None:
     content = _content(2, 1_000)
     line.push("acme/patient", content)
     memory, files = server.resident_size(), server.open_files()

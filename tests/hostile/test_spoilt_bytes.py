@@ -33,10 +33,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         make_namespace(started.data, "acme")
         make_namespace(started.data, "open", public=True)
         World(lambda request: _ask(started, request), basic(started.token)).fill()
+        with Line(started.address, started.token) as line:
+            line.push("acme/well", LARGE * 10)
         yield started
         assert violations(started.data) == []
         with Line(started.address, started.token) as line:
             line.must(200, "GET", "/readyz")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def size(server: Server) -> int:
+    """What it held once it had done everything once: how much that is depends on what it keeps things in."""
+    return server.resident_size()
 
 
 def _ask(server: Server, request: Request) -> Answer:
@@ -68,6 +76,8 @@ _NUISANCES: Final = st.sampled_from(
         b":",
         b"%",
         b"%00",
+        b"%C2%85",
+        b"%E2%80%A8",
         b"\xff",
         b"\r\n\r\n",
         b"0\r\n\r\n",
@@ -157,10 +167,11 @@ def test_no_noise_finds_a_bug(server: Server, noise: bytes) -> None:
         assert_answer_is_sound(Request("GET", b"/"), answer, deliberate=(501, 505))
 
 
-def test_after_all_that_the_server_is_well_and_has_not_grown(server: Server) -> None:
+def test_after_all_that_the_server_is_well_and_has_not_grown(server: Server, size: int) -> None:
     with Line(server.address, server.token) as line:
         line.must(200, "GET", "/readyz")
-        line.push("acme/well", LARGE * 10)
+        line.push("acme/well", LARGE * 11)
 
-    assert server.resident_size() < (1 + 2) * 120 * MEBI  # the supervisor and its workers
+    # The rest of its threads have begun meanwhile: of those that talk to an object store there are many.
+    assert server.resident_size() - size < 60 * MEBI
     assert server.complaints() == []

@@ -38,9 +38,14 @@ if TYPE_CHECKING:
 
 
 async def plan_promotion(call: Call) -> Reply:
-    """Say what would come of promoting an artifact now, and why. Nothing is changed."""
+    """Say what would come of promoting an artifact now, and why. Nothing is changed.
+
+    It waits for what is found out about the artifact as long as promoting it would.
+    """
     package, channel = parse_whole(call), parse_channel(call.path["channel"])
-    plan = await promote.plan_promotion(call.registry, call.caller, package, parse_target(call), channel)
+    plan = await promote.plan_promotion(
+        call.registry, call.caller, package, parse_target(call), channel, seconds=promote.WAIT_SECONDS
+    )
     return json_reply(shapes.PromotionPlan.of(plan))
 
 

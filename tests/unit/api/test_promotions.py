@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from entrepot.model.position import START
+from entrepot.operations.facts import EXAMINERS
+from entrepot.operations.follow import introduce
 from entrepot.policy.defaults import DEFAULTS
+from entrepot.ports.catalog import Transaction
 from tests.unit.api.world import World
 
 API = "/api/v1/packages/acme/oci/api"
@@ -38,6 +44,26 @@ async def test_a_promotion_is_planned_applied_listed_and_taken_back(world: World
     assert (await world.ask("GET", "/api/v1/packages/acme.prod/oci/api")).status == 404
     again = await world.ask("DELETE", f"{API}/-/promotions/prod/1.0", token=promoter)
     assert (again.status, again.code) == (404, "clearance-unknown")
+
+
+async def test_a_plan_waits_for_what_the_promotion_would_wait_for(world: World) -> None:
+    await world.namespace()
+    await world.image("1.0")
+    token = await world.token("promoter")
+    await introduce(world.registry)
+    last = (await world.registry.catalog.list_entries(after=START, limit=100))[-1]
+
+    def examine(change: Transaction) -> None:
+        for examiner in EXAMINERS:
+            change.cursors.move(examiner, last.position)
+
+    planning = asyncio.create_task(world.ask("GET", f"{API}/-/promotions/prod/1.0", token=token))
+    await asyncio.wait({planning}, timeout=0.2)
+    await world.registry.catalog.write(examine)
+
+    refusals = (await planning).json["decision"]["refusals"]
+    assert "known-content: sbom.present is not known yet" not in refusals
+    assert "signed-where-signers-are-registered: signed.registered is not known yet" not in refusals
 
 
 async def test_a_policy_is_set_tried_asked_and_removed(world: World, promoter: str) -> None:
