@@ -17,6 +17,7 @@ from entrepot.operations.backup import find_backup
 from entrepot.operations.check import check
 from entrepot.operations.govern import create_namespace
 from entrepot.operations.log import grow_log
+from entrepot.operations.prune_backups import Keep
 from entrepot.operations.publish import Draft, publish
 from entrepot.operations.registry import Registry
 from entrepot.operations.resolve import resolve
@@ -129,3 +130,22 @@ async def test_neither_a_database_nor_a_bucket_that_is_in_use_is_recovered_into(
         assert await check(registry, read_bytes=True) == []
     with psycopg.connect(empty.database) as connection:
         assert connection.execute("SELECT count(*) FROM namespace").fetchone() == (0,)
+
+
+async def test_old_backups_go_from_a_bucket_too(places: Places) -> None:
+    source, kept = places.small("old"), places.server.address(f"{places.folder.name}/kept")
+    await furnish(source)
+    first = await backups.back_up(source, kept, passphrase=PASSPHRASE)
+    async with open_registry(source) as registry:
+        await push(registry, image(b"later " * 20_000), "2.0")
+    last = await backups.back_up(source, kept, passphrase=PASSPHRASE)
+
+    done = await backups.prune(kept, Keep(last=1))
+    again = await backups.prune(kept, Keep(last=1))
+
+    assert (done.kept, done.removed) == ([last.backup], [first.backup])
+    assert done.blobs > 0
+    assert (again.blobs, again.removed) == (0, [])
+    async with backups.open_backups(kept) as store:
+        assert (await backups.verify(store, await find_backup(store))).problems == []
+        assert await store.announced() == {}

@@ -36,6 +36,7 @@ from entrepot.operations import backup as making
 from entrepot.operations.backup import BackedUp
 from entrepot.operations.backup_pages import verified, write_catalog
 from entrepot.operations.log import sign_again
+from entrepot.operations.prune_backups import Keep, Pruned, prune_backups
 from entrepot.operations.recover import RecoveredBlobs, go_on, recover_blobs, require_no_blobs, require_not_seen_further
 from entrepot.operations.verify_backup import find_problems
 from entrepot.settings import OBJECT_STORAGE
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from entrepot.ports.backups import BackupStore, CatalogSnapshot, Snapshots
     from entrepot.settings import Settings
     from entrepot.trust.backup import SealedBackup
+    from entrepot.trust.keys import PublicKey
 
 _FOLDER: Final = "backup"
 """Of the data directory: where the catalog's copy is while it is read."""
@@ -164,6 +166,19 @@ async def open_snapshot(
             yield file, snapshot
     finally:
         shutil.rmtree(folder)
+
+
+async def prune(target: str, keep: Keep, *, key: PublicKey | None = None, dry_run: bool = False) -> Pruned:
+    """Remove old backups, and what no other needs. Raises `BackupUnknown`, `InvalidBackup`, `Unavailable`."""
+    with tempfile.TemporaryDirectory(prefix="entrepot-prune-") as folder:
+        async with open_backups(target) as store:
+
+            @asynccontextmanager
+            async def open_catalog(backup: SealedBackup) -> AsyncIterator[CatalogSnapshot]:
+                async with open_snapshot(store, backup, Path(folder) / _FOLDER) as (_, snapshot):
+                    yield snapshot
+
+            return await prune_backups(store, SystemClock(), open_catalog, keep, key=key, dry_run=dry_run)
 
 
 async def _claim(settings: Settings, backup: SealedBackup) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import secrets
 from typing import TYPE_CHECKING, Final
 
 from entrepot.app.parts import open_registry
 from entrepot.model.access import Allowance, Caller, Principal, PrincipalKind, Rights, Role
-from entrepot.model.errors import InvalidKey
+from entrepot.model.errors import Conflict, InvalidKey
 from entrepot.model.names import PrincipalName
 from entrepot.operations.export import ExportedBundle, Wanted, export
 from entrepot.operations.import_bundle import Imported, import_bundle
@@ -25,20 +26,36 @@ _OPERATOR: Final = Caller(
 )
 
 
-async def export_bundle(settings: Settings, wanted: Wanted, path: Path) -> ExportedBundle:
-    """Write a bundle to a file, whole or not at all. Raises what `export` raises."""
-    part = f"{path}.part"
-    with open(part, "wb") as file:  # noqa: ASYNC230, PTH123 - nothing else waits, here or below
+async def export_bundle(settings: Settings, wanted: Wanted, path: Path, *, overwrite: bool = False) -> ExportedBundle:
+    """Write a bundle to a file, durably, whole or not at all, and in the place of another only to *overwrite* it.
+
+    Raises `Conflict` when something is there, and what `export` raises.
+    """
+    if not overwrite:
+        _require_nothing_at(path)
+    part = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+    with open(part, "xb") as file:  # noqa: ASYNC230, PTH123 - nothing else waits, here or below
         try:
             async with open_registry(settings) as registry:
                 made = await export(registry, _OPERATOR, wanted, file)
             file.flush()
             os.fsync(file.fileno())
+            if not overwrite:
+                # What is carried by hand has file systems without links: who came in this moment is replaced.
+                _require_nothing_at(path)
             os.replace(part, path)  # noqa: PTH105 - as above
         except BaseException:
             os.unlink(part)  # noqa: PTH108 - as above
             raise
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    os.fsync(folder)
+    os.close(folder)
     return made
+
+
+def _require_nothing_at(path: Path) -> None:
+    if path.exists():
+        raise Conflict(f"{path} is there already: take another name, or overwrite it")
 
 
 async def import_file(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -13,11 +13,12 @@ import click
 
 from entrepot.app import backups
 from entrepot.cli import Failure
-from entrepot.cli.duration import print_duration
+from entrepot.cli.duration import Duration, print_duration
 from entrepot.cli.output import Columns, Output, output_option, show_done, show_json, show_list
 from entrepot.cli.settings import config_option, data_option, find_installation, load_settings
 from entrepot.model.errors import RegistryError
 from entrepot.operations.backup import find_backup, list_backups
+from entrepot.operations.prune_backups import Keep
 from entrepot.trust.keys import PublicKey
 
 if TYPE_CHECKING:
@@ -145,6 +146,43 @@ def list_(target: str, key: Path | None, output: Output) -> None:
             return [Backup.of(found) async for _, found in list_backups(store, _read_key(key))]
 
     show_list(_done(find()), _COLUMNS, output)
+
+
+@backup.command()
+@_target
+@click.option("--keep-last", type=click.IntRange(1), metavar="N", help="Keep the last N.")
+@click.option("--keep-within", type=Duration(), metavar="TIME", help="Keep those of so long ago and since: 30d, 12w.")
+@click.option("--dry-run", is_flag=True, help="Say what would go, and let it be.")
+@_key_option
+@output_option
+def prune(
+    target: str,
+    *,
+    keep_last: int | None,
+    keep_within: timedelta | None,
+    dry_run: bool,
+    key: Path | None,
+    output: Output,
+) -> None:
+    """Remove old backups from TARGET, and what no other needs.
+
+    A backup stays that either option keeps, and the last one always does. Nothing goes when what is to be kept cannot be
+    read. Interrupted, it goes on when it is run again.
+    """
+    if keep_last is None and keep_within is None:
+        raise click.UsageError("Say what is to be kept: --keep-last, --keep-within or both.")
+    keep = Keep(last=keep_last or 0, within=keep_within)
+    done = _done(backups.prune(target, keep, key=_read_key(key), dry_run=dry_run))
+    document = {
+        "kept": [Backup.of(each) for each in done.kept],
+        "removed": [Backup.of(each) for each in done.removed],
+        "blobs": done.blobs,
+        "size": done.size,
+        "dry_run": dry_run,
+    }
+    would = "would go" if dry_run else "gone"
+    message = f"{would}: {len(done.removed)} backups, and {done.size} bytes that no other needs; {len(done.kept)} stay"
+    show_done(message, document, output)
 
 
 @backup.command()

@@ -18,17 +18,19 @@ from entrepot.trust.keys import PublicKey
 @click.command()
 @click.argument("what")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--overwrite", is_flag=True, help="Also when FILE is there already.")
 @data_option
 @config_option
 @output_option
-def export(what: str, file: Path, data: str | None, config: Path | None, output: Output) -> None:
+def export(what: str, file: Path, *, overwrite: bool, data: str | None, config: Path | None, output: Output) -> None:
     """Write artifacts into a sealed bundle, for where no line leads.
 
-    WHAT is acme/tool:1.0, acme/tool, acme/pypi/requests:2.*, acme.prod (all that is cleared there) or acme. They go with
-    all that they contain and all that refers to them, as an OCI image layout in a tar, which other programs read, too.
+    WHAT is acme/tool:1.0, acme/tool@sha256:…, acme/tool, acme/pypi/requests:2.*, acme.prod (all that is cleared there)
+    or acme. They go with all that they contain and all that refers to them, as an OCI image layout in a tar, which other
+    programs read, too.
     """
     settings = find_installation(config, data)
-    made = asyncio.run(export_bundle(settings, Wanted.parse(what), file))
+    made = asyncio.run(export_bundle(settings, Wanted.parse(what), file, overwrite=overwrite))
     message = (
         f"{file}: {made.names} names, {made.artifacts} artifacts, {made.blobs} blobs, {made.proofs} proofs of the log"
     )

@@ -32,6 +32,7 @@ from entrepot.model.errors import (
 from entrepot.model.events import BackupMade
 from entrepot.model.position import START
 from entrepot.operations.backup_pages import add_blob, add_bytes, add_catalog
+from entrepot.operations.backup_shift import Work, at_work
 from entrepot.operations.read_blob import read_blob
 from entrepot.ports.catalog import FoundBlob
 from entrepot.trust.backup import (
@@ -96,23 +97,25 @@ async def back_up(
     if registry.signing is None:
         raise InvalidKey("signing key", expected="one that seals the backup")
     holder = f"backup:{registry.clock.new_id()}"
-    await _discard_abandoned(registry, store)
-    await _pause(registry, holder, anew=True)
-    renewing = asyncio.create_task(_keep_paused(registry, holder))
-    try:
-        made = await _back_up_patiently(registry, store, snapshots, keys)
-        # Everything was there until now only if nothing could be given up until now.
-        await _pause(registry, holder)
-        if renewing.done():
-            await renewing
-        manifest = made.backup
-        name = f"{manifest.manifest.position:020}-{manifest.digest.hex[:16]}"
-        await store.add(name, made.content)
-    finally:
-        renewing.cancel()
-        await asyncio.gather(renewing, return_exceptions=True)
-        with suppress(RegistryError):  # Then it ends by itself.
-            await registry.catalog.write(lambda transaction: transaction.collection.resume(holder))
+    async with at_work(store, registry.clock, Work.BACKUP) as shift:
+        await _discard_abandoned(registry, store)
+        await _pause(registry, holder, anew=True)
+        renewing = asyncio.create_task(_keep_paused(registry, holder))
+        try:
+            made = await _back_up_patiently(registry, store, snapshots, keys)
+            # Everything was there until now only if nothing could be given up until now: neither here nor there.
+            await _pause(registry, holder)
+            await shift.renew()
+            if renewing.done():
+                await renewing
+            manifest = made.backup
+            name = f"{manifest.manifest.position:020}-{manifest.digest.hex[:16]}"
+            await store.add(name, made.content)
+        finally:
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
+            with suppress(RegistryError):  # Then it ends by itself.
+                await registry.catalog.write(lambda transaction: transaction.collection.resume(holder))
 
     def change(transaction: Transaction) -> None:
         transaction.append(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import tarfile
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, BinaryIO, Final
@@ -42,19 +43,32 @@ _MOST: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be exported: packages that a view shows, by a pattern, and of these all names or those of a pattern."""
+    """What is to be exported: packages that a view shows, by a pattern, and of these names by a pattern, or a digest."""
 
     view: View
     package: str = "*"
     """With ``*`` and ``?``; ``<format>/<name>``, or a name of any format."""
     name: str = "*"
+    digest: Digest | None = None
+    """That artifact alone, whatever it is called."""
 
     @classmethod
     def parse(cls, text: str) -> Wanted:
-        """Read ``acme``, ``acme.prod/team-*``, ``acme/pypi/requests:2.*``. Raises `InvalidName`."""
+        """Read ``acme``, ``acme.prod/team-*``, ``acme/pypi/requests:2.*``, ``acme/api@sha256:…``.
+
+        Raises `InvalidName`, `InvalidDigest`.
+        """
+        named, at, digest = text.partition("@")
+        if at and ":" in digest:
+            view, _, package = named.partition("/")
+            return cls(View.parse(view), package or "*", digest=Digest.parse(digest))
         view, _, rest = text.partition("/")
         package, _, name = rest.partition(":")
         return cls(View.parse(view), package or "*", name or "*")
+
+    def __str__(self) -> str:
+        which = f":{self.name}" if self.digest is None else f"@{self.digest}"
+        return f"{self.view}/{self.package}{which}"
 
     def has_package(self, package: PackageId) -> bool:
         """Whether a package is meant."""
@@ -93,13 +107,18 @@ async def export(registry: Registry, caller: Caller, wanted: Wanted, file: Binar
     gathering = _Gathering(registry, caller, wanted.view)
     proofs = 0
     async for package in _packages(registry, caller, wanted):
+        if wanted.digest is not None:
+            with suppress(ArtifactUnknown):
+                await gathering.add(package, wanted.digest)
+                proofs += await gathering.add_proof(package, wanted.digest)
+            continue
         for reference in await _references(registry, caller, wanted, package):
             await gathering.add(package, reference.digest)
             gathering.name(package, reference)
             proofs += await gathering.add_proof(package, reference.digest)
     bundle = gathering.bundle
     if not bundle.exported:
-        raise ArtifactUnknown(f"{wanted.view}/{wanted.package}:{wanted.name}")
+        raise ArtifactUnknown(str(wanted))
     index = write_index(bundle.exported)
     seal = await asyncio.to_thread(seal_index, index, registry.signing)
     size = await _write(registry, bundle, index, seal, file)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
+    from datetime import datetime
     from typing import BinaryIO
 
     from entrepot.model.blob import BlobState
@@ -33,6 +34,18 @@ class BackupStore(Protocol):
 
     async def read(self, name: str, *, limit: int) -> bytes:
         """A manifest. Raises `BackupUnknown`, `TooLarge` when it has more than *limit* bytes."""
+
+    async def remove(self, name: str) -> None:
+        """Forget a manifest, durably: from then on there is no such backup. No error when there is none."""
+
+    async def announce(self, worker: str, at: datetime) -> None:
+        """Let everybody who works in this place know that *worker* does, as late as *at*."""
+
+    async def withdraw(self, worker: str) -> None:
+        """Let everybody know that *worker* has ended. No error when nobody knows of it."""
+
+    async def announced(self) -> Mapping[str, datetime]:
+        """Who works in this place, or was killed there, and when each was heard of last."""
 
 
 @dataclass(frozen=True, slots=True)

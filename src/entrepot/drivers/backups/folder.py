@@ -4,10 +4,15 @@
 
     <root>/manifests/<position>-<digest>    a backup: signed, written last
     <root>/blobs/sha256/ab/abcdef…          what manifests name, shared by all
+    <root>/working/<worker>                 who works here, and when that was heard of last
 """
 
 from __future__ import annotations
 
+import os
+import tempfile
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,9 +22,10 @@ from entrepot.drivers.private_file import make_private_file
 from entrepot.model.errors import BackupUnknown, Conflict, TooLarge
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 _MANIFESTS: Final = "manifests"
+_WORKING: Final = "working"
 NEW_DISK: Final = "lost+found"
 """What is in the root of a new file system, and is nobody's."""
 
@@ -33,6 +39,7 @@ class FolderBackups:
         Raises `BackupUnknown`, and `Conflict` for a folder that has something else in it.
         """
         self._manifests = root / _MANIFESTS
+        self._working = root / _WORKING
         if not self._manifests.is_dir():
             if not new:
                 raise BackupUnknown(f"{root} is no folder of backups")
@@ -64,6 +71,39 @@ class FolderBackups:
         if len(content) > limit:
             raise TooLarge(f"the manifest {name}", expected=f"at most {limit} bytes")
         return content
+
+    async def remove(self, name: str) -> None:
+        """Forget a manifest, durably: from then on there is no such backup."""
+        with translated_disk_errors():
+            (self._manifests / name).unlink(missing_ok=True)
+            folder = os.open(self._manifests, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+    async def announce(self, worker: str, at: datetime) -> None:
+        """Let everybody who works in this place know that *worker* does, as late as *at*."""
+        with translated_disk_errors():
+            self._working.mkdir(mode=0o700, exist_ok=True)
+            # Not synced: when the machine dies, so does who works.
+            with tempfile.NamedTemporaryFile("w", dir=self._working, prefix=".", delete=False) as file:
+                file.write(at.isoformat())
+            os.replace(file.name, self._working / worker)  # noqa: PTH105 - nothing else waits
+
+    async def withdraw(self, worker: str) -> None:
+        """Let everybody know that *worker* has ended."""
+        with translated_disk_errors():
+            (self._working / worker).unlink(missing_ok=True)
+
+    async def announced(self) -> Mapping[str, datetime]:
+        """Who works in this place, or was killed there, and when each was heard of last."""
+        found = {}
+        with translated_disk_errors():
+            for path in self._working.glob("[!.]*"):
+                with suppress(FileNotFoundError):  # It has ended meanwhile.
+                    found[path.name] = datetime.fromisoformat(path.read_text())
+        return found
 
     def close(self) -> None:
         """Finish what is being written."""
