@@ -69,6 +69,11 @@ class Cluster:
             connection.execute(f"CREATE DATABASE {name}")
         return self.address(name)
 
+    def drop(self, name: str) -> None:
+        """Drop the database called *name*, whoever is still connected to it."""
+        with psycopg.connect(self.address("postgres"), autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
     @property
     def _data(self) -> Path:
         return self.folder / "data"

@@ -10,8 +10,9 @@ Tests that are about the files of a data directory have the mark ``on_disk``, an
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Final
 
 import pytest
 
+from entrepot.drivers.blobs.s3 import S3Address, S3Objects, connect
 from tests.object_servers import CREDENTIALS, address_of, rclone, seaweedfs, versitygw
 from tests.postgresql import Cluster, running_cluster
 
@@ -64,7 +66,7 @@ def running() -> Iterator[None]:
 
 def settings_of(data: Path) -> dict[str, str]:
     """Those of a server over *data* that say where its catalog and its blobs are."""
-    name = sha256(str(data.absolute()).encode()).hexdigest()[:20]
+    name = _name(data)
     settings = {}
     if folder := os.environ.get(_CLUSTER):
         settings["database"] = _database(Path(folder), f"catalog_{name}")
@@ -79,6 +81,25 @@ def variables_of(data: Path) -> dict[str, str]:
     """The same, as the environment of a process has it; with what it needs to be let in there."""
     settings = {f"ENTREPOT_{name.upper()}": value for name, value in settings_of(data).items()}
     return settings | (CREDENTIALS if "ENTREPOT_BLOBS" in settings else {})
+
+
+def destroy(data: Path) -> None:
+    """Lose all that a server over *data*, which has ended, kept anywhere."""
+    shutil.rmtree(data)
+    if folder := os.environ.get(_CLUSTER):
+        cluster = Cluster(Path(folder))
+        cluster.drop(f"catalog_{_name(data)}")
+        cluster.create(f"catalog_{_name(data)}")
+    if endpoint := os.environ.get(_ENDPOINT):
+        address = S3Address.parse(address_of(endpoint, _name(data)))
+        with closing(S3Objects(address, connect(address))) as objects:
+            while found := objects.list("").objects:
+                for each in found:
+                    objects.delete(each.key)
+
+
+def _name(data: Path) -> str:
+    return sha256(str(data.absolute()).encode()).hexdigest()[:20]
 
 
 @cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from entrepot.model.digest import Digest
 from entrepot.trust.signing import LocalKey
 from tests.cli.installation import Installation, install
+from tests.stores import destroy, variables_of
 
 PASSPHRASE = "correct horse battery staple"
 
@@ -34,7 +34,7 @@ def test_what_was_backed_up_and_destroyed_is_there_again(serving: Installation) 
     ).json
     token, inspected = serving.token, serving.must("inspect", "acme/tool:1.0", "-o", "json").json
     serving.stop(signal.SIGKILL)
-    shutil.rmtree(serving.data)
+    destroy(serving.data)
 
     serving.must("backup", "verify", "backups")
     serving.must("recover", "backups", "--data", serving.data, "--passphrase-file", "passphrase")
@@ -92,7 +92,7 @@ def test_commands_say_in_a_line_what_is_wrong(serving: Installation, tmp_path: P
         "those that it was signed with": ("recover", "backups", "--data", "new"),
         "signature": ("backup", "verify", "backups", "--key", "other.pub"),
     }.items():
-        done = serving.run(*command)
+        done = serving.run(*command, variables=variables_of(tmp_path / "new") if "new" in command else {})
         assert (done.code, expected in done.err) == (1, True), (command, done)
         assert "Traceback" not in done.err
 

@@ -10,6 +10,7 @@ import pytest
 
 from entrepot.operations.check import INVARIANTS
 from tests.cli.installation import Installation, install
+from tests.stores import chosen
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +79,10 @@ def test_a_doctor_finds_a_running_server(installation: Installation) -> None:
     remote = installation.must("doctor", installation.url, "-o", "json")
 
     (installation.home / "entrepot.toml").unlink()
-    assert local.code == 0, local.out
+    # A database that is thrown away need not outlive its machine, and the doctor is right to mind.
+    found = [each["finding"] for each in local.json if each["verdict"] != "ok"]
+    expected = ["fsync = off", "full_page_writes = off"] if chosen()[0] == "postgresql" else []
+    assert (local.code, found) == (bool(expected), expected), local.out
     assert "is ready at" in next(each["finding"] for each in local.json if each["subject"] == "server")
     assert {each["verdict"] for each in remote.json} == {"ok"}
 

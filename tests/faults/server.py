@@ -34,6 +34,8 @@ T = TypeVar("T")
 
 ENTREPOT = Path(sys.executable).with_name("entrepot")
 _PATIENCE = 60.0
+# Who does not start ends, and that is seen at once; this is for a machine that has much else to do.
+_START_PATIENCE = 240.0
 
 
 class NotReady(Exception):
@@ -209,7 +211,7 @@ def running(home: Path, **options: Any) -> Iterator[Server]:
 
 def _ready(process: subprocess.Popen[bytes]) -> str:
     assert process.stdout is not None
-    deadline = monotonic() + _PATIENCE
+    deadline = monotonic() + _START_PATIENCE
     text = b""
     while True:
         if not select.select([process.stdout], [], [], max(0.0, deadline - monotonic()))[0]:

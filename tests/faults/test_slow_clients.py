@@ -16,6 +16,7 @@ from tests.faults.patience import eventually
 from tests.faults.server import Server, make_namespace, running, violations
 from tests.hostile.exchange import Request, assert_answer_is_sound
 from tests.hostile.world import basic
+from tests.stores import chosen
 
 pytestmark = pytest.mark.xdist_group("slow clients")  # one server for all of them
 
@@ -138,7 +139,8 @@ def test_readers_that_take_nothing_cost_next_to_nothing(server: Server, dial: Di
 
     _assert_others_are_served(server)
 
-    assert server.resident_size() - before < 60 * MEBI
+    # What comes from an object store is in memory in pieces, and each has a connection there.
+    assert server.resident_size() - before < (60 if chosen()[1] == "files" else 120) * MEBI
     for raw in stalled[:2]:
         assert raw.answer().body == LARGE
 
