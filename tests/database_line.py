@@ -1,4 +1,4 @@
-"""A line to a real PostgreSQL that is cut around a commit: before the server hears of it, or before its answer comes."""
+"""A line to a real PostgreSQL that is cut around a commit, before the server hears of it or before its answer comes, or hangs."""
 
 from __future__ import annotations
 
@@ -36,6 +36,8 @@ class DatabaseLine:
         self.away = False
         """Whether nobody is there for whoever connects anew; set by a cut with `stays_away`."""
         self.stays_away = False
+        self.hangs = False
+        """Whether connections are taken, and stay, and nothing comes through; what was sent meanwhile is lost."""
         self._listening = socket.socket(socket.AF_UNIX)
         self._listening.bind(str(folder / _SOCKET))
         self._listening.listen()
@@ -70,6 +72,8 @@ class DatabaseLine:
     def _ask(self, client: socket.socket, server: socket.socket, ending: threading.Event) -> None:
         with suppress(OSError):
             while piece := client.recv(_PIECE):
+                if self.hangs:
+                    continue
                 if self.cut is not None and b"COMMIT" in piece:
                     cut, self.cut = self.cut, None
                     self.away = self.stays_away
@@ -84,6 +88,8 @@ class DatabaseLine:
     def _answer(self, client: socket.socket, server: socket.socket, ending: threading.Event) -> None:
         with suppress(OSError):
             while piece := server.recv(_PIECE):
+                if self.hangs:
+                    continue
                 if ending.is_set():
                     break  # It is made: the server answers after that.
                 client.sendall(piece)

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 
-from entrepot.drivers.blobs import object_store, receiving
+from entrepot.drivers.blobs import object_store, receiving, retrying
 from entrepot.drivers.blobs.hedging import HedgedObjects
 from entrepot.drivers.blobs.object_store import ObjectBlobStore
 from entrepot.drivers.blobs.objects import Objects
@@ -202,6 +202,35 @@ async def test_what_fails_for_long_is_said_in_bounded_time_and_then_at_once(
 
     assert first > 2
     assert len(asked) == first + 1
+
+
+def test_a_store_that_says_nothing_is_asked_by_one_at_a_time_until_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retrying, "_SILENT", -1.0)
+    asked: list[str] = []
+    is_asked, answer = threading.Event(), threading.Event()
+
+    class Silent:
+        def stat(self, key: str) -> None:
+            asked.append(key)
+            if key == "first":
+                raise Unavailable("no answer")
+            is_asked.set()
+            assert answer.wait(60)
+
+    store = RetryingObjects(Silent(), Patience(total_seconds=0.0))  # type: ignore[arg-type]
+    with pytest.raises(Unavailable):
+        store.stat("first")
+    finding_out = threading.Thread(target=store.stat, args=("second",))
+    finding_out.start()
+    assert is_asked.wait(60)
+    with pytest.raises(Unavailable) as refused:
+        store.stat("third")
+    answer.set()
+    finding_out.join()
+    store.stat("fourth")
+
+    assert asked == ["first", "second", "fourth"]
+    assert refused.value.after == 1
 
 
 async def test_nothing_is_listed_at_the_start_nor_by_who_reads(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -9,6 +10,7 @@ import structlog
 from entrepot import followers, schedules
 from entrepot.app.parts import open_registry
 from entrepot.drivers.turn import FileTurn
+from entrepot.model.errors import Unavailable
 from entrepot.wire.logs import configure_logs
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from entrepot.settings import Settings
 
 _TURN_FILE: Final = "followers.lock"
+_PAUSE_SECONDS: Final = 1.0
 
 _log = structlog.stdlib.get_logger("entrepot.app")
 
@@ -27,7 +30,12 @@ async def run_beside(settings: Settings) -> None:
     try:
         while True:
             term = await turn.take()
-            await _run_until_lost(settings, turn, term)
+            try:
+                await _run_until_lost(settings, turn, term)
+            except Unavailable as error:
+                # Somebody else may reach what this node does not: after a while nothing was heard of it.
+                _log.warning("followers and schedules cannot run here", reason=str(error))
+                await asyncio.sleep(_PAUSE_SECONDS)
     finally:
         await turn.close()
 

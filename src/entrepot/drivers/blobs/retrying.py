@@ -1,5 +1,8 @@
 """A decorator of `Objects`: what fails is asked again, a little later, for a bounded time.
 
+A store that was silent until a request gave up is asked by one at a time until it answers; the others are told at once.
+Each would wait as long, in a thread that somebody needs who could be answered.
+
 Every request may be repeated: what is written has a key that nobody else writes, or is verified content under its
 name; who completes an assembly twice finds the object there.
 """
@@ -10,6 +13,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import structlog
@@ -23,6 +27,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _log = structlog.stdlib.get_logger("entrepot.blobs")
+
+_SILENT: Final = 2.0
+"""Seconds after which a request that failed tells of silence, and not of a refusal."""
 
 _ALONE: Final = 1.0
 """Seconds for which a store that did not answer in time is asked once only, lest everybody waits their full time."""
@@ -45,13 +52,14 @@ class RetryingObjects:
         self._objects = objects
         self._patience = patience or Patience()
         self._away_until = 0.0
+        self._silence = _Silence()
 
     def _again(self, request: Callable[[], T]) -> T:
         ends_at = time.monotonic() + self._patience.total_seconds
         pause = self._patience.first_seconds
         while True:
             try:
-                return request()
+                return self._silence.ask(request)
             except StorageFull:
                 raise
             except Unavailable as error:
@@ -145,3 +153,38 @@ class RetryingObjects:
     def close(self) -> None:
         """Let go of all connections."""
         self._objects.close()
+
+
+class _Silence:
+    """Whether the store says nothing, and who finds out that it does again."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._is_silent = False
+        self._is_asked = False
+
+    def ask(self, request: Callable[[], T]) -> T:
+        """Do it, unless somebody is finding out just now. Raises what *request* raises, and `Unavailable`."""
+        finds_out = self._begin()
+        began = time.monotonic()
+        is_silent = False
+        try:
+            return request()
+        except StorageFull:
+            raise
+        except Unavailable:
+            is_silent = time.monotonic() - began > _SILENT
+            raise
+        finally:
+            with self._lock:
+                self._is_silent = is_silent
+                self._is_asked = self._is_asked and not finds_out
+
+    def _begin(self) -> bool:
+        with self._lock:
+            if not self._is_silent:
+                return False
+            if self._is_asked:
+                raise Unavailable("the object store does not answer", after=1)
+            self._is_asked = True
+            return True

@@ -5,6 +5,7 @@
 - The processes of one node also take turns around each commit, by a lock on a file, because they share their epochs.
 - A catalog that was opened for a turn asks under that lock whether it is not over; whoever takes the next turn waits for
   the lock, too. So what a process that was stopped had begun ends before that, or never.
+- A change that gets no answer is hung up on when nobody else gets one either (`hanging`).
 - A commit whose answer was lost is resolved by asking the journal, once the lock says that the other end is over; until
   then nothing of what it touches is answered from a cache.
 """
@@ -32,6 +33,7 @@ from entrepot.drivers.catalog.postgresql.connecting import (
     said,
     translated,
 )
+from entrepot.drivers.catalog.postgresql.hanging import Grip
 from entrepot.drivers.catalog.postgresql.listening import CHANNEL, Listener
 from entrepot.drivers.catalog.postgresql.migrate import LOCK, migrate
 from entrepot.drivers.catalog.postgresql.pool import PooledQuestions
@@ -93,6 +95,7 @@ class PostgresCatalog(SqlCatalog):
         self._term = term
         self._origin = secrets.token_hex(8)
         self._connection: psycopg.Connection | None = None
+        self._grip: Grip | None = None
         with translated():
             migrate(self._connected())
         self._lock = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -124,13 +127,25 @@ class PostgresCatalog(SqlCatalog):
 
     def _connected(self) -> psycopg.Connection:
         if self._connection is None or self._connection.closed:
-            self._connection = connect(self._address)
+            self._let_go()
+            return connect(self._address, self._hold)
         return self._connection
+
+    def _hold(self, connection: psycopg.Connection) -> None:
+        self._connection, self._grip = connection, Grip(connection)
 
     def _let_go(self) -> None:
         connection, self._connection = self._connection, None
-        if connection is not None:
+        grip, self._grip = self._grip, None
+        if connection is not None and grip is not None:
+            grip.close()
             connection.close()
+
+    def end(self) -> None:
+        """Break the connection of a change that gets no answer: what became of it is found out on another."""
+        grip = self._grip
+        if grip is not None:
+            grip.end()
 
     @contextmanager
     def _exclusively(self) -> Iterator[None]:
@@ -147,7 +162,8 @@ class PostgresCatalog(SqlCatalog):
 
     async def _commit(self, batch: list[Pending]) -> list[Outcome]:
         running = asyncio.get_running_loop().run_in_executor(self._committer, self._commit_patiently, batch)
-        return await finished(running)
+        with self._pool.watch.over(self):
+            return await finished(running)
 
     def _commit_patiently(self, batch: list[Pending]) -> list[Outcome]:
         ends = time.monotonic() + connecting.PATIENCE_SECONDS

@@ -11,14 +11,16 @@ from psycopg.adapt import AdaptersMap
 from psycopg.types.numeric import Int8BinaryDumper, NumericBinaryLoader, NumericLoader
 from psycopg.types.string import StrDumper, TextBinaryLoader, TextLoader
 
+from entrepot.drivers.catalog.postgresql.hanging import answered_within
 from entrepot.model.errors import Corrupt, Invalid, StorageFull, StorageReadOnly, TooLarge, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 PATIENCE_SECONDS: Final = 15.0
 """So long questions and changes wait for a database that is away: a restart, or going over to a standby, takes less."""
 _CONNECT_SECONDS: Final = 3
+_SETTING_SECONDS: Final = 3.0
 _STATEMENT_MILLISECONDS: Final = 300_000
 """Longer than any page takes: what runs so long was forgotten. Checks read whole tables."""
 _DEAD_MILLISECONDS: Final = 10_000
@@ -68,9 +70,11 @@ _PARAMETERS: Final[dict[str, Any]] = {
 }
 
 
-def connect(address: str) -> psycopg.Connection:
-    """A connection that writes. Raises `psycopg.Error`."""
+def connect(address: str, hold: Callable[[psycopg.Connection], object] | None = None) -> psycopg.Connection:
+    """A connection that writes; given to *hold* before anything is asked on it. Raises `psycopg.Error`."""
     connection = psycopg.connect(address, context=_Context(), **_PARAMETERS)
+    if hold is not None:
+        hold(connection)
     connection.execute(_LETS_GO)
     return connection
 
@@ -91,11 +95,23 @@ async def connect_reading(address: str) -> psycopg.AsyncConnection:
 async def _connect(address: str, settings: str) -> psycopg.AsyncConnection:
     connection = await psycopg.AsyncConnection.connect(address, context=_Context(), **_PARAMETERS)
     try:
-        await connection.execute(settings.encode())
+        with answered_within(_SETTING_SECONDS, connection):
+            await connection.execute(settings.encode())
     except BaseException:
         await connection.close()
         raise
     return connection
+
+
+async def is_there(address: str) -> bool:
+    """Whether the database answers somebody who comes anew, be it with a refusal."""
+    try:
+        await (await connect_reading(address)).close()
+    except psycopg.Error as error:
+        return error.sqlstate is not None
+    except OSError:
+        return False
+    return True
 
 
 class _Context:
@@ -105,7 +121,7 @@ class _Context:
     connection = None
 
 
-PASSING: Final = (psycopg.OperationalError, psycopg.InterfaceError)
+PASSING: Final = (psycopg.OperationalError, psycopg.InterfaceError, errors.IdleInTransactionSessionTimeout)
 """What may be otherwise when the same is tried again; the next function knows the exceptions."""
 
 OF_THE_CHANGE: Final = (
@@ -148,7 +164,7 @@ def said(error: BaseException) -> BaseException:
             ours = Invalid("text with a NUL character")
         case psycopg.DataError() if "NUL" in str(error):
             ours = Invalid("text with a NUL character")
-        case psycopg.OperationalError() | psycopg.InterfaceError():
+        case psycopg.OperationalError() | psycopg.InterfaceError() | errors.IdleInTransactionSessionTimeout():
             ours = Unavailable("catalog")
         case _:
             return error

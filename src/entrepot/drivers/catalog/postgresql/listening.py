@@ -21,6 +21,7 @@ import psycopg
 import structlog
 
 from entrepot.drivers.catalog.postgresql.connecting import connect_reading
+from entrepot.drivers.catalog.postgresql.hanging import answered_within
 from entrepot.drivers.threads import finished
 
 if TYPE_CHECKING:
@@ -68,12 +69,13 @@ class Listener:
         while True:
             try:
                 async with await connect_reading(self._address) as connection:
-                    await connection.execute(f"LISTEN {CHANNEL}")
+                    with answered_within(_ANSWER_SECONDS, connection):
+                        await connection.execute(f"LISTEN {CHANNEL}")
                     await self._moved(self._renew)
                     self._settled.set()
                     while True:
                         await self._listen(connection)
-            except (psycopg.Error, OSError, TimeoutError) as error:
+            except (psycopg.Error, OSError) as error:
                 await self._moved(self._suspend)
                 self._settled.set()
                 _log.warning("caches are not used until other nodes can be heard again", reason=str(error))
@@ -86,7 +88,7 @@ class Listener:
                 origin, _, slots = note.payload.partition(":")
                 if origin != self._origin:
                     await self._moved(partial(self._move, {int(slot) for slot in slots.split(",")}))
-        async with asyncio.timeout(_ANSWER_SECONDS):
+        with answered_within(_ANSWER_SECONDS, connection):
             await connection.execute("SELECT 1")
         # What was said before that answer was heard before it.
         await self._moved(self._epochs.recover)

@@ -10,7 +10,8 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from entrepot.drivers.catalog.postgresql import connecting
-from entrepot.drivers.catalog.postgresql.connecting import PASSING, connect_reading, may_pass, translated
+from entrepot.drivers.catalog.postgresql.connecting import PASSING, connect_reading, is_there, may_pass, translated
+from entrepot.drivers.catalog.postgresql.hanging import Grip, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -34,7 +35,9 @@ class PooledQuestions:
         """Ask the database at *address*; nothing is connected before the first question."""
         self._address = address
         self._room = asyncio.Semaphore(size)
-        self._idle: list[psycopg.AsyncConnection] = []
+        self._idle: list[tuple[psycopg.AsyncConnection, Grip]] = []
+        self.watch = Watch(lambda: is_there(address))
+        """Of those who wait for answers."""
         self._closed = False
 
     async def one(self, statement: Statement, **parameters: object) -> tuple[Any, ...] | None:
@@ -72,21 +75,32 @@ class PooledQuestions:
                 pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _try(self, ask: Callable[[psycopg.AsyncConnection], Awaitable[T]]) -> T:
-        connection = self._idle.pop() if self._idle else await connect_reading(self._address)
+        connection, grip = self._idle.pop() if self._idle else await self._connect()
         try:
-            return await ask(connection)
+            with self.watch.over(grip):
+                return await ask(connection)
         finally:
             # Not after a cancelled question, whose answer may still be under way.
             if not self._closed and connection.info.transaction_status is TransactionStatus.IDLE:
-                self._idle.append(connection)
+                self._idle.append((connection, grip))
             else:
-                await connection.close()
+                await _end(connection, grip)
+
+    async def _connect(self) -> tuple[psycopg.AsyncConnection, Grip]:
+        connection = await connect_reading(self._address)
+        return connection, Grip(connection)
 
     async def _let_go(self) -> None:
         while self._idle:
-            await self._idle.pop().close()
+            await _end(*self._idle.pop())
 
     async def close(self) -> None:
         """Close every connection; those in use when they are not any more."""
         self._closed = True
         await self._let_go()
+        await self.watch.stop()
+
+
+async def _end(connection: psycopg.AsyncConnection, grip: Grip) -> None:
+    grip.close()
+    await connection.close()

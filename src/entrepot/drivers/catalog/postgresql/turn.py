@@ -18,6 +18,7 @@ import psycopg
 import structlog
 
 from entrepot.drivers.catalog.postgresql.connecting import connect_holding
+from entrepot.drivers.catalog.postgresql.hanging import answered_within
 from entrepot.drivers.catalog.postgresql.migrate import LOCK
 from entrepot.drivers.catalog.statements import load
 from entrepot.ports.turn import Term
@@ -77,15 +78,19 @@ class PostgresTurn:
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def _try(self) -> Term | None:
-        async with asyncio.timeout(_ANSWER_SECONDS):
-            connection = await self._connected()
+        connection = await self._connected()
+        with answered_within(_ANSWER_SECONDS, connection):
             row = await (await connection.execute(_FREE, {"name": TURN})).fetchone()
         if row is None or not row[0]:
             return None
-        holder = f"{socket.gethostname()}:{os.getpid()}"
-        lease = int(_LEASE_SECONDS * 1000)
-        async with asyncio.timeout(_TAKE_SECONDS), connection.transaction():
+        with answered_within(_TAKE_SECONDS, connection):
+            return await self._take(connection)
+
+    async def _take(self, connection: AsyncConnection) -> Term | None:
+        async with connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+            holder = f"{socket.gethostname()}:{os.getpid()}"
+            lease = int(_LEASE_SECONDS * 1000)
             taken = await connection.execute(_TAKE, {"name": TURN, "holder": holder, "lease": lease})
             row = await taken.fetchone()
         return None if row is None else Term(row[0])
@@ -96,9 +101,10 @@ class PostgresTurn:
         while True:
             asked = time.monotonic()
             try:
-                async with asyncio.timeout(_ANSWER_SECONDS):
-                    parameters = {"name": TURN, "term": self._term, "lease": int(_LEASE_SECONDS * 1000)}
-                    renewed = await (await self._connected()).execute(_RENEW, parameters)
+                connection = await self._connected()
+                parameters = {"name": TURN, "term": self._term, "lease": int(_LEASE_SECONDS * 1000)}
+                with answered_within(_ANSWER_SECONDS, connection):
+                    renewed = await connection.execute(_RENEW, parameters)
             except (psycopg.Error, OSError) as error:
                 await self._disconnect()
                 if time.monotonic() - heard > _SILENT_SECONDS:
@@ -116,14 +122,16 @@ class PostgresTurn:
         """Give it back."""
         if self._term is not None:
             with suppress(psycopg.Error, OSError):
-                async with asyncio.timeout(_ANSWER_SECONDS):
-                    await (await self._connected()).execute(_GIVE_BACK, {"name": TURN, "term": self._term})
+                connection = await self._connected()
+                with answered_within(_ANSWER_SECONDS, connection):
+                    await connection.execute(_GIVE_BACK, {"name": TURN, "term": self._term})
             self._term = None
         await self._disconnect()
 
     async def _connected(self) -> AsyncConnection:
         if self._connection is None:
-            self._connection = await connect_holding(self._address)
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                self._connection = await connect_holding(self._address)
         return self._connection
 
     async def _disconnect(self) -> None:
