@@ -41,19 +41,28 @@ INSERT INTO advisory_feed (instance, change) VALUES (gen_random_uuid(), 0);
 class Cluster:
     """A running server, and the databases in it."""
 
-    def __init__(self, folder: Path, *, durable: bool = False) -> None:
+    def __init__(self, folder: Path, *, durable: bool = False, port: int | None = None) -> None:
         self.folder = folder
         self._durable = durable
+        self._port = port
         self._numbers = count(1)
 
     def address(self, database: str) -> str:
         """How `ENTREPOT_DATABASE` names a database of it."""
-        return f"postgresql://entrepot@/{database}?host={self.folder}"
+        port = "" if self._port is None else f"&port={self._port}"
+        return f"postgresql://entrepot@/{database}?host={self.folder}{port}"
+
+    @property
+    def is_running(self) -> bool:
+        """Whether there is a server: one that can write no log any more ends by itself."""
+        status = [program("pg_ctl"), "status", "-D", str(self._data)]
+        return subprocess.run(status, user=_OWNER, cwd="/", capture_output=True, check=False).returncode == 0
 
     def start(self) -> None:
         """Start the server, and return once it takes connections."""
         # Room for the servers of all processes of a run.
-        options = f"-k {self.folder} -c listen_addresses= -c max_connections=500"
+        options = f"-k {self.folder} -c max_connections=500"
+        options += " -c listen_addresses=" if self._port is None else f" -c listen_addresses=127.0.0.1 -p {self._port}"
         if not self._durable:
             options += " -c fsync=off -c full_page_writes=off"
         _run(program("pg_ctl"), "start", "-w", "-D", self._data, "-l", self.folder / "log", "-o", options)
@@ -80,10 +89,13 @@ class Cluster:
 
 
 @contextmanager
-def running_cluster(*, durable: bool = False) -> Iterator[Cluster]:
-    """Make a cluster, run it and remove it; skips the test where PostgreSQL is missing. Tests need none that is durable."""
+def running_cluster(*, durable: bool = False, port: int | None = None, inside: Path | None = None) -> Iterator[Cluster]:
+    """Make a cluster, run it and remove it; skips the test where PostgreSQL is missing. Tests need none that is durable.
+
+    With a *port* it also listens there on 127.0.0.1; *inside* is a folder that everybody can look into.
+    """
     initdb = program("initdb")
-    folder = Path(tempfile.mkdtemp(prefix="pg"))
+    folder = Path(tempfile.mkdtemp(prefix="pg", dir=inside))
     try:
         if _OWNER is not None:
             shutil.chown(folder, _OWNER)
@@ -100,12 +112,13 @@ def running_cluster(*, durable: bool = False) -> Iterator[Cluster]:
             "--locale=C.UTF-8",
             "--no-sync",
         )
-        cluster = Cluster(folder, durable=durable)
+        cluster = Cluster(folder, durable=durable, port=port)
         cluster.start()
         try:
             yield cluster
         finally:
-            cluster.stop()
+            if cluster.is_running:
+                cluster.stop()
     finally:
         shutil.rmtree(folder)
 

@@ -83,6 +83,7 @@ PROGRAMS: tuple[Program, ...] = (
     GoProgram("logverifier", "entrepot.tools/logverifier", "logverifier", around="golang.org/x/mod"),
     GoProgram("celeval", "entrepot.tools/celeval", "celeval", around="cel.dev/cel-go"),
     GoProgram("versitygw", "github.com/versity/versitygw/cmd/versitygw", "versitygw"),
+    GoProgram("toxiproxy", "github.com/Shopify/toxiproxy/v2/cmd/server", "toxiproxy"),
     GoProgram("compose-spec", "github.com/compose-spec/compose-go/v2/cmd", "compose"),
     PythonProgram("pip", "pip", "pip", "pip"),
     PythonProgram("uv", "uv", "uv", "uv"),

@@ -52,13 +52,17 @@ class Ledger:
         for key, expected in self.known.items():
             if key not in self.pending and (found := read(key)) != expected:
                 raise Broken(f"{key} is {found}, and was promised to be {expected}")
+        self.settle(read)
+        return len(self.known)
+
+    def settle(self, read: Callable[[Key], Value]) -> None:
+        """Find out what became of what was pending. Raises `Broken`."""
         now = {key: read(key) for key in self.pending}
         before = {key: self.known.get(key, nothing(key)) for key in self.pending}
         if now not in (before, self.pending):
             raise Broken(f"done by half: {now} is neither {before} nor {self.pending}")
         self.known.update(now)
         self.pending = {}
-        return len(self.known)
 
 
 def nothing(key: Key) -> Value:
