@@ -27,6 +27,7 @@ STATUSES = {
     e.ReadOnly: 403,
     e.Protected: 403,
     e.NotFound: 404,
+    e.Erased: 410,
     e.FileUnknown: 404,
     e.ReferenceUnknown: 404,
     e.PackageUnknown: 404,

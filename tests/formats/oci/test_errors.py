@@ -56,6 +56,8 @@ ROWS: dict[type[e.RegistryError], tuple[int, str]] = {
     e.ArtifactUnknown: (404, "MANIFEST_UNKNOWN"),
     e.BlobUnknown: (404, "BLOB_UNKNOWN"),
     e.LinkUnknown: (400, "MANIFEST_BLOB_UNKNOWN"),
+    e.Erased: (404, "MANIFEST_UNKNOWN"),
+    e.BlobErased: (404, "BLOB_UNKNOWN"),
     e.UploadUnknown: (404, "BLOB_UPLOAD_UNKNOWN"),
     e.RouteUnknown: (404, "UNSUPPORTED"),
     e.MethodNotAllowed: (405, "UNSUPPORTED"),
@@ -122,9 +124,11 @@ def test_every_error_is_said_in_the_specifications_words(cls: type[e.RegistryErr
 
 @pytest.mark.parametrize("cls", list(every_error()), ids=lambda cls: cls.__name__)
 def test_an_error_has_the_status_that_http_has_for_it(cls: type[e.RegistryError]) -> None:
-    """Where OCI's differs, it is because its clients try again after a conflict, or take a missing layer for a bug."""
+    """Where OCI's differs, it is because its clients try again after a conflict, know no 410, or take a missing layer for a bug."""
     ocis_own = {
         e.LinkUnknown: 400,
+        e.Erased: 404,
+        e.BlobErased: 404,
         e.TagImmutable: 403,
         e.VersionExists: 403,
         e.VersionSealed: 403,

@@ -92,7 +92,7 @@ def test_every_word_of_the_contract_is_a_command() -> None:
         hold add, hold remove, hold list,
         retain rules, retain plan, retain show, retain plans, retain apply, retain explain, retain replay,
         quota set, quota show, quota remove, usage,
-        backup make, backup list, backup verify, recover, export, import,
+        backup make, backup list, backup verify, backup prune, recover, export, import,
         policy list, policy set, policy remove, policy test, policy replay, policy facts,
         webhook add, webhook list, webhook test, webhook remove, webhook replay, webhook deliveries, webhook rotate,
         webhook enable, webhook disable
