@@ -87,8 +87,10 @@ async def connect_holding(address: str) -> psycopg.AsyncConnection:
 
 async def connect_reading(address: str) -> psycopg.AsyncConnection:
     """A connection that only reads. Raises `psycopg.Error`."""
+    # To compile a statement takes longer than the pages of any of ours.
     return await _connect(
-        address, f"SET default_transaction_read_only = on; SET statement_timeout = {_STATEMENT_MILLISECONDS}"
+        address,
+        f"SET default_transaction_read_only = on; SET statement_timeout = {_STATEMENT_MILLISECONDS}; SET jit = off",
     )
 
 

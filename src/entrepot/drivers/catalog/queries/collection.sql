@@ -46,12 +46,15 @@ SELECT coalesce(max(id), 0) FROM membership
 -- list_loose --
 -- Of a stretch of memberships, those of blobs that no artifact of their package links, and that are not young.
 -- A blob has few links, or is in many packages: of one that has many it is asked what else the package has, because who
--- links it there may come late among all who do. Uses membership_open_idx, membership_artifact_idx and link_target_idx.
-SELECT n.name, p.format, p.name, b.digest, b.size
+-- links it there may come late among all who do. Uses membership_open_idx, membership_artifact_idx, link_target_idx and the
+-- key of link: `+ 0` keeps databases from reading all who link it once more for each package. What the few that are found
+-- are called is looked up of these alone; of tables that are joined PostgreSQL would read all of blob for each stretch.
+SELECT (SELECT n.name FROM package p JOIN namespace n ON n.id = p.namespace_id WHERE p.id = m.package_id),
+       (SELECT p.format FROM package p WHERE p.id = m.package_id),
+       (SELECT p.name FROM package p WHERE p.id = m.package_id),
+       (SELECT b.digest FROM blob b WHERE b.id = m.blob_id),
+       (SELECT b.size FROM blob b WHERE b.id = m.blob_id)
   FROM membership m
-  JOIN blob b ON b.id = m.blob_id
-  JOIN package p ON p.id = m.package_id
-  JOIN namespace n ON n.id = p.namespace_id
  WHERE m.id > :after AND m.id <= :upto AND m.until_position IS NULL AND m.role = 'blob' AND m.from_position <= :until
    AND NOT EXISTS (
         SELECT 1 FROM (SELECT l.artifact_id FROM link l WHERE l.target_id = m.blob_id LIMIT 100) few
@@ -60,7 +63,7 @@ SELECT n.name, p.format, p.name, b.digest, b.size
    AND NOT (EXISTS (SELECT 1 FROM link l WHERE l.target_id = m.blob_id LIMIT 1 OFFSET 100)
         AND EXISTS (
             SELECT 1 FROM membership h
-             CROSS JOIN link l ON l.artifact_id = h.blob_id AND l.target_id = m.blob_id
+             CROSS JOIN link l ON l.artifact_id = h.blob_id AND l.target_id + 0 = m.blob_id
              WHERE h.package_id = m.package_id AND h.role = 'artifact' AND h.until_position IS NULL))
  ORDER BY m.package_id
 
