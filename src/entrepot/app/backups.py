@@ -119,7 +119,7 @@ async def recover(
     makes others. *seen* is the last checkpoint of the log that somebody else has: one that the backup does not lead to
     is not gone back behind under the log's name.
     Interrupted, it can be begun again.
-    Raises `Conflict`, `LogForked`, `InvalidBackup`, `InvalidKey`, `InvalidProof`, `Unavailable`.
+    Raises `BackupUnknown` when it is pruned meanwhile, `Conflict`, `LogForked`, `InvalidBackup`, `InvalidKey`, `InvalidProof`, `Unavailable`.
     """
     began = time.monotonic()
     data = settings.data_path
@@ -140,6 +140,9 @@ async def recover(
             erased = await making.find_erased(store, backup)
             without = {digest for erasure in erased for digest in erasure.names}
             recovered = await recover_blobs(store, snapshot, blobs, SystemClock(), without=without)
+            if recovered.lost:
+                # Unless somebody prunes meanwhile, who may take it where we may only read.
+                await making.require_there(store, backup)
         await asyncio.to_thread(_place_catalog, settings, file)
     async with open_registry(settings, recovering=True) as registry:
         await go_on(registry, backup, recovered, erased)

@@ -313,6 +313,14 @@ async def find_erased(store: BackupStore, backup: SealedBackup) -> tuple[SealedE
     return backup.manifest.erased
 
 
+async def require_there(store: BackupStore, backup: SealedBackup) -> None:
+    """Make sure that a backup was not removed since it was read. Raises `BackupUnknown`, `InvalidBackup`."""
+    async for _, each in list_backups(store):
+        if each.digest == backup.digest:
+            return
+    raise BackupUnknown(f"position {backup.manifest.position}", expected="it to stay until it is read: begin anew")
+
+
 async def find_backup(store: BackupStore, position: int | None = None, key: PublicKey | None = None) -> SealedBackup:
     """The last backup, or the last one at a position. Raises `BackupUnknown`, `InvalidBackup`."""
     names = await store.list()

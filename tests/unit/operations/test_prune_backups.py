@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,7 @@ from entrepot.operations.collect import collect
 from entrepot.operations.delete import delete_artifact
 from entrepot.operations.erase import erase
 from entrepot.operations.prune_backups import Keep, Pruned, prune_backups
+from entrepot.settings import Settings
 from entrepot.testing.builders import ADMINISTRATOR, World, image, open_world, package
 from entrepot.testing.faults import Crash, Faults, FaultyBlobStore
 from entrepot.trust.backup import SealedBackup
@@ -224,6 +226,24 @@ async def test_nothing_goes_while_a_backup_is_made_and_none_is_made_meanwhile(
 
     assert len(await there(store)) == len(CONTENTS)
     assert await store.announced() == {}
+
+
+async def test_a_backup_that_is_pruned_while_it_is_recovered_is_not_taken_for_damaged(
+    world: World, store: FolderBackups, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = (await backed_up_often(world, store))[0]
+    erased = installed.making.find_erased
+
+    async def find_erased_late(*arguments: Any) -> Any:
+        """It is found, and its catalog read; then somebody else removes it."""
+        await prune(world, store, Keep(last=1))
+        return await erased(*arguments)
+
+    monkeypatch.setattr(installed.making, "find_erased", find_erased_late)
+    with pytest.raises(BackupUnknown):
+        await installed.recover(Settings(data=str(tmp_path / "new")), store, first, passphrase=None, new_keys=True)
+
+    assert not (tmp_path / "new" / installed.CATALOG_FILE).exists()
 
 
 async def test_several_backups_may_be_made_at_once(world: World, store: FolderBackups) -> None:
