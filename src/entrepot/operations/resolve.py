@@ -51,8 +51,13 @@ async def resolve(
     if found is None:
         barred = await registry.catalog.find_artifact(view, package, name=name, digest=digest, barred=True)
         if barred is not None and access.may_read(caller, view, package, public=barred.public):
-            await _require_examining(registry, caller, view, package, barred.digest)
-            return barred
+            if await is_let_through(registry, caller, view, package, barred.digest):
+                return barred
+            # Nothing is in its way any more: that went away after we had asked for it.
+            found = await registry.catalog.find_artifact(view, package, name=name, digest=digest)
+            if found is None or not access.may_read(caller, view, package, public=found.public):
+                raise Quarantined(f"{package.name} {barred.digest}")
+            return found
     missing = ReferenceUnknown(name) if digest is None else ArtifactUnknown(digest)
     reason = await _why(registry, caller, view, package, missing)
     await require_not_erased(registry, view, package, name=name, digest=digest)
@@ -71,8 +76,12 @@ async def find_blob(registry: Registry, caller: Caller, view: View, package: Pac
     if found is None:
         barred = await registry.catalog.find_blob(view, package, digest, barred=True)
         if barred is not None and access.may_read(caller, view, package, public=barred.public):
-            await _require_examining(registry, caller, view, package, digest)
-            return barred
+            if await is_let_through(registry, caller, view, package, digest):
+                return barred
+            found = await registry.catalog.find_blob(view, package, digest)
+            if found is None or not access.may_read(caller, view, package, public=found.public):
+                raise Quarantined(f"{package.name} {digest}")
+            return found
     missing = await _why(registry, caller, view, package, BlobUnknown(digest))
     if await registry.catalog.erasures.find_told(view, package, digest=digest) is not None:
         raise BlobErased(digest)
@@ -95,19 +104,10 @@ async def require_not_erased(
         raise Erased(digest if name is None else f"{name}, {erased}")
 
 
-async def _require_examining(
-    registry: Registry, caller: Caller, view: View, package: PackageId, digest: Digest
-) -> None:
-    """Raise why something is not served, unless it waits to be examined and the caller may publish it.
-
-    Who is to sign it, or to try it, must be able to read it.
-    """
-    if not await is_let_through(registry, caller, view, package, digest):
-        raise Quarantined(f"{package.name} {digest}")
-
-
 async def is_let_through(registry: Registry, caller: Caller, view: View, package: PackageId, digest: Digest) -> bool:
     """Whether an artifact is blocked, but waits to be examined and the caller may publish it; False where it is not.
+
+    Who is to sign it, or to try it, must be able to read it.
 
     Raises `PolicyDenied`, `Quarantined` where it is blocked for the caller.
     """

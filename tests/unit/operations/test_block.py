@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from entrepot.model.access import ANONYMOUS
@@ -88,6 +90,26 @@ async def test_what_is_released_is_as_it_was(world: World) -> None:
     with pytest.raises(BlockUnknown):
         await release(world.registry, GUARD, API, V1)
     assert await check(world.registry) == []
+
+
+async def test_what_is_released_while_somebody_asks_for_it_is_not_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By another process: between the question what is there, and the one what is in its way."""
+    await world.push("acme/api", BAD, "1.0")
+    find = world.catalog.blocks.find
+
+    async def find_later(*arguments: Any) -> Any:
+        await release(world.registry, GUARD, API, V1, reason="it was nothing")
+        return await find(*arguments)
+
+    monkeypatch.setattr(world.catalog.blocks, "find", find_later)
+    await block(world.registry, GUARD, API, V1, reason="unclear", kind=BlockKind.QUARANTINED)
+    artifact = await resolve(world.registry, READER, ACME, API, name=V1)
+    await block(world.registry, GUARD, API, V1, reason="unclear", kind=BlockKind.QUARANTINED)
+    blob = await find_blob(world.registry, READER, ACME, API, Digest.of(b"malware"))
+
+    assert (artifact.digest, blob.size) == (BAD.digest, len(b"malware"))
 
 
 async def test_what_an_index_contains_is_blocked_with_it_unless_another_contains_it_too(world: World) -> None:
