@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
+from entrepot.wire.server import Epochs
 from tests import azurite
+from tests.database_line import DatabaseLine, database_line
 from tests.object_servers import CREDENTIALS, ObjectServer, rclone, seaweedfs, versitygw
 from tests.postgresql import cluster, database, migrated
 
@@ -51,3 +55,17 @@ def azurite_server(credentials: None, tmp_path_factory: pytest.TempPathFactory) 
     """The store with another protocol."""
     with azurite.running(tmp_path_factory.mktemp("azurite")) as server:
         yield server
+
+
+@pytest.fixture
+def line(database: str, tmp_path: Path) -> Iterator[DatabaseLine]:
+    """A way to the database that tests can cut, or hold."""
+    with database_line(database, tmp_path) as line:
+        yield line
+
+
+@pytest.fixture
+def epochs(tmp_path: Path) -> Iterator[Epochs]:
+    """What the caches of one node live by."""
+    with closing(Epochs(tmp_path / "epochs", count=64)) as epochs:
+        yield epochs

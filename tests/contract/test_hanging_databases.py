@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import psycopg
@@ -22,7 +22,7 @@ from entrepot.model.position import START
 from entrepot.ports.catalog import Transaction
 from entrepot.testing.builders import StoppedClock
 from entrepot.wire.server import Epochs
-from tests.database_line import DatabaseLine, database_line
+from tests.database_line import DatabaseLine
 from tests.faults.patience import eventually
 
 # What the library needs to give up a question itself, when nobody answers, is more.
@@ -38,19 +38,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connecting, "PATIENCE_SECONDS", 0.5)
     monkeypatch.setattr(listening, "_BEAT_SECONDS", 0.05)
     monkeypatch.setattr(listening, "_ANSWER_SECONDS", 0.2)
-
-
-@pytest.fixture
-def line(database: str, tmp_path: Path) -> Iterator[DatabaseLine]:
-    with database_line(database, tmp_path) as line:
-        yield line
-
-
-@pytest.fixture
-def epochs(tmp_path: Path) -> Iterator[Epochs]:
-    epochs = Epochs(tmp_path / "epochs", count=64)
-    yield epochs
-    epochs.close()
 
 
 @pytest.fixture

@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterator
-from contextlib import closing, nullcontext
-from pathlib import Path
+from contextlib import nullcontext
 
 import pytest
 
 from entrepot.drivers.catalog.postgresql import listening
 from entrepot.drivers.catalog.postgresql.listening import Listener
 from entrepot.wire.server.epochs import Epochs
-
-
-@pytest.fixture
-def epochs(tmp_path: Path) -> Iterator[Epochs]:
-    with closing(Epochs(tmp_path / "epochs")) as epochs:
-        yield epochs
 
 
 async def test_a_listener_stops_at_whatever_moment_it_is_told_to(

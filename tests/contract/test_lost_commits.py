@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -19,20 +19,7 @@ from entrepot.model.position import START
 from entrepot.ports.catalog import Transaction
 from entrepot.testing.builders import StoppedClock
 from entrepot.wire.server import Epochs
-from tests.database_line import Cut, DatabaseLine, database_line
-
-
-@pytest.fixture
-def line(database: str, tmp_path: Path) -> Iterator[DatabaseLine]:
-    with database_line(database, tmp_path) as line:
-        yield line
-
-
-@pytest.fixture
-def epochs(tmp_path: Path) -> Iterator[Epochs]:
-    epochs = Epochs(tmp_path / "epochs", count=64)
-    yield epochs
-    epochs.close()
+from tests.database_line import Cut, DatabaseLine
 
 
 @pytest.fixture
