@@ -251,7 +251,10 @@ async def receive(
 
 
 async def keep(registry: Registry, stage: UploadId, digest: Digest) -> StoredBlob:
-    """Make what is staged durable, where the catalog will look for it. Raises `DigestMismatch`, `UploadBusy`, `ErasedForGood`."""
+    """Make what is staged durable, where the catalog will look for it.
+
+    Raises `DigestMismatch`, `UploadBusy`, and `ErasedForGood` for bytes that may not come again.
+    """
     known = await registry.catalog.collection.find(digest)
     if known is not None and known.erased:
         await registry.blobs.discard(stage)

@@ -88,7 +88,8 @@ class PostgresCatalog(SqlCatalog):
     ) -> None:
         """Open the database, and bring it to today's schema; *lock* is a file that this node's processes share.
 
-        With a *term* it takes changes only until another turn begins. Raises `Unavailable`, and `RuntimeError` when the database is newer than this program.
+        With a *term* it takes changes only until another turn begins.
+        Raises `Unavailable`, and `RuntimeError` when the database is newer than this program.
         """
         self._address = address
         self._epochs = epochs
