@@ -161,6 +161,29 @@ async def test_who_cannot_ask_for_long_stops_by_itself(migrated: str, monkeypatc
     await turn.close()
 
 
+async def test_a_turn_that_may_be_lost_is_not_taken_for_a_new_one_while_nobody_can_be_asked(
+    migrated: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(databases, "_SILENT_SECONDS", 0.1)
+    monkeypatch.setattr(databases, "_LEASE_SECONDS", 0.1)
+    turn = PostgresTurn(migrated)
+    before = await turn.take()
+
+    async def nobody(_: str) -> None:
+        raise psycopg.OperationalError("the line is cut")
+
+    await turn._disconnect()
+    with monkeypatch.context() as cut:
+        cut.setattr(databases, "connect_holding", nobody)
+        await turn.lost()
+        taking = asyncio.create_task(turn.take())
+        _, waits = await asyncio.wait({taking}, timeout=0.2)
+
+    assert waits
+    assert await taking > before
+    await turn.close()
+
+
 async def test_a_database_that_is_away_is_waited_for(tmp_path: Path) -> None:
     turn = PostgresTurn(f"postgresql://entrepot@/nowhere?host={tmp_path}")
 

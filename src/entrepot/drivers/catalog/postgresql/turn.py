@@ -67,6 +67,7 @@ class PostgresTurn:
 
     async def take(self) -> Term:
         """Return once it is ours; a database that is away is waited for."""
+        self._term = None  # Of a turn that may be lost nothing is left, whatever the database says to begin with.
         while True:
             try:
                 self._term = await self._try()
