@@ -52,7 +52,11 @@ def _be_first(work: str, arguments: tuple[Any, ...], told: Connection) -> None:
 
 def call(function: str, arguments: tuple[Any, ...]) -> Any:
     """What ``package.module:function`` returns, loaded now."""
-    # What is loaded is no garbage: when the process ends, the collector need not look through all of it once more.
-    atexit.register(gc.freeze)
+    # What is loaded is no garbage: the collector need not look through it while more is loaded, nor ever after.
+    gc.disable()
     module, _, name = function.partition(":")
-    return getattr(importlib.import_module(module), name)(*arguments)
+    loaded = getattr(importlib.import_module(module), name)
+    gc.freeze()
+    gc.enable()
+    atexit.register(gc.freeze)
+    return loaded(*arguments)
