@@ -206,7 +206,8 @@ def running(home: Path, **options: Any) -> Iterator[Server]:
         yield server
     finally:
         server.kill()
-    assert server.complaints() == []
+    complaints = server.complaints()
+    assert complaints == [], complaints
 
 
 def _ready(process: subprocess.Popen[bytes]) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,14 @@ MEBI = 1024 * 1024
 LARGE = random.Random(1).randbytes(MEBI)
 LITTLE = b"{}"
 IMAGE = manifest_of(LITTLE, LARGE)
+_PATIENCE = 120.0
+_BESIDE = """
+import asyncio, sys
+from entrepot.app.beside import run_beside
+from entrepot.settings import load
+
+asyncio.run(run_beside(load({"data": sys.argv[1]}, environ={})))
+"""
 
 
 def _assert_says_so(reply: Reply, *, oci: bool = True) -> None:
@@ -194,3 +205,22 @@ def test_a_server_says_in_a_line_that_it_cannot_start_on_a_full_disk(tmp_path: P
         small.free()
         with running(tmp_path, data=small.root / "data") as server:
             assert _readiness(server) == 200
+
+
+def test_what_runs_beside_the_workers_waits_for_a_disk_that_takes_nothing_yet(tmp_path: Path) -> None:
+    with disk.in_memory(tmp_path, size=24 * MEBI) as small:
+        with running(tmp_path, data=small.root / "data") as server:
+            assert server.terminate() == 0
+        small.remount("ro")
+        command = [sys.executable, "-c", _BESIDE, str(small.root / "data")]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as beside:
+            watchdog = threading.Timer(_PATIENCE, beside.kill)
+            watchdog.start()
+            assert beside.stdout is not None
+
+            assert any("cannot run here" in line and "Read-only" in line for line in beside.stdout)
+            small.remount("rw")
+            assert any("followers and schedules run here" in line for line in beside.stdout)
+
+            watchdog.cancel()
+            beside.kill()

@@ -29,11 +29,12 @@ async def run_beside(settings: Settings) -> None:
     turn = _open_turn(settings)
     try:
         while True:
-            term = await turn.take()
             try:
+                term = await turn.take()
                 await _run_until_lost(settings, turn, term)
-            except Unavailable as error:
-                # Somebody else may reach what this node does not: after a while nothing was heard of it.
+            except (Unavailable, OSError) as error:
+                # A disk that takes nothing may again. And somebody else may reach what this node does not: after a
+                # while nothing was heard of it.
                 _log.warning("followers and schedules cannot run here", reason=str(error))
                 await asyncio.sleep(_PAUSE_SECONDS)
     finally:

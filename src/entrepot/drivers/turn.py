@@ -19,10 +19,17 @@ class FileTurn:
     """Implements `entrepot.ports.turn.Turn`."""
 
     def __init__(self, path: Path) -> None:
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        """Lock the file at *path*; nothing is opened before `take`."""
+        self._path = path
+        self._file = -1
 
     async def take(self) -> Term | None:
-        """Return once it is ours; a process that is stopped keeps it, so it has no term."""
+        """Return once it is ours; a process that is stopped keeps it, so it has no term.
+
+        Raises `OSError` where there can be no such file.
+        """
+        if self._file < 0:
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         while True:
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -37,4 +44,6 @@ class FileTurn:
 
     async def close(self) -> None:
         """Give it back."""
-        os.close(self._file)
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1

@@ -13,7 +13,10 @@ class Turn(Protocol):
     """Whoever has it keeps it until it is given back, its process ends, or nothing is heard of that process for long."""
 
     async def take(self) -> Term | None:
-        """Return once it is ours, with its term; None where nobody can take it away from a process that lives."""
+        """Return once it is ours, with its term; None where nobody can take it away from a process that lives.
+
+        Raises `OSError` where this node cannot ask for it now.
+        """
 
     async def lost(self) -> None:
         """Return once it is ours no more, or nobody can say so: another process may have it then, or take it."""
