@@ -225,7 +225,7 @@ def _verified(folder: Path, client: httpx.Client, secret: str) -> tuple[Any, str
 
     Followers go on writing for a while: what they write during the reading makes it begin again.
     """
-    deadline = monotonic() + 60
+    deadline = monotonic() + 120
     state = client.get("/api/v1/log").raise_for_status().json()
     while monotonic() < deadline:
         found = Shell(folder)._run(
@@ -241,7 +241,7 @@ def _verified(folder: Path, client: httpx.Client, secret: str) -> tuple[Any, str
 
 def _logged(client: httpx.Client, end: int) -> Any:
     """The log, once it has all of the journal up to there."""
-    deadline = monotonic() + 60
+    deadline = monotonic() + 120
     while monotonic() < deadline:
         answer = client.get("/api/v1/log")
         if answer.status_code == 200 and answer.json()["size"] >= end:

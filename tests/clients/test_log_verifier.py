@@ -354,7 +354,7 @@ def _entries(client: httpx.Client) -> Iterator[object]:
 
 def _logged(client: httpx.Client, end: int) -> Any:
     """The log, once it has all of the journal; a second is what is promised, a busy machine has more."""
-    deadline = monotonic() + 30
+    deadline = monotonic() + 120
     while monotonic() < deadline:
         answer = client.get("/api/v1/log")
         if answer.status_code == 200 and answer.json()["size"] >= end:
@@ -396,7 +396,7 @@ def test_another_registry_is_a_witness_and_a_verifier_of_others_finds_its_signat
 
 def _cosigned(client: httpx.Client, end: int) -> bytes:
     """The checkpoint that everybody gets, once it has all of the journal and a third signature."""
-    deadline = monotonic() + 60
+    deadline = monotonic() + 120
     while monotonic() < deadline:
         answer = client.get("/log/checkpoint")
         if answer.status_code == 200:

@@ -33,7 +33,7 @@ from tests.stores import settings_of
 T = TypeVar("T")
 
 ENTREPOT = Path(sys.executable).with_name("entrepot")
-_PATIENCE = 60.0
+_PATIENCE = 120.0
 # Who does not start ends, and that is seen at once; this is for a machine that has much else to do.
 _START_PATIENCE = 240.0
 
