@@ -33,6 +33,8 @@ class ErasedPart:
     artifact_type: str | None = None
     also: Digest | None = None
     """What the same bytes are called by the other algorithm, as far as they were read: they do not come as that either."""
+    speaks: bool = False
+    """Whether it goes only because it refers to what goes: a signature, an SBOM, or what one consists of."""
 
     @property
     def digests(self) -> tuple[Digest, ...]:
@@ -90,12 +92,17 @@ class Extent:
 
     @property
     def fingerprint(self) -> str:
-        """Another one as soon as something else would go, or would go elsewhere."""
-        lines = [str(part.digest) for part in self.parts]
+        """Another one as soon as something else would go, or would go elsewhere.
+
+        What only speaks of it, under no name, is left out: the registry itself may add an SBOM at any moment, and
+        whoever goes on signing could keep it from being erased.
+        """
+        speaking = {part.digest for part in self.parts if part.speaks}
+        lines = [str(part.digest) for part in self.parts if not part.speaks]
         lines += [
             f"{place.package.namespace}/{place.package.path} {place.digest} {','.join(place.names)} {','.join(place.channels)}"
             for place in self.places
-            if place.is_open
+            if place.is_open and (place.names or place.digest not in speaking)
         ]
         return sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16]
 

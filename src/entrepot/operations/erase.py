@@ -36,7 +36,7 @@ from entrepot.operations.read_blob import read_blob
 from entrepot.trust.erasure import LogGrowth, seal_tombstone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from entrepot.model.access import Caller
     from entrepot.model.names import PackageId
@@ -46,8 +46,8 @@ if TYPE_CHECKING:
 
 ACTOR: Final = "erase"
 _LONGEST_REASON: Final = 1_000
-_REASONS: Final = 20
-"""How many reasons for an artifact to stay are told."""
+_REASONS: Final = 10_000
+"""How many reasons to stay are looked at in a package: holds are the last ones, and none may be overlooked."""
 _HOLDS: Final = frozenset({ProtectionKind.MANUAL, ProtectionKind.LEGAL})
 _BATCH: Final = 100
 
@@ -83,10 +83,10 @@ async def plan_erasure(registry: Registry, caller: Caller, target: Digest) -> Er
     now = registry.clock.now()
     found = [
         each
-        for package, digest in _kept(extent)
-        for each in await registry.catalog.protections.find(package, digest, now=now, limit=_REASONS)
+        for package, digests in _kept(extent).items()
+        for each in await registry.catalog.protections.find_any(package, digests, now=now, limit=_REASONS)
     ]
-    return ErasurePlan(target, extent, _once(found))
+    return ErasurePlan(target, extent, tuple(found))
 
 
 async def erase(
@@ -346,18 +346,18 @@ def _require_reason(reason: str) -> None:
 
 
 def _require_not_held(transaction: Transaction, target: Digest, extent: Extent) -> None:
-    for package, digest in _kept(extent):
-        for each in transaction.protections.find(package, digest, limit=_REASONS):
+    for package, digests in _kept(extent).items():
+        for each in transaction.protections.find_any(package, digests, limit=_REASONS):
             if each.kind in _HOLDS:
                 expected = "it to be lifted first, or overruled by who may"
-                raise Protected(f"{target}: {package} {digest} is {each}", expected=expected)
+                raise Protected(f"{target}: {package} {each.digest} is {each}", expected=expected)
 
 
-def _kept(extent: Extent) -> Iterable[tuple[PackageId, Digest]]:
-    """What of it somebody may need where it is."""
+def _kept(extent: Extent) -> Mapping[PackageId, Sequence[Digest]]:
+    """What of it somebody may need, by the package where it is."""
     artifacts = {part.digest for part in extent.parts if part.media_type is not None}
-    return [(place.package, place.digest) for place in extent.places if place.is_open and place.digest in artifacts]
-
-
-def _once(found: Iterable[Protection]) -> tuple[Protection, ...]:
-    return tuple({(each.kind, each.id): each for each in found}.values())
+    kept: dict[PackageId, list[Digest]] = {}
+    for place in extent.places:
+        if place.is_open and place.digest in artifacts:
+            kept.setdefault(place.package, []).append(place.digest)
+    return kept

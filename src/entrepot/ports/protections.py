@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from entrepot.model.digest import Digest
@@ -24,9 +24,17 @@ class Protections(Protocol):
     async def find(self, package: PackageId, digest: Digest, *, now: datetime, limit: int) -> Sequence[Protection]:
         """What protects an artifact: what runs first, then what may be rolled back to, leases and holds."""
 
+    async def find_any(
+        self, package: PackageId, digests: Collection[Digest], *, now: datetime, limit: int
+    ) -> Sequence[Protection]:
+        """What protects any of some artifacts of a package, in the same order, and each once."""
+
 
 class ProtectionQuestions(Protocol):
     """The same, inside of a change, as it stands then."""
 
     def find(self, package: PackageId, digest: Digest, *, limit: int) -> Sequence[Protection]:
         """What protects an artifact now: what runs first, then what may be rolled back to, leases and holds."""
+
+    def find_any(self, package: PackageId, digests: Collection[Digest], *, limit: int) -> Sequence[Protection]:
+        """What protects any of some artifacts of a package now, in the same order, and each once."""

@@ -10,6 +10,7 @@ import pytest
 from entrepot.model.access import Role
 from entrepot.model.deployment import Particulars, Place
 from entrepot.model.digest import Digest
+from entrepot.model.erasure import EVERYBODYS
 from entrepot.model.errors import (
     BlobErased,
     Denied,
@@ -300,6 +301,27 @@ async def test_a_plan_is_applied_as_it_was_or_not_at_all(world: World) -> None:
     await erase(world.registry, ADMINISTRATOR, LEAK, reason="a key got out", fingerprint=plan.extent.fingerprint)
 
     assert not await is_kept(world, SECRET)
+
+
+async def test_what_comes_to_speak_of_it_goes_too_and_outdates_no_plan(world: World) -> None:
+    plan = await plan_erasure(world.registry, ADMINISTRATOR, LEAK)
+    told = referrer(BUILT, config=b'{"found out": "by the registry itself"}')
+    await world.push(API, told)
+
+    found = await erase(
+        world.registry, ADMINISTRATOR, LEAK, reason="a key got out", fingerprint=plan.extent.fingerprint
+    )
+
+    assert {told.digest, *map(Digest.of, told.blobs)} - EVERYBODYS <= {part.digest for part in found.extent.parts}
+    assert await check(world.registry, read_bytes=True) == []
+
+
+async def test_what_speaks_of_it_under_a_name_of_its_own_outdates_a_plan(world: World) -> None:
+    plan = await plan_erasure(world.registry, ADMINISTRATOR, LEAK)
+    await world.push(API, referrer(BUILT, config=b'{"found out": "by somebody"}'), "report")
+
+    with pytest.raises(PlanOutdated):
+        await erase(world.registry, ADMINISTRATOR, LEAK, reason="a key got out", fingerprint=plan.extent.fingerprint)
 
 
 async def test_nothing_is_erased_without_a_reason(world: World) -> None:

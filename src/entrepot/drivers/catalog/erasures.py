@@ -189,32 +189,46 @@ def _measure(digest: Digest) -> _Dialogue[Extent]:
     if not found:
         return Extent((ErasedPart(digest, 0),))
     blob, is_artifact = found[0]
-    whole, rest, shared = {int(blob)}, set[int](), set[str]()
+    whole, rest = {int(blob)}, set[int]()
     if is_artifact:
         whole |= {int(state) for (state,) in (yield ERASURES.states, {"blob": blob})}
-    fresh = set(whole)
-    while fresh:
-        yield from _rise(fresh, whole, rest)
-        if len(whole) + len(rest) > _MOST:
-            raise TooMany(digest, expected=f"something with which at most {_MOST} blobs and artifacts go")
-        # Only now is it known what else could need their content.
-        fresh, shared = yield from _sink(whole, rest)
-        whole |= fresh
+    # First what goes by itself, and then what speaks of that, with what only goes for it.
+    yield from _spread(digest, whole, rest, set(whole), speaking=False)
+    itself = whole | rest
+    shared = yield from _spread(digest, whole, rest, set(itself), speaking=True)
     asked = {"blobs": _numbers(whole | rest)}
     parts = yield ERASURES.parts, asked
     places = yield ERASURES.places, asked
     return Extent(
-        tuple(ErasedPart(Digest.parse(name), size, *types) for name, size, *types in parts),
+        tuple(
+            ErasedPart(Digest.parse(name), size, media_type, artifact_type, speaks=number not in itself)
+            for number, name, size, media_type, artifact_type in parts
+        ),
         _places(places),
         tuple(Digest.parse(name) for name in sorted(shared)),
     )
 
 
-def _rise(fresh: set[int], whole: set[int], rest: set[int]) -> _Dialogue[None]:
+def _spread(digest: Digest, whole: set[int], rest: set[int], fresh: set[int], *, speaking: bool) -> _Dialogue[set[str]]:
+    """Add all that goes with *fresh*, also what refers to it when that is asked for; what of its content stays."""
+    shared = set[str]()
+    while fresh:
+        yield from _rise(fresh, whole, rest, speaking=speaking)
+        if len(whole) + len(rest) > _MOST:
+            raise TooMany(digest, expected=f"something with which at most {_MOST} blobs and artifacts go")
+        # Only now is it known what else could need their content.
+        fresh, shared = yield from _sink(whole, rest)
+        whole |= fresh
+    return shared
+
+
+def _rise(fresh: set[int], whole: set[int], rest: set[int], *, speaking: bool) -> _Dialogue[None]:
     """Add what refers to *fresh*, which goes as a whole, and the rest that holds any of it, and so on from there."""
     while fresh:
         asked = {"blobs": _numbers(fresh)}
-        referrers = {int(each) for (each,) in (yield ERASURES.referrers, asked)} - whole - rest
+        referrers = set[int]()
+        if speaking:
+            referrers = {int(each) for (each,) in (yield ERASURES.referrers, asked)} - whole - rest
         holders = {int(each) for (each,) in (yield ERASURES.holders, asked)} - whole - rest - referrers
         whole |= referrers
         rest |= holders
@@ -267,6 +281,7 @@ class _Part(msgspec.Struct, omit_defaults=True):
     media_type: str | None = None
     artifact_type: str | None = None
     also: str | None = None
+    speaks: bool = False
 
 
 class _Place(msgspec.Struct, omit_defaults=True):
@@ -294,6 +309,7 @@ def _written(extent: Extent) -> str:
                 each.media_type,
                 each.artifact_type,
                 None if each.also is None else str(each.also),
+                each.speaks,
             )
             for each in extent.parts
         ],
@@ -325,6 +341,7 @@ def _erasure(row: tuple[Any, ...]) -> Erasure:
                 each.media_type,
                 each.artifact_type,
                 None if each.also is None else Digest.parse(each.also),
+                each.speaks,
             )
             for each in read.parts
         ),

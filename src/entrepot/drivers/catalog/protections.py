@@ -5,7 +5,7 @@ Most packages have nothing that is kept, and most artifacts little that they are
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -40,7 +40,13 @@ class SqlProtections:
 
     async def find(self, package: PackageId, digest: Digest, *, now: datetime, limit: int) -> Sequence[Protection]:
         """What protects an artifact."""
-        dialogue = _find(package, digest, now=now, limit=limit)
+        return await self.find_any(package, [digest], now=now, limit=limit)
+
+    async def find_any(
+        self, package: PackageId, digests: Collection[Digest], *, now: datetime, limit: int
+    ) -> Sequence[Protection]:
+        """What protects any of some artifacts."""
+        dialogue = _find(package, digests, now=now, limit=limit)
         try:
             statement, parameters = next(dialogue)
             while True:
@@ -58,7 +64,11 @@ class SqlProtectionQuestions:
 
     def find(self, package: PackageId, digest: Digest, *, limit: int) -> Sequence[Protection]:
         """What protects an artifact now."""
-        dialogue = _find(package, digest, now=self._session.now, limit=limit)
+        return self.find_any(package, [digest], limit=limit)
+
+    def find_any(self, package: PackageId, digests: Collection[Digest], *, limit: int) -> Sequence[Protection]:
+        """What protects any of some artifacts now."""
+        dialogue = _find(package, digests, now=self._session.now, limit=limit)
         try:
             statement, parameters = next(dialogue)
             while True:
@@ -68,15 +78,17 @@ class SqlProtectionQuestions:
             return found
 
 
-def _find(package: PackageId, digest: Digest, *, now: datetime, limit: int) -> _Dialogue:
-    ids = yield PROTECTIONS.ids, {**identity(package), "digest": str(digest)}
+def _find(package: PackageId, digests: Collection[Digest], *, now: datetime, limit: int) -> _Dialogue:
+    names = msgspec.json.encode([str(digest) for digest in digests]).decode()
+    ids = yield PROTECTIONS.ids_of_many, {**identity(package), "digests": names}
     if not ids:
         return ()
-    package_id, blob = ids[0]
+    package_id = ids[0][0]
     (kept,) = yield PROTECTIONS.any, {"package": package_id}
     if not kept[0]:
         return ()
-    above = yield PROTECTIONS.above, {"package": package_id, "blob": blob}
+    seeds = msgspec.json.encode([blob for _, blob in ids]).decode()
+    above = yield PROTECTIONS.above, {"package": package_id, "seeds": seeds}
     asked = {
         "package": package_id,
         "blobs": msgspec.json.encode([each for (each,) in above]).decode(),

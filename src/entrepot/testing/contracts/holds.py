@@ -287,6 +287,19 @@ class HoldsContract:
         assert await kinds(_API, Digest.of(b"nothing")) == []
         assert await kinds(package("acme/nothing"), _ONE.digest) == []
 
+    async def test_what_protects_any_of_many_is_asked_once_and_told_once(
+        self, stocked: Catalog, clock: StoppedClock
+    ) -> None:
+        await stocked.write(_open(replace(_HOLD, digest=_LIST.digest)))
+        await stocked.write(_open(_LEASE))
+        many = [_LIST.digest, _ONE.digest, _TWO.digest, Digest.of(b"nothing")]
+
+        found = await stocked.protections.find_any(_API, many, now=clock.now(), limit=9)
+
+        assert sorted(each.kind for each in found) == [ProtectionKind.LEASE, ProtectionKind.LEGAL]
+        assert await stocked.write(lambda change: change.protections.find_any(_API, many, limit=9)) == found
+        assert await stocked.protections.find_any(_API, [], now=clock.now(), limit=9) == ()
+
     async def test_protections_say_who_since_when_and_until_when(self, stocked: Catalog, clock: StoppedClock) -> None:
         begin = clock.now()
         await stocked.write(_deploy(_ONE))

@@ -38,7 +38,7 @@ SELECT DISTINCT t.id, t.digest,
  WHERE t.state <> 'absent' AND t.id NOT IN (SELECT CAST(k.value AS BIGINT) FROM json_each(:known) k)
 
 -- parts --
-SELECT b.digest, b.size, a.media_type, a.artifact_type
+SELECT b.id, b.digest, b.size, a.media_type, a.artifact_type
   FROM json_each(:blobs) s
  CROSS JOIN blob b ON b.id = CAST(s.value AS BIGINT)
   LEFT JOIN artifact a ON a.blob_id = b.id

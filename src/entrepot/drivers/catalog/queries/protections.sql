@@ -7,12 +7,20 @@ SELECT p.id, b.id
   JOIN blob b ON b.digest = :digest
  WHERE n.name = :namespace
 
+-- ids_of_many --
+SELECT p.id, b.id
+  FROM namespace n
+  JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
+ CROSS JOIN json_each(:digests) j
+ CROSS JOIN blob b ON b.digest = j.value
+ WHERE n.name = :namespace
+
 -- above --
--- What an artifact is kept for: itself; what contains it in the package; what it refers to there, or what links that as
--- a file; and what a version that means it now has meant before. Uses link_target_idx, membership_open_idx,
+-- What artifacts are kept for: themselves; what contains them in the package; what they refer to there, or what links
+-- that as a file; and what a version that means one now has meant before. Uses link_target_idx, membership_open_idx,
 -- reference_artifact_idx and reference_history_idx.
 WITH RECURSIVE above (id) AS (
-    SELECT :blob
+    SELECT CAST(s.value AS BIGINT) FROM json_each(:seeds) s
     UNION
     SELECT l.artifact_id
       FROM above
@@ -43,7 +51,7 @@ SELECT id FROM above
 
 -- above [postgresql] --
 WITH RECURSIVE above (id) AS (
-    SELECT CAST(:blob AS BIGINT)
+    SELECT CAST(s.value AS BIGINT) FROM json_each(:seeds) s
     UNION
     SELECT next.id FROM above CROSS JOIN LATERAL (
         SELECT l.artifact_id AS id
