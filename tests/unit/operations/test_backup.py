@@ -19,6 +19,7 @@ from entrepot.app import backups as installed
 from entrepot.app.parts import open_registry
 from entrepot.drivers.backups.folder import FolderBackups
 from entrepot.drivers.blobs.files import FileBlobStore
+from entrepot.drivers.blobs.packed import PackedStore
 from entrepot.drivers.catalog.snapshots import FileSnapshot, SqliteSnapshots
 from entrepot.model.digest import Digest
 from entrepot.model.errors import (
@@ -33,15 +34,18 @@ from entrepot.model.errors import (
 )
 from entrepot.model.names import ReferenceName, View
 from entrepot.model.position import START
+from entrepot.model.tier import Tier
 from entrepot.operations.backup import BackedUp, back_up, find_backup, list_backups
 from entrepot.operations.check import check
-from entrepot.operations.collect import collect
+from entrepot.operations.collect import collect, delete_garbage
 from entrepot.operations.delete import delete_artifact
 from entrepot.operations.erase import erase
 from entrepot.operations.log import prove_consistency
-from entrepot.operations.resolve import resolve
+from entrepot.operations.read_blob import read_blob
+from entrepot.operations.resolve import find_blob, resolve
 from entrepot.operations.restore import restore
 from entrepot.operations.scrub import scrub
+from entrepot.operations.tier import list_placements, move_artifact
 from entrepot.settings import Settings
 from entrepot.testing.builders import ADMINISTRATOR, World, image, index, open_world, package, referrer
 from entrepot.testing.faults import Crash, Faults, FaultyBlobStore
@@ -214,6 +218,63 @@ async def test_what_was_erased_does_not_come_back_with_a_backup_from_before(
     assert again.target == Digest.of(b"never mind")
     assert "an older backup had it" in erasure.reason
     assert erasure.sealed_position is not None
+
+
+# --- with a cold tier ---
+
+
+@pytest.fixture
+async def tiered(tmp_path: Path) -> AsyncIterator[World]:
+    """A registry with a hot and a cold store; of its two images the first is cold, and takes up less there."""
+    stores = [FileBlobStore(tmp_path / "data" / name) for name in ("blobs", "cold")]
+    async with open_world(tmp_path / "data", blobs=stores[0], cold=PackedStore(stores[1]), signing=KEY) as world:
+        await world.namespace()
+        await world.push("acme/api", BUILT, "1.0")
+        await world.push("acme/api", LATER, "2.0")
+        await move_artifact(world.registry, ADMINISTRATOR, API, BUILT.digest, Tier.COLD)
+        world.clock.advance(days=30)
+        await delete_garbage(world.registry)
+        yield world
+    for store in stores:
+        store.close()
+
+
+async def tiers_of(world: World) -> dict[Digest, Tier]:
+    placed = [await list_placements(world.registry, ADMINISTRATOR, API, each.digest) for each in (BUILT, LATER)]
+    return {each.digest: each.tier for some in placed for each in some}
+
+
+async def test_what_is_cold_is_saved_and_comes_back_hot(tiered: World, store: FolderBackups, tmp_path: Path) -> None:
+    """Also into an installation that has no cold tier; the rules let it go cold again where there is one."""
+    assert await tiers_of(tiered) == {Digest.of(LARGE): Tier.COLD, Digest.of(OTHER): Tier.HOT}
+    assert await tiered.registry.blobs.size(Digest.of(LARGE)) is None
+    made = await backed_up(tiered, store)
+
+    settings = await recovered(tmp_path, store, made.backup)
+
+    assert made.backup.manifest.missing == ()
+    async with open_registry(settings) as registry:
+        assert await check(registry, read_bytes=True) == []
+        assert await registry.catalog.tiers.list_cold(limit=9) == []
+        found = await find_blob(registry, ADMINISTRATOR, ALL, API, Digest.of(LARGE))
+        assert b"".join([piece async for piece in read_blob(registry, found)]) == LARGE
+
+
+@pytest.mark.parametrize("where", [Tier.HOT, Tier.COLD])
+async def test_what_moves_between_the_tiers_while_it_is_saved_is_saved(
+    tiered: World, store: FolderBackups, tmp_path: Path, where: Tier
+) -> None:
+    async def move() -> None:
+        for each in (BUILT, LATER):
+            await move_artifact(tiered.registry, ADMINISTRATOR, API, each.digest, where)
+
+    made = await back_up(tiered.registry, store, Meanwhile(snapshots_of(tiered), move))
+    settings = await recovered(tmp_path, store, made.backup)
+
+    assert set((await tiers_of(tiered)).values()) == {where}
+    assert made.backup.manifest.missing == ()
+    async with open_registry(settings) as registry:
+        assert await check(registry, read_bytes=True) == []
 
 
 # --- while everybody goes on ---
