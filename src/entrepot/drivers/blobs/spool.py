@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from entrepot.drivers.blobs.disk import translated_disk_errors
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from typing import BinaryIO
 
 
@@ -41,10 +41,10 @@ class Spool:
         return os.pread(self._descriptor, size, start)
 
     def open(self) -> BinaryIO:
-        """All of it, as a file of its own from the beginning, for one reader at a time."""
-        file = os.fdopen(os.dup(self._descriptor), "rb", buffering=0)
-        file.seek(0)
-        return file
+        """All of it, as a file of its own from the beginning."""
+        # Opened anew, and not a copy of the descriptor: those share one place, and many may finish an upload at once.
+        with translated_disk_errors():
+            return Path(f"/proc/self/fd/{self._descriptor}").open("rb", buffering=0)
 
     def __del__(self) -> None:
         os.close(self._descriptor)

@@ -185,6 +185,18 @@ class BlobStoreContract:
         assert await read(store, Digest.of(LARGE)) == LARGE
         assert [name async for name, _ in store.stages()] == []
 
+    async def test_a_stage_that_many_keep_at_once_is_kept_whole(self, store: BlobStore) -> None:
+        stage, digest = new_stage(), Digest.of(LARGE)
+        await store.append(stage, stream(LARGE), at=0, limit=PLENTY)
+
+        told = await asyncio.gather(*(store.keep(stage, digest) for _ in range(8)), return_exceptions=True)
+
+        # Others may be told that somebody is at it, or has done it, and nobody that the store failed.
+        assert len(LARGE) in told
+        assert {type(each) for each in told} <= {int, UploadBusy, UploadUnknown}
+        assert await read(store, digest) == LARGE
+        assert [name async for name, _ in store.stages()] == []
+
     @pytest.mark.parametrize("announced", ["sha256", "sha512"])
     @pytest.mark.parametrize("kept", ["sha256", "sha512"])
     async def test_any_algorithm_may_name_a_stage_whatever_was_announced(
