@@ -11,6 +11,7 @@ import pytest
 from entrepot.model.digest import Digest
 from entrepot.trust.signing import LocalKey
 from tests.cli.installation import Installation, install
+from tests.faults.patience import eventually
 from tests.stores import destroy, variables_of
 
 PASSPHRASE = "correct horse battery staple"
@@ -24,7 +25,8 @@ def serving(tmp_path: Path) -> Iterator[Installation]:
         (tmp_path / "app.bin").write_bytes(b"x" * 100_000)
         running.must("namespace", "create", "acme")
         running.must("push", "app.bin", "acme/tool:1.0")
-        running.must("log", "verify")
+        # The log is signed a moment after what it is about.
+        eventually(lambda: running.run("log", "verify").code == 0)
         yield running
 
 

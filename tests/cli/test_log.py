@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from tests.cli.installation import Installation, install
+from tests.faults.patience import eventually
 
 ORIGIN = "registry.example.com/log"
 
@@ -20,6 +21,8 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """A server of its own: what is kept of a log is kept of all of it."""
     with install(tmp_path_factory.mktemp("logged"), ENTREPOT_LOG_ORIGIN=ORIGIN) as running:
         running.must("namespace", "create", "beta")
+        # The log is signed a moment after what it is about.
+        eventually(lambda: running.run("log", "verify").code == 0)
         yield running
 
 
