@@ -38,6 +38,8 @@ class DatabaseLine:
         self.stays_away = False
         self.hangs = False
         """Whether connections are taken, and stay, and nothing comes through; what was sent meanwhile is lost."""
+        self.hangs_at: bytes | None = None
+        """Words of a question from which on it hangs."""
         self._listening = socket.socket(socket.AF_UNIX)
         self._listening.bind(str(folder / _SOCKET))
         self._listening.listen()
@@ -72,6 +74,8 @@ class DatabaseLine:
     def _ask(self, client: socket.socket, server: socket.socket, ending: threading.Event) -> None:
         with suppress(OSError):
             while piece := client.recv(_PIECE):
+                if self.hangs_at is not None and self.hangs_at in piece:
+                    self.hangs = True
                 if self.hangs:
                     continue
                 if self.cut is not None and b"COMMIT" in piece:

@@ -9,8 +9,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from entrepot.app.database import look_at_database
+from entrepot.drivers.catalog.postgresql import catalog as opening_catalogs
 from entrepot.drivers.catalog.postgresql import connecting, hanging, listening, turn
 from entrepot.drivers.catalog.postgresql.catalog import PostgresCatalog
+from entrepot.drivers.catalog.postgresql.migrate import LOCK
 from entrepot.drivers.catalog.postgresql.pool import PooledQuestions
 from entrepot.drivers.catalog.postgresql.turn import PostgresTurn
 from entrepot.drivers.catalog.statements import Statement
@@ -88,6 +91,58 @@ async def test_a_change_is_not_waited_for_without_end_and_is_made_once_when_it_i
     await catalog.write(creation("second"))  # type: ignore[arg-type]
 
     assert await created(catalog) == ["first", "second"]
+
+
+@pytest.mark.parametrize("asked", [b"idle_in_transaction", b"schema_version", b"secret"])
+async def test_opening_is_not_waited_for_without_end_and_the_reason_is_said(
+    line: DatabaseLine, tmp_path: Path, epochs: Epochs, monkeypatch: pytest.MonkeyPatch, asked: bytes
+) -> None:
+    monkeypatch.setattr(hanging, "_STRIKES", 1)
+    line.hangs_at = asked
+
+    with pytest.raises(Unavailable) as told:
+        await _opened(line.address, tmp_path / "lock", epochs)
+
+    assert str(told.value.__cause__) == "it takes connections and says nothing"
+
+
+def _open(address: str, lock: Path, epochs: Epochs) -> PostgresCatalog:
+    return PostgresCatalog(address, lock=lock, clock=StoppedClock(), epochs=epochs)
+
+
+async def _opened(address: str, lock: Path, epochs: Epochs) -> None:
+    catalog = _open(address, lock, epochs)
+    try:
+        catalog.secret("uploads")
+    finally:
+        await catalog.close()
+
+
+def test_a_command_does_not_wait_without_end_either(line: DatabaseLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hanging, "_STRIKES", 1)
+    line.hangs_at = b"current_setting"
+
+    with pytest.raises(Unavailable):
+        look_at_database(line.address)
+
+
+async def test_opening_may_take_long_as_long_as_the_database_answers_others(
+    database: str, tmp_path: Path, epochs: Epochs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    async def is_there(address: str) -> bool:
+        there = await connecting.is_there(address)
+        loop.call_soon_threadsafe(asked.set)
+        return there
+
+    monkeypatch.setattr(opening_catalogs, "is_there", is_there)
+    with psycopg.connect(database) as another:
+        another.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+        opening = asyncio.create_task(asyncio.to_thread(_open, database, tmp_path / "lock", epochs))
+        await asked.wait()
+    await (await opening).close()
 
 
 async def test_a_slow_question_goes_on_as_long_as_the_database_answers_others(line: DatabaseLine) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from entrepot.drivers.catalog.postgresql import migrate
-from entrepot.drivers.catalog.postgresql.connecting import connect, translated
+from entrepot.drivers.catalog.postgresql.connecting import connected, translated
 
 _DURABLE: Final = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
 """What it must be set to, so that it does not lose what it has acknowledged when the power goes."""
@@ -38,7 +37,7 @@ class DatabaseFacts:
 
 def look_at_database(address: str) -> DatabaseFacts:
     """Ask the database at *address*. Raises `Unavailable`, `Invalid`."""
-    with translated(), closing(connect(address)) as connection:
+    with translated(), connected(address) as connection:
 
         def setting(name: str) -> str:
             row = connection.execute("SELECT current_setting(%s)", (name,)).fetchone()

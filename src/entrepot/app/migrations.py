@@ -11,7 +11,7 @@ from entrepot.app.parts import CATALOG_FILE, LOCK_FILE
 from entrepot.drivers.catalog import migrate as sqlite
 from entrepot.drivers.catalog.copying import PostgresTables, SqliteTables, Tables, copy, require_empty
 from entrepot.drivers.catalog.postgresql import migrate as postgresql
-from entrepot.drivers.catalog.postgresql.connecting import connect, translated
+from entrepot.drivers.catalog.postgresql.connecting import connected, translated
 from entrepot.drivers.catalog.snapshots import new_file
 from entrepot.drivers.catalog.sqlite import connect as open_file
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def find_versions(settings: Settings) -> tuple[int, int]:
     """The schema that the catalog has, and the one that this program brings. Raises `Unavailable`."""
     if settings.database:
-        with translated(), closing(connect(settings.database)) as connection:
+        with translated(), connected(settings.database) as connection:
             return postgresql.version_of(connection)[0], postgresql.latest()
     with closing(open_file(settings.data_path / CATALOG_FILE, synchronous="FULL")) as file:
         return sqlite.version_of(file), len(sqlite.migrations())
@@ -34,7 +34,7 @@ def find_versions(settings: Settings) -> tuple[int, int]:
 def apply_migrations(settings: Settings) -> int:
     """Bring the catalog to today's schema, and say which. Raises `Unavailable`."""
     if settings.database:
-        with translated(), closing(connect(settings.database)) as connection:
+        with translated(), connected(settings.database) as connection:
             return postgresql.migrate(connection)
     with (
         closing(open_file(settings.data_path / CATALOG_FILE, synchronous="FULL")) as file,
@@ -80,7 +80,7 @@ def fill_database(settings: Settings, file: Path) -> None:
 @contextmanager
 def _reading(settings: Settings) -> Iterator[Tables]:
     if settings.database:
-        with closing(connect(settings.database)) as connection, connection.transaction():
+        with connected(settings.database) as connection, connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (postgresql.LOCK,))
             connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
@@ -94,7 +94,7 @@ def _reading(settings: Settings) -> Iterator[Tables]:
 @contextmanager
 def _writing(settings: Settings, target: str) -> Iterator[Tables]:
     if target:
-        with closing(connect(target)) as connection:
+        with connected(target) as connection:
             postgresql.migrate(connection)
             with connection.transaction():
                 connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")

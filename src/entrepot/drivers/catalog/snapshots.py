@@ -154,7 +154,7 @@ def _copy_database(address: str, path: Path) -> None:
 
     with (
         connecting.translated(),
-        closing(connecting.connect(address)) as source,
+        connecting.connected(address) as source,
         source.transaction(),
         new_file(path) as target,
     ):

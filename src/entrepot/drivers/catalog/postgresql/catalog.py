@@ -29,11 +29,12 @@ from entrepot.drivers.catalog.postgresql.connecting import (
     OF_THE_CHANGE,
     PASSING,
     connect,
+    is_there,
     may_pass,
     said,
     translated,
 )
-from entrepot.drivers.catalog.postgresql.hanging import Grip
+from entrepot.drivers.catalog.postgresql.hanging import Grip, found_out
 from entrepot.drivers.catalog.postgresql.listening import CHANNEL, Listener
 from entrepot.drivers.catalog.postgresql.migrate import LOCK, migrate
 from entrepot.drivers.catalog.postgresql.pool import PooledQuestions
@@ -97,7 +98,7 @@ class PostgresCatalog(SqlCatalog):
         self._origin = secrets.token_hex(8)
         self._connection: psycopg.Connection | None = None
         self._grip: Grip | None = None
-        with translated():
+        with self._watched():
             migrate(self._connected())
         self._lock = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._listener = Listener(address, epochs, self._exclusively, origin=self._origin)
@@ -107,7 +108,7 @@ class PostgresCatalog(SqlCatalog):
 
     def secret(self, name: str) -> bytes:
         """A random secret of this installation, made when first asked for; to be asked before serving begins."""
-        with translated():
+        with self._watched():
             writer = _Writer(self._connected())
             writer.execute(ACCESS_SQL.add_secret, {"name": name, "value": secrets.token_bytes(32)})
             ((value,),) = writer.execute(ACCESS_SQL.find_secret, {"name": name}).fetchall()
@@ -125,6 +126,16 @@ class PostgresCatalog(SqlCatalog):
     def _compare_term(self, row: tuple[Any, ...] | None) -> None:
         if row is None or row[0] != self._term:
             raise TurnOver
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Do not wait without end for the database while nothing else runs yet. Raises `Unavailable`."""
+        try:
+            with translated(), found_out(self, lambda: is_there(self._address)):
+                yield
+        except BaseException:
+            self._let_go()
+            raise
 
     def _connected(self) -> psycopg.Connection:
         if self._connection is None or self._connection.closed:

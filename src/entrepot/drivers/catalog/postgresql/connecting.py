@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
@@ -11,7 +11,7 @@ from psycopg.adapt import AdaptersMap
 from psycopg.types.numeric import Int8BinaryDumper, NumericBinaryLoader, NumericLoader
 from psycopg.types.string import StrDumper, TextBinaryLoader, TextLoader
 
-from entrepot.drivers.catalog.postgresql.hanging import answered_within
+from entrepot.drivers.catalog.postgresql.hanging import Grip, answered_within, found_out
 from entrepot.model.errors import Corrupt, Invalid, StorageFull, StorageReadOnly, TooLarge, Unavailable
 
 if TYPE_CHECKING:
@@ -77,6 +77,40 @@ def connect(address: str, hold: Callable[[psycopg.Connection], object] | None = 
         hold(connection)
     connection.execute(_LETS_GO)
     return connection
+
+
+@contextmanager
+def connected(address: str) -> Iterator[psycopg.Connection]:
+    """The same for as long as the block lasts, in which nobody waits for a database that says nothing.
+
+    Raises `psycopg.Error`.
+    """
+    with closing(_Held(address)) as held, found_out(held, lambda: is_there(address)):
+        yield held.connect()
+
+
+class _Held:
+    """A connection that others can end."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._grip: Grip | None = None
+        self._connection: psycopg.Connection | None = None
+
+    def connect(self) -> psycopg.Connection:
+        return connect(self._address, self._hold)
+
+    def _hold(self, connection: psycopg.Connection) -> None:
+        self._connection, self._grip = connection, Grip(connection)
+
+    def end(self) -> None:
+        if self._grip is not None:
+            self._grip.end()
+
+    def close(self) -> None:
+        if self._grip is not None and self._connection is not None:
+            self._grip.close()
+            self._connection.close()
 
 
 async def connect_holding(address: str) -> psycopg.AsyncConnection:

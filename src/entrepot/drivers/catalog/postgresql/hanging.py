@@ -11,19 +11,27 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import threading
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
+import psycopg
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
-
-    import psycopg
 
 _LOOK_SECONDS: Final = 1.0
 _SILENT_SECONDS: Final = 5.0
 """A question may take longer: then somebody else asks whether the database is there."""
 _STRIKES: Final = 2
+
+
+class SaysNothing(psycopg.OperationalError):
+    """The database takes connections and says nothing."""
+
+    def __init__(self) -> None:
+        super().__init__("it takes connections and says nothing")
 
 
 class Ends(Protocol):
@@ -111,3 +119,31 @@ class Watch:
     def _silent(self) -> list[Ends]:
         now = time.monotonic()
         return [each for each, began in self._waiting.items() if now - began > _SILENT_SECONDS]
+
+
+@contextmanager
+def found_out(waiting: Ends, is_there: Callable[[], Awaitable[bool]]) -> Iterator[None]:
+    """Do as `Watch` does for who waits in this thread, and has no loop. Raises `SaysNothing`."""
+    done, silent = threading.Event(), threading.Event()
+
+    async def ask() -> bool:
+        return await is_there()
+
+    def look_on() -> None:
+        strikes, pause = 0, _SILENT_SECONDS
+        while not done.wait(pause):
+            pause = _LOOK_SECONDS
+            strikes = 0 if asyncio.run(ask()) else strikes + 1
+            if strikes >= _STRIKES and not done.is_set():
+                silent.set()
+                waiting.end()
+
+    threading.Thread(target=look_on, daemon=True, name="database").start()
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        if silent.is_set():
+            raise SaysNothing from error
+        raise
+    finally:
+        done.set()
