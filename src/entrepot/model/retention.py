@@ -135,7 +135,7 @@ class Retention:
 # Values of which a plan makes a million are structs from here on: to make a data class takes ten times as long.
 
 
-class Name(msgspec.Struct, frozen=True):
+class Name(msgspec.Struct, frozen=True, gc=False):
     """One name of an artifact."""
 
     kind: NameKind
@@ -150,7 +150,7 @@ _PACKAGE: Final = Line.PACKAGE
 _MAJOR: Final = Line.MAJOR
 
 
-class Stored(msgspec.Struct, frozen=True):
+class Stored(msgspec.Struct, frozen=True, gc=False):
     """An artifact of a package, with what rules ask of it."""
 
     digest: Digest
@@ -164,7 +164,7 @@ class Stored(msgspec.Struct, frozen=True):
     """One that shows it."""
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class Verdict(msgspec.Struct, frozen=True, gc=False):
     """What the rules say of an artifact."""
 
     stays: bool
@@ -204,13 +204,13 @@ def judge(
     return verdicts
 
 
-class _Place(msgspec.Struct, frozen=True):
+class _Place(msgspec.Struct, frozen=True, gc=False):
     number: int
     """1 for the newest."""
     line: str
 
 
-class _Seen(msgspec.Struct, frozen=True):
+class _Seen(msgspec.Struct, frozen=True, gc=False):
     """All that is looked at when a rule is asked."""
 
     stored: Stored

@@ -42,7 +42,7 @@ _TRIES: Final = 5
 _PROTECTIONS: Final = 100
 
 
-class Judged(msgspec.Struct, frozen=True):  # one of a million
+class Judged(msgspec.Struct, frozen=True, gc=False):  # one of a million
     """What the rules say of an artifact that stands for itself."""
 
     candidate: Candidate

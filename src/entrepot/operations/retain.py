@@ -216,7 +216,7 @@ def _item(ordinal: int, package: PackageId, judged: Judged) -> PlannedItem:
         pulled_at=stored.pulled_at,
         pulled_by=stored.pulled_by,
         keeper=judged.keeper,
-        row=judged.candidate.row,
+        rows=judged.candidate.rows,
         state=_PLANNED if judged.keeper is None else _KEPT,
     )
 

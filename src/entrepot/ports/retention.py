@@ -42,7 +42,7 @@ class ItemState(StrEnum):
     """It was not any more as it had been planned, so it stayed."""
 
 
-class Candidate(msgspec.Struct, frozen=True):  # one of a million, as `Stored` is
+class Candidate(msgspec.Struct, frozen=True, gc=False):  # one of a million, as `Stored` is
     """An artifact that rules are asked about, as it stands for itself in its package."""
 
     stored: Stored
@@ -50,6 +50,8 @@ class Candidate(msgspec.Struct, frozen=True):  # one of a million, as `Stored` i
     """Since when it is there."""
     row: int
     """What tells it from what came by the same change; the catalog's own."""
+    rows: tuple[int, int] = (0, 0)
+    """Of the package and of the bytes; the catalog's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class Surveyed:
     """Whether anything in it runs, ran, is leased or held."""
 
 
-class PlannedItem(msgspec.Struct, frozen=True):  # one of a million
+class PlannedItem(msgspec.Struct, frozen=True, gc=False):  # one of a million
     """Something that would go, or that only what keeps it lets stay."""
 
     ordinal: int
@@ -82,7 +84,7 @@ class PlannedItem(msgspec.Struct, frozen=True):  # one of a million
     pulled_by: str
     keeper: str | None
     """What keeps it."""
-    row: int = 0
+    rows: tuple[int, int] = (0, 0)
     """The candidate's that it was."""
     size: int = 0
     """Bytes that are free once it and all before it in the plan have gone; shared ones count where the last goes."""

@@ -326,7 +326,8 @@ class SqlRetentionChanges:
         return {
             "plan": plan,
             "ordinal": item.ordinal,
-            "row": item.row,
+            "package": item.rows[0],
+            "blob": item.rows[1],
             "names": rows.json_list(item.names),
             "parts": rows.json_list(map(str, item.parts)) if item.parts else _NONE,
             "rule": item.rule,
@@ -408,7 +409,7 @@ def _retention(row: tuple[Any, ...] | None) -> Retention:
 
 
 def _candidate(row: tuple[Any, ...]) -> Candidate:
-    _, digest, at, names, pulled_at, pulled_by, channel, position, number = row
+    package, blob, digest, at, names, pulled_at, pulled_by, channel, position, number = row
     return Candidate(
         stored=Stored(
             digest=Digest.parse(digest),
@@ -420,6 +421,7 @@ def _candidate(row: tuple[Any, ...]) -> Candidate:
         ),
         position=Position(position),
         row=number,
+        rows=(package, blob),
     )
 
 

@@ -24,7 +24,7 @@ SELECT p.revision
 -- candidate [part] --
 -- An artifact that stands for itself: nothing in its package contains it, and what it refers to is not there.
 -- Uses membership_artifact_idx, reference_artifact_idx, link_target_idx and clearance_open_idx.
-SELECT m.package_id, b.digest, e.at,
+SELECT m.package_id, m.blob_id, b.digest, e.at,
        (SELECT json_group_array(r.kind || ' ' || r.name) FROM reference r
          WHERE r.blob_id = m.blob_id AND r.package_id = m.package_id AND r.until_position IS NULL),
        u.at, u.actor,
@@ -165,9 +165,7 @@ VALUES (:name, :namespace, 'drafted', :rules, '', :actor, :at, 0, 0)
 -- add_item --
 INSERT INTO retention_item (plan_id, ordinal, package_id, blob_id, names, parts, rule, reason, at, pulled_at, pulled_by,
                             keeper, size, state)
-SELECT :plan, :ordinal, m.package_id, m.blob_id, :names, :parts, :rule, :reason, :at, :pulled_at, :pulled_by, :keeper, 0,
-       :state
-  FROM membership m WHERE m.id = :row
+VALUES (:plan, :ordinal, :package, :blob, :names, :parts, :rule, :reason, :at, :pulled_at, :pulled_by, :keeper, 0, :state)
 
 -- add_roots --
 INSERT INTO retention_part (plan_id, package_id, blob_id, ordinal)
