@@ -6,16 +6,17 @@ import gzip
 import io
 import json
 import tarfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 
 import pytest
 
 from entrepot.model.access import Role
 from entrepot.model.errors import ArtifactUnknown, InvalidArchive, InvalidBundle, InvalidDigest, RegistryError
+from entrepot.model.names import View
 from entrepot.model.upstream import UpstreamRules
 from entrepot.operations.check import check
-from entrepot.operations.export import Wanted, export
+from entrepot.operations.export import export, parse_wanted
 from entrepot.operations.import_bundle import import_bundle
 from entrepot.operations.upstreams import add_upstream
 from entrepot.testing.builders import ADMINISTRATOR, World, image, index, open_world, referrer
@@ -27,6 +28,7 @@ KEY = LocalKey.generate()
 LAYER = b"layer " * 100
 BUILT = image(LAYER)
 TOLD = referrer(BUILT)
+COMMIT = {"org.opencontainers.image.revision": "4f2c1e0"}
 
 
 @pytest.fixture
@@ -46,9 +48,10 @@ async def outside(tmp_path: Path) -> AsyncIterator[World]:
         yield world
 
 
-async def bundle_of(world: World, what: str) -> bytes:
+async def bundle_of(world: World, *what: str, view: str | None = None) -> bytes:
     file = io.BytesIO()
-    await export(world.registry, ADMINISTRATOR, Wanted.parse(what), file)
+    inside = None if view is None else View.parse(view)
+    await export(world.registry, ADMINISTRATOR, [parse_wanted(each, inside) for each in what], file)
     return file.getvalue()
 
 
@@ -125,17 +128,83 @@ async def test_what_there_is_nothing_of_is_said(outside: World) -> None:
         await bundle_of(outside, "acme/api:2.*")
 
 
+def members_of(bundle: bytes) -> dict[str, bytes]:
+    with tarfile.open(fileobj=io.BytesIO(bundle)) as archive:
+        return {member.name: archive.extractfile(member).read() for member in archive}  # type: ignore[union-attr]
+
+
+def named(bundle: bytes) -> set[str]:
+    """What the bundle's artifacts are called."""
+    described = json.loads(members_of(bundle)["index.json"])["manifests"]
+    called = (each["annotations"].get("org.opencontainers.image.ref.name") for each in described)
+    return {each for each in called if each is not None}
+
+
+@pytest.fixture
+async def several(outside: World) -> World:
+    """Two namespaces with packages of one name and others; one commit is in both."""
+    await outside.namespace("zeta")
+    await outside.push("acme/api", image(b"api " * 100, annotations=COMMIT), "1.0")
+    await outside.push("acme/api", image(b"api later " * 100), "1.1", "latest")
+    await outside.push("acme/web", image(b"web " * 100), "1.0")
+    await outside.push("zeta/api", image(b"zeta " * 100, annotations=COMMIT), "1.0")
+    return outside
+
+
+@pytest.mark.parametrize(
+    ("what", "found"),
+    [
+        ("pkg:oci/api", {"acme/api:1.0", "acme/api:1.1", "acme/api:latest", "zeta/api:1.0"}),
+        ("pkg:oci/api@1.0", {"acme/api:1.0", "zeta/api:1.0"}),
+        ("pkg:oci/*@1.*", {"acme/api:1.0", "acme/api:1.1", "acme/web:1.0", "zeta/api:1.0"}),
+        ("commit:4f2c", {"acme/api:1.0", "zeta/api:1.0"}),
+    ],
+)
+async def test_package_urls_and_searches_name_what_is_in_every_namespace(
+    several: World, what: str, found: set[str]
+) -> None:
+    assert named(await bundle_of(several, what)) == found
+
+
+@pytest.mark.parametrize("what", ["pkg:oci/api", "commit:4f2c"])
+async def test_a_view_bounds_what_a_package_url_or_a_search_names(several: World, what: str) -> None:
+    await several.clear("acme/api", image(b"api " * 100, annotations=COMMIT).digest)
+
+    assert named(await bundle_of(several, what, view="zeta")) == {"zeta/api:1.0"}
+    assert named(await bundle_of(several, what, view="acme.prod")) == {"acme/api:1.0"}
+
+
+async def test_several_are_one_bundle_and_each_of_it_is_there_once(several: World, inside: World) -> None:
+    await inside.namespace("zeta")
+    bundle = await bundle_of(several, "pkg:oci/api@1.0", "commit:4f2c1e0", "acme/api:1.*", "acme/web")
+
+    await bring(inside, bundle)
+
+    assert named(bundle) == {"acme/api:1.0", "acme/api:1.1", "acme/web:1.0", "zeta/api:1.0"}
+    assert len(members_of(bundle)) == bundle.count(b"ustar")
+    assert await check(inside.registry, read_bytes=True) == []
+
+
+@pytest.mark.parametrize("what", ["pkg:oci/none", "pkg:oci/api@9", "commit:0000", "acme/none"])
+async def test_a_part_of_what_is_wanted_that_is_nothing_is_named(several: World, what: str) -> None:
+    with pytest.raises(ArtifactUnknown, match=what):
+        await bundle_of(several, "acme/api", what)
+
+
 # --- hostile ---
 
 
 def changed(bundle: bytes, change: Callable[[dict[str, bytes]], object]) -> bytes:
     """The bundle with other members."""
-    with tarfile.open(fileobj=io.BytesIO(bundle)) as archive:
-        members = {member.name: archive.extractfile(member).read() for member in archive}  # type: ignore[union-attr]
+    members = members_of(bundle)
     change(members)
+    return packed(members.items())
+
+
+def packed(members: Iterable[tuple[str, bytes]]) -> bytes:
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w") as archive:
-        for name, content in members.items():
+        for name, content in members:
             header = tarfile.TarInfo(name)
             header.size = len(content)
             archive.addfile(header, io.BytesIO(content))
@@ -177,6 +246,43 @@ async def test_a_bundle_that_somebody_changed_is_refused(outside: World, inside:
 
     assert "artifact.published" not in await inside.events()
     assert await check(inside.registry) == []
+
+
+def damage(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
+async def test_whatever_part_is_changed_left_out_or_added_is_named_and_nothing_is_written(
+    outside: World, inside: World
+) -> None:
+    await outside.push("acme/api", index(BUILT), "1.0")
+    await outside.push("acme/api", TOLD)
+    await outside.settle()
+    bundle = await bundle_of(outside, "acme")
+    parts = members_of(bundle)
+    before = await inside.catalog.head()
+
+    async def refused(part: str, harmed: bytes) -> None:
+        with pytest.raises((InvalidBundle, InvalidArchive, InvalidDigest)) as caught:
+            await bring(inside, harmed)
+        assert part.rpartition("/")[2].removesuffix(".json") in str(caught.value), part
+        assert await inside.catalog.head() == before
+
+    for part, content in parts.items():
+        await refused(part, packed({**parts, part: damage(content)}.items()))
+        await refused(part, packed((name, each) for name, each in parts.items() if name != part))
+        await refused(part, packed([*parts.items(), (part, content)]))
+    await refused("0" * 64, packed([*parts.items(), (f"blobs/sha256/{'0' * 64}", b"")]))
+    await refused("notes", packed([*parts.items(), ("notes", b"")]))
+    await outside.push("acme/web", BUILT, "1.0")
+    other = members_of(await bundle_of(outside, "acme"))
+    await refused("index.json", packed({**parts, "index.json": other["index.json"]}.items()))
+    await refused("index.json", packed({**parts, "entrepot-seal.json": other["entrepot-seal.json"]}.items()))
+
+    dry = await import_bundle(inside.registry, ADMINISTRATOR, io.BytesIO(bundle), [KEY.public_key], dry_run=True)
+    assert await inside.catalog.head() == before
+    assert dry == await import_bundle(inside.registry, ADMINISTRATOR, io.BytesIO(bundle), [KEY.public_key])
 
 
 async def test_a_bundle_that_ends_early_is_refused_wherever_it_ends(outside: World, inside: World) -> None:

@@ -10,7 +10,7 @@ from entrepot.app.parts import open_registry
 from entrepot.model.access import Allowance, Caller, Principal, PrincipalKind, Rights, Role
 from entrepot.model.errors import Conflict, InvalidKey
 from entrepot.model.names import PrincipalName
-from entrepot.operations.export import ExportedBundle, Wanted, export
+from entrepot.operations.export import ExportedBundle, Wanted, WantedPurl, WantedSearch, export
 from entrepot.operations.import_bundle import Imported, import_bundle
 
 if TYPE_CHECKING:
@@ -26,7 +26,9 @@ _OPERATOR: Final = Caller(
 )
 
 
-async def export_bundle(settings: Settings, wanted: Wanted, path: Path, *, overwrite: bool = False) -> ExportedBundle:
+async def export_bundle(
+    settings: Settings, wanted: Sequence[Wanted | WantedPurl | WantedSearch], path: Path, *, overwrite: bool = False
+) -> ExportedBundle:
     """Write a bundle to a file, durably, whole or not at all, and in the place of another only to *overwrite* it.
 
     Raises `Conflict` when something is there, and what `export` raises.
@@ -59,9 +61,9 @@ def _require_nothing_at(path: Path) -> None:
 
 
 async def import_file(
-    settings: Settings, path: Path, keys: Sequence[PublicKey], into: NamespaceName | None
+    settings: Settings, path: Path, keys: Sequence[PublicKey], into: NamespaceName | None, *, dry_run: bool = False
 ) -> Imported:
-    """Publish what a bundle brings; without *keys* only what this registry has sealed itself is believed.
+    """Publish what a bundle brings, or only verify it; without *keys* this registry must have sealed it itself.
 
     Raises what `import_bundle` raises.
     """
@@ -70,4 +72,4 @@ async def import_file(
             raise InvalidKey("bundle", expected="the key that sealed it")
         own = [] if registry.signing is None else [registry.signing.public_key]
         with open(path, "rb") as file:  # noqa: ASYNC230, PTH123 - nothing else waits
-            return await import_bundle(registry, _OPERATOR, file, keys or own, into=into)
+            return await import_bundle(registry, _OPERATOR, file, keys or own, into=into, dry_run=dry_run)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from entrepot.model.access import Action
 from entrepot.model.artifact import Artifact
@@ -261,6 +261,8 @@ _KEYS = {
     "builder": "dev.entrepot.build.builder",
 }
 """What people may write before the colon of a search."""
+
+SEARCHED: Final = frozenset(_KEYS)
 
 
 async def search(registry: Registry, caller: Caller, query: str, *, limit: int) -> Sequence[Hit]:

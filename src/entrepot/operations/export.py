@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import tarfile
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -19,21 +20,34 @@ import msgspec
 
 from entrepot.model.artifact import EMPTY, IMAGE_MANIFEST, Artifact, LinkKind
 from entrepot.model.digest import Digest
-from entrepot.model.errors import ArtifactUnknown, BlobUnknown, Corrupt, InvalidKey, RouteUnknown, Unavailable
-from entrepot.model.names import View
-from entrepot.model.reference import ReferenceKind
-from entrepot.operations.browse import list_packages, list_references, list_referrers
+from entrepot.model.errors import (
+    ArtifactUnknown,
+    BlobUnknown,
+    Corrupt,
+    InvalidKey,
+    PackageUnknown,
+    RouteUnknown,
+    Unavailable,
+)
+from entrepot.model.names import PackageId, View
+from entrepot.model.reference import Reference, ReferenceKind
+from entrepot.model.upstream import PurlPattern
+from entrepot.operations.browse import (
+    SEARCHED,
+    list_namespaces,
+    list_packages,
+    list_references,
+    list_referrers,
+    search,
+)
 from entrepot.operations.log import prove_inclusion
+from entrepot.operations.purls import spell
 from entrepot.operations.read_blob import read_blob
 from entrepot.operations.resolve import resolve
 from entrepot.trust.exported import INDEX_FILE, LAYOUT, LAYOUT_FILE, SEAL_FILE, Exported, seal_index, write_index
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from entrepot.model.access import Caller
-    from entrepot.model.names import PackageId
-    from entrepot.model.reference import Reference
     from entrepot.operations.registry import Registry
 
 _PAGE: Final = 1_000
@@ -75,6 +89,45 @@ class Wanted:
         return fnmatchcase(package.name, self.package) or fnmatchcase(package.path, self.package)
 
 
+@dataclass(frozen=True, slots=True)
+class WantedPurl:
+    """Packages and versions by a package URL, as upstreams' rules have them: in a view, or in every namespace."""
+
+    pattern: PurlPattern
+    view: View | None = None
+
+    def __str__(self) -> str:
+        return str(self.pattern) + _inside(self.view)
+
+
+@dataclass(frozen=True, slots=True)
+class WantedSearch:
+    """What `entrepot.operations.browse.search` finds by where it came from: in a view, or in every namespace."""
+
+    query: str
+    view: View | None = None
+
+    def __str__(self) -> str:
+        return self.query + _inside(self.view)
+
+
+def _inside(view: View | None) -> str:
+    return "" if view is None else f" in {view}"
+
+
+def parse_wanted(text: str, view: View | None = None) -> Wanted | WantedPurl | WantedSearch:
+    """Read a package URL (``pkg:pypi/requests@2.*``), a search (``commit:4f2c1e0``), or what `Wanted.parse` does.
+
+    *view* is where the first two are looked for. Raises `Invalid` and what `Wanted.parse` raises.
+    """
+    if text.startswith("pkg:"):
+        return WantedPurl(PurlPattern.parse(text), view)
+    word, colon, _ = text.partition(":")
+    if colon and word in SEARCHED:
+        return WantedSearch(text, view)
+    return Wanted.parse(text)
+
+
 @dataclass(slots=True)
 class _Bundle:
     exported: list[Exported] = field(default_factory=list)
@@ -97,33 +150,91 @@ class ExportedBundle:
     proofs: int
 
 
-async def export(registry: Registry, caller: Caller, wanted: Wanted, file: BinaryIO) -> ExportedBundle:
+async def export(
+    registry: Registry, caller: Caller, wanted: Sequence[Wanted | WantedPurl | WantedSearch], file: BinaryIO
+) -> ExportedBundle:
     """Write a bundle of what is wanted, as far as the caller may read it.
 
-    Raises `ArtifactUnknown` when that is nothing, and what reading raises.
+    Raises `ArtifactUnknown` when any of it is nothing, and what reading raises.
     """
     if registry.signing is None:
         raise InvalidKey("signing key", expected="one that seals the bundle")
-    gathering = _Gathering(registry, caller, wanted.view)
-    proofs = 0
-    async for package in _packages(registry, caller, wanted):
-        if wanted.digest is not None:
-            with suppress(ArtifactUnknown):
-                await gathering.add(package, wanted.digest)
-                proofs += await gathering.add_proof(package, wanted.digest)
-            continue
-        for reference in await _references(registry, caller, wanted, package):
-            await gathering.add(package, reference.digest)
-            gathering.name(package, reference)
-            proofs += await gathering.add_proof(package, reference.digest)
+    gathering = _Gathering(registry, caller)
+    for each in wanted:
+        found = False
+        async for view, package, digest, names in _find(registry, caller, each):
+            await gathering.add(view, package, digest)
+            for name in names:
+                gathering.name(package, name)
+            await gathering.add_proof(view, package, digest)
+            found = True
+        if not found:
+            raise ArtifactUnknown(str(each))
     bundle = gathering.bundle
-    if not bundle.exported:
-        raise ArtifactUnknown(str(wanted))
     index = write_index(bundle.exported)
     seal = await asyncio.to_thread(seal_index, index, registry.signing)
     size = await _write(registry, bundle, index, seal, file)
-    names = sum(each.name is not None for each in bundle.exported)
-    return ExportedBundle(names, len(bundle.manifests), len(bundle.blobs.keys() | bundle.added), size, proofs)
+    named = sum(each.name is not None for each in bundle.exported)
+    blobs = len(bundle.blobs.keys() | bundle.added)
+    return ExportedBundle(named, len(bundle.manifests), blobs, size, gathering.proofs)
+
+
+_Found = tuple[View, PackageId, Digest, Sequence[Reference]]
+"""An artifact where it is seen, and what of its names is wanted."""
+
+
+def _find(registry: Registry, caller: Caller, wanted: Wanted | WantedPurl | WantedSearch) -> AsyncIterator[_Found]:
+    match wanted:
+        case Wanted():
+            return _find_wanted(registry, caller, wanted)
+        case WantedPurl():
+            return _find_purl(registry, caller, wanted)
+        case WantedSearch():
+            return _find_search(registry, caller, wanted)
+
+
+async def _find_wanted(registry: Registry, caller: Caller, wanted: Wanted) -> AsyncIterator[_Found]:
+    async for package in _packages(registry, caller, wanted):
+        if wanted.digest is not None:
+            if await _is_seen(registry, caller, wanted.view, package, wanted.digest):
+                yield wanted.view, package, wanted.digest, ()
+            continue
+        async for each in _references(registry, caller, wanted.view, package):
+            if fnmatchcase(each.name, wanted.name):
+                yield wanted.view, package, each.digest, (each,)
+
+
+async def _find_purl(registry: Registry, caller: Caller, wanted: WantedPurl) -> AsyncIterator[_Found]:
+    pattern = spell(registry, wanted.pattern)
+    for view in await _views(registry, caller, wanted.view):
+        async for package in _packages(registry, caller, Wanted(view, f"{pattern.format}/{pattern.name.text}")):
+            async for each in _references(registry, caller, view, package):
+                if pattern.matches(package.format, package.name, each.name):
+                    yield view, package, each.digest, (each,)
+
+
+async def _find_search(registry: Registry, caller: Caller, wanted: WantedSearch) -> AsyncIterator[_Found]:
+    for hit in await search(registry, caller, wanted.query, limit=_MOST):
+        view = wanted.view or View(hit.package.namespace)
+        if view.namespace != hit.package.namespace:
+            continue
+        if await _is_seen(registry, caller, view, hit.package, hit.digest):
+            references = [each async for each in _references(registry, caller, view, hit.package)]
+            yield view, hit.package, hit.digest, [each for each in references if each.digest == hit.digest]
+
+
+async def _is_seen(registry: Registry, caller: Caller, view: View, package: PackageId, digest: Digest) -> bool:
+    try:
+        await resolve(registry, caller, view, package, digest=digest)
+    except (ArtifactUnknown, PackageUnknown):
+        return False
+    return True
+
+
+async def _views(registry: Registry, caller: Caller, inside: View | None) -> Sequence[View]:
+    if inside is not None:
+        return (inside,)
+    return [View(each.name) for each in await list_namespaces(registry, caller, limit=_MOST)]
 
 
 async def _packages(registry: Registry, caller: Caller, wanted: Wanted) -> AsyncIterator[PackageId]:
@@ -135,46 +246,56 @@ async def _packages(registry: Registry, caller: Caller, wanted: Wanted) -> Async
         after = page[-1].id
 
 
-async def _references(registry: Registry, caller: Caller, wanted: Wanted, package: PackageId) -> list[Reference]:
-    found: list[Reference] = []
+async def _references(registry: Registry, caller: Caller, view: View, package: PackageId) -> AsyncIterator[Reference]:
     after = ""
-    while page := await list_references(registry, caller, wanted.view, package, after=after, limit=_PAGE):
-        found += [each for each in page if fnmatchcase(each.name, wanted.name)]
-        after = page[-1].name
-    return found
+    with suppress(PackageUnknown):  # A channel shows a package once something of it is cleared.
+        while page := await list_references(registry, caller, view, package, after=after, limit=_PAGE):
+            for each in page:
+                yield each
+            after = page[-1].name
 
 
 class _Gathering:
-    """What a bundle will have, found out as somebody sees it through a view."""
+    """What a bundle will have, found out as somebody sees it through views."""
 
-    def __init__(self, registry: Registry, caller: Caller, view: View) -> None:
+    def __init__(self, registry: Registry, caller: Caller) -> None:
         self._registry = registry
         self._caller = caller
-        self._view = view
+        self._seen: set[tuple[View, PackageId, Digest]] = set()
         self._there: dict[tuple[PackageId, Digest], Exported] = {}
+        self._named: set[Exported] = set()
         self.bundle = _Bundle()
+        self._proved: set[tuple[PackageId, Digest]] = set()
 
-    async def add(self, package: PackageId, digest: Digest) -> None:
+    @property
+    def proofs(self) -> int:
+        """How many artifacts have one in the bundle."""
+        return len(self._proved)
+
+    async def add(self, view: View, package: PackageId, digest: Digest) -> None:
         """Add an artifact without a name: what it contains before it, what refers to it after it."""
-        if (package, digest) in self._there:
+        if (view, package, digest) in self._seen:
             return
-        found = await resolve(self._registry, self._caller, self._view, package, digest=digest)
+        found = await resolve(self._registry, self._caller, view, package, digest=digest)
+        self._seen.add((view, package, digest))
         artifact = Artifact.parse(found.content, found.media_type, digest=digest)
         for link in artifact.links:
             if link.kind is LinkKind.MANIFEST:
-                await self.add(package, link.target.digest)
+                await self.add(view, package, link.target.digest)
             elif link.required:
-                self.bundle.blobs.setdefault(link.target.digest, (self._view, package, link.target.size))
+                self.bundle.blobs.setdefault(link.target.digest, (view, package, link.target.size))
         self._keep(package, artifact)
         after = ""
         while page := await list_referrers(
-            self._registry, self._caller, self._view, package, digest, after=after, limit=_PAGE
+            self._registry, self._caller, view, package, digest, after=after, limit=_PAGE
         ):
             for summary in page:
-                await self.add(package, summary.digest)
+                await self.add(view, package, summary.digest)
             after = str(page[-1].digest)
 
     def _keep(self, package: PackageId, artifact: Artifact) -> None:
+        if (package, artifact.digest) in self._there:
+            return
         if len(self.bundle.exported) >= _MOST:
             raise Unavailable(f"more than {_MOST} artifacts: export them in parts")
         exported = Exported(
@@ -194,17 +315,21 @@ class _Gathering:
         known = self._there[package, reference.digest]
         is_version = reference.kind is ReferenceKind.VERSION
         named = replace(known, name=reference.name, is_version=is_version, sealed=reference.sealed)
-        self.bundle.exported.append(named)
+        if named not in self._named:
+            self._named.add(named)
+            self.bundle.exported.append(named)
 
-    async def add_proof(self, package: PackageId, digest: Digest) -> bool:
-        """Add the log's proof of when an artifact was published, as a referrer; whether there is one yet."""
-        details = await self._registry.catalog.find_details(self._view, package, digest)
+    async def add_proof(self, view: View, package: PackageId, digest: Digest) -> None:
+        """Add the log's proof of when an artifact was published, as a referrer, if there is one yet."""
+        if (package, digest) in self._proved:
+            return
+        details = await self._registry.catalog.find_details(view, package, digest)
         if details is None:
-            return False
+            return
         try:
             inclusion = await prove_inclusion(self._registry, self._caller, details.summary.published_position)
         except (Unavailable, RouteUnknown):
-            return False
+            return
         proof, config = bytes(inclusion.proof), b"{}"
         document = {
             "schemaVersion": 2,
@@ -220,7 +345,7 @@ class _Gathering:
         }
         self.bundle.added |= {Digest.of(config): config, Digest.of(proof): proof}
         self._keep(package, Artifact.parse(msgspec.json.encode(document), IMAGE_MANIFEST))
-        return True
+        self._proved.add((package, digest))
 
 
 # --- the file ---

@@ -1,9 +1,9 @@
 """Publish what a bundle brings, as if whoever imports it had pushed all of it: through the one publish path.
 
-A bundle is hostile until its seal says otherwise, and its content until each digest does. It is read once, from front to
-back: the index and the seal, then manifests, then blobs, each hashed as it comes; nothing is unpacked to a path.
-Artifacts are published when everything they need is there, in the order of the index: what is contained before what
-contains it. So a bundle that ends early has brought what was whole, and may be imported again.
+A bundle is hostile until its seal says otherwise, and its content until each digest does. It is read twice, from front
+to back: the index and the seal, then manifests, then blobs, each hashed as it comes; nothing is unpacked to a path.
+Only when all of it is what was sealed, and nothing else, is it read again, and anything written. Artifacts are published
+when everything they need is there, in the order of the index: what is contained before what contains it.
 
 What a format has written of a version (its config) is believed for the seal: it is what the registry that exported it
 made when it looked into the files.
@@ -11,6 +11,7 @@ made when it looked into the files.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -18,7 +19,7 @@ from entrepot.archives.limits import ArchiveLimits
 from entrepot.archives.tar import open_tar
 from entrepot.model.artifact import Artifact, LinkKind
 from entrepot.model.digest import Digest
-from entrepot.model.errors import InvalidArchive, InvalidBundle, InvalidDigest
+from entrepot.model.errors import DigestMismatch, InvalidArchive, InvalidBundle, InvalidDigest
 from entrepot.model.names import PackageId, View, parse_namespace
 from entrepot.operations.mount import mount
 from entrepot.operations.publish import Draft, publish
@@ -26,6 +27,7 @@ from entrepot.operations.upload import StoredBlob, add_blob
 from entrepot.trust.exported import (
     INDEX_FILE,
     LARGEST_INDEX,
+    LAYOUT,
     LAYOUT_FILE,
     SEAL_FILE,
     Exported,
@@ -51,6 +53,8 @@ _LARGEST_SEAL: Final = 1024 * 1024
 _MANIFESTS_SIZE: Final = 512 * 1024 * 1024
 """Of all manifests together, which are held in memory until their blobs are there."""
 _IMAGES: Final = "oci"
+_FRONT: Final = 3
+"""Files that come first, whatever is in the bundle: the layout, the index and the seal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,25 +89,38 @@ async def import_bundle(
     keys: Sequence[PublicKey],
     *,
     into: NamespaceName | None = None,
+    dry_run: bool = False,
 ) -> Imported:
     """Publish all that a bundle has, which one of *keys* must have sealed; *into* another namespace than it came from.
 
+    Nothing is written unless all of it is sound, or for a *dry_run*.
     Raises `InvalidBundle`, `InvalidArchive`, `DigestMismatch`, and what `publish` raises.
     """
     members = open_tar(file, _LIMITS).walk()
     index, signer = _read_front(members, keys)
     exported = read_index(index)
     arrived = _Arrived(exported, into, {each.digest: each.media_type for each in exported})
-    for entry, content in members:
-        if entry.is_folder:
-            continue
-        await _receive(registry, caller, arrived, _digest_of(entry), content)
+    for digest, content in _files(members):
+        _examine(registry, arrived, digest, content)
     if missing := _missing(registry, arrived):
         raise InvalidBundle(missing, expected="in the bundle")
+    names = sum(each.name is not None for each in arrived.exported)
+    imported = Imported(names, len(arrived.manifests), len(arrived.blobs), signer.fingerprint)
+    if not dry_run:
+        await _bring(registry, caller, arrived, file)
+    return imported
+
+
+async def _bring(registry: Registry, caller: Caller, arrived: _Arrived, file: BinaryIO) -> None:
+    file.seek(0)
+    members = open_tar(file, _LIMITS).walk()
+    for _ in range(_FRONT):
+        next(members)
+    for digest, content in _files(members):
+        if digest in arrived.blobs:
+            await _add(registry, caller, arrived, digest, content)
     for each in arrived.exported:
         await _publish(registry, caller, arrived, each)
-    names = sum(each.name is not None for each in arrived.exported)
-    return Imported(names, len(arrived.manifests), len(arrived.blobs), signer.fingerprint)
 
 
 def _read_front(members: Iterator[tuple[Entry, Content]], keys: Sequence[PublicKey]) -> tuple[bytes, PublicKey]:
@@ -119,7 +136,13 @@ def _read_front(members: Iterator[tuple[Entry, Content]], keys: Sequence[PublicK
                 actual="its end" if entry is None else entry.path,
             )
         found[entry.path] = content.read(limits[entry.path])
+    if found[LAYOUT_FILE] != LAYOUT:
+        raise InvalidBundle(LAYOUT_FILE, expected=LAYOUT.decode())
     return found[INDEX_FILE], require_seal(found[INDEX_FILE], found[SEAL_FILE], keys)
+
+
+def _files(members: Iterator[tuple[Entry, Content]]) -> Iterator[tuple[Digest, Content]]:
+    return ((_digest_of(entry), content) for entry, content in members if not entry.is_folder)
 
 
 def _digest_of(entry: Entry) -> Digest:
@@ -133,13 +156,14 @@ def _digest_of(entry: Entry) -> Digest:
     raise InvalidBundle(entry.path, expected="blobs/<algorithm>/<digest>")
 
 
-async def _receive(registry: Registry, caller: Caller, arrived: _Arrived, digest: Digest, content: Content) -> None:
+def _examine(registry: Registry, arrived: _Arrived, digest: Digest, content: Content) -> None:
+    """Make sure that a file is what its name says, and wanted; keep it if it is small."""
+    if digest in arrived.manifests or digest in arrived.blobs or arrived.configs.get(digest) is not None:
+        raise InvalidBundle(digest, expected="once in the bundle")
     if digest in arrived.media_types:
         _keep_manifest(registry, arrived, digest, content)
         return
-    if arrived.wanted is None:
-        arrived.wanted = _plan(registry, arrived)
-    places = arrived.wanted.get(digest)
+    places = _wanted(registry, arrived).get(digest)
     if not places:
         raise InvalidArchive(f"{digest}", expected="what a manifest of the bundle links")
     if any(content.size != size for _, size in places):
@@ -149,11 +173,19 @@ async def _receive(registry: Registry, caller: Caller, arrived: _Arrived, digest
         digest.verify(config)
         arrived.configs[digest] = config
         return
-    first, *others = (package for package, _ in places)
+    sums = hashlib.new(digest.algorithm)
+    for piece in content.chunks():
+        sums.update(piece)
+    if sums.hexdigest() != digest.hex:
+        raise DigestMismatch(digest, expected=digest, actual=Digest(digest.algorithm, sums.hexdigest()))
+    arrived.blobs.add(digest)
+
+
+async def _add(registry: Registry, caller: Caller, arrived: _Arrived, digest: Digest, content: Content) -> None:
+    first, *others = (package for package, _ in _wanted(registry, arrived)[digest])
     await add_blob(registry, caller, first, expected=digest, content=_stream(content), size=content.size)
     for package in others:
         await mount(registry, caller, package, digest, source=(View(first.namespace), first))
-    arrived.blobs.add(digest)
 
 
 def _keep_manifest(registry: Registry, arrived: _Arrived, digest: Digest, content: Content) -> None:
@@ -162,6 +194,12 @@ def _keep_manifest(registry: Registry, arrived: _Arrived, digest: Digest, conten
         raise InvalidBundle("bundle", expected=f"at most {_MANIFESTS_SIZE} bytes of manifests")
     document = content.read(registry.limits.manifest_size)
     arrived.manifests[digest] = Artifact.parse(document, arrived.media_types[digest], digest=digest)
+
+
+def _wanted(registry: Registry, arrived: _Arrived) -> dict[Digest, list[tuple[PackageId, int]]]:
+    if arrived.wanted is None:
+        arrived.wanted = _plan(registry, arrived)
+    return arrived.wanted
 
 
 def _plan(registry: Registry, arrived: _Arrived) -> dict[Digest, list[tuple[PackageId, int]]]:
@@ -193,10 +231,8 @@ def _package(registry: Registry, arrived: _Arrived, each: Exported) -> PackageId
 
 def _missing(registry: Registry, arrived: _Arrived) -> Digest | None:
     """Something that the index or a manifest names and that did not come."""
-    if arrived.wanted is None:
-        arrived.wanted = _plan(registry, arrived)
     there = arrived.blobs | {digest for digest, content in arrived.configs.items() if content is not None}
-    return next((digest for digest in arrived.wanted if digest not in there), None)
+    return next((digest for digest in _wanted(registry, arrived) if digest not in there), None)
 
 
 async def _publish(registry: Registry, caller: Caller, arrived: _Arrived, each: Exported) -> None:

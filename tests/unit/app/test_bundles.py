@@ -41,7 +41,7 @@ async def settings(tmp_path: Path) -> Settings:
 
 
 async def test_what_was_exported_is_imported(settings: Settings, tmp_path: Path) -> None:
-    made = await export_bundle(settings, Wanted.parse("acme"), tmp_path / "all.tar")
+    made = await export_bundle(settings, [Wanted.parse("acme")], tmp_path / "all.tar")
     done = await import_file(settings, tmp_path / "all.tar", [], parse_namespace("inside"))
 
     assert (made.names, done.names) == (1, 1)
@@ -57,9 +57,9 @@ async def test_another_bundle_is_not_replaced_unless_that_is_wanted(settings: Se
     path.write_bytes(b"the last one")
 
     with pytest.raises(Conflict, match="is there already"):
-        await export_bundle(settings, Wanted.parse("acme"), path)
+        await export_bundle(settings, [Wanted.parse("acme")], path)
     before = path.read_bytes()
-    await export_bundle(settings, Wanted.parse("acme"), path, overwrite=True)
+    await export_bundle(settings, [Wanted.parse("acme")], path, overwrite=True)
 
     assert before == b"the last one"
     assert (await import_file(settings, path, [], parse_namespace("inside"))).names == 1
@@ -70,7 +70,7 @@ async def test_what_fails_leaves_what_was_there_and_nothing_else(settings: Setti
     path.write_bytes(b"the last one")
 
     with pytest.raises(ArtifactUnknown):
-        await export_bundle(settings, Wanted.parse("acme/other"), path, overwrite=True)
+        await export_bundle(settings, [Wanted.parse("acme/other")], path, overwrite=True)
 
     assert path.read_bytes() == b"the last one"
     assert sorted(each.name for each in tmp_path.iterdir()) == ["all.tar", "data"]
@@ -78,7 +78,7 @@ async def test_what_fails_leaves_what_was_there_and_nothing_else(settings: Setti
 
 async def test_an_artifact_is_exported_by_its_digest(settings: Settings, tmp_path: Path) -> None:
     """Nobody may have a name for it; it comes without one."""
-    made = await export_bundle(settings, Wanted.parse(f"acme/api@{BUILT.digest}"), tmp_path / "one.tar")
+    made = await export_bundle(settings, [Wanted.parse(f"acme/api@{BUILT.digest}")], tmp_path / "one.tar")
     await import_file(settings, tmp_path / "one.tar", [], parse_namespace("inside"))
 
     assert (made.names, made.artifacts - made.proofs) == (0, 1)
@@ -89,4 +89,4 @@ async def test_an_artifact_is_exported_by_its_digest(settings: Settings, tmp_pat
 
 async def test_a_digest_that_no_package_has_is_nothing(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(ArtifactUnknown):
-        await export_bundle(settings, Wanted.parse(f"acme@{Digest.of(b'other')}"), tmp_path / "none.tar")
+        await export_bundle(settings, [Wanted.parse(f"acme@{Digest.of(b'other')}")], tmp_path / "none.tar")
