@@ -12,6 +12,7 @@ import pytest
 
 from tests.cli.installation import Installation, install
 from tests.faults.patience import eventually
+from tests.stores import variables_of
 
 ORIGIN = "registry.example.com/log"
 
@@ -139,6 +140,29 @@ def test_check_sees_a_row_that_was_edited(tmp_path: Path) -> None:
     assert good.code == 0
     assert bad.code == 1
     assert "I12" in bad.out
+
+
+def test_a_recovery_to_before_what_was_seen_is_named(home: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "passphrase").write_text("long and secret enough")
+    kept = ("--passphrase-file", tmp_path / "passphrase")
+    with install(tmp_path / "old", ENTREPOT_LOG_ORIGIN=ORIGIN) as old:
+        old.must("backup", tmp_path / "backups", "--data", old.data, *kept)
+        old.must("namespace", "create", "beta")
+        old.must("namespace", "create", "zeta")
+        position = json.loads(old.must("journal", "-o", "json").out)[-1]["position"]
+        _until_logged(old, position)
+        seen = verified(old, home)
+    backup = json.loads(old.must("backup", "list", tmp_path / "backups", "-o", "json").out)[0]["position"]
+    data = tmp_path / "new" / "data"
+    old.must("recover", tmp_path / "backups", "--data", data, *kept, variables=variables_of(data))
+    (data / "admin-token").write_text(old.token)
+    with install(tmp_path / "new", ENTREPOT_LOG_ORIGIN=ORIGIN) as new:
+        _until_logged(new, backup + 1)
+        refused = new.run("log", "verify", variables=home)
+
+    assert refused.code == 1
+    assert f"was seen with {seen['size']} entries, and says that it was recovered" in refused.err
+    assert f"goes on from position {backup}" in refused.err
 
 
 def _until_logged(running: Installation, position: int) -> None:

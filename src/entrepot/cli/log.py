@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import tempfile
 from base64 import b64decode
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,7 +18,7 @@ import httpx
 
 from entrepot.cli import Failure
 from entrepot.cli.output import Columns, Output, output_option, show_done, show_one
-from entrepot.client import Client
+from entrepot.client import Client, ClientError
 from entrepot.client.credentials import LoginStore
 from entrepot.model.errors import InvalidProof
 from entrepot.trust.log.checkpoints import Checkpoint
@@ -29,7 +30,10 @@ from entrepot.trust.log.witness import AddCheckpoint
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from entrepot.client.answers import Entry
+
 _PINS: Final = "logs.json"
+_RECOVERED: Final = "dev.entrepot.registry.recovered.v1"
 _CONFLICT: Final = 409
 _OK: Final = 200
 _key_option = click.option(
@@ -132,6 +136,14 @@ def _verify_log(registry: Client, given: Sequence[NoteKey]) -> tuple[Pin, Pin | 
         if before is not None:
             _check_growth(registry, before, checkpoint)
     except InvalidProof as error:
+        if before is not None and (recovery := _find_recovery(registry, before.size)) is not None:
+            raise Failure(
+                f"the log {state.origin} was seen with {before.size} entries, and says that it was recovered from a "
+                f"backup: entry {recovery.position}, of {recovery.at:%Y-%m-%d %H:%M:%SZ}, goes on from "
+                f"position {recovery.data['position']}",
+                "What was seen after that position is gone or stands elsewhere. Ask the registry's operator whether it "
+                f"is so; if it is, remove {state.origin} from {PinStore().path} and verify again.",
+            ) from error
         raise Failure(
             f"the log {state.origin} is not what it was: {error}",
             "Keep this, and ask the registry's operator: history may have been rewritten.",
@@ -139,6 +151,18 @@ def _verify_log(registry: Client, given: Sequence[NoteKey]) -> tuple[Pin, Pin | 
     texts = tuple(str(key) for key in keys)
     root = state.checkpoint.split("\n")[2]
     return Pin(state.origin, texts, checkpoint.size, root, state.checkpoint), before
+
+
+def _find_recovery(registry: Client, seen: int) -> Entry | None:
+    """The journal's last entry that tells of a recovery to before what was seen, for who may read the journal."""
+    found = None
+    with suppress(ClientError):
+        for entry in registry.journal():
+            if entry.position > seen:
+                break
+            if entry.type == _RECOVERED:
+                found = entry
+    return found
 
 
 def _check_growth(registry: Client, before: Pin, checkpoint: Checkpoint) -> None:
