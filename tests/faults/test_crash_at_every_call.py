@@ -38,7 +38,9 @@ from entrepot.operations.log import grow_log, prove_consistency
 from entrepot.operations.mark import yank
 from entrepot.operations.mount import mount
 from entrepot.operations.move import move_blob
+from entrepot.operations.purge import purge
 from entrepot.operations.read_blob import read_whole
+from entrepot.operations.restore import list_trash
 from entrepot.operations.retain import apply_plan, plan_retention, set_retention
 from entrepot.operations.tag import tag
 from entrepot.operations.token import create_token
@@ -55,6 +57,7 @@ API, OTHER, TOOL = package("acme/api"), package("acme/other"), package("acme/too
 ALL = View.parse("acme")
 LATEST, VERSION, PROD = ReferenceName("latest"), ReferenceName("1.0"), parse_channel("prod")
 SMALL, LARGE = b"small", b"large " * 1_000
+LAYER = image(LARGE)
 BUILT, LISTED = image(SMALL, LARGE), index(image(SMALL, LARGE))
 
 
@@ -193,6 +196,21 @@ async def a_deleted_image(world: World) -> None:
     world.clock.advance(days=2)
 
 
+async def a_cold_image_in_the_trash(world: World) -> None:
+    """Its layer is in the cold tier."""
+    await namespace(world)
+    await world.push("acme/api", LAYER, "1.0")
+    await move_blob(world.registry, "ann", Digest.of(LARGE), Tier.COLD)
+    await delete_artifact(world.registry, ADMINISTRATOR, API, LAYER.digest)
+    world.clock.advance(hours=2)
+
+
+async def is_purged(world: World) -> bool:
+    trash = await list_trash(world.registry, ADMINISTRATOR, parse_namespace("acme"), limit=10)
+    kept = [each.digest for tier in Tier async for each in world.registry.store(tier).kept()]
+    return not trash and not kept
+
+
 async def a_condemned_image(world: World) -> None:
     await a_deleted_image(world)
     await collect(world.registry)
@@ -304,6 +322,11 @@ SCENARIOS = {
     "add a file to a version": Scenario(a_file, add("bin/two", LARGE), has_both_files),
     "condemn what nobody can reach": Scenario(a_deleted_image, lambda world: collect(world.registry), is_condemned),
     "give up what nobody can reach": Scenario(a_condemned_image, lambda world: collect(world.registry), is_gone),
+    "purge": Scenario(
+        a_cold_image_in_the_trash,
+        lambda world: purge(world.registry, ADMINISTRATOR, API, LAYER.digest),
+        is_purged,
+    ),
     "erase": Scenario(
         a_cleared_index,
         lambda world: erase(world.registry, ADMINISTRATOR, Digest.of(LARGE), reason="a key got out"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.laws.deeds import Deed
+from tests.laws.deeds import IMAGES, Deed
 from tests.laws.orders import Case
 
 ONE, TWO = 0, 1
@@ -27,12 +27,18 @@ CONDEMNED = (PUSHED, DELETED, 2 * DAY, COLLECT, WEEK)
 """An image that nobody has any more, and whose time is up."""
 PLANNED = (do("set_rules", NAMELESS), PUSHED, do("plan"))
 """An image that would go by a plan."""
+IN_TRASH = (PUSHED, DELETED)
+PURGED, BACK = do("purge_left", ONE, IMAGE), do("have_back", ONE, IMAGE)
+LARGE = len(IMAGES) + 1
+"""What is erased when it is not an image: a layer of the first one, and of another one."""
+ERASED = do("erase_bytes", IMAGE)
+COLD, HOT = do("move", ONE, IMAGE, "cold"), do("move", ONE, IMAGE, "hot")
 
 CASES = [
     Case(
         "an image comes back while its bytes are condemned",
         (PUSHED, DELETED, 2 * DAY),
-        (do("have_back", ONE, IMAGE), COLLECT),
+        (BACK, COLLECT),
     ),
     Case("an image is pushed again while its bytes are given up", CONDEMNED, (PUSHED, COLLECT)),
     Case(
@@ -40,7 +46,7 @@ CASES = [
         CONDEMNED,
         (do("push", TWO, BOTH, ("1.0",), 1), COLLECT),
     ),
-    Case("an image comes back while its bytes are given up", CONDEMNED, (do("have_back", ONE, IMAGE), COLLECT)),
+    Case("an image comes back while its bytes are given up", CONDEMNED, (BACK, COLLECT)),
     Case(
         "two collect at once, and somebody pushes", CONDEMNED, (COLLECT, COLLECT, do("push_manifest", ONE, IMAGE, ()))
     ),
@@ -88,7 +94,7 @@ CASES = [
     Case(
         "what was let go comes back while a plan is gone on with",
         (*PLANNED, do("apply")),
-        (do("have_back", ONE, IMAGE), GO_ON, COLLECT),
+        (BACK, GO_ON, COLLECT),
     ),
     Case(
         "a lease is renewed as it runs out, and somebody deletes",
@@ -134,5 +140,52 @@ CASES = [
         "bytes are deleted by a client while another one needs them",
         (do("bring_blob", ONE, 1),),
         (do("remove_blob", ONE, 1), PUSHED),
+    ),
+    Case(
+        "what an index contains is purged while the index comes back",
+        (do("push", ONE, LIST, ("1.0",), 1), do("delete", ONE, LIST), DELETED),
+        (PURGED, do("have_back", ONE, LIST)),
+    ),
+    Case("an image is purged while it comes back, and bytes are collected", IN_TRASH, (PURGED, BACK, COLLECT)),
+    Case("an image is purged while it is pushed again", IN_TRASH, (PURGED, PUSHED)),
+    Case("two purge an image while another package gets it", IN_TRASH, (PURGED, PURGED, do("push", TWO, BOTH, (), 0))),
+    Case(
+        "an image is erased while it is pushed, by somebody else and again",
+        (PUSHED,),
+        (ERASED, do("push", TWO, BOTH, ("1.0",), 2), PUSHED),
+    ),
+    Case(
+        "an image is erased while it is promoted and deployed",
+        (do("push", ONE, IMAGE, ("1.0",), 1),),
+        (ERASED, do("promote_image", ONE, IMAGE), do("deploy", ONE, IMAGE, 0)),
+    ),
+    Case(
+        "an image is erased while it is held and a blob of it mounted",
+        (PUSHED,),
+        (ERASED, do("hold", ONE, IMAGE), do("mount_blob", TWO, 1)),
+    ),
+    Case("an image is erased while it comes back, or is purged", IN_TRASH, (ERASED, BACK, PURGED)),
+    Case("an image is erased while a plan is applied", PLANNED, (ERASED, do("apply"), COLLECT)),
+    Case(
+        "two erase what has a part in common, and somebody goes on",
+        (do("push", ONE, LIST, ("1.0",), 1),),
+        (ERASED, do("erase_bytes", LARGE), do("schedule", "erase")),
+    ),
+    Case("what was erased is let again while it is pushed", (PUSHED, ERASED), (do("let_again", 1), PUSHED)),
+    Case(
+        "an image goes cold while it is pulled and pushed again",
+        (PUSHED,),
+        (COLD, do("pull", ONE, IMAGE), do("push", TWO, BOTH, ("1.0",), 1)),
+    ),
+    Case("an image goes cold while its bytes are given up", CONDEMNED[:-1], (COLD, BACK, COLLECT)),
+    Case("an image goes cold while it is deleted and collected", (PUSHED,), (COLD, DELETED, COLLECT)),
+    Case("an image goes both ways at once, and is pulled", (PUSHED, COLD), (HOT, COLD, do("pull", ONE, IMAGE))),
+    Case("an image comes from the cold while it is erased", (PUSHED, COLD), (HOT, ERASED)),
+    Case("an image goes cold while it is erased", (PUSHED,), (COLD, ERASED, do("pull", ONE, IMAGE))),
+    Case("what is cold is deleted and purged while it comes back", (PUSHED, COLD, DELETED), (PURGED, BACK, SWEEP)),
+    Case(
+        "what rules let go cold is deployed and pulled meanwhile",
+        (do("set_tiers", 1), PUSHED, 2 * DAY),
+        (do("schedule", "tier"), do("deploy", ONE, IMAGE, 0), do("pull", ONE, IMAGE)),
     ),
 ]

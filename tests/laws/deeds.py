@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,23 +12,31 @@ from entrepot.model.digest import Digest
 from entrepot.model.names import PackageId, PackagePattern, ReferenceName, View, parse_channel, parse_namespace
 from entrepot.model.promotion import PromotionState
 from entrepot.model.retention import NameKind, Retention, RetentionRule
+from entrepot.model.tier import Tier, Tiering, TierRule
 from entrepot.operations.clear import close_clearance, open_clearance
 from entrepot.operations.collect import collect
 from entrepot.operations.delete import delete_artifact, delete_blob, delete_reference
 from entrepot.operations.deploy import end_deployment, record_deployment
+from entrepot.operations.erase import continue_erasures, erase, lift_erasure
 from entrepot.operations.hold import lift_hold, place_hold, release_lease, renew_lease, take_lease
 from entrepot.operations.mark import unyank, yank
 from entrepot.operations.mount import mount
 from entrepot.operations.promote import promote, unpromote
 from entrepot.operations.publish import Draft, publish
+from entrepot.operations.purge import purge
+from entrepot.operations.read_blob import read_whole
 from entrepot.operations.registry import Registry
+from entrepot.operations.resolve import find_blob, resolve
 from entrepot.operations.restore import restore
 from entrepot.operations.retain import apply_plan, plan_retention, set_retention
 from entrepot.operations.sweep import sweep
 from entrepot.operations.tag import tag
+from entrepot.operations.tier import move_artifact, set_tiering
 from entrepot.operations.upload import add_chunk, begin_upload, finish_upload
 from entrepot.schedules.retain import go_on, retain_daily
+from entrepot.schedules.tier import tier_daily
 from entrepot.testing.builders import ADMINISTRATOR, Image, StoppedClock, image, index, package, referrer, stream
+from entrepot.trust.signing import LocalKey
 from tests.laws.ledger import Ledger
 
 ACME, ALL = parse_namespace("acme"), View.parse("acme")
@@ -55,6 +63,13 @@ RULES = [
         automatic=True,
     ),
 ]
+
+TIERINGS = [
+    Tiering(),
+    Tiering((TierRule(RetentionRule("old", kinds=tuple(NameKind), younger_than=timedelta(days=1))),), automatic=True),
+]
+KEY = LocalKey.generate()
+"""What tombstones are signed with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +101,8 @@ class Act:
     """Whether that is done which was to be done. It must be so at some time until it is answered."""
     is_done: Callable[[Any], bool] = lambda _: True
     """Whether the answer says that it is done."""
+    may_fail: Callable[[Ledger], bool] = lambda _: True
+    """Whether it may be refused. It must be so at some time until it is."""
 
 
 def _digest(which: int) -> Digest:
@@ -312,6 +329,74 @@ def have_back(scene: Scene, place: int, target: int | str) -> Act:
     return Act(work, _means(place, str(target)) if is_name else _has(place, int(target)))
 
 
+def purge_left(scene: Scene, place: int, which: int) -> Act:
+    """Somebody takes what was deleted out of the trash for good."""
+    digest, path = _digest(which), PLACES[place].path
+    work = purge(scene.registry, ADMINISTRATOR, PLACES[place], digest)
+    return Act(work, lambda ledger: str(digest) in ledger.packages[path].purged)
+
+
+def erase_bytes(scene: Scene, which: int) -> Act:
+    """Somebody has an image, or a blob, be here no more."""
+    digest = [*(each.digest for each in IMAGES), *map(Digest.of, CONTENTS)][which]
+    work = erase(_signing(scene.registry), ADMINISTRATOR, digest, reason="a key got out")
+    return Act(work, lambda ledger: ledger.erased.get(str(digest)) in ledger.sealed)
+
+
+def let_again(scene: Scene, nth: int) -> Act:
+    """Somebody lets what was erased be brought again."""
+    known = list(scene.ledger.erased) or [str(Digest.of(b"nothing"))]
+    digest = known[nth % len(known)]
+    work = lift_erasure(scene.registry, ADMINISTRATOR, Digest.parse(digest), reason="a mistake")
+    return Act(work, lambda ledger: digest not in ledger.erased)
+
+
+def _signing(registry: Registry) -> Registry:
+    """The same, that signs what it erases."""
+    return replace(registry, signing=KEY)
+
+
+def _continue_erasures(registry: Registry) -> Coroutine[Any, Any, object]:
+    return continue_erasures(_signing(registry))
+
+
+# --- the two tiers ---
+
+
+def move(scene: Scene, place: int, which: int, tier: str) -> Act:
+    """Somebody lets an image lie in the other tier."""
+    return Act(move_artifact(scene.registry, ADMINISTRATOR, PLACES[place], _digest(which), Tier(tier)))
+
+
+def set_tiers(scene: Scene, which: int) -> Act:
+    """Somebody says what stays hot."""
+    return Act(set_tiering(scene.registry, ADMINISTRATOR, ACME, TIERINGS[which]))
+
+
+def pull(scene: Scene, place: int, which: int) -> Act:
+    """A client pulls an image: it gets all of it, wherever it lies, unless it was not there at some moment."""
+    return Act(_pull(scene.registry, PLACES[place], IMAGES[which]), may_fail=_no(_serves(place, which)))
+
+
+async def _pull(registry: Registry, place: PackageId, pulled: Image) -> None:
+    await resolve(registry, ADMINISTRATOR, ALL, place, digest=pulled.digest)
+    for content in pulled.blobs:
+        found = await find_blob(registry, ADMINISTRATOR, ALL, place, Digest.of(content))
+        whole = found.content if found.content is not None else await read_whole(registry, found)
+        assert whole == content, "these are other bytes"
+
+
+def _serves(place: int, which: int) -> Callable[[Ledger], bool]:
+    needed = {str(_digest(which)), *(str(Digest.of(content)) for content in IMAGES[which].blobs)}
+    path = PLACES[place].path
+
+    def is_so(ledger: Ledger) -> bool:
+        held = ledger.packages[path]
+        return str(_digest(which)) in held.artifacts and needed <= ledger.stored
+
+    return is_so
+
+
 def set_rules(scene: Scene, which: int) -> Act:
     """Somebody says what is kept."""
     return Act(set_retention(scene.registry, ADMINISTRATOR, ACME, RULES[which]))
@@ -348,6 +433,8 @@ SCHEDULES: dict[str, Callable[[Registry], Coroutine[Any, Any, object]]] = {
     "sweep": sweep,
     "retain": retain_daily,
     "go on": go_on,
+    "erase": _continue_erasures,
+    "tier": tier_daily,
 }
 
 DEEDS: dict[str, Callable[..., Act]] = {
@@ -375,6 +462,12 @@ DEEDS: dict[str, Callable[..., Act]] = {
         delete,
         remove_blob,
         have_back,
+        purge_left,
+        erase_bytes,
+        let_again,
+        move,
+        set_tiers,
+        pull,
         set_rules,
         plan,
         apply,

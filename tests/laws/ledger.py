@@ -31,6 +31,8 @@ class Package:
     """What each version ever meant, for ever."""
     left: dict[str, set[str]] = field(default_factory=dict)
     """What left together with an artifact when it last did."""
+    purged: set[str] = field(default_factory=set)
+    """What nobody has back, although it left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,10 @@ class Ledger:
     holds: dict[str, tuple[str, str]] = field(default_factory=dict)
     condemned: dict[str, datetime] = field(default_factory=dict)
     given_up: set[str] = field(default_factory=set)
+    erased: dict[str, int] = field(default_factory=dict)
+    """What may not come again, and the position since when."""
+    sealed: dict[int, str] = field(default_factory=dict)
+    """The erasures of which all is done, by their position, with the digest of the signed tombstone."""
     plans: dict[str, str] = field(default_factory=dict)
     """Each plan of retention, and how far it is."""
     length: int = 0
@@ -119,8 +125,18 @@ class Ledger:
 
     @property
     def stored(self) -> set[str]:
-        """Everything that some package has."""
-        return {digest for held in self.packages.values() for digest in held.blobs | held.artifacts}
+        """Everything that some package has; not what it only has not let go of yet, and nobody is served any more."""
+        return {digest for held in self.packages.values() for digest in held.blobs | held.artifacts} - set(self.erased)
+
+    def in_trash(self, *, whole: bool) -> set[str]:
+        """What may be had back, and all that it needs for that; unless *whole* also what cannot any more."""
+        found: set[str] = set()
+        for package in self.packages.values():
+            for digest in package.left.keys() - package.artifacts - package.purged:
+                within = self._within(digest)
+                if not whole or not within & self.given_up:
+                    found |= within
+        return found
 
     # --- what happened ---
 
@@ -148,6 +164,7 @@ class Ledger:
                 assert self.layers(event.digest) <= package.blobs | package.artifacts, "I2"
                 assert self.children(event.digest) <= package.artifacts, "I2"
                 package.artifacts.add(event.digest)
+                package.purged.discard(event.digest)
                 self._name(package, event)
             case e.ReferenceDeleted():
                 assert package is not None
@@ -161,6 +178,19 @@ class Ledger:
                 self.packages[event.package].yanked.discard(event.version)
             case e.ArtifactDeleted():
                 self._delete(event)
+            case e.ArtifactPurged():
+                self._purge(event)
+            case e.BytesErased():
+                self._erase(event, entry.position)
+            case e.ArtifactsErased():
+                self._drop_erased(event)
+            case e.ErasureSealed():
+                for held in self.packages.values():
+                    assert not (held.artifacts | held.blobs) & self._erased_at(event.erased), "it is not erased yet"
+                assert event.tombstone is not None
+                self.sealed[event.erased] = event.tombstone
+            case e.ErasureLifted():
+                assert self.erased.pop(event.digest) in self.sealed
             case e.ClearanceOpened():
                 assert package is not None
                 assert event.digest in package.artifacts
@@ -207,6 +237,7 @@ class Ledger:
                 pass  # It brings nothing and takes nothing away.
 
     def _bring(self, digest: str) -> None:
+        assert digest not in self.erased, "what was erased does not come again"
         self.condemned.pop(digest, None)
         self.given_up.discard(digest)
 
@@ -247,14 +278,16 @@ class Ledger:
     def _restore(self, event: e.ArtifactRestored) -> None:
         package = self.packages[event.package]
         if event.digest not in package.artifacts:
+            assert event.digest not in package.purged
             self._put_back(package, event.digest)
             # What left with it comes back with it, as far as its bytes are still there.
             for other in package.left[event.digest]:
-                if not self._within(other) & self.given_up:
+                if other not in package.purged and not self._within(other) & self.given_up:
                     self._put_back(package, other)
-        for name in event.references:
+        for name, digest in {**dict.fromkeys(event.references, event.digest), **event.others}.items():
             assert name not in package.names, "what a name means by now is not taken from it"
-            package.names[name] = event.digest
+            assert digest in package.artifacts
+            package.names[name] = digest
 
     def _within(self, digest: str) -> set[str]:
         found = {digest} | self.layers(digest)
@@ -269,8 +302,74 @@ class Ledger:
             self._bring(each)
             if each in self.images:
                 package.artifacts.add(each)
+                package.purged.discard(each)
             else:
                 package.blobs.add(each)
+
+    def _purge(self, event: e.ArtifactPurged) -> None:
+        package, given_up = self.packages[event.package], set(event.blobs)
+        gone = {event.digest, *event.parts}
+        there = package.artifacts - self.erased.keys()
+        assert not gone & there, "it is there"
+        # What was erased may be purged before its package lets go of it.
+        assert set(event.parts) == package.left.get(event.digest, set()) - there
+        package.purged |= gone
+        content = gone.union(*map(self.layers, gone))
+        for layer in content - gone - self.given_up:
+            if not any(layer in self.layers(each) for each in package.artifacts):
+                package.blobs.discard(layer)
+        assert given_up <= content - self.given_up
+        assert not given_up & self.stored, "I9"
+        assert not given_up & self.in_trash(whole=True), "somebody may have it back"
+        left = content - given_up - self.given_up
+        assert left <= self.stored | self.in_trash(whole=False), "nothing but what was purged had it"
+        for digest in given_up:
+            self.condemned.pop(digest, None)
+        self.given_up |= given_up
+
+    def _erase(self, event: e.BytesErased, position: int) -> None:
+        """Does what was asked for go, and all that is nothing without it, and of the rest only what nobody else needs?"""
+        gone = set(event.digests)
+        assert event.target in gone
+        known = gone & self.images.keys()
+        for at, digest in self.holds.values():
+            assert digest not in gone or digest not in self.packages[at].artifacts, "it is held"
+        here = {digest for held in self.packages.values() for digest in held.artifacts} - set(self.erased)
+        for digest in here - gone:
+            assert not self._needs(digest) & gone, f"{digest} is nothing without what was erased"
+        inside = {part for digest in known for part in self.layers(digest) | self.children(digest)}
+        for digest in gone & (inside | known):
+            is_nothing_without = digest in known and self._needs(digest) & gone
+            assert digest == event.target or is_nothing_without or digest in inside, f"{digest} was not asked for"
+        for digest in event.digests:
+            self.condemned.pop(digest, None)
+            self.erased.setdefault(digest, position)
+        self.given_up |= gone
+
+    def _needs(self, digest: str) -> set[str]:
+        subject = self.subject(digest)
+        return self.layers(digest) | self.children(digest) | (set() if subject is None else {subject})
+
+    def _erased_at(self, position: int) -> set[str]:
+        return {digest for digest, since in self.erased.items() if since == position}
+
+    def _drop_erased(self, event: e.ArtifactsErased) -> None:
+        package, gone = self.packages[event.package], set(event.digests)
+        position = self.erased[event.target]
+        assert gone == self._erased_at(position) & (package.artifacts | package.blobs)
+        names = {name for name, digest in package.names.items() if digest in gone}
+        assert names == set(event.references)
+        left = gone & package.artifacts
+        package.artifacts -= gone
+        package.blobs -= gone
+        for name in names:
+            del package.names[name]
+        package.cleared = {each for each in package.cleared if each[1] not in gone}
+        for digest in package.artifacts:
+            assert not (self.layers(digest) | self.children(digest)) & gone, "I2"
+        for digest in left:
+            package.left[digest] = left - {digest}
+            package.purged.discard(digest)
 
     def _end(self, place: str, at: datetime) -> None:
         if place in self.running:

@@ -20,15 +20,19 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any, cast
 
+from entrepot.drivers.blobs.packed import PackedStore
 from entrepot.drivers.fetch.http import HttpFetcher
 from entrepot.drivers.fetch.proxies import Proxies
 from entrepot.formats import discover
+from entrepot.model.digest import Digest
 from entrepot.model.errors import RegistryError
 from entrepot.model.names import View, parse_namespace
 from entrepot.model.position import Position
 from entrepot.model.retention import NameKind, Retention, RetentionRule
+from entrepot.model.tier import Tier
 from entrepot.operations.check import check
 from entrepot.operations.collect import collect
+from entrepot.operations.erase import continue_erasures
 from entrepot.operations.flights import Flights
 from entrepot.operations.govern import create_namespace, set_namespace
 from entrepot.operations.pull_notes import PullNotes
@@ -40,9 +44,10 @@ from entrepot.schedules.retain import go_on
 from entrepot.testing.builders import ADMINISTRATOR, LOG, TIGHT, StoppedClock
 from entrepot.testing.faults import FaultyBlobStore
 from entrepot.testing.memory import MemoryBlobStore
+from entrepot.trust.erasure import Tombstone
 from entrepot.wire.format import ecosystems_of, rules_of
 from entrepot.wire.server import Epochs
-from tests.laws.deeds import DEEDS, IMAGES, PLACES, Act, Deed, Scene
+from tests.laws.deeds import DEEDS, IMAGES, KEY, PLACES, Act, Deed, Scene
 from tests.laws.ledger import Ledger, Package
 from tests.laws.stepping import Actor, SteppingCatalog, SteppingLoop, Turns
 from tests.laws.stores import Database, InlineCatalog
@@ -116,6 +121,8 @@ class Doing:
     actor: Actor
     was_so: bool
     """Whether what is to be done was done at some time meanwhile."""
+    might_fail: bool
+    """Whether it might be refused at some time meanwhile."""
 
 
 class Stage:
@@ -162,18 +169,18 @@ def opened(database: Database) -> Iterator[Stage]:
             stage.close()
 
 
-State = tuple[StoppedClock, MemoryBlobStore, Ledger]
+State = tuple[StoppedClock, MemoryBlobStore, MemoryBlobStore, Ledger]
 
 
 def _new_state() -> State:
     clock = StoppedClock()
     images = {str(each.digest): each for each in IMAGES}
     packages = {place.path: Package() for place in PLACES}
-    return clock, MemoryBlobStore(clock), Ledger(images, ROLLBACKS, packages, clock.now())
+    return clock, MemoryBlobStore(clock), MemoryBlobStore(clock), Ledger(images, ROLLBACKS, packages, clock.now())
 
 
 def _copied(state: State) -> State:
-    images = state[2].images
+    images = state[3].images
     return deepcopy(state, {id(images): images})
 
 
@@ -182,7 +189,7 @@ class Play:
 
     def __init__(self, stage: Stage, state: State | None = None) -> None:
         self._loop = stage.loop
-        self.clock, self.blobs, self.ledger = _new_state() if state is None else _copied(state)
+        self.clock, self.blobs, self._cold, self.ledger = _new_state() if state is None else _copied(state)
         self.catalog = InlineCatalog(stage.database, clock=self.clock, epochs=stage.epochs)
         self.registry = Registry(
             catalog=self.catalog,
@@ -195,6 +202,7 @@ class Play:
             fetcher=HttpFetcher(proxies=Proxies.read({})),
             log=LOG,
             limits=TIGHT,
+            cold=PackedStore(self._cold),
         )
         self.actors: dict[int, Doing] = {}
         self.score = Score(plays=1)
@@ -203,7 +211,7 @@ class Play:
     @property
     def state(self) -> State:
         """What is there beside the database."""
-        return _copied((self.clock, self.blobs, self.ledger))
+        return _copied((self.clock, self.blobs, self._cold, self.ledger))
 
     # --- moves ---
 
@@ -227,12 +235,14 @@ class Play:
             self.registry,
             catalog=cast("Catalog", SteppingCatalog(self.catalog, turns)),
             blobs=FaultyBlobStore(self.blobs, turns),
+            cold=PackedStore(FaultyBlobStore(self._cold, turns)),
             flights=Flights(),
             pulls=PullNotes(),
         )
         scene = Scene(registry, self.ledger, self.clock)
         act = DEEDS[deed.what](scene, *deed.how)
-        self.actors[who] = Doing(deed, act, Actor(self._loop, turns, act.work), act.is_so(self.ledger))
+        actor = Actor(self._loop, turns, act.work)
+        self.actors[who] = Doing(deed, act, actor, act.is_so(self.ledger), act.may_fail(self.ledger))
         self._look(who)
 
     def _step(self, who: int) -> None:
@@ -253,6 +263,7 @@ class Play:
             assert doing.was_so or not doing.act.is_done(doing.actor.result), f"{doing.deed} is answered, and not so"
         elif isinstance(failure, RegistryError):
             self.score.refused[doing.deed.what] += 1
+            assert doing.might_fail, f"{doing.deed} is refused, and must not be: {failure}"
         else:
             raise failure
 
@@ -296,13 +307,15 @@ class Play:
             self.ledger.read(entry)
             for doing in self.actors.values():
                 doing.was_so = doing.was_so or doing.act.is_so(self.ledger)
+                doing.might_fail = doing.might_fail or doing.act.may_fail(self.ledger)
         rows = {str(row.digest): row for row in await self.catalog.iter_blobs(after="", limit=1_000)}
         for digest in self.ledger.stored:
             assert digest in rows, f"I1: {digest} is needed, and not present"
             row = rows[digest]
             if row.content is None:
-                size = await self.blobs.size(row.digest, generation=row.generation)
+                size = await self.registry.store(row.tier).size(row.digest, generation=row.generation)
                 assert size == row.size, f"I1: {digest} is needed, and its bytes are gone"
+        assert rows.keys().isdisjoint(self.ledger.erased), "what was erased is here"
         for place in PLACES:
             package = self.ledger.packages[place.path]
             names = await self.catalog.list_references(ALL, place, limit=100)
@@ -313,6 +326,9 @@ class Play:
         registry = self.registry
         assert await check(registry, read_bytes=True) == []
         await go_on(registry)
+        await continue_erasures(replace(registry, signing=KEY))
+        await self._compare()
+        await self._is_erased()
         await set_retention(registry, ADMINISTRATOR, ACME, Retention((NAMELESS,)))
         self.clock.advance(days=2)
         await sweep(registry)
@@ -332,12 +348,27 @@ class Play:
         await self._is_tidy()
         assert await check(registry, read_bytes=True) == []
 
+    async def _is_erased(self) -> None:
+        """Is each erasure finished, and signed?"""
+        for digest, position in self.ledger.erased.items():
+            erasure = await self.catalog.erasures.find(Digest.parse(digest))
+            assert erasure is not None
+            assert erasure.tombstone is not None
+            assert str(Digest.of(erasure.tombstone)) == self.ledger.sealed[position]
+            tombstone = Tombstone.open(erasure.tombstone, [KEY.public_key])
+            assert tombstone.position == position
+            assert tombstone.growth is not None
+
     async def _is_tidy(self) -> None:
         rows = {str(row.digest): row for row in await self.catalog.iter_blobs(after="", limit=1_000)}
         assert rows.keys() == self.ledger.stored, "what nobody can reach is still there"
-        kept = {(str(each.digest), each.generation) async for each in self.blobs.kept()}
-        assert kept == {(digest, row.generation) for digest, row in rows.items() if row.content is None}
-        assert [stage async for stage in self.blobs.stages()] == []
+        for tier, store in ((Tier.HOT, self.blobs), (Tier.COLD, self._cold)):
+            kept = {(str(each.digest), each.generation) async for each in store.kept()}
+            there = {
+                (digest, row.generation) for digest, row in rows.items() if row.content is None and row.tier is tier
+            }
+            assert kept == there
+            assert [stage async for stage in store.stages()] == []
         assert (await self.catalog.collection.measure_garbage()).count == 0
 
 

@@ -58,6 +58,23 @@ class SteppingLoop(asyncio.AbstractEventLoop):
         self._ready.append((handle, callback, arguments, context))
         return handle
 
+    def call_later(self, delay: float, callback: Callable[..., object], *arguments: Any, **more: Any) -> Any:
+        """Let it run when time has passed: it never does."""
+        return asyncio.TimerHandle(delay, callback, arguments, self, **more)
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        """Nothing: it would never have run."""
+
+    def run_in_executor(self, executor: Any, work: Callable[..., T], *arguments: Any) -> asyncio.Future[T]:  # type: ignore[override]
+        """Do at once what others would do in a thread."""
+        del executor
+        future: asyncio.Future[T] = self.create_future()
+        try:
+            future.set_result(work(*arguments))
+        except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
+            future.set_exception(error)
+        return future
+
     def create_future(self) -> asyncio.Future[Any]:
         """Something to wait for."""
         return asyncio.Future(loop=self)

@@ -509,4 +509,4 @@ class ManyShortStories(RegistryMachine):
 
 
 TestManyShortStories = ManyShortStories.TestCase
-TestManyShortStories.settings = settings(max_examples=300, stateful_step_count=25, deadline=None)
+TestManyShortStories.settings = settings(max_examples=270, stateful_step_count=25, deadline=None)

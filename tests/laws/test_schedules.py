@@ -15,7 +15,7 @@ import pytest
 
 from entrepot.drivers.catalog.statements import Statement
 from tests.laws.cases import CASES
-from tests.laws.deeds import DEEDS, Deed
+from tests.laws.deeds import DEEDS, IMAGES, PLACES, Deed
 from tests.laws.orders import Case, every_order
 from tests.laws.play import (
     Begin,
@@ -78,7 +78,7 @@ def in_orders(
 
 def test_nothing_is_lost_whoever_does_what(stage: Stage) -> None:
     """Users' threads 1, 2, 13 and 74: live content was collected, and what readers of events knew was not what was so."""
-    score = improvised(stage, range(16))
+    score = improvised(stage, range(10))
 
     assert score.crashes > 10
     assert len(score.done) > len(DEEDS) / 2
@@ -86,21 +86,21 @@ def test_nothing_is_lost_whoever_does_what(stage: Stage) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_nothing_is_lost_in_some_orders(stage: Stage, case: Case) -> None:
-    score = in_orders(stage, case, switches=2, deaths=True, sample=Random(0), most=12)
+    score = in_orders(stage, case, switches=2, deaths=True, sample=Random(0), most=5)
 
-    assert score.plays == 12
+    assert score.plays == 5
 
 
 def test_who_pushes_and_who_collects_never_fail_by_each_other(stage: Stage) -> None:
     """Users' thread 13: cleaning up raced with a synchronisation, and failed as a whole at the first conflict."""
     [case] = [case for case in CASES if case.name == "an image is pushed again while its bytes are given up"]
 
-    score = in_orders(stage, case, switches=2, deaths=False, sample=Random(0), most=50)
+    score = in_orders(stage, case, switches=2, deaths=False, sample=Random(0), most=25)
 
-    assert score.plays == 50
-    assert score.done["schedule"] == 50
+    assert score.plays == 25
+    assert score.done["schedule"] == 25
     # It may only be asked to send again what went while it was sent.
-    assert score.done["push"] + score.refused["push"] == 50
+    assert score.done["push"] + score.refused["push"] == 25
 
 
 def test_a_collector_that_hangs_keeps_nobody_from_anything(stage: Stage) -> None:
@@ -129,6 +129,36 @@ def test_a_collector_that_hangs_keeps_nobody_from_anything(stage: Stage) -> None
     assert steps > 10
 
 
+def test_an_erasure_that_hangs_takes_nothing_that_came_after_another_one_had_finished_it(stage: Stage) -> None:
+    """It was sealed, and let again: what is brought then is not what was erased."""
+    push, erase = Deed("push", (0, 0, ("1.0",), 1)), Deed("erase_bytes", (0,))
+    for steps in count():
+        with stage.play() as play:
+            play.move(Begin(0, push))
+            play.rest()
+            play.move(Begin(1, erase))
+            for _ in range(steps):
+                play.move(Step(1))
+            is_over = not play.actors
+            if not play.ledger.erased:
+                continue  # It has not begun: it would erase what comes, as it should.
+
+            afterwards = [erase, *[Deed("let_again", (0,))] * 6, push]
+            for deed in afterwards:
+                play.move(Begin(0, deed))
+                while 0 in play.actors:
+                    play.move(Step(0))
+            play.rest()
+
+            assert play.score.done["push"] == 2
+            assert not play.ledger.erased
+            play.finish()
+            assert str(IMAGES[0].digest) in play.ledger.packages[PLACES[0].path].artifacts
+        if is_over:
+            break
+    assert steps > 10
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_nothing_is_lost_over_postgresql(database: str, seed: int) -> None:
     with opened(PostgresInOneTransaction(database)) as stage:
@@ -139,7 +169,8 @@ def test_nothing_is_lost_over_postgresql(database: str, seed: int) -> None:
 
 def test_nothing_is_lost_in_some_orders_over_postgresql(database: str) -> None:
     with opened(PostgresInOneTransaction(database)) as stage:
-        for case in CASES:
+        # Each fifth one: all are run over SQLite.
+        for case in CASES[::5]:
             assert in_orders(stage, case, switches=2, deaths=True, sample=Random(1), most=1).plays == 1
 
 
@@ -205,7 +236,7 @@ def test_nothing_is_lost_in_every_order(stage: Stage, case: Case, switches: int,
 @pytest.mark.parametrize("block", [pytest.param(block, marks=only_long) for block in range(4)])
 def test_nothing_is_lost_in_many_steps_over_postgresql(database: str, block: int) -> None:
     with opened(PostgresInOneTransaction(database)) as stage:
-        score = improvised(stage, range(100_000 + block * BLOCK, 100_000 + block * BLOCK + 25))
+        score = improvised(stage, range(100_000 + block * BLOCK, 100_000 + block * BLOCK + 40))
 
     print(f"\nPostgreSQL, seeds from {100_000 + block * BLOCK}: {score}")  # noqa: T201 - the figures of RUNS.md
-    assert score.plays == 25
+    assert score.plays == 40

@@ -5,15 +5,19 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from tests.laws.deeds import CONTENTS, DEEDS, IMAGES, NAMES, PLACES, RULES, SERVICES, Deed
+from tests.laws.deeds import CONTENTS, DEEDS, IMAGES, NAMES, PLACES, RULES, SERVICES, TIERINGS, Deed
 from tests.laws.ledger import Ledger
 
 
-def think_of(chance: Random, ledger: Ledger) -> Deed:  # noqa: C901, PLR0912 - a table of what each deed is asked
+def think_of(chance: Random, ledger: Ledger) -> Deed:  # noqa: C901, PLR0912, PLR0915 - a table of what each deed is asked
     """Something that somebody may want to do next, more often than not to something that is there."""
     what = chance.choice(WISHES)
-    if what == "have_back":
-        place, which, name = _there(chance, {path: set(held.left) for path, held in ledger.packages.items()})
+    if not _is_possible(what, ledger) and chance.random() < 0.8:
+        what = "push"
+    if what in ("have_back", "purge_left"):
+        place, which, name = _there(
+            chance, {path: held.left.keys() - held.artifacts for path, held in ledger.packages.items()}
+        )
     else:
         place, which, name = _there(chance, {path: held.artifacts for path, held in ledger.packages.items()})
     if what in ("take_tag", "yank_version", "unyank_version") and (
@@ -53,20 +57,60 @@ def think_of(chance: Random, ledger: Ledger) -> Deed:  # noqa: C901, PLR0912 - a
         case "plan" | "apply":
             how = ()
         case "schedule":
-            how = (chance.choice(("collect", "collect", "collect", "sweep", "retain", "go on")),)
+            how = (chance.choice(("collect", "collect", "collect", "sweep", "retain", "go on", "erase", "tier")),)
+        case "erase_bytes":
+            how = (chance.randrange(len(IMAGES) + len(CONTENTS)),)
+        case "let_again":
+            how = (chance.randrange(8),)
+        case "move":
+            how = (place, which, chance.choice(("cold", "cold", "hot")))
+        case "set_tiers":
+            how = (chance.randrange(len(TIERINGS)),)
         case _:
             how = (place, which)
     return Deed(what, how)
 
 
+def _is_possible(what: str, ledger: Ledger) -> bool:
+    """Whether there is anything that it could be done to."""
+    match what:
+        case "let_again":
+            return bool(ledger.erased)
+        case "lift":
+            return bool(ledger.holds)
+        case "renew" | "release":
+            return bool(ledger.leases)
+        case "stop":
+            return bool(ledger.running)
+        case "have_back" | "purge_left":
+            return any(held.left for held in ledger.packages.values())
+        case _:
+            return True
+
+
 def _there(chance: Random, known: dict[str, set[str]]) -> tuple[int, int, str]:
     """A package and an image that is known there, mostly, and some name."""
     place, name = chance.randrange(len(PLACES)), chance.choice(NAMES)
-    here = [which for which, each in enumerate(IMAGES) if str(each.digest) in known[PLACES[place].path]]
-    if here and chance.random() < 0.9:
-        return place, chance.choice(here), name
+    there = [
+        (at, which)
+        for at, each in enumerate(PLACES)
+        for which, held in enumerate(IMAGES)
+        if str(held.digest) in known[each.path]
+    ]
+    if there and chance.random() < 0.9:
+        return (*chance.choice(there), name)
     return place, chance.randrange(len(IMAGES)), name
 
 
-WISHES = [*DEEDS, "push", "push", "push", "push", "delete", "delete", "plan", "apply", *["schedule"] * 5, "have_back"]
+WISHES = [
+    *DEEDS,
+    *["push"] * 12,
+    *["delete"] * 4,
+    *["have_back", "purge_left"] * 2,
+    *["let_again"] * 3,
+    *["plan", "apply"] * 2,
+    *["schedule"] * 6,
+    "move",
+    "pull",
+]
 """What is wished for, some of it more often."""

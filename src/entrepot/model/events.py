@@ -299,6 +299,9 @@ class ArtifactPublished(Event, frozen=True, tag="dev.entrepot.artifact.published
 class ArtifactRestored(ArtifactPublished, frozen=True, tag="dev.entrepot.artifact.restored.v1"):
     """An artifact that had been deleted is back, with all that it contains, under these names; or a name of it is."""
 
+    others: dict[str, str] = {}
+    """The names that are back of what had left with it and came back with it, and what each means."""
+
 
 class AdmissionRefused(Event, frozen=True, tag="dev.entrepot.admission.refused.v1"):
     """A policy did not let an artifact in, and nothing of it was kept."""

@@ -78,7 +78,7 @@ async def restore(registry: Registry, caller: Caller, package: PackageId, target
             transaction.tombstones.lift(package, name.name)
             transaction.set_reference(package, replace(name, from_position=transaction.position, until_position=None))
         require_within(transaction, account)
-        given = tuple(name.name for name in names)
+        given = tuple(name.name for name in names if name.digest == digest)
         kind = transaction.trash.describe(digest)
         transaction.append(
             caller.name,
@@ -90,6 +90,7 @@ async def restore(registry: Registry, caller: Caller, package: PackageId, target
                 artifact_type=kind.artifact_type,
                 subject=None if kind.subject is None else str(kind.subject),
                 references=given,
+                others={name.name: str(name.digest) for name in names if name.digest != digest},
             ),
         )
         return Restored(digest, given)

@@ -80,14 +80,14 @@ class MemoryBlobStore:
         await self._writers.stop(stage)
         return await self.staged_size(stage)
 
-    async def keep(self, stage: UploadId, expected: Digest, *, generation: int = 0) -> int:
-        """Make the staged content durable under its digest, end the stage, and return its size."""
+    async def keep(self, stage: UploadId, expected: Digest, *, generation: int = 0, name: Digest | None = None) -> int:
+        """Make the staged content durable under its digest, or another *name*, end the stage, and return its size."""
         with self._locked(stage) as locked:
             content = bytes(locked.content)
             actual = Digest.of(content, expected.algorithm)
             if actual != expected:
                 raise DigestMismatch(expected=expected, actual=actual)
-            self._kept[expected, generation] = content, self._clock.now().timestamp()
+            self._kept[name or expected, generation] = content, self._clock.now().timestamp()
             del self._stages[stage]
             return len(content)
 

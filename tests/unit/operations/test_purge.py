@@ -114,6 +114,19 @@ async def test_what_an_index_contained_stays_when_that_is_purged(world: World) -
     assert await check(world.registry, read_bytes=True) == []
 
 
+async def test_what_an_index_in_the_trash_contains_keeps_its_bytes_for_it(world: World) -> None:
+    listed = await world.push(API, index(BUILT), "list")
+    for each in (listed, BUILT):
+        await delete_artifact(world.registry, ADMINISTRATOR, API, each.digest)
+
+    found = await purge(world.registry, ADMINISTRATOR, API, BUILT.digest)
+    await restore(world.registry, ADMINISTRATOR, API, listed.digest)
+
+    assert found == Purged(BUILT.digest)
+    assert await state(world, Digest.of(LARGE)) is BlobState.PRESENT
+    assert await check(world.registry, read_bytes=True) == []
+
+
 async def test_what_is_there_is_deleted_before_it_is_purged(world: World) -> None:
     await world.push(API, BUILT, "1.0")
 

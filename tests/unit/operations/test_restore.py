@@ -11,6 +11,7 @@ import pytest
 from entrepot.model.access import Role
 from entrepot.model.digest import Digest
 from entrepot.model.errors import ArtifactUnknown, Denied, PackageUnknown, PolicyDenied, ReferenceUnknown
+from entrepot.model.events import ArtifactRestored
 from entrepot.model.names import ReferenceName, View, parse_channel, parse_namespace
 from entrepot.operations.block import block
 from entrepot.operations.check import check
@@ -133,6 +134,24 @@ async def test_an_index_comes_back_with_what_it_contains(world: World) -> None:
     assert await world.catalog.find_artifact(ALL, API, digest=BUILT.digest) is not None
     assert await world.catalog.find_blob(ALL, API, Digest.of(LARGE)) is not None
     assert await check(world.registry, read_bytes=True) == []
+
+
+async def test_the_journal_says_what_each_name_means_that_comes_back_with_another_artifact(world: World) -> None:
+    """Found by `tests/laws/test_schedules.py`: all of them were told as names of what was asked for."""
+    await world.push("acme/api", BUILT, "1.0")
+    signature = await world.push("acme/api", referrer(BUILT), "signed")
+    await delete_reference(world.registry, ADMINISTRATOR, API, ReferenceName("signed"))
+    await delete_artifact(world.registry, ADMINISTRATOR, API, BUILT.digest)
+    position, _ = await world.catalog.head()
+
+    found = await restore(world.registry, ADMINISTRATOR, API, ReferenceName("signed"))
+
+    assert found == Restored(signature.digest, (ReferenceName("signed"),))
+    assert await names(world) == {"1.0": BUILT.digest, "signed": signature.digest}
+    [entry] = await world.catalog.list_entries(after=position, limit=10)
+    assert isinstance(entry.event, ArtifactRestored)
+    assert (entry.event.digest, entry.event.references) == (str(signature.digest), ("signed",))
+    assert entry.event.others == {"1.0": str(BUILT.digest)}
 
 
 async def test_what_waits_to_be_given_up_waits_no_more(world: World) -> None:

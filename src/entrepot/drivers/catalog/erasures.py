@@ -175,7 +175,10 @@ class SqlErasureChanges:
 
     def lift(self, digest: Digest) -> bool:
         """Let some bytes be brought again; False when they may be."""
-        return self._session.run(ERASURES.lift, digest=str(digest), position=self._session.position) > 0
+        if not self._session.run(ERASURES.lift, digest=str(digest), position=self._session.position):
+            return False
+        self._session.run(ERASURES.leave_place, digest=str(digest))
+        return True
 
     def _of(self, package: PackageId, erasure: Erasure) -> dict[str, int | None]:
         return {"package": self._session.find_package_id(package), "erasure": erasure.position}

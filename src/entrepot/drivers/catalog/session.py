@@ -69,7 +69,8 @@ class Session:
 
     def run_each(self, statement: Statement, rows: Iterable[Mapping[str, object]]) -> None:
         """Execute once for each row of parameters."""
-        self._connection.executemany(statement, rows)
+        # All of them are made before: what makes one may ask something itself, and PostgreSQL is not asked in between.
+        self._connection.executemany(statement, list(rows))
 
     def one(self, statement: Statement, **parameters: object) -> tuple[Any, ...] | None:
         """The first row, or None."""

@@ -122,10 +122,11 @@ SELECT b.digest FROM erased_blob e JOIN blob b ON b.id = e.blob_id
  WHERE e.lifted_position IS NULL AND b.digest > :after ORDER BY b.digest LIMIT :limit
 
 -- list_left --
+-- Here and below: what is let again may have come again since, and whoever is late with the erasure leaves it alone.
 -- Uses erased_blob_erasure_idx and membership_blob_idx.
 SELECT DISTINCT n.name, p.format, p.name
   FROM erasure e
-  JOIN erased_blob x ON x.erasure_id = e.id
+  JOIN erased_blob x ON x.erasure_id = e.id AND x.lifted_position IS NULL
   JOIN membership m ON m.blob_id = x.blob_id AND m.until_position IS NULL
   JOIN package p ON p.id = m.package_id
   JOIN namespace n ON n.id = p.namespace_id
@@ -135,7 +136,9 @@ SELECT DISTINCT n.name, p.format, p.name
 -- list_bytes --
 -- Uses erased_blob_erasure_idx.
 SELECT b.digest, b.generation, b.size
-  FROM erasure e JOIN erased_blob x ON x.erasure_id = e.id JOIN blob b ON b.id = x.blob_id
+  FROM erasure e
+  JOIN erased_blob x ON x.erasure_id = e.id AND x.lifted_position IS NULL
+  JOIN blob b ON b.id = x.blob_id
  WHERE e.position = :position
 
 -- add --
@@ -164,7 +167,7 @@ UPDATE garbage SET not_before = NULL WHERE digest = :digest
 -- Uses reference_artifact_idx.
 SELECT r.kind, r.name, b.digest, r.from_position, r.until_position, r.sealed, r.yanked, r.deprecated
   FROM erasure e
-  JOIN erased_blob x ON x.erasure_id = e.id
+  JOIN erased_blob x ON x.erasure_id = e.id AND x.lifted_position IS NULL
   JOIN reference r ON r.blob_id = x.blob_id AND r.package_id = :package AND r.until_position IS NULL
   JOIN blob b ON b.id = r.blob_id
  WHERE e.position = :erasure
@@ -174,14 +177,16 @@ SELECT r.kind, r.name, b.digest, r.from_position, r.until_position, r.sealed, r.
 -- Uses membership_blob_idx.
 SELECT DISTINCT b.digest
   FROM erasure e
-  JOIN erased_blob x ON x.erasure_id = e.id
+  JOIN erased_blob x ON x.erasure_id = e.id AND x.lifted_position IS NULL
   JOIN membership m ON m.blob_id = x.blob_id AND m.package_id = :package AND m.until_position IS NULL
   JOIN blob b ON b.id = x.blob_id
  WHERE e.position = :erasure
  ORDER BY b.digest
 
 -- gone [part] --
-IN (SELECT x.blob_id FROM erasure e JOIN erased_blob x ON x.erasure_id = e.id WHERE e.position = :erasure)
+IN (SELECT x.blob_id
+      FROM erasure e JOIN erased_blob x ON x.erasure_id = e.id AND x.lifted_position IS NULL
+     WHERE e.position = :erasure)
 
 -- end_references --
 UPDATE reference SET until_position = :position
@@ -202,6 +207,12 @@ UPDATE erasure SET sealed_position = :position, tombstone = :tombstone
 -- lift --
 UPDATE erased_blob SET lifted_position = :position
  WHERE lifted_position IS NULL AND blob_id = (SELECT id FROM blob WHERE digest = :digest)
+
+-- leave_place --
+-- Whoever still deletes what was erased may have been told of the place where it would come to lie.
+UPDATE blob
+   SET generation = CASE WHEN reserved > generation THEN reserved ELSE generation END + 1
+ WHERE digest = :digest AND state = 'absent'
 
 -- forget_annotations --
 DELETE FROM annotation WHERE blob_id {gone}

@@ -127,10 +127,15 @@ INSERT INTO purge (package_id, blob_id, position) VALUES (:package, :blob, :posi
     ON CONFLICT (package_id, blob_id) DO UPDATE SET position = excluded.position
 
 -- is_needed --
--- Whether some bytes are in a package, or may come back to one: as an artifact itself, or as what one links, that left
--- and was not purged since. Uses membership_blob_idx and link_target_idx.
+-- Whether some bytes are in a package, or may come back to one: by themselves, or with an artifact that links them, or
+-- with an index that contains that one, which left and was not purged since. Uses membership_blob_idx and link_target_idx.
+WITH RECURSIVE holder (id) AS (
+    SELECT CAST(:blob AS BIGINT)
+    UNION
+    SELECT l.artifact_id FROM holder h JOIN link l ON l.target_id = h.id AND (h.id = :blob OR l.kind = 'manifest')
+)
 SELECT 1
-  FROM (SELECT CAST(:blob AS BIGINT) AS id UNION SELECT l.artifact_id FROM link l WHERE l.target_id = :blob) h
+  FROM holder h
   JOIN blob b ON b.id = h.id AND b.state IN ('present', 'condemned')
   JOIN membership m ON m.blob_id = h.id AND (m.role = 'artifact' OR m.until_position IS NULL)
  WHERE m.until_position IS NULL
