@@ -76,9 +76,10 @@ def import_(
     config: Path | None,
     output: Output,
 ) -> None:
-    """Publish what a bundle brings, once each byte of it was verified; or nothing, when any of it is not as it was.
+    """Publish what a bundle brings, each byte of it verified.
 
-    Namespaces have to be there. What is there already is not published again, so a bundle may be imported twice.
+    Nothing is published before all of it was read. Namespaces have to be there. What is there already is not published
+    again, so a bundle may be imported twice.
     """
     settings = find_installation(config, data)
     known = [PublicKey.parse(path.read_bytes()) for path in keys]
