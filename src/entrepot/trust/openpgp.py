@@ -44,9 +44,12 @@ class OpenPgpCertificate:
         # The library writes a certificate without its secrets.
         if bytes(certificate) != whole:
             raise InvalidKey("OpenPGP certificate", expected="a public key, and not the secret one")
-        if certificate.is_revoked:
+        try:
+            is_revoked, names = certificate.is_revoked, tuple(str(each) for each in certificate.user_ids)
+        except Exception as error:  # likewise, where no signature of its own says what the key is for
+            raise InvalidKey("OpenPGP certificate", expected="one that its own key has signed") from error
+        if is_revoked:
             raise InvalidKey("OpenPGP certificate", expected="one that is not revoked")
-        names = tuple(str(each) for each in certificate.user_ids)
         return cls(content, certificate.fingerprint.upper(), names)
 
     def find_key(self, content: bytes, signature: pysequoia.Sig | None = None) -> tuple[str, bytes] | None:

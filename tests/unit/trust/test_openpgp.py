@@ -161,6 +161,14 @@ def test_what_is_no_certificate_is_refused(content: bytes) -> None:
         OpenPgpCertificate.parse(content)
 
 
+def test_a_key_that_nobody_has_signed_is_refused() -> None:
+    certificate = bytes(ROBOT.extract_certificate())
+    alone = certificate[: 2 + certificate[1]]  # RFC 9580, 4.2: the first packet, by its length
+
+    with pytest.raises(InvalidKey):
+        OpenPgpCertificate.parse(alone)
+
+
 def test_secret_keys_are_refused() -> None:
     with pytest.raises(InvalidKey):
         OpenPgpCertificate.parse(bytes(ROBOT))
