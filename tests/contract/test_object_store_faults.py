@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import uuid4
 
 import pytest
@@ -19,7 +19,7 @@ from entrepot.drivers.blobs.objects import Objects
 from entrepot.drivers.blobs.parts import SMALLEST_PART
 from entrepot.drivers.blobs.retrying import Patience, RetryingObjects
 from entrepot.model.digest import Digest
-from entrepot.model.errors import Unavailable
+from entrepot.model.errors import StorageFull, Unavailable
 from entrepot.testing.builders import stream
 from entrepot.testing.contracts.blobs import HELLO, LARGE, PLENTY, keep, new_stage, read
 from entrepot.testing.faults import Crash, Faults
@@ -180,6 +180,28 @@ async def test_requests_that_fail_now_and_then_are_not_noticed(
     assert await store.size(digest) == len(CONTENT)
     assert await read(store, digest) == CONTENT
     assert [left async for left, _ in opened(objects).stages() if not left.startswith(".")] == []
+
+
+def full_file(**_: object) -> BinaryIO:
+    """What is written to it is found to have no room when it is written out."""
+    return Path("/dev/full").open("r+b")
+
+
+async def test_a_node_without_room_of_its_own_says_so_however_late_its_disk_tells(
+    objects: Objects, opened: Callable[[Any], ObjectBlobStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, stage = opened(objects), new_stage()
+    for at, piece in ((0, HELLO[:2]), (2, HELLO[2:])):  # Two parts, to be made one.
+        await store.append(stage, stream(piece), at=at, limit=PLENTY)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(object_store, "TemporaryFile", full_file)
+        with pytest.raises(StorageFull):
+            await store.keep(stage, Digest.of(HELLO))
+        with pytest.raises(StorageFull):
+            await store.examine(stage, lambda file: file.read())
+
+    assert await store.keep(stage, Digest.of(HELLO)) == len(HELLO)
 
 
 async def test_what_fails_for_long_is_said_in_bounded_time_and_then_at_once(

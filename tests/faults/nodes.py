@@ -49,6 +49,8 @@ class Nodes:
     home: Path
     settings: Callable[[int], Mapping[str, str]]
     """Where the database and the bucket are, for each of them."""
+    logs: Path | None = None
+    """A folder for what they log, when it shall not be where they live."""
     servers: list[Server] = field(default_factory=list)
 
     @property
@@ -61,7 +63,8 @@ class Nodes:
         first = self.home / "0" / "data"
         key = {} if number == 0 else {"signing_key": f"file:{first / 'signing-key.pem'}"}
         shared = {"log_keys": str(first / "log-keys.pem"), "login_failures": "1000"}
-        return start(self.home / str(number), **shared, **self.settings(number), **key)
+        log = None if self.logs is None else self.logs / f"{number}.log"
+        return start(self.home / str(number), log=log, **shared, **self.settings(number), **key)
 
     def within(self, work: Callable[[Registry, Caller], object]) -> object:
         """Do something on their registry beside them."""
@@ -74,6 +77,10 @@ class Nodes:
             return await check(registry, read_bytes=True)
 
         return within(self.home / "0" / "data", look, **self.settings(0))
+
+    def complaints(self) -> list[str]:
+        """What their logs tell of bugs."""
+        return [line for server in self.servers for line in server.complaints()]
 
     def fill(self) -> None:
         """Make the namespace, and push the image that is pulled."""
@@ -89,9 +96,11 @@ class Nodes:
 
 
 @contextmanager
-def running_nodes(home: Path, settings: Callable[[int], Mapping[str, str]]) -> Iterator[Nodes]:
+def running_nodes(
+    home: Path, settings: Callable[[int], Mapping[str, str]], *, logs: Path | None = None
+) -> Iterator[Nodes]:
     """Run them; the first one makes what all of them need."""
-    nodes = Nodes(home, settings)
+    nodes = Nodes(home, settings, logs)
     try:
         nodes.servers.append(nodes.start(0))
         with ThreadPoolExecutor() as threads:
@@ -200,12 +209,12 @@ class Crowd:
         with self._changed:
             until = [done + more for done in self._done]
             self._changed.wait_for(lambda: self.failed or all(map(int.__ge__, self._done, until)), _PATIENCE)
-            assert not self.failed, self.failed
+            assert not self.failed, [*self.failed, *self._nodes.complaints()]
             assert all(map(int.__ge__, self._done, until)), "somebody gets nothing done"
 
     def verify(self) -> None:
         """Hold every node to everything that was promised."""
-        assert self.failed == [], self.failed
+        assert self.failed == [], [*self.failed, *self._nodes.complaints()]
         assert self.account.hasty == [], self.account.hasty
         for client in self.clients:
             for server in self._nodes.servers:

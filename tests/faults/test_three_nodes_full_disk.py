@@ -57,7 +57,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         cluster = stack.enter_context(running_cluster(inside=database.root))
         objects = stack.enter_context(versitygw(bucket.root))
         settings = {"database": cluster.create(), "blobs": objects.address("registry")}
-        nodes = stack.enter_context(running_nodes(own.root, lambda _: settings))
+        nodes = stack.enter_context(running_nodes(own.root, lambda _: settings, logs=home))
         yield World(nodes, cluster, bucket, database, own)
 
 

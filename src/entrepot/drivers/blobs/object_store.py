@@ -197,7 +197,7 @@ class ObjectBlobStore:
         if received is not None and received.spool is not None and received.keys == found.keys_of_parts:
             with received.spool.open() as file:
                 return read(file)
-        with TemporaryFile(dir=self._spool) as file:
+        with self._scratch() as file:
             with _of_stage(stage):
                 self._gather(found.parts, file)
             return read(file)
@@ -335,14 +335,18 @@ class ObjectBlobStore:
         return self._send(assembly, number, parts)
 
     def _send(self, assembly: Assembly, number: int, parts: list[Part]) -> str:
-        with TemporaryFile(dir=self._spool) as body:
+        with self._scratch() as body:
             self._gather(parts, body)
             return self._objects.add(assembly, number, body)
 
+    @contextmanager
+    def _scratch(self) -> Iterator[BinaryIO]:
+        """A file of this node's own; a full disk may say so as late as when it is closed."""
+        with translated_disk_errors(), TemporaryFile(dir=self._spool) as file:
+            yield file
+
     def _gather(self, parts: Sequence[Part], file: BinaryIO) -> None:
-        for piece in self._pieces(parts):
-            with translated_disk_errors():
-                file.write(piece)
+        file.writelines(self._pieces(parts))
         file.seek(0)
 
     def _is_sound(self, key: str, expected: Digest, size: int) -> bool:
