@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
 
 async def sweep(registry: Registry) -> int:
-    """Discard stages that nobody wrote to for longer than an upload may rest; how many there were.
+    """Discard stages that nobody will need: how many there were.
 
+    That is what nobody wrote to for longer than an upload may rest, and what is left of uploads that have ended.
     Raises `TurnOver` once another process does this.
     """
     horizon = (registry.clock.now() - registry.limits.upload_lease).timestamp()
@@ -21,7 +22,11 @@ async def sweep(registry: Registry) -> int:
     for store in (registry.blobs, registry.cold):
         if store is None:
             continue
-        stale = [stage async for stage, written_at in store.stages() if written_at < horizon]
+        stale = [
+            stage
+            async for stage, written_at in store.stages()
+            if written_at < horizon or await registry.catalog.upload_has_ended(stage)
+        ]
         for stage in stale:
             await registry.catalog.confirm_turn()
             await store.discard(stage)
