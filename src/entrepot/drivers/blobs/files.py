@@ -214,7 +214,7 @@ class FileBlobStore:
         actual = self._digest(stage, descriptor, expected.algorithm)
         if actual != expected:
             raise DigestMismatch(expected=expected, actual=actual)
-        os.fdatasync(descriptor)
+        _sync(descriptor)
         # Also when it is there already: sound bytes may take the place of damaged ones.
         self._stage(stage).rename(path)
         _sync_folder(path.parent)
@@ -414,6 +414,11 @@ def _list_folder(algorithm: str, folder: Path) -> list[Kept]:
                 written_at = entry.stat().st_mtime
                 found.append(Kept(Digest.parse(f"{algorithm}:{hexadecimal}"), int(generation or 0), written_at))
     return found
+
+
+def _sync(descriptor: int) -> None:
+    """Wait until its bytes are on the disk, and not for its times where the system tells them apart."""
+    (os.fdatasync if hasattr(os, "fdatasync") else os.fsync)(descriptor)
 
 
 def _sync_folder(folder: Path) -> None:

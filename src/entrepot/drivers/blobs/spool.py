@@ -6,15 +6,18 @@ with the process was not acknowledged.
 
 from __future__ import annotations
 
+import io
 import os
 import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from entrepot.drivers.blobs.disk import translated_disk_errors
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import BinaryIO
+
+    from _typeshed import WriteableBuffer
 
 
 class Spool:
@@ -42,9 +45,38 @@ class Spool:
 
     def open(self) -> BinaryIO:
         """All of it, as a file of its own from the beginning."""
-        # Opened anew, and not a copy of the descriptor: those share one place, and many may finish an upload at once.
-        with translated_disk_errors():
-            return Path(f"/proc/self/fd/{self._descriptor}").open("rb", buffering=0)
+        return io.BufferedReader(_Reader(self))
+
+    def read_into(self, buffer: WriteableBuffer, start: int) -> int:
+        """Fill *buffer* from *start*, as far as they have come; how many bytes that were."""
+        return os.preadv(self._descriptor, [buffer], start)
 
     def __del__(self) -> None:
         os.close(self._descriptor)
+
+
+class _Reader(io.RawIOBase):
+    """A place in a spool: copies of a descriptor share theirs, and many may finish an upload at once."""
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+        self._place = 0
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """Also back, for who sends it once more."""
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        """Fill *buffer* from here."""
+        count = self._spool.read_into(buffer, self._place)
+        self._place += count
+        return count
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """Go on elsewhere."""
+        self._place = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._spool.size}[whence]
+        return self._place

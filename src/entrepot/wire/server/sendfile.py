@@ -45,6 +45,10 @@ _TURN_SIZE: Final = 64 * 1024 * 1024  # then another transfer may have the threa
 _POLL_MILLISECONDS: Final = 20
 _PROBE_STRIDE: Final = 256 * 1024
 
+_NOWAIT: Final[int] = getattr(os, "RWF_NOWAIT", 0)
+_MORE: Final[int] = getattr(socket, "MSG_MORE", 0)
+"""Linux has both. Elsewhere a read may wait for the disk, and a head may go out in a packet of its own."""
+
 _CLIENT_GONE: Final = frozenset(
     {
         errno.EPIPE,
@@ -113,7 +117,7 @@ class FileSlice:
         """All of it, if that needs no disk."""
         content = bytearray(self.count)
         try:
-            got = os.preadv(self.file, [content], self.offset, os.RWF_NOWAIT)
+            got = os.preadv(self.file, [content], self.offset, _NOWAIT)
         except OSError:  # not in memory, or a file system that cannot tell
             return None
         return content if got == self.count else None
@@ -123,8 +127,8 @@ class FileSlice:
         probe = bytearray(1)
         try:
             for place in range(self.offset, self.offset + self.count, _PROBE_STRIDE):
-                os.preadv(self.file, [probe], place, os.RWF_NOWAIT)
-            os.preadv(self.file, [probe], self.offset + self.count - 1, os.RWF_NOWAIT)
+                os.preadv(self.file, [probe], place, _NOWAIT)
+            os.preadv(self.file, [probe], self.offset + self.count - 1, _NOWAIT)
         except OSError:
             return False
         return True
@@ -224,7 +228,7 @@ class Transfer:
         # of the file to fill the packet. Two system calls fewer.
         while head:
             try:
-                head = head[self._socket.send(head, socket.MSG_MORE) :]
+                head = head[self._socket.send(head, _MORE) :]
             except BlockingIOError:
                 await self._wait_until_writable()
 
