@@ -98,16 +98,19 @@ class _Held:
         self._connection: psycopg.Connection | None = None
 
     def connect(self) -> psycopg.Connection:
+        """Make it. Raises `psycopg.Error`."""
         return connect(self._address, self._hold)
 
     def _hold(self, connection: psycopg.Connection) -> None:
         self._connection, self._grip = connection, Grip(connection)
 
     def end(self) -> None:
+        """Break it, from any thread."""
         if self._grip is not None:
             self._grip.end()
 
     def close(self) -> None:
+        """Let go of it, if it was made."""
         if self._grip is not None and self._connection is not None:
             self._grip.close()
             self._connection.close()

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import psycopg
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Coroutine, Iterator
 
 _LOOK_SECONDS: Final = 1.0
 _SILENT_SECONDS: Final = 5.0
@@ -122,18 +122,17 @@ class Watch:
 
 
 @contextmanager
-def found_out(waiting: Ends, is_there: Callable[[], Awaitable[bool]]) -> Iterator[None]:
-    """Do as `Watch` does for who waits in this thread, and has no loop. Raises `SaysNothing`."""
+def found_out(waiting: Ends, is_there: Callable[[], Coroutine[None, None, bool]]) -> Iterator[None]:
+    """Do as `Watch` does for who waits in this thread, and has no loop. Raises `SaysNothing`.
+
+    Nobody says when a question begins or ends, so a block that lasts is looked after from time to time all along.
+    """
     done, silent = threading.Event(), threading.Event()
 
-    async def ask() -> bool:
-        return await is_there()
-
     def look_on() -> None:
-        strikes, pause = 0, _SILENT_SECONDS
-        while not done.wait(pause):
-            pause = _LOOK_SECONDS
-            strikes = 0 if asyncio.run(ask()) else strikes + 1
+        strikes = 0
+        while not done.wait(_LOOK_SECONDS if strikes else _SILENT_SECONDS):
+            strikes = 0 if asyncio.run(is_there()) else strikes + 1
             if strikes >= _STRIKES and not done.is_set():
                 silent.set()
                 waiting.end()
