@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from entrepot.model.access import Role
-from entrepot.model.errors import ArtifactUnknown, InvalidArchive, InvalidBundle, InvalidDigest, RegistryError
+from entrepot.model.errors import ArtifactUnknown, Invalid, InvalidArchive, InvalidBundle, InvalidDigest, RegistryError
 from entrepot.model.names import View
 from entrepot.model.upstream import UpstreamRules
 from entrepot.operations.check import check
@@ -172,6 +172,12 @@ async def test_a_view_bounds_what_a_package_url_or_a_search_names(several: World
 
     assert named(await bundle_of(several, what, view="zeta")) == {"zeta/api:1.0"}
     assert named(await bundle_of(several, what, view="acme.prod")) == {"acme/api:1.0"}
+
+
+@pytest.mark.parametrize("what", ["zeta/api:1.0", "acme.prod/api", "zeta"])
+async def test_what_names_another_view_than_the_one_that_bounds_all_is_refused(several: World, what: str) -> None:
+    with pytest.raises(Invalid, match=what):
+        await bundle_of(several, "acme/web", what, view="acme")
 
 
 async def test_several_are_one_bundle_and_each_of_it_is_there_once(several: World, inside: World) -> None:

@@ -19,7 +19,10 @@ from entrepot.trust.keys import PublicKey
 @click.argument("what", nargs=-1, required=True)
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option(
-    "--in", "view", metavar="VIEW", help="Where package URLs and searches are looked for; else in every namespace."
+    "--in",
+    "view",
+    metavar="VIEW",
+    help="Nothing from elsewhere: package URLs and searches are looked for there, and not in every namespace.",
 )
 @click.option("--overwrite", is_flag=True, help="Also when FILE is there already.")
 @data_option
@@ -39,8 +42,8 @@ def export(
 
     WHAT is acme/tool:1.0, acme/tool@sha256:…, acme/tool, acme/pypi/requests:2.*, acme.prod (all that is cleared there)
     or acme; a package URL such as 'pkg:pypi/requests@2.*'; or what `entrepot search` finds by commit:, build: and so on.
-    It may be given several times, and each must be something. They go with all that they contain and all that refers to them, as an OCI image layout in a tar, which other
-    programs read, too.
+    It may be given several times, and each must be something. They go with all that they contain and all that refers to
+    them, as an OCI image layout in a tar, which other programs read, too.
     """
     settings = find_installation(config, data)
     inside = None if view is None else View.parse(view)

@@ -24,6 +24,7 @@ from entrepot.model.errors import (
     ArtifactUnknown,
     BlobUnknown,
     Corrupt,
+    Invalid,
     InvalidKey,
     PackageUnknown,
     RouteUnknown,
@@ -118,14 +119,18 @@ def _inside(view: View | None) -> str:
 def parse_wanted(text: str, view: View | None = None) -> Wanted | WantedPurl | WantedSearch:
     """Read a package URL (``pkg:pypi/requests@2.*``), a search (``commit:4f2c1e0``), or what `Wanted.parse` does.
 
-    *view* is where the first two are looked for. Raises `Invalid` and what `Wanted.parse` raises.
+    *view* is where the first two are looked for, and of what the others must be. Raises `Invalid` and what
+    `Wanted.parse` raises.
     """
     if text.startswith("pkg:"):
         return WantedPurl(PurlPattern.parse(text), view)
     word, colon, _ = text.partition(":")
     if colon and word in SEARCHED:
         return WantedSearch(text, view)
-    return Wanted.parse(text)
+    wanted = Wanted.parse(text)
+    if view is not None and wanted.view != view:
+        raise Invalid(text, expected=f"something of {view}, where all is looked for")
+    return wanted
 
 
 @dataclass(slots=True)

@@ -36,7 +36,7 @@ from entrepot.trust.exported import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
     from entrepot.archives.entry import Entry
     from entrepot.archives.tar import Content
@@ -53,8 +53,6 @@ _LARGEST_SEAL: Final = 1024 * 1024
 _MANIFESTS_SIZE: Final = 512 * 1024 * 1024
 """Of all manifests together, which are held in memory until their blobs are there."""
 _IMAGES: Final = "oci"
-_FRONT: Final = 3
-"""Files that come first, whatever is in the bundle: the layout, the index and the seal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,16 +105,17 @@ async def import_bundle(
     names = sum(each.name is not None for each in arrived.exported)
     imported = Imported(names, len(arrived.manifests), len(arrived.blobs), signer.fingerprint)
     if not dry_run:
-        await _bring(registry, caller, arrived, file)
+        file.seek(0)
+        members = open_tar(file, _LIMITS).walk()
+        _read_front(members, keys)
+        await _bring(registry, caller, arrived, _files(members))
     return imported
 
 
-async def _bring(registry: Registry, caller: Caller, arrived: _Arrived, file: BinaryIO) -> None:
-    file.seek(0)
-    members = open_tar(file, _LIMITS).walk()
-    for _ in range(_FRONT):
-        next(members)
-    for digest, content in _files(members):
+async def _bring(
+    registry: Registry, caller: Caller, arrived: _Arrived, files: Iterable[tuple[Digest, Content]]
+) -> None:
+    for digest, content in files:
         if digest in arrived.blobs:
             await _add(registry, caller, arrived, digest, content)
     for each in arrived.exported:

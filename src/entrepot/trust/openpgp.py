@@ -46,7 +46,7 @@ class OpenPgpCertificate:
             raise InvalidKey("OpenPGP certificate", expected="a public key, and not the secret one")
         try:
             is_revoked, names = certificate.is_revoked, tuple(str(each) for each in certificate.user_ids)
-        except Exception as error:  # likewise, where no signature of its own says what the key is for
+        except Exception as error:  # the library raises what it likes, where no signature says what the key is for
             raise InvalidKey("OpenPGP certificate", expected="one that its own key has signed") from error
         if is_revoked:
             raise InvalidKey("OpenPGP certificate", expected="one that is not revoked")
