@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients.content import Layout
-from tests.clients.programs import Shell
+from tests.clients.programs import Shell, program
 from tests.clients.server import Registry, serve
 from tests.clients.wire import Wire
 
@@ -29,11 +29,14 @@ def wire(registry: Registry) -> Iterator[Wire]:
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> Shell:
+def shell(tmp_path: Path) -> Iterator[Shell]:
     """A place to run clients in, with an empty home."""
     home = tmp_path / "home"
     home.mkdir()
-    return Shell(home)
+    shell = Shell(home)
+    yield shell
+    if (home / ".gnupg").is_dir():
+        shell.attempt(Path(program("gpg")).with_name("gpgconf"), "--kill", "all")  # It left an agent to itself.
 
 
 @pytest.fixture

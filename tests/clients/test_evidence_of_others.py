@@ -188,7 +188,6 @@ def test_gpg_signs_a_file(shell: Shell, armoured: bool) -> None:
     form = ("--armor",) if armoured else ()
     assert gpg.run(*form, "--output", "file.asc", "--detach-sign", "file").code == 0
     assert gpg.run("--output", "public.gpg", "--export", "robot@example.com").code == 0
-    shell.run(program("gpg").replace("gpg", "gpgconf"), "--kill", "gpg-agent")
     signer = OpenPgpSigner("theirs", OpenPgpCertificate.parse((shell.home / "public.gpg").read_bytes()))
     evidence = Evidence(EvidenceKind.OPENPGP_DETACHED, (shell.home / "file.asc").read_bytes(), FILE)
 

@@ -14,7 +14,6 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -29,6 +28,7 @@ from entrepot.operations.govern import create_namespace
 from entrepot.operations.registry import Registry
 from entrepot.operations.webhooks import add_webhook
 from entrepot.settings import load
+from tests.faults.hooks import receiving
 from tests.faults.server import within
 from tests.postgresql import cluster, database, migrated
 
@@ -77,25 +77,9 @@ class Receiver:
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     receiver = Receiver()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["content-length"]))
-            receiver.take(self.headers["webhook-id"])
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        receiver.url = f"http://127.0.0.1:{server.server_port}/"
-        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        serving.start()
+    with receiving(receiver.take) as receiver.url:
         yield receiver
         receiver.answer_first.set()
-        server.shutdown()
-        serving.join()
 
 
 class Runner:

@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import psycopg
 import pytest
@@ -24,6 +23,7 @@ from entrepot.model.position import START, Position
 from entrepot.model.webhook import Outcome, Webhook
 from entrepot.operations.registry import Registry
 from entrepot.operations.webhooks import add_webhook
+from tests.faults.hooks import receiving
 from tests.faults.nodes import LONG, Crowd, Nodes, Pullers, Report, running_nodes
 from tests.faults.patience import eventually
 from tests.faults.server import Server
@@ -124,24 +124,8 @@ class Receiver:
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     receiver = Receiver()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["content-length"]))
-            receiver.take(self.headers["webhook-id"])
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        receiver.url = f"http://127.0.0.1:{server.server_port}/"
-        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        serving.start()
+    with receiving(receiver.take) as receiver.url:
         yield receiver
-        server.shutdown()
-        serving.join()
 
 
 def test_a_runner_that_stands_still_is_replaced_and_does_nothing_when_it_goes_on(
