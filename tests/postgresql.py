@@ -60,8 +60,8 @@ class Cluster:
 
     def start(self) -> None:
         """Start the server, and return once it takes connections."""
-        # Room for the servers of all processes of a run.
-        options = f"-k {self.folder} -c max_connections=500"
+        # Room for the servers of all processes of a run. One that is stopped as by a crash leaves its shared memory.
+        options = f"-k {self.folder} -c max_connections=500 -c dynamic_shared_memory_type=mmap"
         options += " -c listen_addresses=" if self._port is None else f" -c listen_addresses=127.0.0.1 -p {self._port}"
         if not self._durable:
             options += " -c fsync=off -c full_page_writes=off"
