@@ -124,4 +124,4 @@ def test_wrong_and_lesser_credentials_are_told_so(gradle: str, shell: Shell, reg
         run(gradle, shell, app, "fetch", refused=True).said,
     ]
 
-    assert [set(re.findall(r"(?<![-\w])(40[0-9])\b", text)) for text in said] == [{"401"}, {"403"}, {"401"}]
+    assert [set(re.findall(r"(?<![-.\w])(40[0-9])\b", text)) for text in said] == [{"401"}, {"403"}, {"401"}]
