@@ -149,6 +149,8 @@ async def recover(
         if new_keys:
             await sign_again(registry)
         origin = "" if registry.log is None else registry.log.origin
+    for path in _claims(data):
+        path.unlink()
     (data / RECOVERING_FILE).unlink()
     _sync(data)
     return Recovered(backup, recovered, time.monotonic() - began, origin)
@@ -193,7 +195,8 @@ async def _claim(settings: Settings, backup: SealedBackup) -> None:
         if begun != str(backup.digest):
             raise Conflict(f"{data} holds a part of another backup, {begun}: go on with that one, or empty it")
         return
-    there = sorted(path.name for path in data.iterdir() if path.name not in {*_KEY_FILES, NEW_DISK})
+    nobodys = {*_KEY_FILES, NEW_DISK, *(path.name for path in _claims(data))}
+    there = sorted(path.name for path in data.iterdir() if path.name not in nobodys)
     if there:
         raise Conflict(f"{data} has {there[0]} in it: it must be empty")
     if settings.database:
@@ -202,6 +205,11 @@ async def _claim(settings: Settings, backup: SealedBackup) -> None:
         with closing(open_blobs(settings)) as blobs:
             await require_no_blobs(blobs)
     make_private_file(marker, f"{backup.digest}\n".encode())
+
+
+def _claims(data: Path) -> list[Path]:
+    """The marker as it was being written by attempts that were killed in that moment."""
+    return list(data.glob(f".{RECOVERING_FILE}-*"))
 
 
 async def _place_keys(settings: Settings, store: BackupStore, backup: SealedBackup, passphrase: bytes | None) -> None:

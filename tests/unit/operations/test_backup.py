@@ -449,6 +449,20 @@ async def test_a_recovery_that_was_interrupted_goes_on(world: World, store: Fold
         assert await check(registry, read_bytes=True) == []
 
 
+async def test_a_recovery_that_was_killed_while_it_said_so_is_begun_again(
+    world: World, store: FolderBackups, tmp_path: Path
+) -> None:
+    made = await backed_up(world, store)
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / ".recovering-k3x0ah5w").write_bytes(b"sha256:")
+
+    settings = await recovered(tmp_path, store, made.backup)
+
+    assert list((tmp_path / "new").glob(".recovering*")) == []
+    async with open_registry(settings) as registry:
+        assert await check(registry, read_bytes=True) == []
+
+
 async def test_what_is_not_empty_is_never_written_over(world: World, store: FolderBackups, tmp_path: Path) -> None:
     made = await backed_up(world, store)
     before = sorted(world.folder.rglob("*"))
