@@ -4,6 +4,7 @@ There is one fetch for all who want the same file, and its pace is the upstream'
 reads from the stage as it grows.
 The end of a file is held back until the whole is verified and published, so nobody ever has a whole file that is wrong;
 of one that turns out to be, everybody gets a cut connection.
+What is as long as something that was erased here is passed on only then, whatever the upstream says that it is.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from entrepot.model.digest import Digest
 from entrepot.model.errors import (
     DigestMismatch,
     Erased,
+    ErasedForGood,
     FileUnknown,
     InvalidArchive,
     InvalidMetadata,
@@ -98,6 +100,8 @@ class Arrival:
         self._waiters: set[asyncio.Future[None]] = set()
         self.size: int | None = None
         """How long it will be; None while that is not known."""
+        self.may_be_erased = False
+        """Whether it is as long as something that may not come; known with the size."""
         self.modified_at: datetime | None = None
         """When the upstream says that it was changed last; known with the size."""
         self.blob: asyncio.Future[StoredBlob] = asyncio.get_running_loop().create_future()
@@ -164,9 +168,9 @@ async def fetch_file(
 
     Raises `FileUnknown`, `Erased`, `UpstreamUnavailable`, `UpstreamInvalid`, `PolicyDenied`, `Quarantined`.
     """
-    expected = _expected(wanted)
-    if expected is not None and await registry.catalog.erasures.find(expected) is not None:
-        raise Erased(expected)
+    for promised in _promised(wanted):
+        if await registry.catalog.erasures.find(promised) is not None:
+            raise Erased(promised)
     key = ("fetch", upstream.namespace, upstream.format, upstream.name, wanted.url)
     arrival: Arrival | None = registry.flights.find(key)
     if arrival is None or arrival.failed:
@@ -179,7 +183,7 @@ async def fetch_file(
         arrival = Arrival(registry, upload)
         registry.flights.begin(key, arrival, partial(_fetch, registry, upstream, wanted, arrival, landing))
     await arrival.begun()
-    if await is_guarded(registry, package):
+    if arrival.may_be_erased or await is_guarded(registry, package):
         # Whether it may come in is known at its end: who asks gets the whole file, or the reason.
         await asyncio.shield(arrival.blob)
     return arrival
@@ -203,17 +207,17 @@ async def _fetch(registry: Registry, upstream: Upstream, wanted: Wanted, arrival
             if None not in (wanted.size, stream.size) and wanted.size != stream.size:
                 raise UpstreamInvalid(wanted.name, expected=f"{wanted.size} bytes", actual=stream.size)
             arrival.modified_at = last_modified(stream.headers)
-            arrival.size = stream.size if wanted.size is None else wanted.size
-            _require_room(wanted, arrival.size or 0)
+            size = stream.size if wanted.size is None else wanted.size
+            _require_room(wanted, size or 0)
+            arrival.may_be_erased = await registry.catalog.erasures.may_be(size)
+            arrival.size = size
             arrival.tell()
             content = _verified(wanted, stream.content, arrival)
             blob = await receive(registry, upload, expected=_expected(wanted), content=content, size=None, examine=look)
         await landing.publish(caller_of(upstream), blob, found[0])
         await require_admitted(registry, upload.package, blob.digest)
-    except (DigestMismatch, InvalidArchive, InvalidMetadata) as error:
-        arrival.blob.set_exception(UpstreamInvalid(wanted.name, expected=str(error)))
     except BaseException as error:
-        arrival.blob.set_exception(error if isinstance(error, Exception) else UpstreamInvalid(wanted.name))
+        arrival.blob.set_exception(_told(wanted, error))
         if not isinstance(error, Exception):
             raise
     else:
@@ -222,6 +226,15 @@ async def _fetch(registry: Registry, upstream: Upstream, wanted: Wanted, arrival
         arrival.blob.exception()  # Perhaps nobody is left to be told.
         arrival.tell()
         await registry.blobs.discard(upload.id)
+
+
+def _told(wanted: Wanted, error: BaseException) -> Exception:
+    """What those who wait are told of a fetch that failed."""
+    if isinstance(error, (DigestMismatch, InvalidArchive, InvalidMetadata)):
+        return UpstreamInvalid(wanted.name, expected=str(error))
+    if isinstance(error, ErasedForGood):
+        return Erased(error.subject)
+    return error if isinstance(error, Exception) else UpstreamInvalid(wanted.name)
 
 
 def _require_room(wanted: Wanted, size: int) -> None:
@@ -234,6 +247,12 @@ def _expected(wanted: Wanted) -> Digest | None:
         return wanted.digest
     known = wanted.hashes.get("sha256")
     return None if known is None else Digest("sha256", known.hex())
+
+
+def _promised(wanted: Wanted) -> tuple[Digest, ...]:
+    """What the upstream says that it is: bytes that were erased are so under each of their digests."""
+    hashes = (Digest(name, wanted.hashes[name].hex()) for name in ("sha256", "sha512") if name in wanted.hashes)
+    return tuple(hashes) if wanted.digest is None else tuple(dict.fromkeys((wanted.digest, *hashes)))
 
 
 async def _verified(wanted: Wanted, content: AsyncIterator[bytes], arrival: Arrival) -> AsyncIterator[bytes]:

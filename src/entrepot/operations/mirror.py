@@ -16,7 +16,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, TypeVar
 
 from entrepot.model.access import Action
-from entrepot.model.errors import InvalidReference, PackageUnknown, UpstreamInvalid, UpstreamUnavailable
+from entrepot.model.digest import Digest
+from entrepot.model.errors import Erased, InvalidReference, PackageUnknown, UpstreamInvalid, UpstreamUnavailable
 from entrepot.model.events import UpstreamIndexChanged
 from entrepot.model.names import PackageId, View
 from entrepot.model.upstream import is_reserved
@@ -77,6 +78,8 @@ class Question:
     """Whether what was once answered can never change, and is never asked for again."""
     indexes: bool = True
     """Whether the package's index is made of it: then all news in it are events."""
+    content: bool = False
+    """Whether the answer is content itself, as a manifest or a go.mod is: then what was erased here is no answer."""
     concerns: Callable[[bytes], bool] | None = None
     """Whether an answer is about the package after all; else it is about all that the upstream has."""
 
@@ -152,13 +155,24 @@ async def ask(registry: Registry, upstream: Upstream, package: PackageId | None,
 
     It is asked again only when what it said is older than its rules allow, and then whether it has changed.
 
-    Raises `UpstreamUnavailable`, `UpstreamInvalid` when it never answered and does not now.
+    Raises `UpstreamUnavailable`, `UpstreamInvalid` when it never answered and does not now; `Erased`.
     """
     known = await registry.catalog.find_mirrored(upstream, question.target)
+    if known is not None and known.status == _OK and (erased := await _find_erased(registry, question, known.content)):
+        await keep_absent(registry, upstream, package, question.target)
+        raise Erased(erased)
     if known is not None and (_is_final(question, known) or _is_fresh(registry, upstream, known)):
         return _answer(upstream, known)
     key = ("ask", upstream.namespace, upstream.format, upstream.name, question.target)
     return await registry.flights.join(key, lambda: _renew(registry, upstream, package, question, known))
+
+
+async def _find_erased(registry: Registry, question: Question, content: bytes) -> Digest | None:
+    """What the content is called, if it was erased here: it is not answered, and nothing of it is kept."""
+    if not question.content and question.sha256 is None:
+        return None
+    digest = Digest.of(content)
+    return None if await registry.catalog.erasures.find(digest) is None else digest
 
 
 def _is_final(question: Question, known: Mirrored) -> bool:
@@ -203,6 +217,8 @@ async def _renew(
         return _answer(upstream, known, stale=str(error))
     if known is not None and known.status == _OK and fresh.status != _OK:
         return _answer(upstream, known, stale="the upstream has it no more")
+    if fresh.status == _OK and (erased := await _find_erased(registry, question, fresh.content)):
+        raise Erased(erased)
     if known is not None and (known.status, known.content) == (fresh.status, fresh.content):
         fresh = replace(fresh, fetched_at=known.fetched_at)
     elif question.before_keeping is not None and fresh.status == _OK:
@@ -320,7 +336,7 @@ async def was_absent(registry: Registry, upstream: Upstream, target: str) -> boo
     return known is not None and known.status != _OK
 
 
-async def keep_absent(registry: Registry, upstream: Upstream, package: PackageId, target: str) -> None:
+async def keep_absent(registry: Registry, upstream: Upstream, package: PackageId | None, target: str) -> None:
     """Remember that an upstream has no such file of a package: clients look for many that are not there."""
     now = registry.clock.now()
     nothing = Mirrored(404, "", "", None, b"", now, now)

@@ -47,6 +47,9 @@ class Erasures(Protocol):
     async def list_erased(self, *, after: str = "", limit: int) -> Sequence[Digest]:
         """A page of all that may not come again, in the order of digests."""
 
+    async def may_be(self, size: int | None) -> bool:
+        """Whether bytes of this size, or of one that nobody knows, could be some that may not come again."""
+
     async def list_left(self, erasure: Erasure) -> Sequence[PackageId]:
         """The packages that still have something of it."""
 

@@ -16,6 +16,11 @@ def is_unchanged(headers: Headers, etag: str) -> bool:
     return text is not None and names(text, etag)
 
 
+def is_anything(headers: Headers) -> bool:
+    """Whether the client has whatever is there (``If-None-Match: *``), so that it matters whether anything is."""
+    return (headers.get("if-none-match") or "").strip() == "*"
+
+
 def is_conditional(headers: Headers) -> bool:
     """Whether a change is asked for under a condition, so that what is there must be looked up first."""
     return headers.get("if-match") is not None or headers.get("if-none-match") is not None

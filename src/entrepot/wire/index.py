@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from entrepot.wire.conditionals import is_unchanged
+from entrepot.wire.conditionals import is_anything, is_unchanged
 from entrepot.wire.reply import REVALIDATE, HeaderList, Reply
 
 if TYPE_CHECKING:
@@ -39,7 +39,10 @@ async def index_reply(
         REVALIDATE,
         *(headers or ()),
     ]
-    if is_unchanged(call.headers, etag):
-        return Reply(304, fields, cacheable=mirrored is None)
+    unchanged = Reply(304, fields, cacheable=mirrored is None)
+    if is_unchanged(call.headers, etag) and not is_anything(call.headers):
+        return unchanged
     content = await call.documents.get((key, mirrored), revision, render)
+    if is_anything(call.headers):
+        return unchanged
     return Reply(200, fields, content, cacheable=mirrored is None)

@@ -83,6 +83,10 @@ class SqlErasures:
         found = await self._questions.all(ERASURES.list_erased, after=after, limit=limit)
         return [Digest.parse(digest) for (digest,) in found]
 
+    async def may_be(self, size: int | None) -> bool:
+        """Whether bytes of this size, or of one that nobody knows, could be some that may not come again."""
+        return await self._questions.one(ERASURES.may_be, size=size) is not None
+
     async def list_left(self, erasure: Erasure) -> Sequence[PackageId]:
         """The packages that still have something of it."""
         found = await self._questions.all(ERASURES.list_left, position=erasure.position)

@@ -360,7 +360,12 @@ async def _find_mod(
         if upstream.rules.cooldown and not await _ask_info(registry, upstream, package, str(version), wanted=version):
             continue
         question = Question(
-            _file_target(package, str(version), "mod"), limit=GO_MOD_SIZE, versions=_no_page, final=True, indexes=False
+            _file_target(package, str(version), "mod"),
+            limit=GO_MOD_SIZE,
+            versions=_no_page,
+            final=True,
+            indexes=False,
+            content=True,
         )
         answer = await _ask(registry, upstream, package, question)
         if answer is not None:

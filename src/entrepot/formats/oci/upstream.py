@@ -27,6 +27,8 @@ from entrepot.model.artifact import (
 )
 from entrepot.model.digest import Digest
 from entrepot.model.errors import (
+    BlobErased,
+    Erased,
     FileUnknown,
     Invalid,
     InvalidManifest,
@@ -115,6 +117,7 @@ async def read_remote_manifest(
             limit=registry.limits.manifest_size,
             origin=where.find_origin,
             sha256=digest.hex if digest is not None and digest.algorithm == "sha256" else None,
+            content=True,
         )
         answer = await ask(registry, upstream, package, question)
         if answer is None:
@@ -160,7 +163,10 @@ async def _fetch_blob(registry: Registry, where: _Repository, digest: Digest) ->
         digest=digest,
         origin=where.find_origin,
     )
-    return await fetch_file(registry, where.upstream, where.package, wanted, Landing(_take, publish))
+    try:
+        return await fetch_file(registry, where.upstream, where.package, wanted, Landing(_take, publish))
+    except Erased:
+        raise BlobErased(digest) from None
 
 
 def _take(_: BinaryIO) -> None:

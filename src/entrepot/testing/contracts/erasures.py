@@ -82,6 +82,11 @@ class ErasuresContract:
         assert await catalog.erasures.list_unfinished(limit=9) == [erasure]
         assert await catalog.erasures.list(after=START, limit=9) == [erasure]
         assert await catalog.erasures.list_erased(limit=9) == sorted([SECRET, CONFIG, BUILT.digest], key=str)
+        assert [await catalog.erasures.may_be(size) for size in (len(b"secret"), 1_000_000, None)] == [
+            True,
+            False,
+            True,
+        ]
         assert await catalog.violations() == []
 
     async def test_packages_lose_it_one_by_one(self, catalog: Catalog, fill: Filling) -> None:

@@ -121,6 +121,12 @@ SELECT b.digest
 SELECT b.digest FROM erased_blob e JOIN blob b ON b.id = e.blob_id
  WHERE e.lifted_position IS NULL AND b.digest > :after ORDER BY b.digest LIMIT :limit
 
+-- may_be --
+-- Of what was erased before it ever was here no size is known. What was erased is little, and all of it is looked at.
+SELECT 1 FROM erased_blob e CROSS JOIN blob b ON b.id = e.blob_id
+ WHERE e.lifted_position IS NULL
+   AND (CAST(:size AS BIGINT) IS NULL OR b.size = 0 OR b.size = CAST(:size AS BIGINT)) LIMIT 1
+
 -- list_left --
 -- Here and below: what is let again may have come again since, and whoever is late with the erasure leaves it alone.
 -- Uses erased_blob_erasure_idx and membership_blob_idx.
