@@ -157,6 +157,8 @@ async def several(outside: World) -> World:
         ("pkg:oci/api", {"acme/api:1.0", "acme/api:1.1", "acme/api:latest", "zeta/api:1.0"}),
         ("pkg:oci/api@1.0", {"acme/api:1.0", "zeta/api:1.0"}),
         ("pkg:oci/*@1.*", {"acme/api:1.0", "acme/api:1.1", "acme/web:1.0", "zeta/api:1.0"}),
+        ("pkg:oci/api@<1.1", {"acme/api:1.0", "zeta/api:1.0"}),
+        ("pkg:oci/*@>1.0,<=1.1", {"acme/api:1.1"}),
         ("commit:4f2c", {"acme/api:1.0", "zeta/api:1.0"}),
     ],
 )

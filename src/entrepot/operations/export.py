@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import tarfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -26,6 +26,7 @@ from entrepot.model.errors import (
     Corrupt,
     Invalid,
     InvalidKey,
+    InvalidReference,
     PackageUnknown,
     RouteUnknown,
     Unavailable,
@@ -45,6 +46,7 @@ from entrepot.operations.log import prove_inclusion
 from entrepot.operations.purls import spell
 from entrepot.operations.read_blob import read_blob
 from entrepot.operations.resolve import resolve
+from entrepot.operations.version_order import Bounds, order_of
 from entrepot.trust.exported import INDEX_FILE, LAYOUT, LAYOUT_FILE, SEAL_FILE, Exported, seal_index, write_index
 
 if TYPE_CHECKING:
@@ -96,9 +98,11 @@ class WantedPurl:
 
     pattern: PurlPattern
     view: View | None = None
+    bounds: Bounds | None = None
+    """Only these versions, as the format orders them; no tags."""
 
     def __str__(self) -> str:
-        return str(self.pattern) + _inside(self.view)
+        return str(self.pattern) + ("" if self.bounds is None else f"@{self.bounds}") + _inside(self.view)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +121,14 @@ def _inside(view: View | None) -> str:
 
 
 def parse_wanted(text: str, view: View | None = None) -> Wanted | WantedPurl | WantedSearch:
-    """Read a package URL (``pkg:pypi/requests@2.*``), a search (``commit:4f2c1e0``), or what `Wanted.parse` does.
+    """Read a package URL (``pkg:pypi/requests@2.*``, ``pkg:pypi/requests@<2.31``), a search (``commit:4f2c1e0``), or what `Wanted.parse` does.
 
     *view* is where the first two are looked for, and of what the others must be. Raises `Invalid` and what
     `Wanted.parse` raises.
     """
     if text.startswith("pkg:"):
-        return WantedPurl(PurlPattern.parse(text), view)
+        named, bounds = Bounds.find(text)
+        return WantedPurl(PurlPattern.parse(named), view, bounds)
     word, colon, _ = text.partition(":")
     if colon and word in SEARCHED:
         return WantedSearch(text, view)
@@ -210,12 +215,23 @@ async def _find_wanted(registry: Registry, caller: Caller, wanted: Wanted) -> As
 
 
 async def _find_purl(registry: Registry, caller: Caller, wanted: WantedPurl) -> AsyncIterator[_Found]:
-    pattern = spell(registry, wanted.pattern)
+    pattern, bounds = spell(registry, wanted.pattern), wanted.bounds
+    is_inside = None if bounds is None else bounds.test(order_of(registry.ecosystems.get(pattern.format)))
     for view in await _views(registry, caller, wanted.view):
         async for package in _packages(registry, caller, Wanted(view, f"{pattern.format}/{pattern.name.text}")):
             async for each in _references(registry, caller, view, package):
-                if pattern.matches(package.format, package.name, each.name):
+                if pattern.matches(package.format, package.name, each.name) and _is_in(each, is_inside):
                     yield view, package, each.digest, (each,)
+
+
+def _is_in(reference: Reference, is_inside: Callable[[str], bool] | None) -> bool:
+    """Whether a name is in a range of versions, if there is one; a tag is in none, nor is what has no place in the order."""
+    if is_inside is None:
+        return True
+    try:
+        return reference.kind is ReferenceKind.VERSION and is_inside(reference.name)
+    except InvalidReference:
+        return False
 
 
 async def _find_search(registry: Registry, caller: Caller, wanted: WantedSearch) -> AsyncIterator[_Found]:

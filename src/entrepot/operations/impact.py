@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from entrepot.model.access import Action
 from entrepot.model.advisory import State
@@ -17,6 +17,7 @@ from entrepot.model.names import View
 from entrepot.model.purl import Purl
 from entrepot.operations import access
 from entrepot.operations.suppress import read_judgements
+from entrepot.operations.version_order import Bounds
 from entrepot.scanning.ecosystems import order_of, subject_of, version_of
 from entrepot.scanning.versions import ORDERS
 
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 _RANGE: Final = re.compile(
     r"(?P<package>pkg:[^@\s]+(?:/%40[^@\s]*)?)@(?P<bounds>(?:<=?|>=?|=)[^<>=,\s]+(?:,(?:<=?|>=?|=)[^<>=,\s]+)*)"
 )
-_BOUND: Final = re.compile(r"(<=?|>=?|=)([^<>=,\s]+)")
 _LONGEST: Final = 1_000
 
 
@@ -129,24 +129,17 @@ def _parse_range(asked: str) -> tuple[str, Callable[[str | None], State] | None]
     if name is None:
         raise InvalidReference(asked, expected="a package whose versions have an order that is known")
     order = ORDERS[name]
-    bounds = [(sign, order(bound)) for sign, bound in _BOUND.findall(match["bounds"])]
+    is_inside = Bounds(match["bounds"]).test(order)
 
     def test(version: str | None) -> State:
         if version is None:
             return State.UNKNOWN
         try:
-            key = order(version)
+            return State.AFFECTED if is_inside(version) else State.UNAFFECTED
         except InvalidReference:
             return State.UNKNOWN
-        inside = all(_holds(key, sign, bound) for sign, bound in bounds)
-        return State.AFFECTED if inside else State.UNAFFECTED
 
     return match["package"], test
-
-
-def _holds(key: Any, sign: str, bound: Any) -> bool:
-    below, above = bool(key < bound), bool(bound < key)
-    return {"<": below, "<=": not above, ">": above, ">=": not below, "=": not (below or above)}[sign]
 
 
 async def _look(
