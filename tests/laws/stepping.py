@@ -65,6 +65,7 @@ class SteppingLoop(asyncio.AbstractEventLoop):
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
         """Nothing: it would never have run."""
 
+    # The parent leaves open how many arguments there are, and that by their types; here they are passed on.
     def run_in_executor(self, executor: Any, work: Callable[..., T], *arguments: Any) -> asyncio.Future[T]:  # type: ignore[override]
         """Do at once what others would do in a thread."""
         del executor

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 ACTOR: Final = "erase"
 _LONGEST_REASON: Final = 1_000
 _REASONS: Final = 10_000
-"""How many reasons to stay are looked at in a package: holds are the last ones, and none may be overlooked."""
+"""How many reasons to stay a plan tells of in a package; holds, which are the last ones, are asked for apart."""
 _HOLDS: Final = frozenset({ProtectionKind.MANUAL, ProtectionKind.LEGAL})
 _BATCH: Final = 100
 
@@ -347,10 +347,9 @@ def _require_reason(reason: str) -> None:
 
 def _require_not_held(transaction: Transaction, target: Digest, extent: Extent) -> None:
     for package, digests in _kept(extent).items():
-        for each in transaction.protections.find_any(package, digests, limit=_REASONS):
-            if each.kind in _HOLDS:
-                expected = "it to be lifted first, or overruled by who may"
-                raise Protected(f"{target}: {package} {each.digest} is {each}", expected=expected)
+        if (hold := transaction.protections.find_hold(package, digests)) is not None:
+            expected = "it to be lifted first, or overruled by who may"
+            raise Protected(f"{target}: {package} {hold.digest} is {hold}", expected=expected)
 
 
 def _kept(extent: Extent) -> Mapping[PackageId, Sequence[Digest]]:

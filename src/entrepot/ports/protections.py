@@ -36,5 +36,5 @@ class ProtectionQuestions(Protocol):
     def find(self, package: PackageId, digest: Digest, *, limit: int) -> Sequence[Protection]:
         """What protects an artifact now: what runs first, then what may be rolled back to, leases and holds."""
 
-    def find_any(self, package: PackageId, digests: Collection[Digest], *, limit: int) -> Sequence[Protection]:
-        """What protects any of some artifacts of a package now, in the same order, and each once."""
+    def find_hold(self, package: PackageId, digests: Collection[Digest]) -> Protection | None:
+        """A hold that any of some artifacts of a package is under, however much else protects them; a lease is none."""

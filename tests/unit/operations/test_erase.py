@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ from entrepot.model.errors import (
 from entrepot.model.names import ReferenceName, View, parse_namespace
 from entrepot.model.protection import ProtectionKind
 from entrepot.model.upload import UploadId
+from entrepot.operations import erase as erasing
 from entrepot.operations.check import check
 from entrepot.operations.collect import collect
 from entrepot.operations.delete import delete_artifact
@@ -38,7 +40,7 @@ from entrepot.operations.erase import (
     list_erasures,
     plan_erasure,
 )
-from entrepot.operations.hold import lift_hold, place_hold
+from entrepot.operations.hold import lift_hold, place_hold, take_lease
 from entrepot.operations.resolve import find_blob, resolve
 from entrepot.operations.restore import list_trash, restore
 from entrepot.operations.upload import add_blob
@@ -263,6 +265,17 @@ async def test_what_was_erased_by_mistake_may_come_again(world: World) -> None:
 
 
 # --- what keeps it ---
+
+
+async def test_a_hold_keeps_it_also_behind_more_leases_than_anybody_is_told_of(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasing, "_REASONS", 1)
+    await take_lease(world.registry, ADMINISTRATOR, API, BUILT.digest, reason="busy", ttl=timedelta(hours=1))
+    await place_hold(world.registry, ADMINISTRATOR, API, BUILT.digest, reason="evidence", legal=True)
+
+    with pytest.raises(Protected, match="legal hold"):
+        await erased(world)
 
 
 async def test_a_hold_keeps_it_and_whoever_may_lift_it_may_overrule_it(world: World) -> None:

@@ -6,7 +6,7 @@ Most packages have nothing that is kept, and most artifacts little that they are
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 PROTECTIONS: Final = load("protections")
 
 
-_Dialogue = Generator[tuple[Statement, dict[str, Any]], list[tuple[Any, ...]], Sequence[Protection]]
+T = TypeVar("T")
+
+_Asking = Generator[tuple[Statement, dict[str, Any]], list[tuple[Any, ...]], T]
+_Dialogue = _Asking[Sequence[Protection]]
 """Asks one statement after another, and is sent the rows of each: of a question, or inside a change."""
 
 
@@ -64,11 +67,13 @@ class SqlProtectionQuestions:
 
     def find(self, package: PackageId, digest: Digest, *, limit: int) -> Sequence[Protection]:
         """What protects an artifact now."""
-        return self.find_any(package, [digest], limit=limit)
+        return self._ask(_find(package, [digest], now=self._session.now, limit=limit))
 
-    def find_any(self, package: PackageId, digests: Collection[Digest], *, limit: int) -> Sequence[Protection]:
-        """What protects any of some artifacts now."""
-        dialogue = _find(package, digests, now=self._session.now, limit=limit)
+    def find_hold(self, package: PackageId, digests: Collection[Digest]) -> Protection | None:
+        """A hold that any of some artifacts is under, however much else protects them."""
+        return next(iter(self._ask(_find_hold(package, digests))), None)
+
+    def _ask(self, dialogue: _Dialogue) -> Sequence[Protection]:
         try:
             statement, parameters = next(dialogue)
             while True:
@@ -79,27 +84,38 @@ class SqlProtectionQuestions:
 
 
 def _find(package: PackageId, digests: Collection[Digest], *, now: datetime, limit: int) -> _Dialogue:
-    names = msgspec.json.encode([str(digest) for digest in digests]).decode()
-    ids = yield PROTECTIONS.ids_of_many, {**identity(package), "digests": names}
-    if not ids:
+    asked = yield from _above(package, digests)
+    if asked is None:
         return ()
-    package_id = ids[0][0]
-    (kept,) = yield PROTECTIONS.any, {"package": package_id}
-    if not kept[0]:
-        return ()
-    seeds = msgspec.json.encode([blob for _, blob in ids]).decode()
-    above = yield PROTECTIONS.above, {"package": package_id, "seeds": seeds}
-    asked = {
-        "package": package_id,
-        "blobs": msgspec.json.encode([each for (each,) in above]).decode(),
-        "limit": limit,
-    }
+    asked |= {"limit": limit}
     horizon = rows.time_text(now - ROLLBACK_TIME)
     running = yield PROTECTIONS.running, asked
     rollbacks = yield PROTECTIONS.rollbacks, {**asked, "rollbacks": ROLLBACK_TARGETS, "horizon": horizon}
     held = yield PROTECTIONS.held, {**asked, "now": rows.time_text(now)}
     found = [*map(_running, running), *map(_rollback, rollbacks), *map(_held, held)]
     return found[:limit]
+
+
+def _find_hold(package: PackageId, digests: Collection[Digest]) -> _Dialogue:
+    asked = yield from _above(package, digests)
+    if asked is None:
+        return ()
+    return [_held(row) for row in (yield PROTECTIONS.hold, asked)]
+
+
+def _above(package: PackageId, digests: Collection[Digest]) -> _Asking[dict[str, Any] | None]:
+    """What some artifacts are kept for, as other statements ask for it; None where nothing is kept."""
+    names = msgspec.json.encode([str(digest) for digest in digests]).decode()
+    ids = yield PROTECTIONS.ids_of_many, {**identity(package), "digests": names}
+    if not ids:
+        return None
+    package_id = ids[0][0]
+    (kept,) = yield PROTECTIONS.any, {"package": package_id}
+    if not kept[0]:
+        return None
+    seeds = msgspec.json.encode([blob for _, blob in ids]).decode()
+    above = yield PROTECTIONS.above, {"package": package_id, "seeds": seeds}
+    return {"package": package_id, "blobs": msgspec.json.encode([each for (each,) in above]).decode()}
 
 
 def _running(row: tuple[Any, ...]) -> Protection:

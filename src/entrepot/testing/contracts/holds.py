@@ -15,7 +15,7 @@ from entrepot.model.hold import Hold, HoldKind
 from entrepot.model.names import NamespaceName, ReferenceName
 from entrepot.model.namespace import Namespace
 from entrepot.model.position import START, Position
-from entrepot.model.protection import ProtectionKind
+from entrepot.model.protection import Protection, ProtectionKind
 from entrepot.model.reference import Reference, ReferenceKind
 from entrepot.testing.builders import Image, image, index, package, referrer
 
@@ -297,8 +297,21 @@ class HoldsContract:
         found = await stocked.protections.find_any(_API, many, now=clock.now(), limit=9)
 
         assert sorted(each.kind for each in found) == [ProtectionKind.LEASE, ProtectionKind.LEGAL]
-        assert await stocked.write(lambda change: change.protections.find_any(_API, many, limit=9)) == found
         assert await stocked.protections.find_any(_API, [], now=clock.now(), limit=9) == ()
+
+    async def test_a_hold_is_found_however_much_else_protects_and_a_lease_is_none(self, stocked: Catalog) -> None:
+        def found(*digests: Digest) -> Callable[[Transaction], Protection | None]:
+            return lambda change: change.protections.find_hold(_API, digests)
+
+        await stocked.write(_open(_LEASE))
+        assert await stocked.write(found(_ONE.digest)) is None
+
+        await stocked.write(_open(replace(_HOLD, digest=_LIST.digest)))
+        hold = await stocked.write(found(_TWO.digest, _ONE.digest, Digest.of(b"nothing")))
+        assert hold is not None
+        assert (hold.kind, hold.digest) == (ProtectionKind.LEGAL, _LIST.digest)
+        assert await stocked.write(found(Digest.of(b"nothing"))) is None
+        assert await stocked.write(found()) is None
 
     async def test_protections_say_who_since_when_and_until_when(self, stocked: Catalog, clock: StoppedClock) -> None:
         begin = clock.now()

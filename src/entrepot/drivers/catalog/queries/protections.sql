@@ -153,6 +153,17 @@ SELECT d.id, b.digest, d.actor, (SELECT e.at FROM event e WHERE e.position = d.f
  ORDER BY d.id DESC
  LIMIT :limit
 
+-- hold --
+-- Uses hold_open_idx.
+SELECT h.id, b.digest, h.actor, (SELECT e.at FROM event e WHERE e.position = h.from_position),
+       h.kind, h.holder, h.reason, h.expires_at
+  FROM json_each(:blobs) j
+ CROSS JOIN hold h ON h.package_id = :package AND h.blob_id = CAST(j.value AS BIGINT) AND h.until_position IS NULL
+           AND h.kind <> 'lease'
+  JOIN blob b ON b.id = h.blob_id
+ ORDER BY h.from_position
+ LIMIT 1
+
 -- held --
 -- Uses hold_open_idx.
 SELECT h.id, b.digest, h.actor, (SELECT e.at FROM event e WHERE e.position = h.from_position),
