@@ -12,6 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 
 _SOCKET = ".s.PGSQL.5432"
 _PIECE = 65_536
+_COMMIT = b"COMMIT\0"
+"""How a question ends, alone or behind another, that commits."""
 
 
 class Cut(Enum):
@@ -78,7 +80,7 @@ class DatabaseLine:
                     self.hangs = True
                 if self.hangs:
                     continue
-                if self.cut is not None and b"COMMIT" in piece:
+                if self.cut is not None and _COMMIT in piece:
                     cut, self.cut = self.cut, None
                     self.away = self.stays_away
                     if cut is Cut.BEFORE:

@@ -1,13 +1,20 @@
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from entrepot.drivers.catalog.postgresql.catalog import PostgresCatalog
+from entrepot.drivers.catalog.postgresql.connecting import connect
 from entrepot.drivers.catalog.sqlite import SqliteCatalog
+from entrepot.model.events import NamespaceCreated
+from entrepot.model.names import parse_namespace
+from entrepot.model.namespace import Namespace
+from entrepot.ports.catalog import Transaction
 from entrepot.testing.builders import StoppedClock, open_catalog
 from entrepot.testing.contracts.advisories import AdvisoriesContract
 from entrepot.testing.contracts.assessments import AssessmentsContract
@@ -110,6 +117,30 @@ class TestPostgresCatalog(
     """What everything else stands on; the rest takes half a minute more."""
 
     epochs = Everything.epochs
+
+    async def test_a_writer_sees_what_others_wrote_whatever_the_database_has_transactions_see(
+        self, catalog: PostgresCatalog, database: str, tmp_path: Path, clock: StoppedClock, epochs: Epochs
+    ) -> None:
+        with connect(database) as other:
+            [name] = other.execute("SELECT current_database()").fetchone() or ("",)
+            other.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'".encode())
+        strict = PostgresCatalog(database, lock=tmp_path / "lock", clock=clock, epochs=epochs)
+
+        await asyncio.gather(
+            *(
+                each.write(partial(add_namespace, name=f"{kind}{number}"))
+                for number in range(20)
+                for kind, each in (("a", catalog), ("b", strict))
+            )
+        )
+
+        assert (await catalog.head())[0] == 40
+        await strict.close()
+
+
+def add_namespace(transaction: Transaction, name: str) -> None:
+    transaction.add_namespace(Namespace(parse_namespace(name)))
+    transaction.append("tester", NamespaceCreated(namespace=parse_namespace(name), public=False))
 
 
 class TestEverythingInPostgres(InPostgres, Everything):

@@ -14,7 +14,7 @@ import psycopg
 from entrepot.drivers.catalog.catalog import SqlCatalog
 from entrepot.drivers.catalog.migrate import migrate
 from entrepot.drivers.catalog.postgresql.connecting import OF_THE_CHANGE, connect
-from entrepot.drivers.catalog.session import Connection
+from entrepot.drivers.catalog.session import LISTINGS, Connection
 from entrepot.drivers.catalog.statements import Statement
 from entrepot.drivers.catalog.writing import Outcome, Pending, run
 from entrepot.ports.clock import Clock
@@ -35,6 +35,9 @@ class Database(Protocol):
 
     def go_back(self) -> None:
         """Forget all since the last `mark`, and that mark."""
+
+    def go_on(self) -> None:
+        """Forget the last `mark`, and keep what came since."""
 
     def close(self) -> None:
         """Forget everything."""
@@ -64,6 +67,10 @@ class SqliteInMemory:
     def go_back(self) -> None:
         """Forget all since the last `mark`, and that mark."""
         self._connection.execute("ROLLBACK TO beginning")
+        self._connection.execute("RELEASE beginning")
+
+    def go_on(self) -> None:
+        """Forget the last `mark`, and keep what came since."""
         self._connection.execute("RELEASE beginning")
 
     def close(self) -> None:
@@ -104,6 +111,10 @@ class PostgresInOneTransaction:
         self._connection.execute("ROLLBACK TO beginning")
         self._connection.execute("RELEASE beginning")
 
+    def go_on(self) -> None:
+        """Forget the last `mark`, and keep what came since."""
+        self._connection.execute("RELEASE beginning")
+
     def close(self) -> None:
         """Forget everything."""
         self._connection.close()
@@ -135,14 +146,22 @@ class InlineCatalog(SqlCatalog):
 
     async def _commit(self, batch: list[Pending]) -> list[Outcome]:
         database = self._database
-        return run(
+        connection = database.connection()
+        database.mark()
+        ran = run(
             batch,
-            database.connection(),
+            connection,
             self._epochs,
             self._clock,
+            head=connection.execute(LISTINGS.head, {}).fetchone(),
             database_error=database.failures,
             of_the_change=database.of_the_change,
-        ).outcomes
+        )
+        if ran.is_void:
+            database.go_back()
+        else:
+            database.go_on()
+        return ran.outcomes
 
     def secret(self, name: str) -> bytes:
         """A secret that is none."""

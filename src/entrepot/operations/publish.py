@@ -182,6 +182,8 @@ def _require_not_blocked(transaction: Transaction, package: PackageId, draft: Dr
 
     Of images only the artifacts count: their layers are everywhere.
     """
+    if not transaction.blocks.has_any(package):
+        return
     artifact = draft.artifact
     contained = [link.target.digest for link in artifact.links if link.kind is LinkKind.MANIFEST]
     meant = [transaction.find_meaning(package, name) for name in (*draft.tags, draft.version) if name is not None]

@@ -73,16 +73,19 @@ async def find_blob(registry: Registry, caller: Caller, view: View, package: Pac
     found = await registry.catalog.find_blob(view, package, digest)
     if found is not None and access.may_read(caller, view, package, public=found.public):
         return found
-    if found is None:
-        barred = await registry.catalog.find_blob(view, package, digest, barred=True)
-        if barred is not None and access.may_read(caller, view, package, public=barred.public):
-            if await is_let_through(registry, caller, view, package, digest):
-                return barred
-            found = await registry.catalog.find_blob(view, package, digest)
-            if found is None or not access.may_read(caller, view, package, public=found.public):
-                raise Quarantined(f"{package.name} {digest}")
-            return found
     missing = await _why(registry, caller, view, package, BlobUnknown(digest))
+    # Whoever pushes asks first for what was never here. Who may see only a part is not to tell that apart by the time.
+    if view.channel is None and not await registry.catalog.had_blob(package, digest):
+        raise missing
+    barred = await registry.catalog.find_blob(view, package, digest, barred=True)
+    if barred is not None:
+        if await is_let_through(registry, caller, view, package, digest):
+            return barred
+        # Nothing is in its way any more: that went away after we had asked for it.
+        found = await registry.catalog.find_blob(view, package, digest)
+        if found is None:
+            raise Quarantined(f"{package.name} {digest}")
+        return found
     if await registry.catalog.erasures.find_told(view, package, digest=digest) is not None:
         raise BlobErased(digest)
     if isinstance(missing, BlobUnknown) and await registry.catalog.scrubs.is_damaged(package, digest):

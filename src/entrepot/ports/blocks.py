@@ -52,6 +52,9 @@ class BlockChanges(Protocol):
     def find(self, package: PackageId, digest: Digest) -> Block | None:
         """The open block on just this artifact."""
 
+    def has_any(self, package: PackageId) -> bool:
+        """Whether anything of a package is blocked."""
+
     def find_refusal(self, package: PackageId, digest: Digest) -> Block | None:
         """The final block on an artifact or on an index that contains it, also of what is no longer in the package."""
 

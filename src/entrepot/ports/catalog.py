@@ -674,6 +674,9 @@ class Catalog(Protocol):
     ) -> FoundBlob | None:
         """A blob, or an artifact's bytes, through a view (I7); with *barred* also what is blocked."""
 
+    async def had_blob(self, package: PackageId, digest: Digest) -> bool:
+        """Whether some bytes are in a package, or were; as far as anybody remembers."""
+
     # listings
     async def find_namespace(self, name: NamespaceName) -> Namespace | None:
         """The namespace, or None."""

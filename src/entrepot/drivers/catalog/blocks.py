@@ -91,13 +91,22 @@ class SqlBlockChanges:
         """The open block on just this artifact."""
         return self._one(BLOCKS.find_block, package, digest)
 
+    def has_any(self, package: PackageId) -> bool:
+        """Whether anything of a package is blocked."""
+        known = self._with_blocks.get(package)
+        if known is None:
+            package_id = self._session.find_package_id(package)
+            found = None if package_id is None else self._session.one(BLOCKS.any_block, package=package_id)
+            known = self._with_blocks[package] = found is not None
+        return known
+
     def find_refusal(self, package: PackageId, digest: Digest) -> Block | None:
         """The final block on an artifact or on an index that contains it."""
-        return self._one(BLOCKS.block_above, package, digest, final=1) if self._any(package) else None
+        return self._one(BLOCKS.block_above, package, digest, final=1) if self.has_any(package) else None
 
     def find_file_refusal(self, package: PackageId, digests: Sequence[Digest]) -> Block | None:
         """The final block on an artifact that has one of these as a file, when nothing else in the package has it."""
-        if not digests or not self._any(package):
+        if not digests or not self.has_any(package):
             return None
         texts = rows.json_list(str(digest) for digest in digests)
         row = self._session.one(BLOCKS.block_on_file, package=self._session.find_package_id(package), digests=texts)
@@ -134,14 +143,14 @@ class SqlBlockChanges:
 
     def admit(self, package: PackageId, digest: Digest) -> bool:
         """Let an artifact, and all that it contains, await nothing any more; False when nothing of it did."""
-        if not self._any(package):
+        if not self.has_any(package):
             return False
         within = self._session.all(BLOCKS.within, blobs=_ids({self._session.blob_id(digest)}))
         return self._admit(package, digest, within)
 
     def supersede(self, package: PackageId, digest: Digest) -> bool:
         """Let what a version was before it grew into this artifact await nothing any more; False when it did not."""
-        if not self._any(package):
+        if not self.has_any(package):
             return False
         known = {"package": self._session.package_id(package), "blob": self._session.blob_id(digest)}
         return self._admit(package, digest, self._session.all(BLOCKS.grown_from, **known))
@@ -160,7 +169,7 @@ class SqlBlockChanges:
 
     def apply(self, package: PackageId, digest: Digest) -> None:
         """Let the blocks count for an artifact that has just come into the package, and for what it shares."""
-        if self._any(package):
+        if self.has_any(package):
             self._settle(package, digest)
 
     def _close(self, package: PackageId, digest: Digest) -> bool:
@@ -174,14 +183,6 @@ class SqlBlockChanges:
             return None
         row = self._session.one(statement, package=package_id, blob=blob, **more)
         return None if row is None else _block(row)
-
-    def _any(self, package: PackageId) -> bool:
-        known = self._with_blocks.get(package)
-        if known is None:
-            package_id = self._session.find_package_id(package)
-            found = None if package_id is None else self._session.one(BLOCKS.any_block, package=package_id)
-            known = self._with_blocks[package] = found is not None
-        return known
 
     def _settle(self, package: PackageId, digest: Digest) -> None:
         """Write what the blocks come to for an artifact, what it contains, and what these link.

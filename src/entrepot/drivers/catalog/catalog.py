@@ -36,7 +36,7 @@ from entrepot.drivers.catalog.pulls import SqlPulls
 from entrepot.drivers.catalog.retention import SqlRetentions
 from entrepot.drivers.catalog.scrubs import SqlScrubs
 from entrepot.drivers.catalog.secrets import SqlSecrets
-from entrepot.drivers.catalog.session import LISTINGS
+from entrepot.drivers.catalog.session import LISTINGS, identity
 from entrepot.drivers.catalog.statements import load
 from entrepot.drivers.catalog.tiers import SqlTiers
 from entrepot.drivers.catalog.tombstones import SqlTombstones
@@ -261,6 +261,10 @@ class SqlCatalog(ABC):
             return None
         _, size, content, public, generation, tier = row
         return FoundBlob(digest, size, content, public=bool(public), generation=generation, tier=Tier(tier))
+
+    async def had_blob(self, package: PackageId, digest: Digest) -> bool:
+        """Whether some bytes are in a package, or were; as far as anybody remembers."""
+        return await self._questions.one(PULL.had_blob, **identity(package), digest=str(digest)) is not None
 
     # --- listings ---
 

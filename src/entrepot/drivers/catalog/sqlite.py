@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 from entrepot.drivers.catalog.catalog import SqlCatalog
 from entrepot.drivers.catalog.failures import raise_in_our_words, translated
 from entrepot.drivers.catalog.migrate import migrate
+from entrepot.drivers.catalog.session import LISTINGS
 from entrepot.drivers.catalog.transaction import ACCESS_SQL
 from entrepot.drivers.catalog.writing import run
 from entrepot.drivers.threads import finished
@@ -118,9 +119,12 @@ class SqliteCatalog(SqlCatalog):
                     self._writer,
                     self._epochs,
                     self._clock,
+                    head=self._writer.execute(LISTINGS.head).fetchone(),
                     database_error=sqlite3.DatabaseError,
                     of_the_change=_OF_THE_CHANGE,
                 )
+                if ran.is_void:
+                    return ran.outcomes
                 try:
                     self._epochs.begin(ran.slots)
                     await finished(loop.run_in_executor(self._committer, self._writer.execute, "COMMIT"))

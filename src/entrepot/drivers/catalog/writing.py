@@ -1,11 +1,13 @@
-"""Changes that share a commit: one behind another in the writer's transaction, each in a savepoint of its own."""
+"""Changes that share a commit: one behind another in the writer's transaction, each in a savepoint of its own.
+
+One that is alone needs none: what becomes of it becomes of the transaction.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from entrepot.drivers.catalog.session import LISTINGS
 from entrepot.drivers.catalog.statements import Statement
 from entrepot.drivers.catalog.transaction import SqlTransaction
 from entrepot.model.events import GENESIS
@@ -43,6 +45,8 @@ class Ran:
     """Where the journal stands then."""
     appended: bool
     """Whether that is elsewhere than before."""
+    is_void: bool = False
+    """Whether there is nothing to commit, and the transaction is to be rolled back."""
 
 
 def run(
@@ -51,33 +55,34 @@ def run(
     epochs: Epochs,
     clock: Clock,
     *,
+    head: tuple[Any, ...] | None,
     database_error: type[Exception],
     of_the_change: tuple[type[Exception], ...],
 ) -> Ran:
-    """Run each change, and say what came of it.
+    """Run each change, and say what came of it; *head* is the last row of the journal, as the transaction sees it.
 
     A *database_error* is of one change alone when it is *of_the_change*; else it is raised here, because nothing of the
     transaction can be trusted.
     """
     outcomes: list[Outcome] = []
     slots: set[int] = set()
-    row = connection.execute(LISTINGS.head, {}).fetchone()
-    begin, last_hash = (START, GENESIS) if row is None else (Position(row[0]), bytes(row[1]))
+    begin, last_hash = (START, GENESIS) if head is None else (Position(head[0]), bytes(head[1]))
     position = begin
+    is_shared, is_void = len(batch) > 1, False
     for change, _ in batch:
         transaction = SqlTransaction(
             connection, epochs, position=Position(position + 1), hash_before=last_hash, now=clock.now()
         )
-        connection.execute(_SAVEPOINT, {})
+        if is_shared:
+            connection.execute(_SAVEPOINT, {})
         try:
             result = change(transaction)
-        except database_error as error:
-            if not isinstance(error, of_the_change):
+        except BaseException as error:
+            if isinstance(error, database_error) and not isinstance(error, of_the_change):
                 raise
-            connection.execute(_BACK, {})
-            outcomes.append((None, error))
-        except BaseException as error:  # noqa: BLE001 (delivered to whoever asked for the change)
-            connection.execute(_BACK, {})
+            if is_shared:
+                connection.execute(_BACK, {})
+            is_void = not is_shared
             # A future takes everything but StopIteration (PEP 479).
             outcomes.append((None, RuntimeError(error) if isinstance(error, StopIteration) else error))
         else:
@@ -85,5 +90,6 @@ def run(
             if transaction.appended:
                 position, last_hash = Position(position + 1), transaction.hash
                 slots |= transaction.slots
-        connection.execute(_RELEASE, {})
-    return Ran(outcomes, slots, position, last_hash, appended=position > begin)
+        if is_shared:
+            connection.execute(_RELEASE, {})
+    return Ran(outcomes, slots, position, last_hash, appended=position > begin, is_void=is_void)

@@ -818,6 +818,16 @@ class CatalogContract:
             assert await catalog.find_blob(View(where.namespace), where, NAME) is None
             assert not await catalog.write(lambda transaction, where=where: transaction.has_member(where, NAME))  # type: ignore[misc]
 
+    async def test_a_package_had_what_is_in_it_and_what_was(self, catalog: Catalog, fill: Filling) -> None:
+        await fill.blob()
+        assert await catalog.had_blob(API, NAME)
+
+        await fill.remove(NAME, artifact=False)
+
+        assert await catalog.had_blob(API, NAME)
+        assert not await catalog.had_blob(API, Digest.of(b"never seen"))
+        assert not await catalog.had_blob(OTHER, NAME)
+
     async def test_a_blob_enters_a_package_once(self, catalog: Catalog, fill: Filling) -> None:
         def change(transaction: Transaction) -> list[bool]:
             transaction.keep_blob(NAME, len(BYTES), BYTES)

@@ -39,6 +39,7 @@ from entrepot.drivers.catalog.postgresql.listening import CHANNEL, Listener
 from entrepot.drivers.catalog.postgresql.migrate import LOCK, migrate
 from entrepot.drivers.catalog.postgresql.pool import PooledQuestions
 from entrepot.drivers.catalog.postgresql.turn import TURN, TURNS
+from entrepot.drivers.catalog.session import LISTINGS
 from entrepot.drivers.catalog.transaction import ACCESS_SQL
 from entrepot.drivers.catalog.writing import run
 from entrepot.drivers.threads import finished
@@ -56,7 +57,10 @@ if TYPE_CHECKING:
 
 _PAUSE_SECONDS: Final = 0.1
 
-_BEGIN: Final = f"BEGIN; SELECT pg_advisory_xact_lock({LOCK})".encode()
+_BEGIN: Final = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({LOCK})".encode()
+"""Whoever has the lock sees what was committed until then, whatever the database has its transactions see."""
+
+_BEGIN_AT_HEAD: Final = b"%s; %s" % (_BEGIN, LISTINGS.head.postgresql.encode())
 
 
 class _Writer:
@@ -195,7 +199,7 @@ class PostgresCatalog(SqlCatalog):
     def _try(self, batch: list[Pending], ends: float) -> list[Outcome]:
         connection = self._connected()
         try:
-            connection.execute(_BEGIN)
+            head = _last_row(connection.execute(_BEGIN_AT_HEAD))
             writer = _Writer(connection)
             if self._term is not None:
                 self._compare_term(writer.execute(TURNS.find_turn, {"name": TURN}).fetchone())
@@ -204,10 +208,14 @@ class PostgresCatalog(SqlCatalog):
                 writer,
                 self._epochs,
                 self._clock,
+                head=head,
                 database_error=psycopg.Error,
                 of_the_change=OF_THE_CHANGE,
             )
-            self._commit_run(connection, ran, ends)
+            if ran.is_void:
+                connection.rollback()
+            else:
+                self._commit_run(connection, ran, ends)
         except BaseException:
             # Where it cannot be rolled back the connection is lost, and with it the transaction.
             with suppress(psycopg.Error):
@@ -265,3 +273,10 @@ class PostgresCatalog(SqlCatalog):
         await asyncio.get_running_loop().run_in_executor(self._committer, self._let_go)
         self._committer.shutdown()
         os.close(self._lock)
+
+
+def _last_row(cursor: psycopg.Cursor[tuple[Any, ...]]) -> tuple[Any, ...] | None:
+    """The first row of the last of several statements."""
+    while cursor.nextset():
+        pass
+    return cursor.fetchone()
