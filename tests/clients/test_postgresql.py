@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from entrepot.client import Client
+from entrepot.model.digest import Digest
 from tests.clients.content import IMAGE, Layout, small_image
 from tests.clients.programs import Shell, program
 from tests.clients.server import Registry, node, serve
@@ -107,6 +108,41 @@ def test_a_token_that_is_revoked_at_one_node_ends_at_the_other(registry: Registr
                     break
             else:
                 pytest.fail("the other node still knows the token")
+
+
+def test_what_is_erased_at_one_node_is_answered_by_none_and_taken_in_by_none(
+    registry: Registry, other: str, package: str, layout: Layout
+) -> None:
+    assert registry.administrator is not None
+    image = small_image(layout, package)
+    blobs = layout.contents(image["digest"])
+    manifest = blobs.pop(image["digest"])
+    names = [f"/v2/{package}/manifests/{name}" for name in (image["digest"], "stable")]
+    paths = [*names, *(f"/v2/{package}/blobs/{each}" for each in blobs)]
+    account = (registry.publisher.user, registry.publisher.password)
+    with (
+        httpx.Client(base_url=registry.url, auth=account, timeout=30) as here,
+        httpx.Client(base_url=other, auth=account, timeout=30) as there,
+        Client(registry.url, registry.administrator.password, environment={}) as administrator,
+    ):
+        put(here, package, layout, image["digest"])
+        for path in paths * 3:  # Into the other node's cache, and out of it.
+            assert there.get(path).status_code == 200
+
+        administrator.erasures.erase(Digest.parse(image["digest"]), reason="a key got out")
+
+        for path in paths:
+            assert here.get(path).status_code == 404
+            for _ in range(1000):
+                if there.get(path).status_code == 404:
+                    break
+            else:
+                pytest.fail(f"the other node still answers {path}")
+        for line in (here, there):
+            for digest, content in blobs.items():
+                assert line.post(f"/v2/{package}/blobs/uploads/?digest={digest}", content=content).status_code == 403
+            # Which is asked first: what it links is not there.
+            assert line.put(names[1], content=manifest, headers={"Content-Type": IMAGE}).status_code == 400
 
 
 def put(line: httpx.Client, package: str, layout: Layout, digest: str) -> None:
