@@ -18,14 +18,17 @@ from pathlib import Path
 
 from bench.content import MANIFEST_TYPE, Image
 from entrepot.app.parts import open_registry
+from entrepot.followers import ALL
 from entrepot.model.access import Allowance, Caller, Principal, PrincipalKind, Rights, Role
 from entrepot.model.artifact import Artifact
 from entrepot.model.digest import Digest
 from entrepot.model.names import FormatName, NamespaceName, PackageId, PackageName, PrincipalName, parse_reference
 from entrepot.operations.govern import create_namespace
+from entrepot.operations.log import grow_log
 from entrepot.operations.publish import Draft, publish
 from entrepot.operations.registry import Registry
 from entrepot.operations.upload import StoredBlob
+from entrepot.ports.catalog import Transaction
 from entrepot.settings import Settings
 
 TAGS_PER_PACKAGE = 10
@@ -76,6 +79,19 @@ async def _fill(data: Path, artifacts: int, report: Callable[[int, float], None]
                 reported = time.monotonic()
                 report(numbers.stop - begin, reported - start)
         report(artifacts - begin, time.monotonic() - start)
+        await _follow(registry)
+
+
+async def _follow(registry: Registry) -> None:
+    """Let the followers have dealt with it: the log holds all of it, and in such images there is nothing to be found."""
+    await grow_log(registry)
+    head, _ = await registry.catalog.head()
+
+    def change(transaction: Transaction) -> None:
+        for follower in ALL:
+            transaction.cursors.move(follower.name, head)
+
+    await registry.catalog.write(change)
 
 
 async def _publish(registry: Registry, number: int) -> None:

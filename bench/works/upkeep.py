@@ -127,6 +127,7 @@ def _push(session: Session, work: str, catalog: Catalog) -> None:
         TemporaryDirectory(dir=session.home, prefix="log-") as home,
         Entrepot(Path(home), session.workers, catalog.data) as subject,
     ):
+        subject.settle()
         for _ in range(session.scale.transfer_rounds):
             row.record(_IDLE, _p99(_times(subject, session.scale.probes)))
             variables = {
