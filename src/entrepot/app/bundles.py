@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from entrepot.app.parts import open_registry
 from entrepot.model.access import Allowance, Caller, Principal, PrincipalKind, Rights, Role
-from entrepot.model.errors import Conflict, InvalidKey
+from entrepot.model.errors import Conflict, InvalidBundle, InvalidKey
 from entrepot.model.names import PrincipalName
 from entrepot.operations.export import ExportedBundle, Wanted, WantedPurl, WantedSearch, export
 from entrepot.operations.import_bundle import Imported, import_bundle
@@ -72,4 +72,8 @@ async def import_file(
             raise InvalidKey("bundle", expected="the key that sealed it")
         own = [] if registry.signing is None else [registry.signing.public_key]
         with open(path, "rb") as file:  # noqa: ASYNC230, PTH123 - nothing else waits
+            if not file.seekable():
+                raise InvalidBundle(
+                    path, expected="a file, which is read twice: nothing comes in before all is verified"
+                )
             return await import_bundle(registry, _OPERATOR, file, keys or own, into=into, dry_run=dry_run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from entrepot.app.bundles import export_bundle, import_file
 from entrepot.app.parts import open_registry
 from entrepot.model.digest import Digest
-from entrepot.model.errors import ArtifactUnknown, Conflict
+from entrepot.model.errors import ArtifactUnknown, Conflict, InvalidBundle
 from entrepot.model.names import ReferenceName, View, parse_namespace
 from entrepot.operations.check import check
 from entrepot.operations.export import Wanted
@@ -50,6 +51,16 @@ async def test_what_was_exported_is_imported(settings: Settings, tmp_path: Path)
         found = await resolve(registry, ADMINISTRATOR, View.parse("inside"), there, name=ReferenceName("1.0"))
         assert found.content == BUILT.content
         assert await check(registry, read_bytes=True) == []
+
+
+async def test_a_pipe_is_refused_since_it_can_be_read_only_once(settings: Settings, tmp_path: Path) -> None:
+    out, into = os.pipe()
+    os.close(into)
+
+    with pytest.raises(InvalidBundle, match="read twice"):
+        await import_file(settings, Path(f"/dev/fd/{out}"), [], parse_namespace("inside"))
+
+    os.close(out)
 
 
 async def test_another_bundle_is_not_replaced_unless_that_is_wanted(settings: Settings, tmp_path: Path) -> None:
