@@ -24,6 +24,8 @@ from entrepot.settings import Settings
 from entrepot.testing.builders import ADMINISTRATOR, World, image, index, open_world, package, referrer
 from tests.faults import killing
 
+pytestmark = pytest.mark.timeout(7200 if killing.LONG else 900)
+
 ALL, API = View.parse("acme"), package("acme/api")
 FIRST, SECOND, BANNED = image(b"first " * 100), image(b"second " * 20_000), image(b"banned " * 20_000)
 
