@@ -101,11 +101,12 @@ _ESCAPED: Final = r"\\\g<0>"
 class SqlCatalog(ABC):
     """Implements `entrepot.ports.catalog.Catalog`. Use it from one event loop."""
 
-    def __init__(self, questions: Questions, clock: Clock) -> None:
+    def __init__(self, questions: Questions, clock: Clock, *, aside: Questions | None = None) -> None:
+        """Ask *questions*; *aside*, where that is another way, what looks at much and finds little."""
         self._clock = clock
         self._questions = questions
         self.blocks = SqlBlocks(questions)
-        self.collection = SqlCollection(questions)
+        self.collection = SqlCollection(questions, aside or questions)
         self.trash = SqlTrash(questions)
         self.erasures = SqlErasures(questions)
         self.pulls = SqlPulls(questions)

@@ -29,8 +29,10 @@ COLLECTION: Final = load("collection")
 class SqlCollection:
     """Implements `entrepot.ports.collection.Collection`."""
 
-    def __init__(self, questions: Questions) -> None:
+    def __init__(self, questions: Questions, aside: Questions) -> None:
+        """Ask *questions*, and *aside* what looks at a stretch of everything."""
         self._questions = questions
+        self._aside = aside
 
     async def find_generation(self, digest: Digest) -> int:
         """Under which generation bytes of this name are kept, or will be."""
@@ -48,7 +50,7 @@ class SqlCollection:
     async def list_unreachable(self, *, after: int, limit: int) -> tuple[Sequence[Unreachable], int | None]:
         """The unreachable ones among the next *limit* blobs, and where to go on; None at the end."""
         last = await self._number(COLLECTION.last_blob)
-        found = await self._questions.all(COLLECTION.list_unreachable, after=after, upto=after + limit)
+        found = await self._aside.all(COLLECTION.list_unreachable, after=after, upto=after + limit)
         page = [Unreachable(Digest.parse(digest), size) for digest, size in found]
         return page, after + limit if after + limit < last else None
 
@@ -81,7 +83,7 @@ class SqlCollection:
     async def list_loose(self, *, after: int, until: Position, limit: int) -> tuple[Sequence[Loose], int | None]:
         """The loose ones among the next *limit* memberships that began by *until*, and where to go on."""
         last = await self._number(COLLECTION.last_membership)
-        found = await self._questions.all(COLLECTION.list_loose, after=after, upto=after + limit, until=until)
+        found = await self._aside.all(COLLECTION.list_loose, after=after, upto=after + limit, until=until)
         page = [
             Loose(rows.package_id(owner, format_, name), Digest.parse(digest), size)
             for owner, format_, name, digest, size in found

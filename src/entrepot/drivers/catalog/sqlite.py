@@ -1,6 +1,7 @@
 """The catalog in one SQLite file: reads inline, one writer with group commit.
 
-- Reads run on the event loop: a point read takes microseconds, a thread hop would take longer than the read.
+- Reads run on the event loop: a point read takes microseconds, a thread hop would take longer than the read. Those that
+  look at a long stretch and find little in it run in a thread: others are answered meanwhile.
 - Changes run on the event loop too, each in a savepoint, one behind another in a transaction; only the commit, which
   waits for the disk, runs in a thread. What arrives meanwhile is committed together afterwards. (Running whole changes
   in a thread was slower: every statement would fight the loop for the interpreter.)
@@ -70,6 +71,41 @@ class SqliteQuestions:
             raise_in_our_words(error)
 
 
+class _QuestionsAside:
+    """The same in a thread, one at a time, on a connection of its own that is opened for the first.
+
+    For statements that look at much and find little: each row that is found takes the interpreter from the loop.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="aside")
+        self._connection: sqlite3.Connection | None = None
+
+    async def one(self, statement: Statement, **parameters: object) -> tuple[Any, ...] | None:
+        """The first row, or None."""
+        return next(iter(await self.all(statement, **parameters)), None)
+
+    async def all(self, statement: Statement, **parameters: object) -> list[tuple[Any, ...]]:
+        """All rows."""
+        return await finished(
+            asyncio.get_running_loop().run_in_executor(self._thread, self._ask, statement, parameters)
+        )
+
+    def _ask(self, statement: Statement, parameters: dict[str, object]) -> list[tuple[Any, ...]]:
+        with translated():
+            if self._connection is None:
+                self._connection = connect(self._path, synchronous="OFF")
+                self._connection.execute("PRAGMA query_only = ON")
+            return self._connection.execute(statement, parameters).fetchall()
+
+    def close(self) -> None:
+        """Finish what is being asked, and let go."""
+        self._thread.shutdown()
+        if self._connection is not None:
+            self._connection.close()
+
+
 class SqliteCatalog(SqlCatalog):
     """A catalog in the file at a path."""
 
@@ -88,7 +124,8 @@ class SqliteCatalog(SqlCatalog):
             self._reader = connect(path, synchronous="OFF")
             self._reader.execute("PRAGMA query_only = ON")
         self._committer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
-        super().__init__(SqliteQuestions(self._reader), clock)
+        self._aside = _QuestionsAside(path)
+        super().__init__(SqliteQuestions(self._reader), clock, aside=self._aside)
 
     def secret(self, name: str) -> bytes:
         """A random secret of this installation, made when first asked for; to be asked before serving begins."""
@@ -155,6 +192,7 @@ class SqliteCatalog(SqlCatalog):
         """Finish what is being written, and let go."""
         await super().close()
         self._committer.shutdown()
+        self._aside.close()
         self._reader.close()
         self._writer.close()
         os.close(self._lock)

@@ -12,6 +12,7 @@ import pytest
 
 from entrepot.drivers.catalog.failures import translated
 from entrepot.drivers.catalog.sqlite import SqliteCatalog
+from entrepot.drivers.catalog.statements import Statement
 from entrepot.model.digest import Digest
 from entrepot.model.errors import Corrupt, StorageFull, StorageReadOnly, Unavailable
 from entrepot.model.events import NamespaceCreated
@@ -89,6 +90,20 @@ async def test_a_change_that_ends_an_iteration_by_mistake_keeps_nobody_waiting(c
     )
 
     assert [type(outcome) for outcome in outcomes] == [RuntimeError, type(None), RuntimeError]
+
+
+async def test_what_looks_at_much_and_finds_little_holds_nobody_up(catalog: SqliteCatalog) -> None:
+    much = Statement(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) SELECT max(i) FROM n"
+    )
+    looking, answered = asyncio.ensure_future(catalog._aside.all(much)), 0
+    while not looking.done():
+        await catalog.head()
+        answered += 1
+        await asyncio.sleep(0)
+
+    assert await looking == [(3_000_000,)]
+    assert answered > 1
 
 
 async def test_closing_waits_for_what_is_being_written(world: World) -> None:
