@@ -121,8 +121,10 @@ def _inside(view: View | None) -> str:
 
 
 def parse_wanted(text: str, view: View | None = None) -> Wanted | WantedPurl | WantedSearch:
-    """Read a package URL (``pkg:pypi/requests@2.*``, ``pkg:pypi/requests@<2.31``), a search (``commit:4f2c1e0``), or what `Wanted.parse` does.
+    """Read a package URL, a search, or what `Wanted.parse` does.
 
+    The first may have a pattern or a range of versions (``pkg:pypi/requests@2.*``, ``pkg:pypi/requests@<2.31``); the second
+    is what `search` takes (``commit:4f2c1e0``).
     *view* is where the first two are looked for, and of what the others must be. Raises `Invalid` and what
     `Wanted.parse` raises.
     """

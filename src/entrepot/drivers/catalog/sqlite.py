@@ -2,8 +2,8 @@
 
 - Reads run on the event loop: a point read takes microseconds, a thread hop would take longer than the read. Those that
   look at a long stretch and find little in it run in a thread: others are answered meanwhile.
-- Changes run on the event loop too, each in a savepoint, one behind another in a transaction; only the commit, which
-  waits for the disk, runs in a thread. What arrives meanwhile is committed together afterwards. (Running whole changes
+- Changes run on the event loop too, one behind another in a transaction, each in a savepoint unless it is alone; only
+  the commit, which waits for the disk, runs in a thread. What arrives meanwhile is committed together afterwards. (Running whole changes
   in a thread was slower: every statement would fight the loop for the interpreter.)
 - Several processes may use the file. They take turns by an exclusive lock on ``catalog.lock``, held from before the
   transaction begins until after its epochs have moved, so that whoever has written has also told every cache.
@@ -72,7 +72,7 @@ class SqliteQuestions:
 
 
 class _QuestionsAside:
-    """The same in a thread, one at a time, on a connection of its own that is opened for the first.
+    """Implements `entrepot.drivers.catalog.questions.Questions` in a thread, on a connection opened for the first of them.
 
     For statements that look at much and find little: each row that is found takes the interpreter from the loop.
     """
