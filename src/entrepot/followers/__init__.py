@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from entrepot.followers.follower import Follower
+    from entrepot.model.events import Entry
     from entrepot.model.position import Position
     from entrepot.operations.registry import Registry
 
@@ -32,7 +33,7 @@ _PAGE: Final = 256
 _LOOK_SECONDS: Final = 0.1
 """How often the journal's end is looked at: one point read.
 
-All followers look at the same moments, and not more often while much happens: each movement of a cursor is a commit that publishers wait behind, and those of one moment share one.
+All followers look at the same moments, and not more often while much happens: each movement of a cursor is a commit that publishers wait behind. Those of one moment share a commit, and what they read.
 """
 _FIRST_DELAY_SECONDS: Final = 0.5
 _LONGEST_DELAY_SECONDS: Final = 60.0
@@ -64,13 +65,15 @@ class Runner:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _run(self, follower: Follower) -> None:
-        failures = 0
+        failures, position = 0, None
         while True:
             try:
+                if position is None:
+                    position = await self._registry.catalog.cursors.find(follower.name)
                 # After a failure one entry at a time, so that only the one that cannot be dealt with is given up.
-                seen = await _step(self._registry, follower, limit=1 if failures else _PAGE)
+                seen = await _step(self._registry, follower, position, limit=1 if failures else _PAGE)
             except Exception as error:  # noqa: BLE001 (a runner: whatever it was, the follower goes on)
-                failures += 1
+                failures, position = failures + 1, None
                 delay = min(_LONGEST_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2**failures)
                 facts = {"follower": follower.name, "attempt": failures, "again_in": delay}
                 if isinstance(error, (Unavailable, OSError)):
@@ -83,7 +86,9 @@ class Runner:
                 await asyncio.sleep(delay)
             else:
                 failures = 0
-                if seen < _PAGE:
+                if seen:
+                    position = seen[-1].position
+                if len(seen) < _PAGE:
                     await asyncio.sleep(_LOOK_SECONDS - asyncio.get_running_loop().time() % _LOOK_SECONDS)
 
     async def _give_up_one(self, follower: Follower) -> None:
@@ -99,22 +104,24 @@ async def catch_up(registry: Registry, followers: Sequence[Follower] = ALL) -> N
 
     Raises what a follower raises.
     """
-    while any([await _step(registry, follower, limit=_PAGE) for follower in followers]):
+    cursors = registry.catalog.cursors
+    while any([await _step(registry, each, await cursors.find(each.name), limit=_PAGE) for each in followers]):
         pass
 
 
-async def _step(registry: Registry, follower: Follower, *, limit: int) -> int:
-    """Let a follower deal with the next entries, and say how many these were."""
-    position = await registry.catalog.cursors.find(follower.name)
-    entries = await registry.catalog.list_entries(after=position, limit=limit)
-    if isinstance(follower, ReadsBehind):
+async def _step(registry: Registry, follower: Follower, after: Position, *, limit: int) -> Sequence[Entry]:
+    """Let a follower deal with the next entries, and say which these were."""
+    entries: Sequence[Entry] = await registry.flights.join(
+        ("journal", after, limit), lambda: registry.catalog.list_entries(after=after, limit=limit)
+    )
+    if entries and isinstance(follower, ReadsBehind):
         cursors = await registry.catalog.cursors.list()
         last = min(cursors.get(name, START) for name in follower.behind)
         entries = [entry for entry in entries if entry.position <= last]
     if entries:
         await follower.handle(registry, entries)
         await _move(registry, follower, entries[-1].position)
-    return len(entries)
+    return entries
 
 
 async def _move(registry: Registry, follower: Follower, position: Position) -> None:

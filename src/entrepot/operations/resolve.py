@@ -73,10 +73,16 @@ async def find_blob(registry: Registry, caller: Caller, view: View, package: Pac
     found = await registry.catalog.find_blob(view, package, digest)
     if found is not None and access.may_read(caller, view, package, public=found.public):
         return found
-    missing = await _why(registry, caller, view, package, BlobUnknown(digest))
-    # Whoever pushes asks first for what was never here. Who may see only a part is not to tell that apart by the time.
-    if view.channel is None and not await registry.catalog.had_blob(package, digest):
-        raise missing
+    missing: NotFound = BlobUnknown(digest)
+    if view.channel is None:
+        # Whoever pushes asks first for what was never here.
+        await access.require_read(registry, caller, view, package)
+        had = await registry.catalog.had_blob(package, digest)
+        if not had:
+            raise missing if had is False else PackageUnknown(f"{view}/{package.name}")
+    else:
+        # Who may see only a part is not to tell what was here apart by the time.
+        missing = await _why(registry, caller, view, package, missing)
     barred = await registry.catalog.find_blob(view, package, digest, barred=True)
     if barred is not None:
         if await is_let_through(registry, caller, view, package, digest):

@@ -114,14 +114,8 @@ async def _search(registry: Registry, package: PackageId, digest: Digest) -> Sea
 
 async def _keep_clean(registry: Registry, clean: dict[Digest, Search]) -> None:
     """Know what had nothing; nobody has to be told."""
-    found = dict(clean)
-
-    def change(transaction: Transaction) -> None:
-        for digest, each in found.items():
-            transaction.secrets.keep(digest, each)
-
-    if found:
-        await registry.catalog.write(change)
+    if clean:
+        await registry.catalog.write(lambda transaction: transaction.secrets.keep(clean))
     clean.clear()
 
 
@@ -135,7 +129,7 @@ async def _keep(
             await _revoke(registry, caller, token, digest)
 
     def change(transaction: Transaction) -> None:
-        transaction.secrets.keep(digest, found)
+        transaction.secrets.keep({digest: found})
         if found.secrets and transaction.secrets.tell(package, digest, found.detector):
             transaction.append(caller.name, _event(package, digest, found.secrets, artifact=artifact))
 

@@ -674,8 +674,8 @@ class Catalog(Protocol):
     ) -> FoundBlob | None:
         """A blob, or an artifact's bytes, through a view (I7); with *barred* also what is blocked."""
 
-    async def had_blob(self, package: PackageId, digest: Digest) -> bool:
-        """Whether some bytes are in a package, or were; as far as anybody remembers."""
+    async def had_blob(self, package: PackageId, digest: Digest) -> bool | None:
+        """Whether some bytes are in a package, or were, as far as anybody remembers; None when there is no package."""
 
     # listings
     async def find_namespace(self, name: NamespaceName) -> Namespace | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from entrepot.model.digest import Digest
@@ -113,7 +113,7 @@ class Secrets(Protocol):
 class SecretChanges(Protocol):
     """What a change may do to that."""
 
-    def keep(self, digest: Digest, search: Search) -> None:
+    def keep(self, searches: Mapping[Digest, Search]) -> None:
         """Know what came of searching some bytes, in place of what was known before."""
 
     def tell(self, package: PackageId, digest: Digest, detector: int) -> bool:

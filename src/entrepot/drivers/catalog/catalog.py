@@ -263,9 +263,10 @@ class SqlCatalog(ABC):
         _, size, content, public, generation, tier = row
         return FoundBlob(digest, size, content, public=bool(public), generation=generation, tier=Tier(tier))
 
-    async def had_blob(self, package: PackageId, digest: Digest) -> bool:
+    async def had_blob(self, package: PackageId, digest: Digest) -> bool | None:
         """Whether some bytes are in a package, or were; as far as anybody remembers."""
-        return await self._questions.one(PULL.had_blob, **identity(package), digest=str(digest)) is not None
+        row = await self._questions.one(PULL.had_blob, **identity(package), digest=str(digest))
+        return None if row is None else bool(row[0])
 
     # --- listings ---
 

@@ -14,7 +14,7 @@ from entrepot.model.names import FormatName, NamespaceName, PackageId, PackageNa
 from entrepot.ports.secrets import Acceptance, FoundSecret, Part, SecretPlace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from entrepot.drivers.catalog.questions import Questions
     from entrepot.drivers.catalog.session import Session
@@ -108,39 +108,45 @@ def _by_place(secret: list[Any]) -> tuple[str, int, str]:
     return path, line, name
 
 
+def _rows(searches: Mapping[Digest, Search]) -> list[dict[str, object]]:
+    return [
+        {
+            "digest": str(digest),
+            "detector": search.detector,
+            "found": len(search.secrets),
+            "unread": search.unread,
+            "notes": msgspec.json.encode(search.notes).decode(),
+        }
+        for digest, search in searches.items()
+    ]
+
+
 class SqlSecretChanges:
     """Implements `entrepot.ports.secrets.SecretChanges`."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def keep(self, digest: Digest, search: Search) -> None:
+    def keep(self, searches: Mapping[Digest, Search]) -> None:
         """Know what came of searching some bytes, in place of what was known before."""
-        session, blob = self._session, self._session.blob_id(digest)
-        session.run(
-            SECRETS.keep_search,
-            blob=blob,
-            detector=search.detector,
-            found=len(search.secrets),
-            unread=search.unread,
-            notes=msgspec.json.encode(search.notes).decode(),
-        )
-        session.run(SECRETS.forget_secrets, blob=blob)
-        session.run_each(
-            SECRETS.add_secret,
-            (
-                {
-                    "blob": blob,
-                    "name": each.name,
-                    "path": each.path,
-                    "rule": each.rule,
-                    "line": each.line,
-                    "excerpt": each.excerpt,
-                    "token": each.token,
-                }
-                for each in search.secrets
-            ),
-        )
+        session, text = self._session, msgspec.json.encode(_rows(searches)).decode()
+        session.run(SECRETS.keep_searches, searches=text)
+        session.run(SECRETS.forget_secrets, searches=text)
+        found = [
+            {
+                "digest": str(digest),
+                "name": each.name,
+                "path": each.path,
+                "rule": each.rule,
+                "line": each.line,
+                "excerpt": each.excerpt,
+                "token": each.token,
+            }
+            for digest, search in searches.items()
+            for each in search.secrets
+        ]
+        if found:
+            session.run_each(SECRETS.add_secret, found)
 
     def tell(self, package: PackageId, digest: Digest, detector: int) -> bool:
         """Remember that it was told of a package what these bytes in it have; False when it was told before."""

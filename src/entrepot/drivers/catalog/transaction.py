@@ -438,6 +438,10 @@ class SqlTransaction(Session):
 
     def keep_blob(self, digest: Digest, size: int, content: bytes | None, *, generation: int = 0) -> None:
         """Know some bytes as present: in the catalog with *content*, else durable in the blob store already (I1)."""
+        self._keep_blob(digest, size, content, generation)
+
+    def _keep_blob(self, digest: Digest, size: int, content: bytes | None, generation: int = 0) -> bool:
+        """The same; whether *content* was put into the catalog."""
         home = self.one(CHANGE.find_home, digest=str(digest)) or (None, "absent", 0, 0, Tier.HOT, 0)
         blob, state, is_here, current, tier, is_erased = home
         if is_erased:
@@ -455,9 +459,11 @@ class SqlTransaction(Session):
         self._blobs[digest] = blob
         if content is not None and (is_here or state != "present"):
             self.run(CHANGE.keep_content, blob=blob, bytes=content)
-        elif content is None and is_here and state == "damaged":
+            return True
+        if content is None and is_here and state == "damaged":
             # Sound bytes are in the blob store now; those that are here are not to be served again.
             self.run(CHANGE.forget_content, blob=blob)
+        return False
 
     def damage_blob(self, digest: Digest) -> bool:
         """Know some bytes as damaged; False when that is known already."""
@@ -466,7 +472,7 @@ class SqlTransaction(Session):
     def keep_artifact(self, artifact: Artifact) -> None:
         """Know an artifact, its bytes and its links."""
         digest, content = artifact.digest, artifact.content
-        self.keep_blob(digest, len(content), content)
+        put = self._keep_blob(digest, len(content), content)
         blob = self.blob_id(digest)
         subject = None if artifact.subject is None else self.name_blob(artifact.subject.digest, artifact.subject.size)
         known = not self.run(
@@ -478,8 +484,9 @@ class SqlTransaction(Session):
         )
         if known:
             return
-        # A manifest's bytes are here in any case, also if somebody pushed them as an ordinary large blob before.
-        self.run(CHANGE.keep_content_if_elsewhere, blob=blob, bytes=content)
+        if not put:
+            # A manifest's bytes are here in any case, also if somebody pushed them as an ordinary large blob before.
+            self.run(CHANGE.keep_content_if_elsewhere, blob=blob, bytes=content)
         links = rows.links_text(artifact)
         self.run(CHANGE.name_blobs, links=links)
         self.run(CHANGE.keep_links, artifact=blob, links=links)

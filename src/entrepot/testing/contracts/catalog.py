@@ -825,8 +825,8 @@ class CatalogContract:
         await fill.remove(NAME, artifact=False)
 
         assert await catalog.had_blob(API, NAME)
-        assert not await catalog.had_blob(API, Digest.of(b"never seen"))
-        assert not await catalog.had_blob(OTHER, NAME)
+        assert await catalog.had_blob(API, Digest.of(b"never seen")) is False
+        assert await catalog.had_blob(OTHER, NAME) is None
 
     async def test_a_blob_enters_a_package_once(self, catalog: Catalog, fill: Filling) -> None:
         def change(transaction: Transaction) -> list[bool]:

@@ -48,7 +48,7 @@ def _publish(transaction: Transaction) -> None:
 
 
 def _searched(digest: Digest, found: Search) -> Callable[[Transaction], None]:
-    return lambda transaction: transaction.secrets.keep(digest, found)
+    return lambda transaction: transaction.secrets.keep({digest: found})
 
 
 class SecretsContract:

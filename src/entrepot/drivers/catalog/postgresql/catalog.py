@@ -61,6 +61,8 @@ _BEGIN: Final = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_
 """Whoever has the lock sees what was committed until then, whatever the database has its transactions see."""
 
 _BEGIN_AT_HEAD: Final = b"%s; %s" % (_BEGIN, LISTINGS.head.postgresql.encode())
+_TERM: Final = f"SELECT term FROM turn WHERE name = '{TURN}'".encode()  # noqa: S608 - of a constant
+_BEGIN_IN_TURN: Final = b"%s; %s; %s" % (_BEGIN, _TERM, LISTINGS.head.postgresql.encode())
 
 
 class _Writer:
@@ -199,13 +201,10 @@ class PostgresCatalog(SqlCatalog):
     def _try(self, batch: list[Pending], ends: float) -> list[Outcome]:
         connection = self._connected()
         try:
-            head = _last_row(connection.execute(_BEGIN_AT_HEAD))
-            writer = _Writer(connection)
-            if self._term is not None:
-                self._compare_term(writer.execute(TURNS.find_turn, {"name": TURN}).fetchone())
+            head = self._begin(connection)
             ran = run(
                 batch,
-                writer,
+                _Writer(connection),
                 self._epochs,
                 self._clock,
                 head=head,
@@ -222,6 +221,16 @@ class PostgresCatalog(SqlCatalog):
                 connection.rollback()
             raise
         return ran.outcomes
+
+    def _begin(self, connection: psycopg.Connection) -> tuple[Any, ...] | None:
+        """Begin once no other writer of any node changes anything; the last row of the journal. Raises `TurnOver`."""
+        cursor = connection.execute(_BEGIN_AT_HEAD if self._term is None else _BEGIN_IN_TURN)
+        cursor.nextset()
+        cursor.nextset()  # Begun, and locked.
+        if self._term is not None:
+            self._compare_term(cursor.fetchone())
+            cursor.nextset()
+        return cursor.fetchone()
 
     def _commit_run(self, connection: psycopg.Connection, ran: Ran, ends: float) -> None:
         """Commit, with the caches of this node ended around it and those of the others told."""
@@ -273,10 +282,3 @@ class PostgresCatalog(SqlCatalog):
         await asyncio.get_running_loop().run_in_executor(self._committer, self._let_go)
         self._committer.shutdown()
         os.close(self._lock)
-
-
-def _last_row(cursor: psycopg.Cursor[tuple[Any, ...]]) -> tuple[Any, ...] | None:
-    """The first row of the last of several statements."""
-    while cursor.nextset():
-        pass
-    return cursor.fetchone()

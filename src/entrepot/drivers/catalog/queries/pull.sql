@@ -56,10 +56,9 @@ SELECT b.digest, b.size, c.bytes, n.public, b.generation, b.tier
 
 -- had_blob --
 -- Uses membership_open_idx and membership_left_idx.
-SELECT 1
+SELECT EXISTS (SELECT 1 FROM membership m WHERE m.package_id = p.id AND m.blob_id = b.id AND m.until_position IS NULL)
+    OR EXISTS (SELECT 1 FROM membership m WHERE m.package_id = p.id AND m.blob_id = b.id AND m.until_position IS NOT NULL)
   FROM namespace n
   JOIN package p ON p.namespace_id = n.id AND p.format = :format AND p.name = :package
-  JOIN blob b ON b.digest = :digest
+  LEFT JOIN blob b ON b.digest = :digest
  WHERE n.name = :namespace
-   AND (EXISTS (SELECT 1 FROM membership m WHERE m.package_id = p.id AND m.blob_id = b.id AND m.until_position IS NULL)
-     OR EXISTS (SELECT 1 FROM membership m WHERE m.package_id = p.id AND m.blob_id = b.id AND m.until_position IS NOT NULL))

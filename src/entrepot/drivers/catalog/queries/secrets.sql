@@ -79,17 +79,25 @@ SELECT a.name, a.reason, a.actor, a.expires_at, (SELECT e.at FROM event e WHERE 
 -- Uses the key of the hashes.
 SELECT id FROM token WHERE secret_hash = :hash
 
--- keep_search --
-INSERT INTO secret_search (blob_id, detector, found, unread, notes) VALUES (:blob, :detector, :found, :unread, :notes)
+-- keep_searches --
+-- Uses blob's own keys.
+INSERT INTO secret_search (blob_id, detector, found, unread, notes)
+SELECT b.id, CAST(s.value ->> 'detector' AS BIGINT), CAST(s.value ->> 'found' AS BIGINT),
+       CAST(s.value ->> 'unread' AS BIGINT), s.value ->> 'notes'
+  FROM json_each(:searches) s CROSS JOIN blob b ON b.digest = s.value ->> 'digest'
+ WHERE TRUE
 ON CONFLICT (blob_id) DO UPDATE
    SET detector = excluded.detector, found = excluded.found, unread = excluded.unread, notes = excluded.notes
 
 -- forget_secrets --
-DELETE FROM found_secret WHERE blob_id = :blob
+-- Uses blob's and found_secret's own keys.
+DELETE FROM found_secret
+ WHERE blob_id IN (SELECT b.id FROM json_each(:searches) s CROSS JOIN blob b ON b.digest = s.value ->> 'digest')
 
 -- add_secret --
 INSERT INTO found_secret (blob_id, name, path, rule, line, excerpt, token_id)
-VALUES (:blob, :name, :path, :rule, :line, :excerpt, :token) ON CONFLICT DO NOTHING
+SELECT b.id, :name, :path, :rule, :line, :excerpt, :token FROM blob b WHERE b.digest = :digest
+ON CONFLICT DO NOTHING
 
 -- tell --
 INSERT INTO secret_notice (package_id, blob_id, detector) VALUES (:package, :blob, :detector)
