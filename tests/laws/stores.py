@@ -6,7 +6,7 @@ The statements, the schema and the database are the real ones, of SQLite or Post
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import psycopg
@@ -96,11 +96,6 @@ class PostgresInOneTransaction:
     def execute(self, statement: Statement, parameters: Mapping[str, object], /) -> psycopg.Cursor[tuple[Any, ...]]:
         """Execute a statement, and have its rows."""
         return self._connection.execute(statement.postgresql.encode(), parameters, binary=True)
-
-    def executemany(self, statement: Statement, parameters: Iterable[Mapping[str, object]], /) -> None:
-        """Execute it once for each row of parameters."""
-        with self._connection.cursor() as cursor:
-            cursor.executemany(statement.postgresql.encode(), parameters)
 
     def mark(self) -> None:
         """This is where to go back to; there may be several, one in another."""

@@ -305,21 +305,17 @@ class SqlAdvisoryChanges:
             hash=hash,
             content=zlib.compress(content, _LEVEL),
         )
-        names = {notice.id, *notice.aliases, *notice.upstream}
-        self._session.run_each(ADVISORIES.add_name, [{"name": name, "advisory": advisory} for name in names])
-        self._session.run_each(
-            ADVISORIES.add_affected,
-            [
-                {
-                    "ecosystem": subject.ecosystem,
-                    "name": subject.name,
-                    "advisory": advisory,
-                    "release": subject.release,
-                    "rule": rule,
-                }
-                for subject, rule in rules.items()
-            ],
-        )
+        names = sorted({notice.id, *notice.aliases, *notice.upstream})
+        self._session.run_rows(ADVISORIES.add_names, names, advisory=advisory)
+        for subject, rule in rules.items():
+            self._session.run(
+                ADVISORIES.add_affected,
+                ecosystem=subject.ecosystem,
+                name=subject.name,
+                advisory=advisory,
+                release=subject.release,
+                rule=rule,
+            )
         return int(advisory)
 
     def _forget(self, advisory: int) -> None:
@@ -329,13 +325,8 @@ class SqlAdvisoryChanges:
 
     def put_exploitation(self, rows: Iterable[tuple[str, float | None, float | None, str | None]]) -> None:
         """Say of flaws how likely they are to be used, and since when they are known to be."""
-        self._session.run_each(
-            ADVISORIES.put_exploitation,
-            [
-                {"name": name, "epss": epss, "percentile": percentile, "known_since": since}
-                for name, epss, percentile, since in rows
-            ],
-        )
+        # Of what is said twice of a flaw the last is right.
+        self._session.run_rows(ADVISORIES.put_exploitation, list({row[0]: row for row in rows}.values()))
 
     def list_components(self, subject: Subject) -> Sequence[Unmatched]:
         """The components that were compared and are of this package, of any release."""
@@ -377,19 +368,12 @@ class SqlAdvisoryChanges:
 
     def match(self, matches: Iterable[Match]) -> None:
         """Keep what came of comparing; what is cleared is not kept."""
-        self._session.run_each(
-            ADVISORIES.add_match,
-            [
-                {
-                    "component": each.component,
-                    "advisory": each.advisory,
-                    "state": each.verdict.state,
-                    "fixed": each.verdict.fixed,
-                }
-                for each in matches
-                if each.verdict.state is not State.UNAFFECTED
-            ],
-        )
+        found = {
+            (each.component, each.advisory): (each.component, each.advisory, each.verdict.state, each.verdict.fixed)
+            for each in matches
+            if each.verdict.state is not State.UNAFFECTED
+        }
+        self._session.run_rows(ADVISORIES.add_matches, list(found.values()))
 
 
 def _json(values: Iterable[object]) -> str:

@@ -155,49 +155,41 @@ class SqlAssessmentChanges:
             problem=problem,
             position=session.position,
         )
-        session.run_each(
-            ASSESSMENTS.add_reported,
-            (
-                {
-                    "report": number,
-                    "ordinal": ordinal,
-                    "tool": each.tool,
-                    "flaw": each.id,
-                    "level": each.severity.level,
-                    "score": each.severity.score,
-                    "component": each.component,
-                    "version": each.version,
-                    "fixed": each.fixed,
-                    "message": each.message,
-                    "places": _json(each.places),
-                }
-                for ordinal, each in enumerate(report.findings)
-            ),
-        )
+        found = [
+            {
+                "tool": each.tool,
+                "flaw": each.id,
+                "level": each.severity.level,
+                "score": each.severity.score,
+                "component": each.component,
+                "version": each.version,
+                "fixed": each.fixed,
+                "message": each.message,
+                "places": _json(each.places),
+            }
+            for each in report.findings
+        ]
+        session.run_rows(ASSESSMENTS.add_reported, found, report=number)
         return True
 
 
 def keep_vex(session: Session, attestation: int, statements: Sequence[VexStatement]) -> None:
     """Know what an attestation says of flaws, and nothing else of it."""
     session.run(ASSESSMENTS.forget_vex, attestation=attestation)
-    session.run_each(
-        ASSESSMENTS.keep_vex,
-        (
-            {
-                "attestation": attestation,
-                "ordinal": ordinal,
-                "flaws": _json(sorted(each.flaws)),
-                "products": _json(each.products),
-                "components": _json(each.components),
-                "status": each.status,
-                "reason": each.reason,
-                "author": each.author,
-                "at": _text(each.at),
-                "until": _text(each.until),
-            }
-            for ordinal, each in enumerate(statements)
-        ),
-    )
+    said = [
+        {
+            "flaws": _json(sorted(each.flaws)),
+            "products": _json(each.products),
+            "components": _json(each.components),
+            "status": each.status,
+            "reason": each.reason,
+            "author": each.author,
+            "at": _text(each.at),
+            "until": _text(each.until),
+        }
+        for each in statements
+    ]
+    session.run_rows(ASSESSMENTS.keep_vex, said, attestation=attestation)
 
 
 # --- from rows to values ---

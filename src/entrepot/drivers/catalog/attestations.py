@@ -253,9 +253,8 @@ class SqlAttestationChanges:
         session = self._session
         package_id, holder_id = session.package_id(package), session.blob_id(holder)
         kept = [*unchanged, *(self._keep(package_id, holder_id, each) for each in found)]
-        session.run_each(
-            ATTESTATIONS.keep_unchanged, ({"attestation": number, "holder": holder_id} for number in unchanged)
-        )
+        for number in unchanged:
+            session.run(ATTESTATIONS.keep_unchanged, attestation=number, holder=holder_id)
         session.run(
             ATTESTATIONS.forget_others,
             holder=holder_id,
@@ -283,23 +282,19 @@ class SqlAttestationChanges:
             seen_at=time_text(found.seen_at),
         )
         session.run(ATTESTATIONS.forget_verifications, attestation=attestation)
-        session.run_each(
-            ATTESTATIONS.keep_verification,
-            (
-                {
-                    "attestation": attestation,
-                    "signer": each.signer_id,
-                    "key": each.key,
-                    "issuer": each.issuer,
-                    "identity": each.identity,
-                    "signed_at": _time_text(each.signed_at),
-                    "level": each.level,
-                    "objection": each.objection,
-                    "suppresses": each.suppresses,
-                }
-                for each in examined.accepted
-            ),
-        )
+        for each in examined.accepted:
+            session.run(
+                ATTESTATIONS.keep_verification,
+                attestation=attestation,
+                signer=each.signer_id,
+                key=each.key,
+                issuer=each.issuer,
+                identity=each.identity,
+                signed_at=_time_text(each.signed_at),
+                level=each.level,
+                objection=each.objection,
+                suppresses=each.suppresses,
+            )
         session.run(ATTESTATIONS.forget_materials, attestation=attestation)
         session.run(ATTESTATIONS.forget_provenance, attestation=attestation)
         if found.build is not None:
@@ -319,19 +314,8 @@ class SqlAttestationChanges:
             started_at=_time_text(build.started_at),
             finished_at=_time_text(build.finished_at),
         )
-        self._session.run_each(
-            ATTESTATIONS.keep_material,
-            (
-                {
-                    "attestation": attestation,
-                    "ordinal": ordinal,
-                    "uri": each.uri,
-                    "name": each.name,
-                    "digest": each.digest,
-                }
-                for ordinal, each in enumerate(build.materials)
-            ),
-        )
+        materials = [(each.uri, each.name, each.digest) for each in build.materials]
+        self._session.run_rows(ATTESTATIONS.keep_materials, materials, attestation=attestation)
 
     def _namespace(self, name: NamespaceName | None) -> int | None:
         return None if name is None else self._session.namespace_id(name)

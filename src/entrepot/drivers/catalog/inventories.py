@@ -89,16 +89,10 @@ class SqlInventoryChanges:
 
     def add_components(self, package: PackageId, subject: Digest, components: Mapping[Purl, Relation]) -> None:
         """Let an artifact have these, too."""
-        place = self._place(package, subject)
-        rows = [columns(purl) for purl in components]
-        self._session.run_each(INVENTORIES.add_component, rows)
-        self._session.run_each(
-            INVENTORIES.add_use,
-            (
-                {**row, **place, "relation": str(relation)}
-                for row, relation in zip(rows, components.values(), strict=True)
-            ),
-        )
+        found = {tuple(columns(purl).values()): relation for purl, relation in components.items()}
+        rows = [(*row, relation) for row, relation in found.items()]
+        self._session.run_rows(INVENTORIES.add_components, rows)
+        self._session.run_rows(INVENTORIES.add_uses, rows, **self._place(package, subject))
 
     def set_components(
         self,
@@ -111,14 +105,8 @@ class SqlInventoryChanges:
         session, place = self._session, self._place(package, subject)
         self.add_components(package, subject, components)
         kept = {tuple(columns(purl).values()) for purl in components}
-        session.run_each(
-            INVENTORIES.remove_use,
-            [
-                {"component": number, **place}
-                for number, *row in session.all(INVENTORIES.list_uses, **place)
-                if tuple(row) not in kept
-            ],
-        )
+        gone = [number for number, *row in session.all(INVENTORIES.list_uses, **place) if tuple(row) not in kept]
+        session.run_rows(INVENTORIES.remove_uses, gone, **place)
         session.run(INVENTORIES.forget_licences, **place)
         for each in licences:
             session.run(INVENTORIES.add_licence, expression=each.expression, category=each.category)

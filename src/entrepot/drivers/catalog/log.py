@@ -53,8 +53,8 @@ class SqlLogChanges:
 
     def extend(self, head: LogHead, tiles: Mapping[TileKey, bytes]) -> None:
         """Let *head* be the last checkpoint, of a tree that has these tiles new or longer."""
-        rows = [{"level": level, "number": number, "hashes": hashes} for (level, number), hashes in tiles.items()]
-        self._session.run_each(LOG.set_tile, rows)
+        for (level, number), hashes in tiles.items():
+            self._session.run(LOG.set_tile, level=level, number=number, hashes=hashes)
         self._session.run(
             LOG.set_head,
             size=head.size,

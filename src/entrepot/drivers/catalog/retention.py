@@ -259,6 +259,24 @@ class SqlRetentions:
         return [_item(row) for row in found]
 
 
+def _values(item: PlannedItem) -> tuple[object, ...]:
+    """The columns of an item, as `add_items` names them."""
+    return (
+        item.ordinal,
+        item.rows[0],
+        item.rows[1],
+        rows.json_list(item.names),
+        rows.json_list(map(str, item.parts)) if item.parts else _NONE,
+        item.rule,
+        item.reason,
+        rows.time_text(item.at),
+        None if item.pulled_at is None else rows.time_text(item.pulled_at),
+        item.pulled_by,
+        item.keeper,
+        item.state,
+    )
+
+
 class SqlRetentionChanges:
     """Implements `entrepot.ports.retention.RetentionChanges`."""
 
@@ -304,48 +322,21 @@ class SqlRetentionChanges:
     def add_items(self, plan: str, items: Sequence[PlannedItem]) -> None:
         """Add a page of items to a draft."""
         number = self._plan_id(plan)
-        self._session.run_each(RETENTION.add_item, (self._item(number, item) for item in items))
+        self._session.run_rows(RETENTION.add_items, [_values(item) for item in items], plan=number)
         first, last = items[0].ordinal, items[-1].ordinal
         self._session.run(RETENTION.add_roots, plan=number, first=first, last=last)
-        self._session.run_each(
-            RETENTION.add_part,
-            (
-                {
-                    "plan": number,
-                    "package": self._session.package_id(item.package),
-                    "blob": self._session.blob_id(digest),
-                    "ordinal": item.ordinal,
-                }
-                for item in items
-                if item.keeper is None
-                for digest in item.parts
-            ),
-        )
-
-    def _item(self, plan: int, item: PlannedItem) -> dict[str, object]:
-        return {
-            "plan": plan,
-            "ordinal": item.ordinal,
-            "package": item.rows[0],
-            "blob": item.rows[1],
-            "names": rows.json_list(item.names),
-            "parts": rows.json_list(map(str, item.parts)) if item.parts else _NONE,
-            "rule": item.rule,
-            "reason": item.reason,
-            "at": rows.time_text(item.at),
-            "pulled_at": None if item.pulled_at is None else rows.time_text(item.pulled_at),
-            "pulled_by": item.pulled_by,
-            "keeper": item.keeper,
-            "state": item.state,
-        }
+        parts = [
+            (self._session.package_id(item.package), self._session.blob_id(digest), item.ordinal)
+            for item in items
+            if item.keeper is None
+            for digest in item.parts
+        ]
+        self._session.run_rows(RETENTION.add_parts, parts, plan=number)
 
     def set_sizes(self, plan: str, sizes: Mapping[int, int]) -> None:
         """Say of items of a draft what becomes free with them."""
         number = self._plan_id(plan)
-        self._session.run_each(
-            RETENTION.set_size,
-            ({"plan": number, "ordinal": ordinal, "size": size} for ordinal, size in sizes.items()),
-        )
+        self._session.run_rows(RETENTION.set_sizes, [(number, *each) for each in sizes.items()])
 
     def finish(self, plan: Plan) -> None:
         """Let a draft be a plan, with its digest and all its sums."""

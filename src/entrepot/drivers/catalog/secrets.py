@@ -129,24 +129,15 @@ class SqlSecretChanges:
 
     def keep(self, searches: Mapping[Digest, Search]) -> None:
         """Know what came of searching some bytes, in place of what was known before."""
-        session, text = self._session, msgspec.json.encode(_rows(searches)).decode()
-        session.run(SECRETS.keep_searches, searches=text)
-        session.run(SECRETS.forget_secrets, searches=text)
+        session, rows = self._session, _rows(searches)
+        session.run_rows(SECRETS.keep_searches, rows)
+        session.run_rows(SECRETS.forget_secrets, rows)
         found = [
-            {
-                "digest": str(digest),
-                "name": each.name,
-                "path": each.path,
-                "rule": each.rule,
-                "line": each.line,
-                "excerpt": each.excerpt,
-                "token": each.token,
-            }
+            {"digest": str(digest), **msgspec.to_builtins(each)}
             for digest, search in searches.items()
             for each in search.secrets
         ]
-        if found:
-            session.run_each(SECRETS.add_secret, found)
+        session.run_rows(SECRETS.add_secrets, found)
 
     def tell(self, package: PackageId, digest: Digest, detector: int) -> bool:
         """Remember that it was told of a package what these bytes in it have; False when it was told before."""

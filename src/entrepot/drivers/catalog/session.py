@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+import msgspec
+
 from entrepot.drivers.catalog.statements import load
 from entrepot.model.errors import ChannelUnknown, NamespaceUnknown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from entrepot.drivers.catalog.statements import Statement
@@ -32,9 +34,6 @@ class Connection(Protocol):
 
     def execute(self, statement: Statement, parameters: Mapping[str, object], /) -> _Cursor:
         """Execute a statement, and have its rows."""
-
-    def executemany(self, statement: Statement, parameters: Iterable[Mapping[str, object]], /) -> object:
-        """Execute it once for each row of parameters."""
 
 
 class Session:
@@ -67,10 +66,10 @@ class Session:
         """Execute, and say how many rows changed."""
         return self._connection.execute(statement, parameters).rowcount
 
-    def run_each(self, statement: Statement, rows: Iterable[Mapping[str, object]]) -> None:
-        """Execute once for each row of parameters."""
-        # All of them are made before: what makes one may ask something itself, and PostgreSQL is not asked in between.
-        self._connection.executemany(statement, list(rows))
+    def run_rows(self, statement: Statement, rows: Sequence[object], **parameters: object) -> None:
+        """Execute once for all rows: they are the JSON ``:rows``, of values that JSON has, and no two have one key."""
+        if rows:
+            self.run(statement, rows=msgspec.json.encode(rows).decode(), **parameters)
 
     def one(self, statement: Statement, **parameters: object) -> tuple[Any, ...] | None:
         """The first row, or None."""

@@ -46,7 +46,7 @@ from entrepot.drivers.threads import finished
 from entrepot.model.errors import TurnOver, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from entrepot.drivers.catalog.statements import Statement
@@ -66,7 +66,11 @@ _BEGIN_IN_TURN: Final = b"%s; %s; %s" % (_BEGIN, _TERM, LISTINGS.head.postgresql
 
 
 class _Writer:
-    """Implements `entrepot.drivers.catalog.session.Connection`."""
+    """Implements `entrepot.drivers.catalog.session.Connection`.
+
+    Each statement is answered before the next is sent. Of a pipeline the server waits for the end, for ever and with the
+    lock of all writers, where its sender was stopped in the middle: that is no idle transaction to it.
+    """
 
     def __init__(self, connection: psycopg.Connection) -> None:
         self._connection = connection
@@ -74,11 +78,6 @@ class _Writer:
     def execute(self, statement: Statement, parameters: Mapping[str, object], /) -> psycopg.Cursor[tuple[Any, ...]]:
         """Execute a statement, and have its rows."""
         return self._connection.execute(statement.postgresql.encode(), parameters, binary=True)
-
-    def executemany(self, statement: Statement, parameters: Iterable[Mapping[str, object]], /) -> None:
-        """Execute it once for each row of parameters, without waiting for each answer."""
-        with self._connection.cursor() as cursor:
-            cursor.executemany(statement.postgresql.encode(), parameters)
 
 
 class PostgresCatalog(SqlCatalog):

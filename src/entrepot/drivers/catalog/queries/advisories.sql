@@ -107,14 +107,17 @@ DELETE FROM advisory_name
 -- forget_advisory --
 DELETE FROM advisory WHERE id = :advisory
 
--- add_name --
-INSERT INTO advisory_name (name, advisory_id) VALUES (:name, :advisory) ON CONFLICT DO NOTHING
+-- add_names --
+INSERT INTO advisory_name (name, advisory_id) SELECT value, :advisory FROM json_each(:rows) WHERE TRUE ON CONFLICT DO NOTHING
 
 -- add_affected --
 INSERT INTO affected (ecosystem, name, advisory_id, release, rule) VALUES (:ecosystem, :name, :advisory, :release, :rule)
 
 -- put_exploitation --
-INSERT INTO exploitation (name, epss, percentile, known_since) VALUES (:name, :epss, :percentile, :known_since)
+INSERT INTO exploitation (name, epss, percentile, known_since)
+SELECT r.value ->> 0, CAST(r.value ->> 1 AS DOUBLE PRECISION), CAST(r.value ->> 2 AS DOUBLE PRECISION), r.value ->> 3
+  FROM json_each(:rows) r
+ WHERE TRUE
     ON CONFLICT (name) DO UPDATE
    SET epss = coalesce(excluded.epss, exploitation.epss), percentile = coalesce(excluded.percentile, exploitation.percentile),
        known_since = coalesce(excluded.known_since, exploitation.known_since)
@@ -148,8 +151,10 @@ SELECT w.advisory_id, w.ecosystem, w.name, w.release, w.rule, a.name, a.modified
   JOIN advisory_source s ON s.id = a.source_id
   LEFT JOIN advisory_origin o ON o.id = a.origin_id
 
--- add_match --
-INSERT INTO component_match (component_id, advisory_id, state, fixed) VALUES (:component, :advisory, :state, :fixed)
+-- add_matches --
+INSERT INTO component_match (component_id, advisory_id, state, fixed)
+SELECT CAST(r.value ->> 0 AS BIGINT), CAST(r.value ->> 1 AS BIGINT), r.value ->> 2, r.value ->> 3 FROM json_each(:rows) r
+ WHERE TRUE
     ON CONFLICT (component_id, advisory_id) DO UPDATE SET state = excluded.state, fixed = excluded.fixed
 
 -- find_known --

@@ -36,7 +36,9 @@ DELETE FROM vex_statement WHERE attestation_id = :attestation
 
 -- keep_vex --
 INSERT INTO vex_statement (attestation_id, ordinal, flaws, products, components, status, reason, author, at, until)
-VALUES (:attestation, :ordinal, :flaws, :products, :components, :status, :reason, :author, :at, :until)
+SELECT :attestation, r.key, r.value ->> 'flaws', r.value ->> 'products', r.value ->> 'components', r.value ->> 'status',
+       r.value ->> 'reason', r.value ->> 'author', r.value ->> 'at', r.value ->> 'until'
+  FROM json_each(:rows) r
 
 -- list_exemptions --
 -- Uses exemption_package_idx.
@@ -104,4 +106,7 @@ RETURNING id
 
 -- add_reported --
 INSERT INTO reported (report_id, ordinal, tool, flaw, level, score, component, version, fixed, message, places)
-VALUES (:report, :ordinal, :tool, :flaw, :level, :score, :component, :version, :fixed, :message, :places)
+SELECT :report, r.key, r.value ->> 'tool', r.value ->> 'flaw', r.value ->> 'level',
+       CAST(r.value ->> 'score' AS DOUBLE PRECISION), r.value ->> 'component', r.value ->> 'version', r.value ->> 'fixed',
+       r.value ->> 'message', r.value ->> 'places'
+  FROM json_each(:rows) r

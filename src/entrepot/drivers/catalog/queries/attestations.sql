@@ -104,9 +104,9 @@ DELETE FROM material WHERE attestation_id = :attestation
 INSERT INTO provenance (attestation_id, builder, build_type, build, repository, revision, started_at, finished_at)
 VALUES (:attestation, :builder, :build_type, :build, :repository, :revision, :started_at, :finished_at)
 
--- keep_material --
+-- keep_materials --
 INSERT INTO material (attestation_id, ordinal, uri, name, digest)
-VALUES (:attestation, :ordinal, :uri, :name, :digest)
+SELECT :attestation, r.key, r.value ->> 0, r.value ->> 1, r.value ->> 2 FROM json_each(:rows) r
 
 -- list_attestations --
 -- Uses attestation_subject_idx.

@@ -29,15 +29,20 @@ ON CONFLICT (subject_id, package_id, carrier_id, ordinal) DO UPDATE
        <> (excluded.content, excluded.source, excluded.form, excluded.components, excluded.unread,
            coalesce(excluded.problem, ''))
 
--- add_component --
+-- add_components --
 INSERT INTO component (type, namespace, name, version, qualifiers)
-VALUES (:type, :namespace, :name, :version, :qualifiers) ON CONFLICT DO NOTHING
+SELECT r.value ->> 0, r.value ->> 1, r.value ->> 2, r.value ->> 3, r.value ->> 4 FROM json_each(:rows) r
+ WHERE TRUE
+ON CONFLICT DO NOTHING
 
--- add_use --
--- What is contained is not made less by another document that only depends on it.
+-- add_uses --
+-- What is contained is not made less by another document that only depends on it. Uses component's own keys.
 INSERT INTO component_use (component_id, blob_id, package_id, relation)
-SELECT id, :blob, :package, :relation FROM component
- WHERE (type, namespace, name, version, qualifiers) = (:type, :namespace, :name, :version, :qualifiers)
+SELECT c.id, :blob, :package, r.value ->> 5
+  FROM json_each(:rows) r
+ CROSS JOIN component c ON c.type = r.value ->> 0 AND c.namespace = r.value ->> 1 AND c.name = r.value ->> 2
+       AND c.version = r.value ->> 3 AND c.qualifiers = r.value ->> 4
+ WHERE TRUE
 ON CONFLICT (component_id, blob_id, package_id) DO UPDATE SET relation = excluded.relation WHERE component_use.relation <> excluded.relation
 
 -- list_uses --
@@ -46,8 +51,10 @@ SELECT c.id, c.type, c.namespace, c.name, c.version, c.qualifiers
   FROM component_use u JOIN component c ON c.id = u.component_id
  WHERE u.blob_id = :blob AND u.package_id = :package
 
--- remove_use --
-DELETE FROM component_use WHERE component_id = :component AND blob_id = :blob AND package_id = :package
+-- remove_uses --
+-- Uses component_use's own key.
+DELETE FROM component_use
+ WHERE component_id IN (SELECT CAST(value AS BIGINT) FROM json_each(:rows)) AND blob_id = :blob AND package_id = :package
 
 -- list_components --
 -- Uses component_use_blob_idx.

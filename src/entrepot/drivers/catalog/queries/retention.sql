@@ -162,22 +162,31 @@ SELECT id FROM retention_plan WHERE name = :plan
 INSERT INTO retention_plan (name, namespace_id, state, rules, digest, actor, at, looked_at, size)
 VALUES (:name, :namespace, 'drafted', :rules, '', :actor, :at, 0, 0)
 
--- add_item --
+-- add_items --
 INSERT INTO retention_item (plan_id, ordinal, package_id, blob_id, names, parts, rule, reason, at, pulled_at, pulled_by,
-                            keeper, size, state)
-VALUES (:plan, :ordinal, :package, :blob, :names, :parts, :rule, :reason, :at, :pulled_at, :pulled_by, :keeper, 0, :state)
+                            keeper, state, size)
+SELECT :plan, CAST(r.value ->> 0 AS BIGINT), CAST(r.value ->> 1 AS BIGINT), CAST(r.value ->> 2 AS BIGINT), r.value ->> 3,
+       r.value ->> 4, r.value ->> 5, r.value ->> 6, r.value ->> 7, r.value ->> 8, r.value ->> 9, r.value ->> 10,
+       r.value ->> 11, 0
+  FROM json_each(:rows) r
 
 -- add_roots --
 INSERT INTO retention_part (plan_id, package_id, blob_id, ordinal)
 SELECT plan_id, package_id, blob_id, ordinal FROM retention_item
  WHERE plan_id = :plan AND ordinal BETWEEN :first AND :last AND keeper IS NULL
 
--- add_part --
-INSERT INTO retention_part (plan_id, package_id, blob_id, ordinal) VALUES (:plan, :package, :blob, :ordinal)
+-- add_parts --
+INSERT INTO retention_part (plan_id, package_id, blob_id, ordinal)
+SELECT :plan, CAST(r.value ->> 0 AS BIGINT), CAST(r.value ->> 1 AS BIGINT), CAST(r.value ->> 2 AS BIGINT)
+  FROM json_each(:rows) r
+ WHERE TRUE
 ON CONFLICT DO NOTHING
 
--- set_size --
-UPDATE retention_item SET size = :size WHERE plan_id = :plan AND ordinal = :ordinal
+-- set_sizes --
+-- Uses retention_item's own key, and only because the plan is one of each row, too.
+UPDATE retention_item SET size = CAST(r.value ->> 2 AS BIGINT)
+  FROM json_each(:rows) r
+ WHERE plan_id = CAST(r.value ->> 0 AS BIGINT) AND ordinal = CAST(r.value ->> 1 AS BIGINT)
 
 -- forget_parts --
 DELETE FROM retention_part

@@ -84,7 +84,7 @@ SELECT id FROM token WHERE secret_hash = :hash
 INSERT INTO secret_search (blob_id, detector, found, unread, notes)
 SELECT b.id, CAST(s.value ->> 'detector' AS BIGINT), CAST(s.value ->> 'found' AS BIGINT),
        CAST(s.value ->> 'unread' AS BIGINT), s.value ->> 'notes'
-  FROM json_each(:searches) s CROSS JOIN blob b ON b.digest = s.value ->> 'digest'
+  FROM json_each(:rows) s CROSS JOIN blob b ON b.digest = s.value ->> 'digest'
  WHERE TRUE
 ON CONFLICT (blob_id) DO UPDATE
    SET detector = excluded.detector, found = excluded.found, unread = excluded.unread, notes = excluded.notes
@@ -92,11 +92,15 @@ ON CONFLICT (blob_id) DO UPDATE
 -- forget_secrets --
 -- Uses blob's and found_secret's own keys.
 DELETE FROM found_secret
- WHERE blob_id IN (SELECT b.id FROM json_each(:searches) s CROSS JOIN blob b ON b.digest = s.value ->> 'digest')
+ WHERE blob_id IN (SELECT b.id FROM json_each(:rows) s CROSS JOIN blob b ON b.digest = s.value ->> 'digest')
 
--- add_secret --
+-- add_secrets --
+-- Uses blob's own key.
 INSERT INTO found_secret (blob_id, name, path, rule, line, excerpt, token_id)
-SELECT b.id, :name, :path, :rule, :line, :excerpt, :token FROM blob b WHERE b.digest = :digest
+SELECT b.id, r.value ->> 'name', r.value ->> 'path', r.value ->> 'rule', CAST(r.value ->> 'line' AS BIGINT),
+       r.value ->> 'excerpt', r.value ->> 'token'
+  FROM json_each(:rows) r CROSS JOIN blob b ON b.digest = r.value ->> 'digest'
+ WHERE TRUE
 ON CONFLICT DO NOTHING
 
 -- tell --
