@@ -95,7 +95,7 @@ class PostgresInOneTransaction:
 
     def execute(self, statement: Statement, parameters: Mapping[str, object], /) -> psycopg.Cursor[tuple[Any, ...]]:
         """Execute a statement, and have its rows."""
-        return self._connection.execute(statement.postgresql.encode(), parameters, binary=True)
+        return self._connection.execute(statement.postgresql, parameters, binary=True)
 
     def mark(self) -> None:
         """This is where to go back to; there may be several, one in another."""

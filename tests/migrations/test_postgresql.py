@@ -93,7 +93,7 @@ def test_postgresql_reads_every_statement(today: psycopg.Connection, file: str) 
     unread = []
     for name, statement in vars(load(file)).items():
         try:
-            today.execute(f"PREPARE one AS {_numbered(statement.postgresql)}".encode())
+            today.execute(f"PREPARE one AS {_numbered(statement.postgresql.decode())}".encode())
             today.execute("DEALLOCATE one")
         except psycopg.Error as error:
             unread.append(f"{name}: {error}")

@@ -33,7 +33,7 @@ class Connection(Protocol):
     """What the writer of a database is told: `sqlite3.Connection` is one."""
 
     def execute(self, statement: Statement, parameters: Mapping[str, object], /) -> _Cursor:
-        """Execute a statement, and have its rows."""
+        """Execute a statement, and have its rows until the next."""
 
 
 class Session:

@@ -34,7 +34,7 @@ class Statement(str):
 
     __slots__ = ("postgresql",)
 
-    postgresql: str
+    postgresql: bytes
 
     def __new__(cls, sqlite: str, postgresql: str | None = None) -> Self:
         """A statement, with a second body where there is one."""
@@ -42,7 +42,7 @@ class Statement(str):
         body = _COMMENT.sub("", sqlite if postgresql is None else postgresql)
         for word, instead in _WORDS:
             body = word.sub(instead, body)
-        statement.postgresql = body
+        statement.postgresql = body.encode()
         return statement
 
 

@@ -60,9 +60,9 @@ _PAUSE_SECONDS: Final = 0.1
 _BEGIN: Final = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({LOCK})".encode()
 """Whoever has the lock sees what was committed until then, whatever the database has its transactions see."""
 
-_BEGIN_AT_HEAD: Final = b"%s; %s" % (_BEGIN, LISTINGS.head.postgresql.encode())
+_BEGIN_AT_HEAD: Final = b"%s; %s" % (_BEGIN, LISTINGS.head.postgresql)
 _TERM: Final = f"SELECT term FROM turn WHERE name = '{TURN}'".encode()  # noqa: S608 - of a constant
-_BEGIN_IN_TURN: Final = b"%s; %s; %s" % (_BEGIN, _TERM, LISTINGS.head.postgresql.encode())
+_BEGIN_IN_TURN: Final = b"%s; %s; %s" % (_BEGIN, _TERM, LISTINGS.head.postgresql)
 
 
 class _Writer:
@@ -73,11 +73,11 @@ class _Writer:
     """
 
     def __init__(self, connection: psycopg.Connection) -> None:
-        self._connection = connection
+        self._cursor = connection.cursor()
 
     def execute(self, statement: Statement, parameters: Mapping[str, object], /) -> psycopg.Cursor[tuple[Any, ...]]:
-        """Execute a statement, and have its rows."""
-        return self._connection.execute(statement.postgresql.encode(), parameters, binary=True)
+        """Execute a statement, and have its rows until the next."""
+        return self._cursor.execute(statement.postgresql, parameters, binary=True)
 
 
 class PostgresCatalog(SqlCatalog):

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from entrepot.drivers.catalog.statements import Statement
 
+    _Cursor = psycopg.AsyncCursor[tuple[Any, ...]]
+
 T = TypeVar("T")
 
 _SIZE: Final = 8
@@ -35,7 +37,7 @@ class PooledQuestions:
         """Ask the database at *address*; nothing is connected before the first question."""
         self._address = address
         self._room = asyncio.Semaphore(size)
-        self._idle: list[tuple[psycopg.AsyncConnection, Grip]] = []
+        self._idle: list[tuple[_Cursor, Grip]] = []
         self.watch = Watch(lambda: is_there(address))
         """Of those who wait for answers."""
         self._closed = False
@@ -43,8 +45,8 @@ class PooledQuestions:
     async def one(self, statement: Statement, **parameters: object) -> tuple[Any, ...] | None:
         """The first row, or None."""
 
-        async def ask(connection: psycopg.AsyncConnection) -> tuple[Any, ...] | None:
-            cursor = await connection.execute(statement.postgresql.encode(), parameters, binary=True)
+        async def ask(cursor: _Cursor) -> tuple[Any, ...] | None:
+            await cursor.execute(statement.postgresql, parameters, binary=True)
             return await cursor.fetchone()
 
         return await self._with_connection(ask)
@@ -52,13 +54,14 @@ class PooledQuestions:
     async def all(self, statement: Statement, **parameters: object) -> list[tuple[Any, ...]]:
         """All rows."""
 
-        async def ask(connection: psycopg.AsyncConnection) -> list[tuple[Any, ...]]:
-            cursor = await connection.execute(statement.postgresql.encode(), parameters, binary=True)
+        async def ask(cursor: _Cursor) -> list[tuple[Any, ...]]:
+            # One of its own: a cursor keeps its last answer, and this may be a large one.
+            cursor = await cursor.connection.execute(statement.postgresql, parameters, binary=True)
             return await cursor.fetchall()
 
         return await self._with_connection(ask)
 
-    async def _with_connection(self, ask: Callable[[psycopg.AsyncConnection], Awaitable[T]]) -> T:
+    async def _with_connection(self, ask: Callable[[_Cursor], Awaitable[T]]) -> T:
         pause = _FIRST_PAUSE
         ends = time.monotonic() + connecting.PATIENCE_SECONDS
         with translated():
@@ -74,21 +77,21 @@ class PooledQuestions:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
 
-    async def _try(self, ask: Callable[[psycopg.AsyncConnection], Awaitable[T]]) -> T:
-        connection, grip = self._idle.pop() if self._idle else await self._connect()
+    async def _try(self, ask: Callable[[_Cursor], Awaitable[T]]) -> T:
+        cursor, grip = self._idle.pop() if self._idle else await self._connect()
         try:
             with self.watch.over(grip):
-                return await ask(connection)
+                return await ask(cursor)
         finally:
             # Not after a cancelled question, whose answer may still be under way.
-            if not self._closed and connection.info.transaction_status is TransactionStatus.IDLE:
-                self._idle.append((connection, grip))
+            if not self._closed and cursor.connection.info.transaction_status is TransactionStatus.IDLE:
+                self._idle.append((cursor, grip))
             else:
-                await _end(connection, grip)
+                await _end(cursor, grip)
 
-    async def _connect(self) -> tuple[psycopg.AsyncConnection, Grip]:
+    async def _connect(self) -> tuple[_Cursor, Grip]:
         connection = await connect_reading(self._address)
-        return connection, Grip(connection)
+        return connection.cursor(), Grip(connection)
 
     async def _let_go(self) -> None:
         while self._idle:
@@ -101,6 +104,6 @@ class PooledQuestions:
         await self.watch.stop()
 
 
-async def _end(connection: psycopg.AsyncConnection, grip: Grip) -> None:
+async def _end(cursor: _Cursor, grip: Grip) -> None:
     grip.close()
-    await connection.close()
+    await cursor.connection.close()
