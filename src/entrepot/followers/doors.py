@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from entrepot.followers.follower import package_of
 from entrepot.model.digest import Digest
 from entrepot.model.events import (
     AdvisoriesImported,
@@ -24,7 +25,7 @@ from entrepot.model.events import (
     VersionUnyanked,
     VersionYanked,
 )
-from entrepot.model.names import FormatName, NamespaceName, PackageId, PackageName, ReferenceName, View
+from entrepot.model.names import NamespaceName, PackageId, ReferenceName, View
 from entrepot.operations.doors import (
     Tour,
     guards_reading,
@@ -74,7 +75,7 @@ class Doors:
         namespaces: dict[str | None, None] = {}
         for event in (entry.event for entry in entries):
             if event.namespace and event.package:
-                package = _package(event.namespace, event.package)
+                package = package_of(event.namespace, event.package)
                 packages[package] = None
                 for digest in await _touched(registry, package, event):
                     artifacts[package, digest] = None
@@ -113,8 +114,3 @@ async def _touched(registry: Registry, package: PackageId, event: Event) -> list
         found = await registry.catalog.find_artifact(View(package.namespace), package, name=name, barred=True)
         return [] if found is None else [found.digest]
     return []
-
-
-def _package(namespace: str, path: str) -> PackageId:
-    format_name, _, name = path.partition("/")
-    return PackageId(NamespaceName(namespace), FormatName(format_name), PackageName(name))

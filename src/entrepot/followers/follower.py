@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from entrepot.model.access import Allowance, Caller, Principal, PrincipalKind, Rights, Role
-from entrepot.model.names import EVERY_PACKAGE, PrincipalName
+from entrepot.model.names import EVERY_PACKAGE, FormatName, NamespaceName, PackageId, PackageName, PrincipalName
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -49,3 +49,9 @@ def caller_of(follower: Follower) -> Caller:
     """The caller that a follower's operations are asked by: the registry itself."""
     principal = Principal(PrincipalName(f"{ACTOR}{follower.name}"), PrincipalKind.ROBOT)
     return Caller(principal, Rights(((Allowance(Role.ADMINISTRATOR, None, EVERY_PACKAGE),),)))
+
+
+def package_of(namespace: str, path: str) -> PackageId:
+    """The package that an event is about: its *path* is ``PackageId.path``."""
+    format_name, _, name = path.partition("/")
+    return PackageId(NamespaceName(namespace), FormatName(format_name), PackageName(name))

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from entrepot.followers.follower import ACTOR, caller_of
+from entrepot.followers.follower import ACTOR, caller_of, package_of
 from entrepot.model.artifact import INDEX_TYPES
 from entrepot.model.digest import Digest
 from entrepot.model.events import ArtifactDeleted, ArtifactPublished
-from entrepot.model.names import FormatName, NamespaceName, PackageId, PackageName
 from entrepot.operations.index_sbom import forget_sbom, index_described, index_sbom
 from entrepot.operations.report import index_reports
 from entrepot.operations.take_stock import take_stock
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from entrepot.model.events import Entry
+    from entrepot.model.names import PackageId
     from entrepot.operations.registry import Registry
 
 
@@ -33,7 +33,7 @@ class Inventory:
             event = entry.event
             if not event.namespace or not event.package:
                 continue
-            package = _package(event.namespace, event.package)
+            package = package_of(event.namespace, event.package)
             match event:
                 case ArtifactPublished():
                     await self._look(registry, entry, event, package)
@@ -55,8 +55,3 @@ class Inventory:
 
 
 INVENTORY = Inventory()
-
-
-def _package(namespace: str, path: str) -> PackageId:
-    format_name, _, name = path.partition("/")
-    return PackageId(NamespaceName(namespace), FormatName(format_name), PackageName(name))

@@ -9,11 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from entrepot.followers.follower import caller_of
+from entrepot.followers.follower import caller_of, package_of
 from entrepot.model.digest import Digest
 from entrepot.model.errors import Conflict, Denied, NotFound, Unavailable
 from entrepot.model.events import ClearanceOpened
-from entrepot.model.names import FormatName, NamespaceName, PackageId, PackageName
 from entrepot.operations.match import match_new_components
 from entrepot.operations.state_findings import state_findings
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from entrepot.model.events import Entry
+    from entrepot.model.names import PackageId
     from entrepot.operations.registry import Registry
 
 
@@ -40,13 +40,8 @@ class Match:
         for entry in entries:
             match entry.event:
                 case ClearanceOpened(namespace=str(namespace), package=str(path), digest=digest):
-                    cleared[_package(namespace, path), Digest.parse(digest)] = None
+                    cleared[package_of(namespace, path), Digest.parse(digest)] = None
         for package, artifact in cleared:
             # What nobody can say, without a key or before everything is compared, is not said; what is gone neither.
             with suppress(Conflict, Denied, NotFound, Unavailable):
                 await state_findings(registry, caller_of(self), package, artifact, renew=False)
-
-
-def _package(namespace: str, path: str) -> PackageId:
-    format_, _, name = path.partition("/")
-    return PackageId(NamespaceName(namespace), FormatName(format_), PackageName(name))

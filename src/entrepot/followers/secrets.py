@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from entrepot.followers.follower import caller_of
+from entrepot.followers.follower import caller_of, package_of
 from entrepot.model.digest import Digest
 from entrepot.model.events import ArtifactPublished
-from entrepot.model.names import FormatName, NamespaceName, PackageId, PackageName
 from entrepot.operations.search_secrets import search_published
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ class Secrets:
     async def handle(self, registry: Registry, entries: Sequence[Entry]) -> None:
         """Search every artifact that came, each once."""
         places = {
-            (_package(entry.event.namespace, entry.event.package), Digest.parse(entry.event.digest)): None
+            (package_of(entry.event.namespace, entry.event.package), Digest.parse(entry.event.digest)): None
             for entry in entries
             if isinstance(entry.event, ArtifactPublished) and entry.event.namespace and entry.event.package
         }
@@ -35,8 +34,3 @@ class Secrets:
 
 
 SECRETS = Secrets()
-
-
-def _package(namespace: str, path: str) -> PackageId:
-    format_, _, name = path.partition("/")
-    return PackageId(NamespaceName(namespace), FormatName(format_), PackageName(name))

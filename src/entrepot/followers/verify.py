@@ -9,15 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from entrepot.followers.follower import package_of
 from entrepot.model.digest import Digest
 from entrepot.model.events import ArtifactPublished, ClearanceOpened, PromotionRefused
-from entrepot.model.names import FormatName, NamespaceName, PackageId, PackageName
 from entrepot.operations.examine import FOLLOWER, examine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from entrepot.model.events import Entry
+    from entrepot.model.names import PackageId
     from entrepot.operations.registry import Registry
 
 
@@ -38,12 +39,7 @@ class Verify:
                     | ClearanceOpened(namespace=str(namespace), package=str(path), statement=str(digest))
                     | PromotionRefused(namespace=str(namespace), package=str(path), statement=str(digest))
                 ):
-                    place = (_package(namespace, path), Digest.parse(digest))
+                    place = (package_of(namespace, path), Digest.parse(digest))
                     if place not in done:
                         done.add(place)
                         await examine(registry, *place)
-
-
-def _package(namespace: str, path: str) -> PackageId:
-    format_, _, name = path.partition("/")
-    return PackageId(NamespaceName(namespace), FormatName(format_), PackageName(name))
