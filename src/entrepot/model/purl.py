@@ -84,6 +84,8 @@ def _of(url: PackageURL) -> Purl:
         # What has nothing but slashes for a name is let through by the library.
         raise InvalidName(f"pkg:{url.type}/", expected="a package URL with a name")
     qualifiers = url.qualifiers if isinstance(url.qualifiers, dict) else {}
+    if any("\0" in (part or "") for part in (url.namespace, url.name, url.version, url.subpath, *qualifiers.values())):
+        raise InvalidName(url.to_string(), expected="a package URL without NUL, where some would end and others go on")
     return Purl(
         type=url.type,
         namespace=url.namespace or None,

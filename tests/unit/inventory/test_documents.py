@@ -73,8 +73,11 @@ def test_what_is_only_depended_on_is_not_contained() -> None:
     assert inventory.edges == (Edge(0, 1), Edge(1, 2))
 
 
-def test_a_wrong_package_url_leaves_the_component() -> None:
-    component = {"type": "library", "name": "odd", "version": "1", "purl": "not a purl"}
+@pytest.mark.parametrize(
+    "url", ["not a purl", "pkg:pypi/odd%00@1", "pkg:pypi/odd@1%00", "pkg:deb/debian/odd@1?arch=a%00"]
+)
+def test_a_wrong_package_url_leaves_the_component(url: str) -> None:
+    component = {"type": "library", "name": "odd", "version": "1", "purl": url}
     found = {"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1, "components": [component]}
 
     inventory = read_document(written(found)).inventory

@@ -264,7 +264,7 @@ class SqlCatalog(ABC):
         return FoundBlob(digest, size, content, public=bool(public), generation=generation, tier=Tier(tier))
 
     async def had_blob(self, package: PackageId, digest: Digest) -> bool | None:
-        """Whether some bytes are in a package, or were; as far as anybody remembers."""
+        """Whether some bytes are in a package, or were, as far as anybody remembers; None when there is no package."""
         row = await self._questions.one(PULL.had_blob, **identity(package), digest=str(digest))
         return None if row is None else bool(row[0])
 
