@@ -19,9 +19,10 @@ from tests.clients.programs import program
 from tests.clients.server import Registry, serve
 from tests.clients.virtual_host import virtual_host
 
-pytestmark = pytest.mark.conformance
-
 _TIMEOUT_SECONDS = 900
+
+pytestmark = [pytest.mark.conformance, pytest.mark.timeout(_TIMEOUT_SECONDS + 60)]
+
 _TEST_MILLISECONDS = "180000"
 """What the suite gives each of its tests: they run npm dozens of times, perhaps on a busy machine."""
 _PASSED = 15
