@@ -257,6 +257,20 @@ async def test_the_bytes_that_a_plan_promises_are_those_that_the_collector_frees
     assert collected.condemned.size == made.size > 0
 
 
+async def test_what_goes_with_an_index_counts_once(world: World) -> None:
+    """What it contains was counted as its part and as what it links."""
+    both = await world.push("acme/api", index(image(b"amd64"), image(b"arm64")), "1.0")
+    await world.push("acme/api", referrer(both))
+    await keep(world, RetentionRule("none", last=0))
+    made = await plan(world)
+
+    await apply_plan(world.registry, ADMINISTRATOR, made.name)
+    world.clock.advance(days=2)
+    collected = await collect(world.registry)
+
+    assert collected.condemned.size == made.size > 0
+
+
 @pytest.mark.parametrize("kept", [0, 1], ids=["none stays", "one of many stays"])
 async def test_bytes_that_very_many_share_count_where_the_last_of_them_goes(
     world: World, monkeypatch: pytest.MonkeyPatch, kept: int

@@ -88,8 +88,8 @@ SELECT 1
 
 -- touched --
 -- What each of some items consists of, with its size and whether nothing else needs it, as is so of most: an artifact that
--- is nowhere else, and what one artifact alone requires (I2), in one package alone. Uses retention_part_ordinal_idx,
--- membership_blob_idx, membership_open_idx and link_target_idx.
+-- is nowhere else, and what one artifact alone requires (I2), in one package alone. Artifacts that it contains are parts by
+-- themselves where they go too. Uses retention_part_ordinal_idx, membership_blob_idx, membership_open_idx and link_target_idx.
 SELECT p.ordinal, b.id, b.size,
        b.state IN ('present', 'damaged') AND NOT EXISTS (
             SELECT 1 FROM membership o
@@ -106,7 +106,7 @@ SELECT p.ordinal, b.id, b.size,
        AND NOT EXISTS (
             SELECT 1 FROM membership o
              WHERE o.blob_id = b.id AND o.until_position IS NULL AND (o.package_id <> p.package_id OR o.role <> 'blob'))
-  FROM retention_part p JOIN link l ON l.artifact_id = p.blob_id JOIN blob b ON b.id = l.target_id
+  FROM retention_part p JOIN link l ON l.artifact_id = p.blob_id AND l.kind <> 'manifest' JOIN blob b ON b.id = l.target_id
  WHERE p.plan_id = :plan AND p.ordinal > :after AND p.ordinal <= :upto
 
 -- list_crowded --
