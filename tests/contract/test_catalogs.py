@@ -30,6 +30,7 @@ from entrepot.testing.contracts.inventories import InventoriesContract
 from entrepot.testing.contracts.log import LogContract
 from entrepot.testing.contracts.policies import PoliciesContract
 from entrepot.testing.contracts.promotions import PromotionsContract
+from entrepot.testing.contracts.retentions import RetentionsContract
 from entrepot.testing.contracts.scrubs import ScrubsContract
 from entrepot.testing.contracts.secrets import SecretsContract
 from entrepot.testing.contracts.tiers import TiersContract
@@ -47,6 +48,7 @@ class Everything(
     AssessmentsContract,
     AttestationsContract,
     ErasuresContract,
+    RetentionsContract,
     FederationContract,
     HoldsContract,
     InventoriesContract,
@@ -110,6 +112,7 @@ class TestPostgresCatalog(
     CollectionContract,
     CursorsContract,
     ErasuresContract,
+    RetentionsContract,
     TiersContract,
     TrashContract,
     UsageContract,

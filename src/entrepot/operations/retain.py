@@ -10,12 +10,14 @@ What goes is in the trash, and can be had back (`entrepot.operations.restore`).
 from __future__ import annotations
 
 import asyncio
+from array import array
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from enum import Enum, auto
 from hashlib import sha256
-from itertools import groupby
+from heapq import merge
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -127,18 +129,28 @@ async def make_plan(registry: Registry, namespace: NamespaceName, actor: str) ->
     )
     await registry.catalog.write(lambda transaction: transaction.retentions.draft(plan))
     draft = _Draft(registry, plan)
-    async for package, judged in judge_namespace(registry, namespace, rules):
-        await draft.add(package, judged)
-    return await draft.finish()
+    try:
+        async for package, judged in judge_namespace(registry, namespace, rules):
+            await draft.add(package, judged)
+        return await draft.finish()
+    finally:
+        await draft.stop()
 
 
 class _Draft:
-    """A plan that is being written."""
+    """A plan that is being written: a page of it while the next is judged, each of which waits for the other's questions."""
 
     def __init__(self, registry: Registry, plan: Plan) -> None:
         self._registry = registry
         self._plan = plan
         self._items: list[PlannedItem] = []
+        self._writing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._writing.set_result(None)
+        self._shared: list[array[int]] = []
+        """What the items of each page share with others: eight bytes for each."""
+        self._sizes: Mapping[int, int] = {}
+        """Those that are known, and not written yet."""
+        self._size = 0
         self._last = 0
         self._looked_at = 0
         self._going = 0
@@ -162,35 +174,60 @@ class _Draft:
                 await self._write()
 
     async def _write(self) -> None:
-        items, self._items = self._items, []
-        if items:
-            name = self._plan.name
-            await self._registry.catalog.write(lambda transaction: transaction.retentions.add_items(name, items))
+        """Begin to write what there is, once what was before it is written."""
+        await self._writing
+        if self._items:
+            items, self._items = self._items, []
+            self._writing = asyncio.ensure_future(self._write_page(items))
+
+    async def _write_page(self, items: Sequence[PlannedItem]) -> None:
+        """Write items, and find out what becomes free with each by itself: that is written with the next."""
+        name, sizes, retentions = self._plan.name, self._sizes, self._registry.catalog.retentions
+
+        def change(transaction: Transaction) -> None:
+            transaction.retentions.add_items(name, items)
+            transaction.retentions.add_sizes(name, sizes)
+
+        await self._registry.catalog.write(change)
+        measured = await retentions.measure(name, after=items[0].ordinal - 1, upto=items[-1].ordinal)
+        self._note_sizes(measured.sizes)
+        self._shared.append(array("q", measured.shared))
+
+    def _note_sizes(self, sizes: Mapping[int, int]) -> None:
+        self._sizes = sizes
+        self._size += sum(sizes.values())
+
+    async def stop(self) -> None:
+        """Write no more."""
+        self._writing.cancel()
+        await asyncio.gather(self._writing, return_exceptions=True)
 
     async def finish(self) -> Plan:
-        """Find out what becomes free, and let others see it."""
+        """Find out what becomes free of what several share, and let others see it."""
         await self._write()
-        name, size = self._plan.name, 0
-        for after in range(0, self._last, _PAGE):
-            freed = await self._registry.catalog.retentions.measure_freed(name, after=after, limit=_PAGE)
-            size += sum(freed.values())
-            if freed:
-                await self._registry.catalog.write(_sizing(name, freed))
+        await self._writing
+        catalog, name = self._registry.catalog, self._plan.name
+        shared = (blob for blob, _ in groupby(merge(*self._shared)))
+        while page := list(islice(shared, _PAGE)):
+            await catalog.write(_sizing(name, self._sizes))
+            self._note_sizes(await catalog.retentions.measure_shared(name, page))
+        sizes = self._sizes
         counts = {ItemState.PLANNED: self._going, ItemState.KEPT: self._kept}
         plan = replace(
             self._plan,
             digest=f"sha256:{self._hash.hexdigest()}",
             looked_at=self._looked_at,
-            size=size,
+            size=self._size,
             counts={state: count for state, count in counts.items() if count},
         )
 
         def change(transaction: Transaction) -> Plan:
+            transaction.retentions.add_sizes(name, sizes)
             transaction.retentions.finish(plan)
             transaction.append(
                 plan.actor,
                 RetentionPlanned(
-                    namespace=plan.namespace, plan=plan.name, digest=plan.digest, artifacts=self._going, size=size
+                    namespace=plan.namespace, plan=plan.name, digest=plan.digest, artifacts=self._going, size=plan.size
                 ),
             )
             return plan
@@ -198,8 +235,8 @@ class _Draft:
         return await self._registry.catalog.write(change)
 
 
-def _sizing(plan: str, freed: Mapping[int, int]) -> Callable[[Transaction], None]:
-    return lambda transaction: transaction.retentions.set_sizes(plan, freed)
+def _sizing(plan: str, sizes: Mapping[int, int]) -> Callable[[Transaction], None]:
+    return lambda transaction: transaction.retentions.add_sizes(plan, sizes)
 
 
 def _item(ordinal: int, package: PackageId, judged: Judged) -> PlannedItem:

@@ -92,6 +92,16 @@ class PlannedItem(msgspec.Struct, frozen=True, gc=False):  # one of a million
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """What becomes free with some items of a draft."""
+
+    sizes: Mapping[int, int]
+    """Bytes that nothing else needs, by the item's ordinal."""
+    shared: Sequence[int]
+    """What something else may need too, in order; the catalog's own."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What the rules of a namespace let go at a time."""
 
@@ -149,8 +159,14 @@ class Retentions(Protocol):
     async def list_parts(self, package: PackageId, digest: Digest, *, now: datetime) -> Sequence[Digest]:
         """What goes with an artifact: what it contains and what refers to it, unless something else needs that."""
 
-    async def measure_freed(self, plan: str, *, after: int, limit: int) -> Mapping[int, int]:
-        """Bytes that are free once each of some items, and all before it, have gone: by the item's ordinal."""
+    async def measure(self, plan: str, *, after: int, upto: int) -> Measured:
+        """Bytes that nothing but one of some items needs, and what of theirs something else may need too."""
+
+    async def measure_shared(self, plan: str, shared: Sequence[int]) -> Mapping[int, int]:
+        """Bytes that are free once the last that needs them has gone, by the ordinal of that.
+
+        To be asked once the draft has all that would go, once of each.
+        """
 
     async def find_plan(self, name: str) -> Plan | None:
         """A plan that is whole."""
@@ -185,8 +201,8 @@ class RetentionChanges(Protocol):
     def add_items(self, plan: str, items: Sequence[PlannedItem]) -> None:
         """Add a page of items to a draft."""
 
-    def set_sizes(self, plan: str, sizes: Mapping[int, int]) -> None:
-        """Say of items of a draft what becomes free with them."""
+    def add_sizes(self, plan: str, sizes: Mapping[int, int]) -> None:
+        """Say of items of a draft what more becomes free with them."""
 
     def finish(self, plan: Plan) -> None:
         """Let a draft be a plan, with its digest and all its sums."""

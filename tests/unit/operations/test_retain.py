@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Never
 
 import pytest
 
@@ -13,10 +14,11 @@ from entrepot.drivers.catalog import retention
 from entrepot.model.access import Role
 from entrepot.model.deployment import Particulars, Place
 from entrepot.model.digest import Digest
-from entrepot.model.errors import Denied, InvalidRetention, PlanOutdated, PlanUnknown
+from entrepot.model.errors import Denied, InvalidRetention, PlanOutdated, PlanUnknown, Unavailable
 from entrepot.model.names import PackagePattern, ReferenceName, View, parse_namespace
 from entrepot.model.reference import fallback_of
 from entrepot.model.retention import Line, NameKind, Retention, RetentionRule
+from entrepot.operations import retain
 from entrepot.operations.check import check
 from entrepot.operations.collect import collect
 from entrepot.operations.delete import delete_artifact
@@ -290,6 +292,38 @@ async def test_bytes_that_very_many_share_count_where_the_last_of_them_goes(
     await apply_plan(world.registry, ADMINISTRATOR, made.name)
     world.clock.advance(days=2)
     assert (await collect(world.registry)).condemned.size == made.size
+
+
+async def test_a_plan_is_the_same_however_small_the_pages_are_that_it_is_written_in(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in ("acme/api", "acme/other"):
+        for number in range(3):
+            await world.push(place, image(b"shared" * 100, b"%d of %s" % (number, place.encode())), f"1.{number}")
+    await world.push("acme/api", index(image(b"amd64"), image(b"arm64")), "2.0")
+    await keep(world, RetentionRule("none", last=0))
+    whole = await plan(world)
+
+    monkeypatch.setattr(retain, "_PAGE", 1)
+    paged = await plan(world)
+
+    assert (paged.digest, paged.size, paged.counts) == (whole.digest, whole.size, {ItemState.PLANNED: 7})
+    assert await items(world, paged) == await items(world, whole)
+
+
+async def test_a_plan_that_cannot_be_written_is_none(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(*_: object, **__: object) -> Never:
+        raise Unavailable("catalog", after=1)
+
+    monkeypatch.setattr(retain, "_PAGE", 1)
+    monkeypatch.setattr(world.catalog.retentions, "measure", fails)
+    await push(world, "1.0", "1.1", "1.2")
+    await keep(world, RetentionRule("none", last=0))
+
+    with pytest.raises(Unavailable):
+        await plan(world)
+
+    assert await list_plans(world.registry, ADMINISTRATOR, ACME, limit=10) == []
 
 
 async def test_what_an_index_contains_and_what_refers_to_it_goes_and_comes_back_with_it(world: World) -> None:

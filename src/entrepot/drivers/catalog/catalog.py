@@ -102,7 +102,7 @@ class SqlCatalog(ABC):
     """Implements `entrepot.ports.catalog.Catalog`. Use it from one event loop."""
 
     def __init__(self, questions: Questions, clock: Clock, *, aside: Questions | None = None) -> None:
-        """Ask *questions*; *aside*, where that is another way, what looks at much and finds little."""
+        """Ask *questions*; *aside*, where that is another way, what looks at much and finds little, or tells it in one row."""
         self._clock = clock
         self._questions = questions
         self.blocks = SqlBlocks(questions)
@@ -113,7 +113,7 @@ class SqlCatalog(ABC):
         self.scrubs = SqlScrubs(questions)
         self.tiers = SqlTiers(questions)
         self.usage = SqlUsages(questions)
-        self.retentions = SqlRetentions(questions)
+        self.retentions = SqlRetentions(questions, aside or questions)
         self.cursors = SqlCursors(questions)
         self.advisories = SqlAdvisories(questions)
         self.assessments = SqlAssessments(questions)

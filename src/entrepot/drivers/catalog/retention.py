@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,7 +25,7 @@ from entrepot.model.names import (
 )
 from entrepot.model.position import START, Position
 from entrepot.model.retention import UNNAMED, Line, Name, NameKind, Retention, RetentionRule, Stored
-from entrepot.ports.retention import Candidate, ItemState, Plan, PlannedItem, PlanState, Surveyed
+from entrepot.ports.retention import Candidate, ItemState, Measured, Plan, PlannedItem, PlanState, Surveyed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -39,16 +38,14 @@ if TYPE_CHECKING:
 RETENTION: Final = load("retention")
 _NEVER: Final = 1 << 62
 """The ordinal of what does not go."""
-_NEEDED: Final = (_NEVER, 0)
-"""What is known of bytes that do not become free."""
-_POPULAR: Final = 16
 _CROWD: Final = 10_000
 """Links that one question is about: some tens of milliseconds."""
 _NONE: Final = rows.json_list(())
-_NAMES: Final = msgspec.json.Decoder(list[str])
+_NAMES: Final = msgspec.json.Decoder(tuple[str, ...])
+_ROWS: Final = msgspec.json.Decoder(list[int])
+_MEASURED: Final = msgspec.json.Decoder(list[tuple[int | None, int | None, int]])
 _KINDS: Final = {str(kind): kind for kind in NameKind}
 """To make a member of an enumeration of a text takes as long as all the rest of a row."""
-_REMEMBERED: Final = 100_000
 
 
 class _Rule(msgspec.Struct):
@@ -67,14 +64,33 @@ class _Rule(msgspec.Struct):
     cleared: bool = False
 
 
+class _CandidateRow(msgspec.Struct, array_like=True, gc=False):  # one of a million
+    """An artifact that stands for itself, as ``candidate`` tells it."""
+
+    package: int
+    blob: int
+    digest: str
+    at: str
+    names: tuple[str, ...]
+    """Each behind its kind."""
+    pulled_at: str | None
+    pulled_by: str | None
+    channel: str | None
+    position: int
+    number: int
+
+
+_CANDIDATES: Final = msgspec.json.Decoder(list[_CandidateRow])
+
+
 class SqlRetentions:
     """Implements `entrepot.ports.retention.Retentions`."""
 
-    def __init__(self, questions: Questions) -> None:
+    def __init__(self, questions: Questions, aside: Questions) -> None:
+        """Ask *questions*; *aside* what looks at much and tells it in one row."""
         self._questions = questions
+        self._aside = aside
         self._protections = SqlProtections(questions)
-        # Of blobs that many artifacts share, such as base layers, it is asked once for a plan.
-        self._popular: OrderedDict[tuple[str, int], tuple[int, int]] = OrderedDict()
 
     async def find(self, namespace: NamespaceName) -> Retention:
         """What a namespace keeps; no rules, where it never said."""
@@ -98,7 +114,9 @@ class SqlRetentions:
             row=place[1],
             limit=limit,
         )
-        return [_candidate(each) for each in found]
+        return [
+            _candidate(msgspec.convert((*each[:4], _NAMES.decode(each[4]), *each[5:]), _CandidateRow)) for each in found
+        ]
 
     async def survey(
         self, namespace: NamespaceName, *, after: PackageId | None, most: int, limit: int
@@ -120,10 +138,10 @@ class SqlRetentions:
     async def list_candidates_of(self, packages: Sequence[Surveyed]) -> Sequence[Sequence[Candidate]]:
         """All artifacts that stand for themselves of some packages, in which few are; the oldest first."""
         numbers = _numbers(each.row for each in packages)
-        found = await self._questions.all(RETENTION.list_candidates_of, packages=numbers)
+        [(found,)] = await self._aside.all(RETENTION.list_candidates_of, packages=numbers)
         by_package: dict[int, list[Candidate]] = {each.row: [] for each in packages}
-        for each in found:
-            by_package[each[0]].append(_candidate(each))
+        for each in _CANDIDATES.decode(found):
+            by_package[each.package].append(_candidate(each))
         for candidates in by_package.values():
             candidates.sort(key=_place)
         return list(by_package.values())
@@ -133,7 +151,8 @@ class SqlRetentions:
         if not candidates:
             return ()
         numbers = _numbers(each.row for each in candidates)
-        return {row for (row,) in await self._questions.all(RETENTION.list_having_parts, rows=numbers)}
+        [(found,)] = await self._aside.all(RETENTION.list_having_parts, rows=numbers)
+        return set(_ROWS.decode(found))
 
     async def find_revision(self, package: PackageId) -> Position:
         """The position of the last event that touched a package."""
@@ -165,61 +184,52 @@ class SqlRetentions:
                 parts.keep(part)
         return parts.settle()
 
-    async def measure_freed(self, plan: str, *, after: int, limit: int) -> Mapping[int, int]:
-        """Bytes that are free once each of some items, and all before it, have gone: by the item's ordinal."""
-        row = await self._questions.one(RETENTION.plan_id, plan=plan)
-        number = None if row is None else row[0]
+    async def measure(self, plan: str, *, after: int, upto: int) -> Measured:
+        """Bytes that nothing but one of some items needs, and what of theirs something else may need too."""
+        number = await self._find_number(plan)
+        [(found,)] = await self._aside.all(RETENTION.measure, plan=number, after=after, upto=upto)
+        sizes: dict[int, int] = {}
+        shared: list[int] = []
+        for ordinal, blob, size in _MEASURED.decode(found):
+            if ordinal is not None:
+                sizes[ordinal] = size
+            elif blob is not None:
+                shared.append(blob)
+        return Measured(sizes, sorted(shared))
+
+    async def measure_shared(self, plan: str, shared: Sequence[int]) -> Mapping[int, int]:
+        """Bytes that are free once the last that needs them has gone, by the ordinal of that."""
+        number = await self._find_number(plan)
+        crowded = await self._questions.all(RETENTION.list_crowded, blobs=_numbers(shared), most=_CROWD)
+        few = set(shared).difference(blob for (blob,) in crowded)
+        lasts = await self._questions.all(RETENTION.last_needed, plan=number, blobs=_numbers(few), never=_NEVER)
+        lasts += [await self._find_last_of_crowd(number, blob) for (blob,) in crowded]
         freed: dict[int, int] = {}
-        shared: set[tuple[int, int]] = set()
-        for ordinal, blob, size, alone in await self._questions.all(
-            RETENTION.touched, plan=number, after=after, upto=after + limit
-        ):
-            if alone:
-                freed[ordinal] = freed.get(ordinal, 0) + size
-            else:
-                shared.add((ordinal, blob))
-        needed = await self._find_last_needed(plan, number, {blob for _, blob in shared})
-        for ordinal, blob in shared:
-            last, size = needed.get(blob, _NEEDED)
-            if last == ordinal:
-                freed[ordinal] = freed.get(ordinal, 0) + size
-        while len(self._popular) > _REMEMBERED:
-            self._popular.popitem(last=False)
+        for size, last in lasts:
+            if last < _NEVER:
+                freed[last] = freed.get(last, 0) + size
         return freed
 
-    async def _find_last_needed(self, plan: str, number: int | None, blobs: set[int]) -> dict[int, tuple[int, int]]:
-        """Of blobs that several need: with which item the last of these goes, and their size."""
-        needed = {blob: known for blob in blobs if (known := self._popular.get((plan, blob)))}
-        asked = blobs - needed.keys()
-        crowded = {
-            blob for (blob,) in await self._questions.all(RETENTION.list_crowded, blobs=_numbers(asked), most=_CROWD)
-        }
-        for blob in crowded:
-            needed[blob] = self._popular[plan, blob] = await self._find_last_of_crowd(number, blob)
-        for blob, size, last, count in await self._questions.all(
-            RETENTION.last_needed, plan=number, blobs=_numbers(asked - crowded), never=_NEVER
-        ):
-            needed[blob] = (last, size)
-            if count > _POPULAR:
-                self._popular[plan, blob] = (last, size)
-        return needed
+    async def _find_number(self, plan: str) -> int | None:
+        row = await self._questions.one(RETENTION.plan_id, plan=plan)
+        return None if row is None else row[0]
 
     async def _find_last_of_crowd(self, plan: int | None, blob: int) -> tuple[int, int]:
-        """The same of a blob that so many artifacts link that no one question may be about them all."""
+        """The size of a blob and with which item the last goes that needs it, where too many link it for one question."""
         last, after = 0, 0
         while last < _NEVER:
             row = await self._questions.one(
                 RETENTION.last_needed_by, plan=plan, blob=blob, after=after, limit=_CROWD, never=_NEVER
             )
             if row is None or row[0] is None:
-                return _NEEDED
+                return 0, _NEVER
             size, end, *lasts = row
             last = max(last, *(each or 0 for each in lasts))
             if end is None:
-                return last, size
+                return size, last
             after = end
             await asyncio.sleep(0)  # Others have their turn between pages.
-        return _NEEDED
+        return 0, _NEVER
 
     async def find_plan(self, name: str) -> Plan | None:
         """A plan that is whole."""
@@ -333,10 +343,10 @@ class SqlRetentionChanges:
         ]
         self._session.run_rows(RETENTION.add_parts, parts, plan=number)
 
-    def set_sizes(self, plan: str, sizes: Mapping[int, int]) -> None:
-        """Say of items of a draft what becomes free with them."""
+    def add_sizes(self, plan: str, sizes: Mapping[int, int]) -> None:
+        """Say of items of a draft what more becomes free with them."""
         number = self._plan_id(plan)
-        self._session.run_rows(RETENTION.set_sizes, [(number, *each) for each in sizes.items()])
+        self._session.run_rows(RETENTION.add_sizes, [(number, *each) for each in sizes.items()])
 
     def finish(self, plan: Plan) -> None:
         """Let a draft be a plan, with its digest and all its sums."""
@@ -399,20 +409,19 @@ def _retention(row: tuple[Any, ...] | None) -> Retention:
     return Retention() if row is None else Retention(read_rules(row[0]), automatic=bool(row[1]))
 
 
-def _candidate(row: tuple[Any, ...]) -> Candidate:
-    package, blob, digest, at, names, pulled_at, pulled_by, channel, position, number = row
+def _candidate(row: _CandidateRow) -> Candidate:
     return Candidate(
         stored=Stored(
-            digest=Digest.parse(digest),
-            names=_names(_NAMES.decode(names)),
-            at=rows.parse_time(at),
-            pulled_at=None if pulled_at is None else rows.parse_time(pulled_at),
-            pulled_by=pulled_by or "",
-            channel=None if channel is None else ChannelName(channel),
+            digest=Digest.parse(row.digest),
+            names=_names(row.names),
+            at=rows.parse_time(row.at),
+            pulled_at=None if row.pulled_at is None else rows.parse_time(row.pulled_at),
+            pulled_by=row.pulled_by or "",
+            channel=None if row.channel is None else ChannelName(row.channel),
         ),
-        position=Position(position),
-        row=number,
-        rows=(package, blob),
+        position=Position(row.position),
+        row=row.number,
+        rows=(row.package, row.blob),
     )
 
 
@@ -424,10 +433,9 @@ def _numbers(rows: Iterable[int]) -> str:
     return msgspec.json.encode(sorted(rows)).decode()
 
 
-def _names(kinds_and_texts: list[str]) -> tuple[Name, ...]:
-    if len(kinds_and_texts) > 1:
-        kinds_and_texts.sort(key=_text)
-    return tuple(map(_name, kinds_and_texts)) or UNNAMED
+def _names(kinds_and_texts: Collection[str]) -> tuple[Name, ...]:
+    in_order = sorted(kinds_and_texts, key=_text) if len(kinds_and_texts) > 1 else kinds_and_texts
+    return tuple(map(_name, in_order)) or UNNAMED
 
 
 def _name(kind_and_text: str) -> Name:

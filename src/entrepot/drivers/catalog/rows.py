@@ -48,7 +48,8 @@ _TIME_LENGTH: Final = len("2026-01-31T12:00:00.000000Z")
 def time_text(time: datetime) -> str:
     """A time as it is stored: UTC, to the microsecond, sorting as it passes."""
     # `strftime` takes four times as long.
-    return time.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+    there = time if time.tzinfo is UTC else time.astimezone(UTC)
+    return there.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def parse_time(text: str) -> datetime:

@@ -26,11 +26,11 @@ SELECT p.revision
 -- Uses membership_artifact_idx, reference_artifact_idx, link_target_idx and clearance_open_idx.
 SELECT m.package_id, m.blob_id, b.digest, e.at,
        (SELECT json_group_array(r.kind || ' ' || r.name) FROM reference r
-         WHERE r.blob_id = m.blob_id AND r.package_id = m.package_id AND r.until_position IS NULL),
-       u.at, u.actor,
+         WHERE r.blob_id = m.blob_id AND r.package_id = m.package_id AND r.until_position IS NULL) AS names,
+       u.at AS pulled_at, u.actor AS pulled_by,
        (SELECT c.name FROM clearance k JOIN channel c ON c.id = k.channel_id
          WHERE k.package_id = m.package_id AND k.blob_id = m.blob_id AND k.until_position IS NULL
-         ORDER BY c.rank DESC LIMIT 1),
+         ORDER BY c.rank DESC LIMIT 1) AS channel,
        m.from_position, m.id
   FROM membership m
   JOIN blob b ON b.id = m.blob_id
@@ -55,15 +55,26 @@ SELECT m.package_id, m.blob_id, b.digest, e.at,
  ORDER BY m.from_position, m.id
  LIMIT :limit
 
--- list_candidates_of --
+-- candidate_of [part] --
 -- All of some packages, which are few; in any order.
 {candidate}
    AND m.package_id IN (SELECT CAST(j.value AS BIGINT) FROM json_each(:packages) j)
 
+-- list_candidates_of --
+-- In one row: it is asked aside, where every row would wait for the interpreter.
+SELECT json_group_array(json_array(
+           package_id, blob_id, digest, at, json(names), pulled_at, pulled_by, channel, from_position, id))
+  FROM ({candidate_of}) c
+
+-- list_candidates_of [postgresql] --
+SELECT coalesce(json_agg(json_array(
+           package_id, blob_id, digest, at, names, pulled_at, pulled_by, channel, from_position, id)), '[]')
+  FROM ({candidate_of}) c
+
 -- list_having_parts --
--- Those of some artifacts that may contain others, or that others refer to. Whether anything is under a tag made of its
--- digest is asked only where there are such tags. Uses artifact_subject_idx and reference_open_idx.
-SELECT m.id
+-- Those of some artifacts that may contain others, or that others refer to; in one row, as above. Whether anything is under
+-- a tag made of its digest is asked only where there are such tags. Uses artifact_subject_idx and reference_open_idx.
+SELECT json_group_array(m.id)
   FROM json_each(:rows) j
  CROSS JOIN membership m ON m.id = CAST(j.value AS BIGINT)
  CROSS JOIN blob b ON b.id = m.blob_id
@@ -86,14 +97,15 @@ SELECT 1
                                AND m.until_position IS NULL
  WHERE b.digest >= :digest AND b.digest < :digest || '~'
 
--- touched --
+-- consists [part] --
 -- What each of some items consists of, with its size and whether nothing else needs it, as is so of most: an artifact that
 -- is nowhere else, and what one artifact alone requires (I2), in one package alone. Artifacts that it contains are parts by
 -- themselves where they go too. Uses retention_part_ordinal_idx, membership_blob_idx, membership_open_idx and link_target_idx.
-SELECT p.ordinal, b.id, b.size,
+SELECT p.ordinal, b.id AS blob_id, b.size,
        b.state IN ('present', 'damaged') AND NOT EXISTS (
             SELECT 1 FROM membership o
-             WHERE o.blob_id = b.id AND o.until_position IS NULL AND (o.package_id <> p.package_id OR o.role <> 'artifact'))
+             WHERE o.blob_id = b.id AND o.until_position IS NULL
+               AND (o.package_id <> p.package_id OR o.role <> 'artifact')) AS alone
   FROM retention_part p JOIN blob b ON b.id = p.blob_id
  WHERE p.plan_id = :plan AND p.ordinal > :after AND p.ordinal <= :upto
 UNION ALL
@@ -109,6 +121,19 @@ SELECT p.ordinal, b.id, b.size,
   FROM retention_part p JOIN link l ON l.artifact_id = p.blob_id AND l.kind <> 'manifest' JOIN blob b ON b.id = l.target_id
  WHERE p.plan_id = :plan AND p.ordinal > :after AND p.ordinal <= :upto
 
+-- measured [part] --
+-- Of each item what nothing else needs, together; what something else may need, once for all of them.
+SELECT CASE WHEN alone THEN ordinal END AS ordinal, CASE WHEN alone THEN NULL ELSE blob_id END AS blob_id, sum(size) AS size
+  FROM ({consists}) c
+ GROUP BY 1, 2
+
+-- measure --
+-- In one row, as above.
+SELECT json_group_array(json_array(ordinal, blob_id, size)) FROM ({measured}) m
+
+-- measure [postgresql] --
+SELECT coalesce(json_agg(json_array(ordinal, blob_id, size)), '[]') FROM ({measured}) m
+
 -- list_crowded --
 -- Those of some blobs that more artifacts link than one question asks about. Uses link_target_idx.
 SELECT CAST(j.value AS BIGINT)
@@ -116,11 +141,11 @@ SELECT CAST(j.value AS BIGINT)
  WHERE (SELECT count(*) FROM (SELECT 1 FROM link l WHERE l.target_id = CAST(j.value AS BIGINT) LIMIT :most + 1) few) > :most
 
 -- last_needed --
--- Of each of some blobs: its size, with which item the last that needs it goes (`:never` when one stays), and how many
--- need it. From each that links it to the packages that has both: from the package's side that would be quadratic in a
--- layer that all share. Uses membership_blob_idx, membership_open_idx and link_target_idx.
-SELECT b.id, b.size, o.last, o.count
-  FROM (SELECT u.blob_id, max(coalesce(p.ordinal, :never)) AS last, count(*) AS count
+-- Of each of some blobs: its size, and with which item the last that needs it goes (`:never` when one stays). From each that
+-- links it to the packages that has both: from the package's side that would be quadratic in a layer that all share.
+-- Uses membership_blob_idx, membership_open_idx and link_target_idx.
+SELECT b.size, o.last
+  FROM (SELECT u.blob_id, max(coalesce(p.ordinal, :never)) AS last
           FROM (SELECT m.blob_id, m.package_id, m.blob_id AS holder_id
                   FROM json_each(:blobs) j
                  CROSS JOIN membership m ON m.blob_id = CAST(j.value AS BIGINT) AND m.role = 'artifact' AND m.until_position IS NULL
@@ -182,9 +207,9 @@ SELECT :plan, CAST(r.value ->> 0 AS BIGINT), CAST(r.value ->> 1 AS BIGINT), CAST
  WHERE TRUE
 ON CONFLICT DO NOTHING
 
--- set_sizes --
+-- add_sizes --
 -- Uses retention_item's own key, and only because the plan is one of each row, too.
-UPDATE retention_item SET size = CAST(r.value ->> 2 AS BIGINT)
+UPDATE retention_item SET size = size + CAST(r.value ->> 2 AS BIGINT)
   FROM json_each(:rows) r
  WHERE plan_id = CAST(r.value ->> 0 AS BIGINT) AND ordinal = CAST(r.value ->> 1 AS BIGINT)
 
