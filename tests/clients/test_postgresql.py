@@ -16,6 +16,7 @@ from tests.clients.programs import Shell, program
 from tests.clients.server import Registry, node, serve
 from tests.clients.test_crane import log_in
 from tests.postgresql import Cluster, running_cluster
+from tests.stores import variables_of
 
 pytestmark = pytest.mark.clients
 
@@ -63,12 +64,13 @@ def test_an_image_comes_back_as_it_was_pushed(
 
 @pytest.fixture(scope="module")
 def other(registry: Registry, address: str, home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a second server over the same database, with the keys of the first and a folder of its own."""
+    """The address of a second server over the same stores, with the keys of the first and a folder of its own."""
     data = tmp_path_factory.mktemp("two") / "data"
     data.mkdir()
     for key in (home / "data").glob("*.pem"):
         shutil.copy(key, data)
-    with node(data.parent, {"ENTREPOT_DATABASE": address, "ENTREPOT_FOLLOWERS": "false"}) as host:
+    stores = variables_of(home / "data") | {"ENTREPOT_DATABASE": address}
+    with node(data.parent, {"ENTREPOT_FOLLOWERS": "false", **stores}) as host:
         yield f"http://{host}"
 
 
