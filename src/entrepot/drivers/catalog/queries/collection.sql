@@ -48,14 +48,18 @@ SELECT coalesce(max(id), 0) FROM membership
 -- A blob has few links, or is in many packages: of one that has many it is asked what else the package has, because who
 -- links it there may come late among all who do. Uses membership_open_idx, membership_artifact_idx, link_target_idx and the
 -- key of link: `+ 0` keeps databases from reading all who link it once more for each package. What the few that are found
--- are called is looked up of these alone; of tables that are joined PostgreSQL would read all of blob for each stretch.
+-- are called is looked up of these alone; of tables that are joined PostgreSQL would read all of blob for each stretch. And the
+-- stretch is read first, by itself: else PostgreSQL reads all of membership_open_idx each time, to spare itself a third of it.
+WITH stretch AS MATERIALIZED (
+    SELECT package_id, blob_id, role, from_position, until_position FROM membership WHERE id > :after AND id <= :upto
+)
 SELECT (SELECT n.name FROM package p JOIN namespace n ON n.id = p.namespace_id WHERE p.id = m.package_id),
        (SELECT p.format FROM package p WHERE p.id = m.package_id),
        (SELECT p.name FROM package p WHERE p.id = m.package_id),
        (SELECT b.digest FROM blob b WHERE b.id = m.blob_id),
        (SELECT b.size FROM blob b WHERE b.id = m.blob_id)
-  FROM membership m
- WHERE m.id > :after AND m.id <= :upto AND m.until_position IS NULL AND m.role = 'blob' AND m.from_position <= :until
+  FROM stretch m
+ WHERE m.until_position IS NULL AND m.role = 'blob' AND m.from_position <= :until
    AND NOT EXISTS (
         SELECT 1 FROM (SELECT l.artifact_id FROM link l WHERE l.target_id = m.blob_id LIMIT 100) few
          CROSS JOIN membership h ON h.package_id = m.package_id AND h.blob_id = few.artifact_id AND h.role = 'artifact'
