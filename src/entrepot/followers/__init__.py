@@ -15,7 +15,7 @@ from entrepot.followers.secrets import SECRETS
 from entrepot.followers.transparency import TRANSPARENCY
 from entrepot.followers.verify import Verify
 from entrepot.followers.verify_again import VerifyAgain
-from entrepot.model.errors import Unavailable
+from entrepot.model.errors import Invalid, Unavailable
 from entrepot.model.position import START
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ _LONGEST_DELAY_SECONDS: Final = 60.0
 _PATIENCE: Final = 5
 """So often an entry that a follower cannot deal with is tried, by itself; then it is logged, and the journal goes on.
 
+What is wrong with the entry, or with what it is about, is so each time: it is tried once, and holds up nobody.
 Not where the registry itself can do nothing at the moment: that passes. What was not done for it is missing, and so is what asks for it: an artifact that was not examined is not cleared.
 """
 
@@ -80,9 +81,9 @@ class Runner:
                     _log.warning("put off", **facts, reason=str(error))
                 else:
                     _log.warning("failed", **facts, exc_info=error)
-                    if failures >= _PATIENCE:
+                    if failures >= _PATIENCE or (failures > 1 and isinstance(error, Invalid)):
                         await self._give_up_one(follower)
-                        failures = 0
+                        failures, delay = 0, 0
                 await asyncio.sleep(delay)
             else:
                 failures = 0

@@ -15,6 +15,7 @@ from entrepot.inventory import cyclonedx, spdx, spdx3
 from entrepot.inventory.inventory import Inventory
 from entrepot.inventory.limits import LIMITS, InventoryLimits
 from entrepot.model.errors import InvalidInventory, TooLarge
+from entrepot.model.nul import has_nul
 
 CYCLONEDX_TYPE: Final = "application/vnd.cyclonedx+json"
 SPDX_TYPE: Final = "application/spdx+json"
@@ -67,6 +68,8 @@ def decode(content: bytes, limits: InventoryLimits = LIMITS) -> Mapping[str, Any
         found = msgspec.json.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidInventory("SBOM", expected="JSON: CycloneDX or SPDX", actual=str(error)[:200]) from error
+    if has_nul(content):
+        raise InvalidInventory("SBOM", expected="texts without NUL")
     if not isinstance(found, dict):
         raise InvalidInventory("SBOM", expected="a JSON object")
     return found

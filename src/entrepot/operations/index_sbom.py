@@ -22,6 +22,7 @@ from entrepot.model.digest import Digest
 from entrepot.model.errors import Invalid, InvalidDigest, InvalidInventory, NotFound
 from entrepot.model.events import InventoryIndexed
 from entrepot.model.names import View
+from entrepot.model.nul import has_nul
 from entrepot.operations.described import iter_attestations
 from entrepot.operations.receive_file import look_into_blob
 from entrepot.ports.inventories import LicenceRow, Sbom, SbomSource
@@ -187,15 +188,19 @@ def _examine(file: BinaryIO) -> _Statement | None:
 def _examine_statement(file: BinaryIO) -> _Statement | None:
     """The document in a statement, which may be in an envelope, which may be in a bundle; None for other statements."""
     try:
-        found: Any = msgspec.json.decode(file.read())
+        content = file.read()
+        found: Any = msgspec.json.decode(content)
         if isinstance(found, dict) and isinstance(found.get("dsseEnvelope"), dict):
             found = found["dsseEnvelope"]
         if isinstance(found, dict) and isinstance(found.get("payload"), str):
-            found = msgspec.json.decode(base64.b64decode(found["payload"], validate=True))
+            content = base64.b64decode(found["payload"], validate=True)
+            found = msgspec.json.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, binascii.Error, ValueError):
         return None  # Verification says what is wrong with it.
     if not isinstance(found, dict) or not is_predicate(str(found.get("predicateType"))):
         return None
+    if has_nul(content):
+        raise InvalidInventory("statement", expected="texts without NUL")
     return _Statement(read_predicate(found.get("predicate")), frozenset(_digests(found.get("subject"))))
 
 

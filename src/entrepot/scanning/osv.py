@@ -14,6 +14,7 @@ import msgspec
 
 from entrepot.model.advisory import Notice, Severity, State, Subject
 from entrepot.model.errors import InvalidMetadata, InvalidName, InvalidReference, TooLarge
+from entrepot.model.nul import without_nul
 from entrepot.scanning.ecosystems import order_of, parse_subject
 from entrepot.scanning.rules import Compiled, Interval, Rule
 from entrepot.scanning.severity import judge_severity
@@ -107,7 +108,7 @@ def parse_advisory(content: bytes) -> Advisory:
     if len(content) > LONGEST:
         raise TooLarge("the advisory", expected=f"at most {LONGEST} bytes", actual=len(content))
     try:
-        record = _DECODER.decode(content)
+        record = _DECODER.decode(without_nul(content))
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         # Nesting ends where Python's own does.
         raise InvalidMetadata("the advisory", expected="a record of the OSV schema", actual=str(error)[:200]) from error

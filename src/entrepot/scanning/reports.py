@@ -14,6 +14,7 @@ import msgspec
 from entrepot.model.advisory import Level, Severity
 from entrepot.model.assessment import Report, Reported
 from entrepot.model.errors import InvalidMetadata, TooLarge
+from entrepot.model.nul import without_nul
 from entrepot.scanning.severity import judge_severity, level_of
 
 if TYPE_CHECKING:
@@ -145,6 +146,8 @@ def parse_report(content: bytes) -> Report:
     """Read a report of any of the three. Raises `InvalidMetadata`, `TooLarge`."""
     if len(content) > LONGEST:
         raise TooLarge("the report", expected=f"at most {LONGEST} bytes", actual=len(content))
+    # A scanner shows what it found in a program as it stands there.
+    content = without_nul(content)
     try:
         fields = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
         if "runs" in fields:

@@ -13,6 +13,7 @@ import msgspec
 
 from entrepot.model.assessment import VexStatement, VexStatus
 from entrepot.model.errors import InvalidMetadata, TooLarge
+from entrepot.model.nul import has_nul
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -137,6 +138,8 @@ def parse_vex(content: bytes) -> list[VexStatement]:
     """Read a document of either form. Raises `InvalidMetadata`, `TooLarge`."""
     if len(content) > LONGEST:
         raise TooLarge("the VEX document", expected=f"at most {LONGEST} bytes", actual=len(content))
+    if has_nul(content):
+        raise InvalidMetadata("the VEX document", expected="texts without NUL")
     try:
         fields = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
         if "bomFormat" in fields:

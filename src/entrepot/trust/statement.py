@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from entrepot.model.errors import InvalidEvidence
+from entrepot.model.nul import has_nul
 
 if TYPE_CHECKING:
     from typing import Self
@@ -113,7 +114,8 @@ def _subject(found: object) -> StatementSubject:
 def parse_json(content: bytes, what: str, *, size: int = _SIZE) -> Any:
     """Read JSON that says one thing alone, whoever reads it.
 
-    Raises `InvalidEvidence` for anything else: duplicate keys, NaN, what is not UTF-8, what is too large or too deep.
+    Raises `InvalidEvidence` for anything else: duplicate keys, NaN, NUL in a text, what is not UTF-8, what is too large or
+    too deep.
     """
     if len(content) > size:
         raise InvalidEvidence(what, expected=f"at most {size} bytes", actual=len(content))
@@ -128,6 +130,8 @@ def parse_json(content: bytes, what: str, *, size: int = _SIZE) -> Any:
         raise InvalidEvidence(what, expected=f"at most {_DEPTH} levels") from error
     except (msgspec.MsgspecError, ValueError) as error:
         raise InvalidEvidence(what, expected="JSON", actual=str(error)[:200]) from error
+    if has_nul(content):
+        raise InvalidEvidence(what, expected="texts without NUL")
     _check_depth(document, what)
     return document
 

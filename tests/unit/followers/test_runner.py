@@ -9,7 +9,7 @@ import pytest
 from entrepot import followers
 from entrepot.followers import Runner, catch_up
 from entrepot.followers.follower import caller_of
-from entrepot.model.errors import Unavailable
+from entrepot.model.errors import Invalid, Unavailable
 from entrepot.model.events import Entry, NamespaceCreated
 from entrepot.model.names import NamespaceName
 from entrepot.operations import follow
@@ -125,6 +125,21 @@ async def test_a_runner_gives_up_an_entry_that_cannot_be_dealt_with_and_goes_on(
     await runner.stop()
 
     assert reading.attempts == 5
+    assert reading.seen == list(range(2, end + 1))
+
+
+async def test_an_entry_about_something_that_is_wrong_in_itself_holds_up_nobody(world: World) -> None:
+    await world.namespace("two")
+    end, _ = await world.catalog.head()
+    reading = Reading(fail_at=frozenset({1}), error=lambda: Invalid("text with a NUL character"), want=end)
+    runner = Runner(world.registry, [reading])
+
+    runner.start()
+    async with asyncio.timeout(30):
+        await reading.came.wait()
+    await runner.stop()
+
+    assert reading.attempts == 2  # Among others, and by itself.
     assert reading.seen == list(range(2, end + 1))
 
 

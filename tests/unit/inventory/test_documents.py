@@ -115,6 +115,7 @@ def spdx_with(**changes: Any) -> bytes:
         (cyclonedx_with(components=[{"name": "no type"}]), "components/0"),
         (cyclonedx_with(components=[{"type": "nonsense", "name": "x"}]), "components/0/type"),
         (cyclonedx_with(dependencies="none"), "dependencies"),
+        (cyclonedx_with(components=[{"type": "library", "name": "a\0b"}]), "NUL"),
         (cyclonedx_with(serialNumber="1"), "serialNumber"),
         (spdx_with(spdxVersion="SPDX-2.1"), "SPDX-2.2"),
         (spdx_with(dataLicense="MIT"), "dataLicense"),

@@ -255,6 +255,18 @@ async def test_an_sbom_in_a_statement_counts_for_what_the_statement_is_about(wor
     ]
 
 
+async def test_an_sbom_in_a_statement_with_nul_says_so_and_holds_up_nobody(world: World) -> None:
+    pushed = await world.push("acme/api", image(b"x"), "1.0")
+    predicate = {**json.loads(cyclonedx("1.5")), "components": [{"type": "library", "name": "a\0b"}]}
+
+    await world.push("acme/api", carrying(pushed, statement(pushed.digest, predicate), "application/vnd.in-toto+json"))
+    await world.settle()
+
+    [(source, form, problem)] = await documents(world, pushed.digest)
+    assert (source, form) == ("attested", "")
+    assert "NUL" in str(problem)
+
+
 def described(*statements: bytes) -> Image:
     """An attestation manifest as BuildKit writes it: like an image, whose layers are statements."""
     plain = built(*statements)

@@ -61,6 +61,15 @@ def test_grype_names_package_version_and_repair() -> None:
     assert (found.tool, found.id, found.fixed, found.severity.level) == ("grype", "GHSA-1", "2.31.0", Level.LOW)
 
 
+def test_what_a_scanner_found_in_a_program_is_shown_without_nul() -> None:
+    results = [{"ruleId": "key", "message": {"text": "found \0key\0"}}]
+    content = json.dumps({"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "x"}}, "results": results}]})
+
+    (found,) = parse_report(content.encode()).findings
+
+    assert found.message == "found \ufffdkey\ufffd"
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -115,6 +115,7 @@ def test_cyclonedx_says_the_same_in_its_own_words() -> None:
         openvex(justification=""),
         openvex(status="harmless"),
         openvex(vulnerability={}),
+        openvex(justification="a\0b"),
         b'{"a": ' + b"[" * 100_000,
     ],
 )

@@ -77,6 +77,7 @@ def test_a_statement_of_another_shape_is_refused(changes: dict[str, Any]) -> Non
         b'{"a": NaN}',
         b'{"a": "\xff"}',
         b'{"a": "\\ud800"}',
+        b'{"a": "git+https://example.com/good\\u0000bad"}',
         b"\xef\xbb\xbf{}",
         b'{"a": 1e999}',
         b"[" * 65 + b"]" * 65,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import msgspec
 
 from entrepot.drivers.catalog.statements import load
-from entrepot.model.errors import ChannelUnknown, NamespaceUnknown
+from entrepot.model.errors import ChannelUnknown, Invalid, NamespaceUnknown
+from entrepot.model.nul import has_nul
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,9 +68,15 @@ class Session:
         return self._connection.execute(statement, parameters).rowcount
 
     def run_rows(self, statement: Statement, rows: Sequence[object], **parameters: object) -> None:
-        """Execute once for all rows: they are the JSON ``:rows``, of values that JSON has, and no two have one key."""
+        """Execute once for all rows: they are the JSON ``:rows``, of values that JSON has, and no two have one key.
+
+        Raises `Invalid` for a text with NUL: SQLite would keep what is before it.
+        """
         if rows:
-            self.run(statement, rows=msgspec.json.encode(rows).decode(), **parameters)
+            document = msgspec.json.encode(rows)
+            if has_nul(document):
+                raise Invalid("text with a NUL character")
+            self.run(statement, rows=document.decode(), **parameters)
 
     def one(self, statement: Statement, **parameters: object) -> tuple[Any, ...] | None:
         """The first row, or None."""

@@ -9,9 +9,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+import pytest
+
 from entrepot.model.advisory import Level, Severity
 from entrepot.model.assessment import Exemption, Report, Reported, VexStatus
 from entrepot.model.digest import Digest
+from entrepot.model.errors import Invalid
 from entrepot.model.names import NamespaceName
 from entrepot.model.namespace import Namespace
 from entrepot.model.purl import Purl
@@ -54,6 +57,12 @@ async def _fill(catalog: Catalog) -> None:
     await catalog.write(change)
 
 
+def _know(transaction: Transaction, report: Report) -> bool:
+    return transaction.assessments.add_report(
+        _API, _SUBJECT.digest, report, carrier=_CARRIER.digest, ordinal=0, content=Digest.of(b"report"), actor="ci"
+    )
+
+
 def _add(exemption: Exemption) -> Callable[[Transaction], None]:
     return lambda change: change.assessments.add_exemption(exemption)
 
@@ -90,19 +99,8 @@ class AssessmentsContract:
     async def test_a_report_is_read_as_it_came_and_known_once(self, catalog: Catalog) -> None:
         await _fill(catalog)
 
-        def know(transaction: Transaction) -> bool:
-            return transaction.assessments.add_report(
-                _API,
-                _SUBJECT.digest,
-                _REPORT,
-                carrier=_CARRIER.digest,
-                ordinal=0,
-                content=Digest.of(b"report"),
-                actor="ci",
-            )
-
-        assert await catalog.write(know)
-        assert not await catalog.write(know)
+        assert await catalog.write(lambda change: _know(change, _REPORT))
+        assert not await catalog.write(lambda change: _know(change, _REPORT))
 
         (row,) = await catalog.assessments.list_reports(_API, _SUBJECT.digest, limit=9)
         assert (row.subject, row.carrier, row.actor) == (_SUBJECT.digest, _CARRIER.digest, "ci")
@@ -113,3 +111,12 @@ class AssessmentsContract:
         assert await catalog.assessments.count_reports(_API, _SUBJECT.digest) == 1
         assert await catalog.assessments.list_reports(_OTHER, _SUBJECT.digest, limit=9) == []
         assert await catalog.assessments.count_reports(_OTHER, _SUBJECT.digest) == 0
+
+    async def test_a_text_with_nul_is_refused_and_not_cut_off(self, catalog: Catalog) -> None:
+        await _fill(catalog)
+        cut = replace(_REPORT, findings=(replace(_REPORT.findings[0], message="good\0bad"),))
+
+        with pytest.raises(Invalid, match="NUL"):
+            await catalog.write(lambda change: _know(change, cut))
+
+        assert await catalog.assessments.list_reports(_API, _SUBJECT.digest, limit=9) == []
