@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 _HEX_LENGTH: Final = {"sha256": 64, "sha512": 128}
-_HEX: Final = frozenset("0123456789abcdef")
+_HEX: Final = "0123456789abcdef"
 
 ALGORITHMS: Final = tuple(_HEX_LENGTH)
 """The digest algorithms that are accepted, the canonical one first."""
@@ -29,7 +29,7 @@ class Digest:
     def parse(cls, text: str) -> Self:
         """Read a digest from the wire or the catalog. Raises `InvalidDigest`."""
         algorithm, _, hexadecimal = text.partition(":")
-        if len(hexadecimal) != _HEX_LENGTH.get(algorithm) or not _HEX.issuperset(hexadecimal):
+        if len(hexadecimal) != _HEX_LENGTH.get(algorithm) or hexadecimal.strip(_HEX):
             raise InvalidDigest(text, expected="sha256:<64 lower-case hex digits> or sha512:<128>")
         return cls(algorithm, hexadecimal)
 

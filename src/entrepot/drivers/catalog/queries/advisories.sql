@@ -114,9 +114,10 @@ INSERT INTO advisory_name (name, advisory_id) SELECT value, :advisory FROM json_
 INSERT INTO affected (ecosystem, name, advisory_id, release, rule) VALUES (:ecosystem, :name, :advisory, :release, :rule)
 
 -- put_exploitation --
+WITH r AS MATERIALIZED (SELECT value FROM json_each(:rows))
 INSERT INTO exploitation (name, epss, percentile, known_since)
 SELECT r.value ->> 0, CAST(r.value ->> 1 AS DOUBLE PRECISION), CAST(r.value ->> 2 AS DOUBLE PRECISION), r.value ->> 3
-  FROM json_each(:rows) r
+  FROM r
  WHERE TRUE
     ON CONFLICT (name) DO UPDATE
    SET epss = coalesce(excluded.epss, exploitation.epss), percentile = coalesce(excluded.percentile, exploitation.percentile),
@@ -152,8 +153,9 @@ SELECT w.advisory_id, w.ecosystem, w.name, w.release, w.rule, a.name, a.modified
   LEFT JOIN advisory_origin o ON o.id = a.origin_id
 
 -- add_matches --
+WITH r AS MATERIALIZED (SELECT value FROM json_each(:rows))
 INSERT INTO component_match (component_id, advisory_id, state, fixed)
-SELECT CAST(r.value ->> 0 AS BIGINT), CAST(r.value ->> 1 AS BIGINT), r.value ->> 2, r.value ->> 3 FROM json_each(:rows) r
+SELECT CAST(r.value ->> 0 AS BIGINT), CAST(r.value ->> 1 AS BIGINT), r.value ->> 2, r.value ->> 3 FROM r
  WHERE TRUE
     ON CONFLICT (component_id, advisory_id) DO UPDATE SET state = excluded.state, fixed = excluded.fixed
 

@@ -35,10 +35,11 @@ SELECT CAST(j.value ->> 0 AS BIGINT), CAST(j.value ->> 1 AS BIGINT)
 DELETE FROM vex_statement WHERE attestation_id = :attestation
 
 -- keep_vex --
+WITH r AS MATERIALIZED (SELECT key, value FROM json_each(:rows))
 INSERT INTO vex_statement (attestation_id, ordinal, flaws, products, components, status, reason, author, at, until)
 SELECT :attestation, r.key, r.value ->> 'flaws', r.value ->> 'products', r.value ->> 'components', r.value ->> 'status',
        r.value ->> 'reason', r.value ->> 'author', r.value ->> 'at', r.value ->> 'until'
-  FROM json_each(:rows) r
+  FROM r
 
 -- list_exemptions --
 -- Uses exemption_package_idx.
@@ -105,8 +106,9 @@ VALUES (:package, :subject, :carrier, :ordinal, :content, :actor, :form, :tool, 
 RETURNING id
 
 -- add_reported --
+WITH r AS MATERIALIZED (SELECT key, value FROM json_each(:rows))
 INSERT INTO reported (report_id, ordinal, tool, flaw, level, score, component, version, fixed, message, places)
 SELECT :report, r.key, r.value ->> 'tool', r.value ->> 'flaw', r.value ->> 'level',
        CAST(r.value ->> 'score' AS DOUBLE PRECISION), r.value ->> 'component', r.value ->> 'version', r.value ->> 'fixed',
        r.value ->> 'message', r.value ->> 'places'
-  FROM json_each(:rows) r
+  FROM r

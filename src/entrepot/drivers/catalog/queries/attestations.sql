@@ -105,8 +105,9 @@ INSERT INTO provenance (attestation_id, builder, build_type, build, repository, 
 VALUES (:attestation, :builder, :build_type, :build, :repository, :revision, :started_at, :finished_at)
 
 -- keep_materials --
+WITH r AS MATERIALIZED (SELECT key, value FROM json_each(:rows))
 INSERT INTO material (attestation_id, ordinal, uri, name, digest)
-SELECT :attestation, r.key, r.value ->> 0, r.value ->> 1, r.value ->> 2 FROM json_each(:rows) r
+SELECT :attestation, r.key, r.value ->> 0, r.value ->> 1, r.value ->> 2 FROM r
 
 -- list_attestations --
 -- Uses attestation_subject_idx.

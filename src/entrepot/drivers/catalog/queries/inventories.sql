@@ -30,16 +30,18 @@ ON CONFLICT (subject_id, package_id, carrier_id, ordinal) DO UPDATE
            coalesce(excluded.problem, ''))
 
 -- add_components --
+WITH r AS MATERIALIZED (SELECT value FROM json_each(:rows))
 INSERT INTO component (type, namespace, name, version, qualifiers)
-SELECT r.value ->> 0, r.value ->> 1, r.value ->> 2, r.value ->> 3, r.value ->> 4 FROM json_each(:rows) r
+SELECT r.value ->> 0, r.value ->> 1, r.value ->> 2, r.value ->> 3, r.value ->> 4 FROM r
  WHERE TRUE
 ON CONFLICT DO NOTHING
 
 -- add_uses --
 -- What is contained is not made less by another document that only depends on it. Uses component's own keys.
+WITH r AS MATERIALIZED (SELECT value FROM json_each(:rows))
 INSERT INTO component_use (component_id, blob_id, package_id, relation)
 SELECT c.id, :blob, :package, r.value ->> 5
-  FROM json_each(:rows) r
+  FROM r
  CROSS JOIN component c ON c.type = r.value ->> 0 AND c.namespace = r.value ->> 1 AND c.name = r.value ->> 2
        AND c.version = r.value ->> 3 AND c.qualifiers = r.value ->> 4
  WHERE TRUE

@@ -188,12 +188,13 @@ INSERT INTO retention_plan (name, namespace_id, state, rules, digest, actor, at,
 VALUES (:name, :namespace, 'drafted', :rules, '', :actor, :at, 0, 0)
 
 -- add_items --
+WITH r AS MATERIALIZED (SELECT value FROM json_each(:rows))
 INSERT INTO retention_item (plan_id, ordinal, package_id, blob_id, names, parts, rule, reason, at, pulled_at, pulled_by,
                             keeper, state, size)
 SELECT :plan, CAST(r.value ->> 0 AS BIGINT), CAST(r.value ->> 1 AS BIGINT), CAST(r.value ->> 2 AS BIGINT), r.value ->> 3,
        r.value ->> 4, r.value ->> 5, r.value ->> 6, r.value ->> 7, r.value ->> 8, r.value ->> 9, r.value ->> 10,
        r.value ->> 11, 0
-  FROM json_each(:rows) r
+  FROM r
 
 -- add_roots --
 INSERT INTO retention_part (plan_id, package_id, blob_id, ordinal)
@@ -201,16 +202,18 @@ SELECT plan_id, package_id, blob_id, ordinal FROM retention_item
  WHERE plan_id = :plan AND ordinal BETWEEN :first AND :last AND keeper IS NULL
 
 -- add_parts --
+WITH r AS MATERIALIZED (SELECT value FROM json_each(:rows))
 INSERT INTO retention_part (plan_id, package_id, blob_id, ordinal)
 SELECT :plan, CAST(r.value ->> 0 AS BIGINT), CAST(r.value ->> 1 AS BIGINT), CAST(r.value ->> 2 AS BIGINT)
-  FROM json_each(:rows) r
+  FROM r
  WHERE TRUE
 ON CONFLICT DO NOTHING
 
 -- add_sizes --
 -- Uses retention_item's own key, and only because the plan is one of each row, too.
+WITH r AS MATERIALIZED (SELECT value FROM json_each(:rows))
 UPDATE retention_item SET size = size + CAST(r.value ->> 2 AS BIGINT)
-  FROM json_each(:rows) r
+  FROM r
  WHERE plan_id = CAST(r.value ->> 0 AS BIGINT) AND ordinal = CAST(r.value ->> 1 AS BIGINT)
 
 -- forget_parts --

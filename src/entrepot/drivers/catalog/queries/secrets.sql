@@ -81,10 +81,11 @@ SELECT id FROM token WHERE secret_hash = :hash
 
 -- keep_searches --
 -- Uses blob's own keys.
+WITH s AS MATERIALIZED (SELECT value FROM json_each(:rows))
 INSERT INTO secret_search (blob_id, detector, found, unread, notes)
 SELECT b.id, CAST(s.value ->> 'detector' AS BIGINT), CAST(s.value ->> 'found' AS BIGINT),
        CAST(s.value ->> 'unread' AS BIGINT), s.value ->> 'notes'
-  FROM json_each(:rows) s CROSS JOIN blob b ON b.digest = s.value ->> 'digest'
+  FROM s CROSS JOIN blob b ON b.digest = s.value ->> 'digest'
  WHERE TRUE
 ON CONFLICT (blob_id) DO UPDATE
    SET detector = excluded.detector, found = excluded.found, unread = excluded.unread, notes = excluded.notes
@@ -96,10 +97,11 @@ DELETE FROM found_secret
 
 -- add_secrets --
 -- Uses blob's own key.
+WITH r AS MATERIALIZED (SELECT value FROM json_each(:rows))
 INSERT INTO found_secret (blob_id, name, path, rule, line, excerpt, token_id)
 SELECT b.id, r.value ->> 'name', r.value ->> 'path', r.value ->> 'rule', CAST(r.value ->> 'line' AS BIGINT),
        r.value ->> 'excerpt', r.value ->> 'token'
-  FROM json_each(:rows) r CROSS JOIN blob b ON b.digest = r.value ->> 'digest'
+  FROM r CROSS JOIN blob b ON b.digest = r.value ->> 'digest'
  WHERE TRUE
 ON CONFLICT DO NOTHING
 
