@@ -7,8 +7,9 @@ stays with that.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -22,7 +23,7 @@ from entrepot.operations import access
 from entrepot.operations.version_order import order_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
     from datetime import datetime
 
     from entrepot.model.access import Caller
@@ -98,27 +99,72 @@ async def judge_package(
 
 async def judge_namespace(
     registry: Registry, namespace: NamespaceName, rules: Sequence[RetentionRule]
-) -> AsyncIterator[tuple[PackageId, Sequence[Judged]]]:
+) -> AsyncGenerator[tuple[PackageId, Sequence[Judged]], None]:
     """Everything in the packages of a namespace that rules speak of, package by package.
 
     Raises `PlanOutdated` as `judge_package` does.
     """
+    asked: deque[_Stretch] = deque()
+    try:
+        async for packages in _stretches(registry, namespace, rules):
+            # What is in the next is asked while the last is judged.
+            asked.append(_Stretch(packages, asyncio.ensure_future(_list_few(registry, packages))))
+            if len(asked) > 1:
+                for each in await _judge_stretch(registry, asked.popleft(), rules):
+                    yield each
+        while asked:
+            for each in await _judge_stretch(registry, asked.popleft(), rules):
+                yield each
+    finally:
+        for left in asked:
+            left.candidates.cancel()
+        await asyncio.gather(*(left.candidates for left in asked), return_exceptions=True)
+
+
+class _Stretch(NamedTuple):
+    """Packages that are judged together, and what is in each of them, which is being asked."""
+
+    packages: Sequence[Surveyed]
+    candidates: asyncio.Future[Sequence[Sequence[Candidate]]]
+
+
+async def _stretches(
+    registry: Registry, namespace: NamespaceName, rules: Sequence[RetentionRule]
+) -> AsyncIterator[Sequence[Surveyed]]:
+    """Packages that rules speak of: small ones together, in which nothing is protected, and any other by itself."""
     few: list[Surveyed] = []
     count = 0
     async for each in _survey(registry, namespace):
         if not each.count or not any(rule.speaks_of(each.package) for rule in rules):
             continue
-        if each.count > _FEW or each.protected or count + each.count > _AT_ONCE:
-            for package, judged in await _judge_few(registry, few, rules):
-                yield package, judged
+        if few and (_stands_alone(each) or count + each.count > _AT_ONCE):
+            yield few
             few, count = [], 0
-        if each.count > _FEW or each.protected:
-            yield each.package, (await judge_package(registry, each.package, rules))[1]
+        if _stands_alone(each):
+            yield [each]
         else:
             few.append(each)
             count += each.count
-    for package, judged in await _judge_few(registry, few, rules):
-        yield package, judged
+    if few:
+        yield few
+
+
+def _stands_alone(surveyed: Surveyed) -> bool:
+    return surveyed.count > _FEW or surveyed.protected
+
+
+async def _list_few(registry: Registry, packages: Sequence[Surveyed]) -> Sequence[Sequence[Candidate]]:
+    """What is in small packages; nothing of one that stands alone, which is asked page by page when it is judged."""
+    return () if _stands_alone(packages[0]) else await registry.catalog.retentions.list_candidates_of(packages)
+
+
+async def _judge_stretch(
+    registry: Registry, stretch: _Stretch, rules: Sequence[RetentionRule]
+) -> Sequence[tuple[PackageId, Sequence[Judged]]]:
+    first, candidates = stretch.packages[0], await stretch.candidates
+    if _stands_alone(first):
+        return [(first.package, (await judge_package(registry, first.package, rules))[1])]
+    return await _judge_few(registry, stretch.packages, candidates, rules)
 
 
 async def _survey(registry: Registry, namespace: NamespaceName) -> AsyncIterator[Surveyed]:
@@ -130,13 +176,13 @@ async def _survey(registry: Registry, namespace: NamespaceName) -> AsyncIterator
 
 
 async def _judge_few(
-    registry: Registry, packages: Sequence[Surveyed], rules: Sequence[RetentionRule]
+    registry: Registry,
+    packages: Sequence[Surveyed],
+    found: Sequence[Sequence[Candidate]],
+    rules: Sequence[RetentionRule],
 ) -> Sequence[tuple[PackageId, Sequence[Judged]]]:
     """Everything in some packages that are small, and in which nothing is protected: one question for all of them."""
-    if not packages:
-        return ()
     judged: list[tuple[PackageId, Sequence[Judged]]] = []
-    found = await registry.catalog.retentions.list_candidates_of(packages)
     pulls_since = await registry.catalog.pulls.find_start()
     asked = [
         tuple(

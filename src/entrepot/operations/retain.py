@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from datetime import timedelta
 from enum import Enum, auto
@@ -130,15 +130,16 @@ async def make_plan(registry: Registry, namespace: NamespaceName, actor: str) ->
     await registry.catalog.write(lambda transaction: transaction.retentions.draft(plan))
     draft = _Draft(registry, plan)
     try:
-        async for package, judged in judge_namespace(registry, namespace, rules):
-            await draft.add(package, judged)
+        async with aclosing(judge_namespace(registry, namespace, rules)) as found:
+            async for package, judged in found:
+                await draft.add(package, judged)
         return await draft.finish()
     finally:
         await draft.stop()
 
 
 class _Draft:
-    """A plan that is being written: a page of it while the next is judged, each of which waits for the other's questions."""
+    """A plan that is being written: one page while the next is judged, and while it is asked what the last would free."""
 
     def __init__(self, registry: Registry, plan: Plan) -> None:
         self._registry = registry
@@ -146,9 +147,10 @@ class _Draft:
         self._items: list[PlannedItem] = []
         self._writing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._writing.set_result(None)
+        self._measuring = self._writing
         self._shared: list[array[int]] = []
         """What the items of each page share with others: eight bytes for each."""
-        self._sizes: Mapping[int, int] = {}
+        self._sizes: dict[int, int] = {}
         """Those that are known, and not written yet."""
         self._size = 0
         self._last = 0
@@ -181,37 +183,47 @@ class _Draft:
             self._writing = asyncio.ensure_future(self._write_page(items))
 
     async def _write_page(self, items: Sequence[PlannedItem]) -> None:
-        """Write items, and find out what becomes free with each by itself: that is written with the next."""
-        name, sizes, retentions = self._plan.name, self._sizes, self._registry.catalog.retentions
+        """Write items, and begin to find out what becomes free with each by itself: that is written with later ones."""
+        name, sizes = self._plan.name, self._take_sizes()
 
         def change(transaction: Transaction) -> None:
             transaction.retentions.add_items(name, items)
             transaction.retentions.add_sizes(name, sizes)
 
-        await self._registry.catalog.write(change)
-        measured = await retentions.measure(name, after=items[0].ordinal - 1, upto=items[-1].ordinal)
+        await self._registry.catalog.write(change, aside=True)
+        await self._measuring
+        self._measuring = asyncio.ensure_future(self._measure(items[0].ordinal - 1, items[-1].ordinal))
+
+    async def _measure(self, after: int, upto: int) -> None:
+        measured = await self._registry.catalog.retentions.measure(self._plan.name, after=after, upto=upto)
         self._note_sizes(measured.sizes)
         self._shared.append(array("q", measured.shared))
 
     def _note_sizes(self, sizes: Mapping[int, int]) -> None:
-        self._sizes = sizes
+        self._sizes.update(sizes)
         self._size += sum(sizes.values())
+
+    def _take_sizes(self) -> Mapping[int, int]:
+        sizes, self._sizes = self._sizes, {}
+        return sizes
 
     async def stop(self) -> None:
         """Write no more."""
-        self._writing.cancel()
-        await asyncio.gather(self._writing, return_exceptions=True)
+        for each in (self._writing, self._measuring):
+            each.cancel()
+            await asyncio.gather(each, return_exceptions=True)
 
     async def finish(self) -> Plan:
         """Find out what becomes free of what several share, and let others see it."""
         await self._write()
         await self._writing
+        await self._measuring
         catalog, name = self._registry.catalog, self._plan.name
         shared = (blob for blob, _ in groupby(merge(*self._shared)))
         while page := list(islice(shared, _PAGE)):
-            await catalog.write(_sizing(name, self._sizes))
+            await catalog.write(_sizing(name, self._take_sizes()), aside=True)
             self._note_sizes(await catalog.retentions.measure_shared(name, page))
-        sizes = self._sizes
+        sizes = self._take_sizes()
         counts = {ItemState.PLANNED: self._going, ItemState.KEPT: self._kept}
         plan = replace(
             self._plan,

@@ -628,8 +628,10 @@ class Catalog(Protocol):
     def secrets(self) -> Secrets:
         """What should not be in them."""
 
-    async def write(self, change: Callable[[Transaction], T]) -> T:
+    async def write(self, change: Callable[[Transaction], T], *, aside: bool = False) -> T:
         """Run *change*, and return what it returned once it is durable.
+
+        *aside* is for few statements about many rows: others have the loop meanwhile, and so does what is waiting for it.
 
         When it raises, nothing of it happened. What workers have cached of a namespace ends with every event in it,
         and what they have cached of who may do what with every event about that.

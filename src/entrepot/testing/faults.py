@@ -172,13 +172,13 @@ class FaultyCatalog:
         self._catalog = catalog
         self._faults = faults
 
-    async def write(self, change: Callable[[Transaction], T]) -> T:
+    async def write(self, change: Callable[[Transaction], T], *, aside: bool = False) -> T:
         """The same."""
 
         def faulty(transaction: Transaction) -> T:
             return change(cast("Transaction", _FaultyTransaction(transaction, self._faults)))
 
-        return await self._faults.around("write", lambda: self._catalog.write(faulty))
+        return await self._faults.around("write", lambda: self._catalog.write(faulty, aside=aside))
 
     def __getattr__(self, name: str) -> Any:
         if self._faults.dead:

@@ -261,8 +261,8 @@ class FollowersAtOnce:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    async def write(self, change: Callable[[Transaction], T]) -> T:
-        done = await self._world.catalog.write(change)
+    async def write(self, change: Callable[[Transaction], T], *, aside: bool = False) -> T:
+        done = await self._world.catalog.write(change, aside=aside)
         await self._world.settle()
         return done
 

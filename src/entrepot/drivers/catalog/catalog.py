@@ -44,6 +44,7 @@ from entrepot.drivers.catalog.transaction import ACCESS_SQL, UPSTREAMS
 from entrepot.drivers.catalog.trash import SqlTrash
 from entrepot.drivers.catalog.usage import SqlUsages
 from entrepot.drivers.catalog.webhooks import SqlWebhooks
+from entrepot.drivers.catalog.writing import Pending
 from entrepot.model.digest import Digest
 from entrepot.model.events import GENESIS
 from entrepot.model.names import NamespaceName, PackageId, PackageName, PrincipalName, ReferenceName, View
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from entrepot.drivers.catalog.questions import Questions
-    from entrepot.drivers.catalog.writing import Outcome, Pending
+    from entrepot.drivers.catalog.writing import Outcome
     from entrepot.model.access import Principal
     from entrepot.model.events import Entry
     from entrepot.model.names import FormatName
@@ -135,10 +136,10 @@ class SqlCatalog(ABC):
 
     # --- changes ---
 
-    async def write(self, change: Callable[[Transaction], T]) -> T:
+    async def write(self, change: Callable[[Transaction], T], *, aside: bool = False) -> T:
         """Run *change* under the next commit, and return what it returned once it is durable."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._pending.append((change, future))
+        self._pending.append(Pending(change, future, aside))
         if self._drain is None or self._drain.done():
             self._drain = asyncio.create_task(self._commit_pending())
         # The change is made even if its client goes away meanwhile: it may be half of what another one waits for.
@@ -151,13 +152,13 @@ class SqlCatalog(ABC):
                 outcomes = await self._commit(batch)
             except Exception as error:  # noqa: BLE001 (told to everybody who waits for this commit)
                 outcomes = [(None, error)] * len(batch)
-            for (_, future), (result, failure) in zip(batch, outcomes, strict=True):
-                if future.cancelled():
+            for pending, (result, failure) in zip(batch, outcomes, strict=True):
+                if pending.future.cancelled():
                     continue
                 if failure is None:
-                    future.set_result(result)
+                    pending.future.set_result(result)
                 else:
-                    future.set_exception(failure)
+                    pending.future.set_exception(failure)
 
     @abstractmethod
     async def _commit(self, batch: list[Pending]) -> list[Outcome]:

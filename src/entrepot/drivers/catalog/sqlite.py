@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from entrepot.drivers.catalog.statements import Statement
-    from entrepot.drivers.catalog.writing import Outcome, Pending
+    from entrepot.drivers.catalog.writing import Outcome, Pending, Ran
     from entrepot.ports.clock import Clock
     from entrepot.ports.epochs import Epochs
 
@@ -150,16 +150,10 @@ class SqliteCatalog(SqlCatalog):
             await finished(loop.run_in_executor(self._committer, fcntl.flock, self._lock, fcntl.LOCK_EX))
         try:
             with translated():
-                self._writer.execute("BEGIN IMMEDIATE")
-                ran = run(
-                    batch,
-                    self._writer,
-                    self._epochs,
-                    self._clock,
-                    head=self._writer.execute(LISTINGS.head).fetchone(),
-                    database_error=sqlite3.DatabaseError,
-                    of_the_change=_OF_THE_CHANGE,
-                )
+                if any(each.aside for each in batch):
+                    ran = await finished(loop.run_in_executor(self._committer, self._run, batch))
+                else:
+                    ran = self._run(batch)
                 if ran.is_void:
                     return ran.outcomes
                 try:
@@ -172,6 +166,18 @@ class SqliteCatalog(SqlCatalog):
             if self._writer.in_transaction:
                 self._writer.rollback()
             fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+    def _run(self, batch: list[Pending]) -> Ran:
+        self._writer.execute("BEGIN IMMEDIATE")
+        return run(
+            batch,
+            self._writer,
+            self._epochs,
+            self._clock,
+            head=self._writer.execute(LISTINGS.head).fetchone(),
+            database_error=sqlite3.DatabaseError,
+            of_the_change=_OF_THE_CHANGE,
+        )
 
     async def shred(self) -> None:
         """Have nothing of what was deleted in the file and its log: the one is overwritten, the other emptied.

@@ -6,7 +6,7 @@ One that is alone needs none: what becomes of it becomes of the transaction.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from entrepot.drivers.catalog.statements import Statement
 from entrepot.drivers.catalog.transaction import SqlTransaction
@@ -26,8 +26,15 @@ _SAVEPOINT: Final = Statement("SAVEPOINT change")
 _BACK: Final = Statement("ROLLBACK TO change")
 _RELEASE: Final = Statement("RELEASE change")
 
-Pending = tuple["Callable[[Transaction], Any]", "asyncio.Future[Any]"]
-"""A change, and who waits for it."""
+
+class Pending(NamedTuple):
+    """A change, and who waits for it."""
+
+    change: Callable[[Transaction], Any]
+    future: asyncio.Future[Any]
+    aside: bool
+    """Whether others are to have the loop meanwhile."""
+
 
 Outcome = tuple[Any, BaseException | None]
 """What a change returned, or why it was not made."""
@@ -69,14 +76,14 @@ def run(
     begin, last_hash = (START, GENESIS) if head is None else (Position(head[0]), bytes(head[1]))
     position = begin
     is_shared, is_void = len(batch) > 1, False
-    for change, _ in batch:
+    for each in batch:
         transaction = SqlTransaction(
             connection, epochs, position=Position(position + 1), hash_before=last_hash, now=clock.now()
         )
         if is_shared:
             connection.execute(_SAVEPOINT, {})
         try:
-            result = change(transaction)
+            result = each.change(transaction)
         except BaseException as error:
             if isinstance(error, database_error) and not isinstance(error, of_the_change):
                 raise

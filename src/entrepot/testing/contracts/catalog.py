@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import zlib
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -288,6 +289,32 @@ class CatalogContract:
         assert [isinstance(outcome, NameTaken) for outcome in outcomes] == [number % 3 == 0 for number in range(300)]
         assert sorted(positions) == list(range(2, 202))
         assert (await catalog.head())[0] == 201
+        assert await catalog.violations() == []
+
+    async def test_others_have_the_loop_while_many_rows_are_written(self, catalog: Catalog, fill: Filling) -> None:
+        begun, is_seen = threading.Event(), threading.Event()
+
+        def change(transaction: Transaction) -> bool:
+            fallible(transaction, fails=False)
+            begun.set()
+            return is_seen.wait(60)
+
+        writing = asyncio.ensure_future(catalog.write(change, aside=True))
+        await asyncio.to_thread(begun.wait)
+        is_seen.set()
+
+        assert await writing
+
+    async def test_a_change_of_many_rows_that_fails_fails_alone(self, catalog: Catalog, fill: Filling) -> None:
+        outcomes = await asyncio.gather(
+            catalog.write(lambda transaction: fallible(transaction, fails=False)),
+            catalog.write(lambda transaction: fallible(transaction, fails=True), aside=True),
+            catalog.write(lambda transaction: fallible(transaction, fails=False), aside=True),
+            return_exceptions=True,
+        )
+
+        assert [type(outcome) for outcome in outcomes] == [int, NameTaken, int]
+        assert (await catalog.head())[0] == 3
         assert await catalog.violations() == []
 
     async def test_positions_have_no_gaps_whoever_writes(self, catalog: Catalog, again: Catalog, fill: Filling) -> None:
