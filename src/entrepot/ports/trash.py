@@ -73,7 +73,10 @@ class TrashChanges(Protocol):
         """What a name means, or meant last."""
 
     def list_names(self, package: PackageId, digest: Digest) -> Sequence[Reference]:
-        """What an artifact was called when it last left the package, as far as the names are free now."""
+        """What an artifact was called when it last left the package, as far as the names are free now.
+
+        A tag's name that has been a version's since is not: it means what that was, or nothing.
+        """
 
     def was_there(self, package: PackageId, digest: Digest) -> bool:
         """Whether an artifact ever was in the package."""

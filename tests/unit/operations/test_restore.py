@@ -12,12 +12,13 @@ from entrepot.model.access import Role
 from entrepot.model.digest import Digest
 from entrepot.model.errors import ArtifactUnknown, Denied, PackageUnknown, PolicyDenied, ReferenceUnknown
 from entrepot.model.events import ArtifactRestored
-from entrepot.model.names import ReferenceName, View, parse_channel, parse_namespace
+from entrepot.model.names import PackagePattern, ReferenceName, View, parse_channel, parse_namespace
 from entrepot.operations.block import block
 from entrepot.operations.check import check
 from entrepot.operations.clear import close_clearance
 from entrepot.operations.collect import collect
 from entrepot.operations.delete import delete_artifact, delete_reference
+from entrepot.operations.govern import set_namespace
 from entrepot.operations.mark import yank
 from entrepot.operations.restore import InTrash, Restored, list_trash, restore
 from entrepot.testing.builders import ADMINISTRATOR, World, caller, image, index, open_world, package, referrer
@@ -109,6 +110,22 @@ async def test_a_name_that_means_something_else_by_now_is_left_to_it(world: Worl
 
     assert found.names == (ONE,)
     assert await names(world) == {"1.0": BUILT.digest, "latest": other.digest}
+
+
+async def test_a_tag_whose_name_has_been_a_versions_since_does_not_come_back(world: World) -> None:
+    release, other = ReferenceName("release-1"), image(b"other")
+    await world.push("acme/api", BUILT, release, "latest")
+    await delete_artifact(world.registry, ADMINISTRATOR, API, BUILT.digest)
+    await set_namespace(world.registry, ADMINISTRATOR, ACME, versions=[PackagePattern("release-*")])
+    await world.push("acme/api", other, release)
+    await delete_reference(world.registry, ADMINISTRATOR, API, release)
+
+    found = await restore(world.registry, ADMINISTRATOR, API, BUILT.digest)
+
+    assert found.names == (LATEST,)
+    assert await check(world.registry) == []
+    await restore(world.registry, ADMINISTRATOR, API, release)
+    assert await names(world) == {"latest": BUILT.digest, release: other.digest}
 
 
 async def test_what_is_there_already_is_no_event(world: World) -> None:

@@ -60,7 +60,8 @@ SELECT r.kind, r.name, b.digest, r.from_position, r.until_position, r.sealed, r.
  LIMIT 1
 
 -- names_when_it_left --
--- Uses membership_closed_idx and reference_open_idx.
+-- A version's name is never a tag's (I4), also one that was a tag then.
+-- Uses membership_closed_idx, reference_open_idx and reference_history_idx.
 SELECT r.kind, r.name, b.digest, r.from_position, r.until_position, r.sealed, r.yanked, r.deprecated
   FROM reference r JOIN blob b ON b.id = r.blob_id
  WHERE r.package_id = :package AND r.blob_id = :blob
@@ -69,6 +70,9 @@ SELECT r.kind, r.name, b.digest, r.from_position, r.until_position, r.sealed, r.
          WHERE m.package_id = :package AND m.blob_id = :blob AND m.role = 'artifact')
    AND NOT EXISTS (
         SELECT 1 FROM reference o WHERE o.package_id = :package AND o.name = r.name AND o.until_position IS NULL)
+   AND (r.kind = 'version' OR NOT EXISTS (
+        SELECT 1 FROM reference v
+         WHERE v.package_id = :package AND v.name = r.name AND v.until_position IS NOT NULL AND v.kind = 'version'))
  ORDER BY r.name
 
 -- companions --
