@@ -76,7 +76,7 @@ def test_a_drill_makes_a_server_of_a_backup_and_looks_at_it(serving: Installatio
     assert "recovery time: " in without_keys
     assert damaged.code == 1
     assert f"{Digest.of(b'x' * 100_000)}: lost" in damaged.json["problems"]
-    assert list(serving.home.glob("entrepot-drill-*")) == []
+    assert list(serving.home.glob("entrepot-scratch-*")) == []
 
 
 def test_commands_say_in_a_line_what_is_wrong(serving: Installation, tmp_path: Path) -> None:

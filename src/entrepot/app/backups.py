@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import tempfile
 import time
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from entrepot.drivers.catalog.migrate import migrations
 from entrepot.drivers.catalog.snapshots import FileSnapshot, PostgresSnapshots, SqliteSnapshots, prepare_file
 from entrepot.drivers.clock import SystemClock
 from entrepot.drivers.private_file import make_private_file
+from entrepot.drivers.scratch import scratch_folder
 from entrepot.model.errors import Conflict, Corrupt, InvalidBackup, InvalidKey
 from entrepot.operations import backup as making
 from entrepot.operations.backup import BackedUp
@@ -62,11 +62,11 @@ async def open_backups(target: str, *, new: bool = False) -> AsyncIterator[Backu
 
     Raises `BackupUnknown`, `Conflict`, `Invalid`.
     """
-    with tempfile.TemporaryDirectory(prefix="entrepot-spool-") as spool:
+    with scratch_folder("spool") as spool:
         if target.startswith(OBJECT_STORAGE):
             from entrepot.drivers.backups.objects import ObjectBackups  # noqa: PLC0415 - with its library
 
-            store: ObjectBackups | FolderBackups = ObjectBackups(open_objects(target), Path(spool))
+            store: ObjectBackups | FolderBackups = ObjectBackups(open_objects(target), spool)
         else:
             store = FolderBackups(Path(target), new=new)
         with closing(store):
@@ -175,12 +175,12 @@ async def open_snapshot(
 
 async def prune(target: str, keep: Keep, *, key: PublicKey | None = None, dry_run: bool = False) -> Pruned:
     """Remove old backups, and what no other needs. Raises `BackupUnknown`, `InvalidBackup`, `Unavailable`."""
-    with tempfile.TemporaryDirectory(prefix="entrepot-prune-") as folder:
+    with scratch_folder("prune") as folder:
         async with open_backups(target) as store:
 
             @asynccontextmanager
             async def open_catalog(backup: SealedBackup) -> AsyncIterator[CatalogSnapshot]:
-                async with open_snapshot(store, backup, Path(folder) / _FOLDER) as (_, snapshot):
+                async with open_snapshot(store, backup, folder / _FOLDER) as (_, snapshot):
                     yield snapshot
 
             return await prune_backups(store, SystemClock(), open_catalog, keep, key=key, dry_run=dry_run)
@@ -268,8 +268,8 @@ async def verify(store: BackupStore, backup: SealedBackup) -> VerifiedBackup:
     began = time.monotonic()
     problems = []
     try:
-        with tempfile.TemporaryDirectory(prefix="entrepot-verify-") as folder:
-            async with open_snapshot(store, backup, Path(folder) / _FOLDER) as (_, snapshot):
+        with scratch_folder("verify") as folder:
+            async with open_snapshot(store, backup, folder / _FOLDER) as (_, snapshot):
                 problems = [problem async for problem in find_problems(store, backup, snapshot)]
     except (InvalidBackup, Corrupt) as error:
         problems = [str(error)]

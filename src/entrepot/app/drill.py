@@ -11,7 +11,6 @@ import hashlib
 import os
 import secrets
 import sys
-import tempfile
 import time
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ import msgspec
 
 from entrepot.app.backups import Recovered, recover
 from entrepot.app.parts import open_registry
+from entrepot.drivers.scratch import scratch_folder
 from entrepot.formats.oci.names import print_name
 from entrepot.model.errors import InvalidProof, Unavailable
 from entrepot.model.names import View
@@ -89,9 +89,9 @@ async def drill(
     Raises `InvalidBackup`, `InvalidKey`, `Unavailable`.
     """
     log = backup.manifest.log
-    with tempfile.TemporaryDirectory(prefix="entrepot-drill-", dir=scratch) as folder:
+    with scratch_folder("drill", inside=scratch) as folder:
         settings = Settings(
-            data=str(Path(folder) / "data"), listen="localhost:0", log_origin="" if log is None else log.origin
+            data=str(folder / "data"), listen="localhost:0", log_origin="" if log is None else log.origin
         )
         recovered = await recover(settings, store, backup, passphrase=passphrase, new_keys=passphrase is None)
         async with open_registry(settings) as registry:
@@ -99,7 +99,7 @@ async def drill(
             token = (await recover_administrator(registry)).text
             chosen = await _choose(registry, samples)
         began = time.monotonic()
-        async with _serving(settings, Path(folder)) as url:
+        async with _serving(settings, folder) as url:
             start_seconds = time.monotonic() - began
             headers = {"authorization": f"Bearer {token}"}
             async with httpx.AsyncClient(base_url=url, headers=headers, timeout=_ANSWER_SECONDS) as client:
