@@ -1,28 +1,35 @@
-"""A registry under any sequence of changes, beside a model of it that a reader can believe.
+"""A registry under any sequence of changes, beside a model of it that a reader can believe (`tests.laws.model`).
 
-After every step the registry says what the model says, `check` finds nothing, and the journal has grown by exactly one
-entry if something changed.
+After every step the registry says what the model says, has the bytes and in both tiers nothing that was erased, `check`
+finds nothing, and the journal has grown by exactly one entry if something changed, or by as many as the step says.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
-from collections.abc import Awaitable, Iterable
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from entrepot.drivers.blobs.packed import PackedStore
 from entrepot.model.digest import Digest
 from entrepot.model.errors import (
     ArtifactUnknown,
+    BlobErased,
     BlobUnknown,
     ClearanceUnknown,
+    Erased,
+    ErasedForGood,
+    ErasureUnknown,
+    Invalid,
     LinkUnknown,
     Protected,
     ReferenceUnknown,
@@ -32,149 +39,69 @@ from entrepot.model.errors import (
 from entrepot.model.names import PackageId, PackagePattern, ReferenceName, View, parse_channel, parse_namespace
 from entrepot.model.reference import ReferenceKind
 from entrepot.model.retention import NameKind, Retention, RetentionRule
+from entrepot.model.tier import Tier
 from entrepot.operations.check import check
 from entrepot.operations.clear import close_clearance, open_clearance
 from entrepot.operations.collect import collect
 from entrepot.operations.delete import delete_artifact, delete_blob, delete_reference
+from entrepot.operations.erase import erase, lift_erasure
 from entrepot.operations.govern import set_namespace
 from entrepot.operations.mark import seal, unyank, yank
 from entrepot.operations.mount import mount
 from entrepot.operations.publish import Draft, publish
+from entrepot.operations.purge import purge
+from entrepot.operations.read_blob import read_whole
+from entrepot.operations.resolve import find_blob, resolve
+from entrepot.operations.restore import restore
 from entrepot.operations.retain import begin_plan, carry_on, plan_retention, read_plan, set_retention
 from entrepot.operations.tag import tag
-from entrepot.ports.blobs import BlobStore
+from entrepot.operations.tier import move_artifact
 from entrepot.ports.retention import ItemState
-from entrepot.testing.builders import ADMINISTRATOR, Image, image, index, open_world, package, referrer
+from entrepot.testing.builders import ADMINISTRATOR, Image, StoppedClock, open_world
+from entrepot.testing.memory import MemoryBlobStore
+from entrepot.trust.erasure import Tombstone
+from entrepot.trust.signing import LocalKey
+from tests.laws.model import BLOBS, CHANNELS, CONTENTS, EVERYBODYS, IMAGES, LARGE, NAMES, PLACES, Holding, Model, Name
 
 ACME, ALL = parse_namespace("acme"), View.parse("acme")
-PLACES = [package("acme/one"), package("acme/two")]
-NAMES = ["1.0", "rel-a", "latest"]
-CONTENTS = [b"{}", b"small", b"large " * 20]
-
-ONE, TWO = image(CONTENTS[1]), image(CONTENTS[2])
-BOTH = image(CONTENTS[1], CONTENTS[2])
-LIST, NESTED = index(ONE, TWO), index(index(ONE, TWO))
-SIGNATURE = referrer(ONE)
-COUNTERSIGNATURE = referrer(SIGNATURE, "application/vnd.example.countersignature")
-IMAGES = [ONE, TWO, BOTH, LIST, NESTED, SIGNATURE, COUNTERSIGNATURE, referrer(LIST)]
-CHANNELS = ["dev", "prod"]
+ARTIFACTS = [each.digest for each in IMAGES]
+EVERYTHING = [*map(Digest.of, CONTENTS), *ARTIFACTS]
+KEY = LocalKey.generate()
+"""What tombstones are signed with."""
+TIMES = int(os.environ.get("ENTREPOT_TEST_STORIES", "1"))
+"""How many times as many stories as usual (RUNS.md)."""
 
 
-@dataclass(frozen=True)
-class Name:
-    """What a name means."""
-
-    version: bool
-    digest: Digest
-    sealed: bool = False
-    yanked: str | None = None
-
-
-@dataclass
-class Holding:
-    """What a package has, as a person would note it down."""
-
-    blobs: set[Digest] = field(default_factory=set)
-    artifacts: dict[Digest, Image] = field(default_factory=dict)
-    names: dict[str, Name] = field(default_factory=dict)
-    versions: dict[str, Name] = field(default_factory=dict)
-    """The last version that each name meant."""
-    cleared: set[tuple[str, Digest]] = field(default_factory=set)
-
-    def has(self, digest: Digest) -> bool:
-        return digest in self.blobs or digest in self.artifacts
-
-    def missing(self, pushed: Image) -> bool:
-        needed = {Digest.of(blob) for blob in pushed.blobs}
-        children = {child.digest for child in pushed.children}
-        return not (all(self.has(digest) for digest in needed) and children <= set(self.artifacts))
-
-    def shown(self, channel: str) -> set[Digest]:
-        """What a channel shows: what was cleared, what that contains, and the referrers of each."""
-        found: set[Digest] = set()
-        new = {digest for name, digest in self.cleared if name == channel}
-        while new:
-            found |= new
-            contained = {child.digest for digest in new for child in self.artifacts[digest].children}
-            referring = {
-                digest
-                for digest, held in self.artifacts.items()
-                if held.artifact.subject is not None and held.artifact.subject.digest in new
-            }
-            new = (contained | referring) - found
-        return found
-
-    def goes(self, *, named: bool) -> dict[Digest, set[Digest]]:
-        """What stands for itself and nothing keeps, each with what goes with it; with *named* also what has names."""
-        shown = set.union(*map(self.shown, CHANNELS))
-        bearing = {meaning.digest for meaning in self.names.values()}
-        return {
-            digest: self.parts(digest, shown | bearing)
-            for digest, held in self.artifacts.items()
-            if not self.contains(digest)
-            and not (held.artifact.subject is not None and self.has(held.artifact.subject.digest))
-            and digest not in shown
-            and (named or digest not in bearing)
-        }
-
-    def parts(self, root: Digest, kept: set[Digest], *, whole: bool = True) -> set[Digest]:
-        """What refers to an artifact, and with *whole* what it contains, without what is needed by what stays."""
-        found, new = {root}, {root}
-        while new:
-            holding = new if whole else new - {root}
-            new = {child.digest for digest in holding for child in self.artifacts[digest].children} | {
-                digest
-                for digest, held in self.artifacts.items()
-                if held.artifact.subject is not None and held.artifact.subject.digest in new
-            }
-            new -= found
-            found |= new
-        going = {root} | (found - kept)
-        while stay := {digest for digest in going - {root} if not self.needing(digest) <= going}:
-            going -= stay
-        return going - {root}
-
-    def needing(self, digest: Digest) -> set[Digest]:
-        """What contains an artifact, or what it refers to, and what contains that."""
-        subject = self.artifacts[digest].artifact.subject
-        wanted = {digest} if subject is None else {digest, subject.digest}
-        containing = {
-            other for other, held in self.artifacts.items() if wanted & {child.digest for child in held.children}
-        }
-        return containing | ({subject.digest} & set(self.artifacts) if subject is not None else set())
-
-    def needs(self, digest: Digest) -> bool:
-        """Whether some artifact has these bytes as a layer or config."""
-        return any(digest in {Digest.of(blob) for blob in held.blobs} for held in self.artifacts.values())
-
-    def contains(self, digest: Digest) -> bool:
-        """Whether some index lists this artifact."""
-        return any(digest in {child.digest for child in held.children} for held in self.artifacts.values())
-
-
-def files(held: Image) -> set[Digest]:
-    return {Digest.of(layer) for layer in held.blobs[1:]}
-
-
-async def _digests(blobs: BlobStore) -> list[Digest]:
-    return [kept.digest async for kept in blobs.kept()]
+def likely(there: Iterable[Any], everything: Sequence[Any]) -> st.SearchStrategy[Any]:
+    """One of what is there, if anything is, as often as one of everything."""
+    found = sorted(there, key=str)
+    return st.sampled_from(found) | st.sampled_from(everything) if found else st.sampled_from(everything)
 
 
 class RegistryMachine(RuleBasedStateMachine):
     """The registry and the model, side by side."""
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(
+        first=st.lists(
+            st.tuples(st.sampled_from(PLACES), st.sampled_from(IMAGES), st.lists(st.sampled_from(NAMES), max_size=1)),
+            min_size=2,
+            max_size=4,
+        ),
+        sealed=st.booleans(),
+    )
+    def begin(self, first: list[tuple[PackageId, Image, list[str]]], sealed: bool) -> None:
         self.folder = tempfile.TemporaryDirectory()
         self.runner = asyncio.Runner()
-        self.opening = open_world(Path(self.folder.name))
+        clock = StoppedClock()
+        cold = PackedStore(MemoryBlobStore(clock))
+        self.opening = open_world(Path(self.folder.name), clock=clock, cold=cold, signing=KEY)
         self.world = self.run(self.opening.__aenter__())
         self.run(self.world.namespace("acme"))
-        self.events = 1
+        self.events, _ = self.run(self.world.catalog.head())
         self.release_is_version = False
-        self.kept: set[Digest] = set()
-        self.condemned: dict[Digest, datetime] = {}
-        self.model = {place: Holding() for place in PLACES}
+        self.model = Model()
+        for place, pushed, names in first:
+            self.push(place, pushed, names, sealed=sealed, whole=True)
 
     def teardown(self) -> None:
         if hasattr(self, "world"):
@@ -185,8 +112,8 @@ class RegistryMachine(RuleBasedStateMachine):
     def run(self, work: Awaitable[Any]) -> Any:
         return self.runner.run(work)  # type: ignore[arg-type]
 
-    def expect(self, work: Awaitable[Any], *, refused: type[RegistryError] | None, changes: bool = True) -> None:
-        """Do it; it is refused as foreseen, or there is one event if it changes something."""
+    def expect(self, work: Awaitable[Any], *, refused: type[RegistryError] | None, changes: int = 1) -> None:
+        """Do it; it is refused as foreseen, or there are as many events as it changes something."""
         error: RegistryError | None = None
         try:
             self.run(work)
@@ -197,15 +124,29 @@ class RegistryMachine(RuleBasedStateMachine):
             self.events += changes
         self.compare()
 
+    def held(self, place: PackageId) -> Holding:
+        return self.model.packages[place]
+
+    def is_known(self, place: PackageId) -> bool:
+        return self.run(self.world.catalog.find_package(ALL, place)) is not None
+
+    def may_give(self, held: Holding, name: str, pushed: Digest, *, sealed: bool) -> Name | None:
+        is_version = name == "1.0" or (name == "rel-a" and self.release_is_version)
+        return held.may_give(name, pushed, sealed=sealed, is_version=is_version)
+
     # --- the steps ---
 
     @rule(place=st.sampled_from(PLACES), content=st.sampled_from(CONTENTS))
     def push_blob(self, place: PackageId, content: bytes) -> None:
-        digest = Digest.of(content)
-        new = digest not in self.model[place].blobs
-        self.model[place].blobs.add(digest)
-        self.bring(digest)
-        self.expect(self.world.push_blob(place, content), refused=None, changes=new)
+        held, digest = self.held(place), Digest.of(content)
+        refused, new = None, digest not in held.blobs
+        if digest in self.model.erased:
+            refused = ErasedForGood
+        else:
+            held.blobs.add(digest)
+            self.model.bring(digest)
+            self.model.cold.discard(digest)
+        self.expect(self.world.push_blob(place, content), refused=refused, changes=new)
 
     @rule(
         place=st.sampled_from(PLACES),
@@ -217,27 +158,24 @@ class RegistryMachine(RuleBasedStateMachine):
     def push(self, place: PackageId, pushed: Image, names: list[str], sealed: bool, whole: bool) -> None:
         if whole:
             self.push_parts(place, pushed)
-        held = self.model[place]
-        given = {name: self.may_give(held, name, pushed, sealed=sealed) for name in names}
+        held, digest = self.held(place), pushed.digest
+        given = {name: self.may_give(held, name, digest, sealed=sealed) for name in names}
         refused: type[RegistryError] | None = None
-        if held.missing(pushed):
+        if held.missing(digest):
             refused = LinkUnknown
+        elif digest in self.model.erased:
+            refused = ErasedForGood
         elif None in given.values():
             refused = VersionExists
-        changes = pushed.digest not in held.artifacts or any(held.names.get(name) != new for name, new in given.items())
+        changes = digest not in held.artifacts or any(held.names.get(name) != new for name, new in given.items())
         if refused is None:
-            held.artifacts[pushed.digest] = pushed
-            self.bring(pushed.digest)
+            held.artifacts.add(digest)
+            self.model.bring(digest)
             for name, new in given.items():
                 assert new is not None
-                self.give(held, name, new)
+                held.give(name, new)
         draft = Draft(pushed.artifact, tags=tuple(ReferenceName(name) for name in names), sealed=sealed)
         self.expect(publish(self.world.registry, ADMINISTRATOR, place, draft), refused=refused, changes=changes)
-
-    def bring(self, digest: Digest) -> None:
-        """Somebody pushed these bytes."""
-        self.kept.add(digest)
-        self.condemned.pop(digest, None)
 
     def push_parts(self, place: PackageId, pushed: Image) -> None:
         """What a client pushes first."""
@@ -246,93 +184,58 @@ class RegistryMachine(RuleBasedStateMachine):
         for child in pushed.children:
             self.push(place, child, [], sealed=True, whole=True)
 
-    def may_give(self, held: Holding, name: str, pushed: Image, *, sealed: bool) -> Name | None:
-        """What a name becomes; None when it may not."""
-        present = held.names.get(name)
-        version = (present if present.version else None) if present else held.versions.get(name)
-        is_version = version is not None or name == "1.0" or (name == "rel-a" and self.release_is_version)
-        if present is not None and present.digest == pushed.digest and present.version == is_version:
-            return present
-        if version is not None and present is None and version.digest != pushed.digest:
-            return None
-        if version is not None and present is not None:
-            before = held.artifacts[present.digest]
-            if present.sealed or bool(before.children) != bool(pushed.children) or not files(before) <= files(pushed):
-                return None
-        return Name(
-            is_version,
-            pushed.digest,
-            sealed=is_version and (sealed or (version is not None and version.sealed)),
-            yanked=None if version is None else version.yanked,
-        )
-
-    def give(self, held: Holding, name: str, new: Name) -> None:
-        held.names[name] = new
-        if new.version:
-            held.versions[name] = new
-
-    @rule(place=st.sampled_from(PLACES), named=st.sampled_from(IMAGES), name=st.sampled_from(NAMES))
-    def tag(self, place: PackageId, named: Image, name: str) -> None:
-        held = self.model[place]
+    @rule(place=st.sampled_from(PLACES), name=st.sampled_from(NAMES), data=st.data())
+    def tag(self, place: PackageId, name: str, data: st.DataObject) -> None:
+        held = self.held(place)
+        named = data.draw(likely(held.artifacts, ARTIFACTS))
         refused: type[RegistryError] | None = None
         changes = False
-        if not self.has_artifact(place, named):
+        if named not in held.artifacts:
             refused = RegistryError  # The package may not be there at all.
         elif (new := self.may_give(held, name, named, sealed=True)) is None:
             refused = VersionExists
         else:
             changes = held.names.get(name) != new
-            self.give(held, name, new)
-        self.expect(
-            tag(self.world.registry, ADMINISTRATOR, place, named.digest, ReferenceName(name)),
-            refused=refused,
-            changes=changes,
-        )
+            held.give(name, new)
+        work = tag(self.world.registry, ADMINISTRATOR, place, named, ReferenceName(name))
+        self.expect(work, refused=refused, changes=changes)
 
-    def has_artifact(self, place: PackageId, held: Image) -> bool:
-        return held.digest in self.model[place].artifacts
-
-    def is_known(self, place: PackageId) -> bool:
-        return self.run(self.world.catalog.find_package(ALL, place)) is not None
-
-    @rule(place=st.sampled_from(PLACES), name=st.sampled_from(NAMES))
-    def untag(self, place: PackageId, name: str) -> None:
+    @rule(place=st.sampled_from(PLACES), data=st.data())
+    def untag(self, place: PackageId, data: st.DataObject) -> None:
         if not self.is_known(place):
             return
-        held = self.model[place]
+        held = self.held(place)
+        name = data.draw(likely(held.names, NAMES))
         present = held.names.get(name)
         refused: type[RegistryError] | None = None
         if present is None:
             refused = ReferenceUnknown
-        elif present.version and any(present.digest in held.shown(channel) for channel in CHANNELS):
+        elif present.version and present.digest in held.all_shown:
             refused = Protected
         else:
-            del held.names[name]
+            held.end(name)
         self.expect(delete_reference(self.world.registry, ADMINISTRATOR, place, ReferenceName(name)), refused=refused)
 
-    @rule(place=st.sampled_from(PLACES), deleted=st.sampled_from(IMAGES))
-    def delete_artifact(self, place: PackageId, deleted: Image) -> None:
+    @rule(place=st.sampled_from(PLACES), data=st.data())
+    def delete_artifact(self, place: PackageId, data: st.DataObject) -> None:
         if not self.is_known(place):
             return
-        held = self.model[place]
+        held = self.held(place)
+        deleted = data.draw(likely(held.artifacts, ARTIFACTS))
         refused: type[RegistryError] | None = None
-        if not self.has_artifact(place, deleted):
+        if deleted not in held.artifacts:
             refused = ArtifactUnknown
-        elif any(deleted.digest in held.shown(channel) for channel in CHANNELS) or held.contains(deleted.digest):
+        elif deleted in held.all_shown or held.contains(deleted):
             refused = Protected
         else:
-            bearing = {meaning.digest for meaning in held.names.values()}
-            kept = set.union(*map(held.shown, CHANNELS)) | bearing
-            for digest in (deleted.digest, *held.parts(deleted.digest, kept, whole=False)):
-                del held.artifacts[digest]
-            held.names = {name: meaning for name, meaning in held.names.items() if meaning.digest != deleted.digest}
-        self.expect(delete_artifact(self.world.registry, ADMINISTRATOR, place, deleted.digest), refused=refused)
+            held.leave({deleted} | held.parts(deleted, held.all_shown | held.named, whole=False))
+        self.expect(delete_artifact(self.world.registry, ADMINISTRATOR, place, deleted), refused=refused)
 
     @rule(place=st.sampled_from(PLACES), content=st.sampled_from(CONTENTS))
     def delete_blob(self, place: PackageId, content: bytes) -> None:
         if not self.is_known(place):
             return
-        held, digest = self.model[place], Digest.of(content)
+        held, digest = self.held(place), Digest.of(content)
         refused: type[RegistryError] | None = None
         if digest not in held.blobs:
             refused = BlobUnknown
@@ -346,39 +249,42 @@ class RegistryMachine(RuleBasedStateMachine):
     def mount(self, content: bytes, back: bool) -> None:
         source, target = reversed(PLACES) if back else PLACES
         digest = Digest.of(content)
-        possible = self.model[source].has(digest)
-        new = possible and digest not in self.model[target].blobs
+        possible = self.held(source).has(digest)
+        new = possible and digest not in self.held(target).blobs
         if possible:
-            self.model[target].blobs.add(digest)
+            self.held(target).blobs.add(digest)
         mounted = self.run(mount(self.world.registry, ADMINISTRATOR, target, digest, source=(ALL, source)))
         assert mounted == possible
         self.events += new
         self.compare()
 
-    @rule(place=st.sampled_from(PLACES), cleared=st.sampled_from(IMAGES), channel=st.sampled_from(CHANNELS))
-    def clear(self, place: PackageId, cleared: Image, channel: str) -> None:
-        held = self.model[place]
-        new = (channel, cleared.digest) not in held.cleared
-        refused = None if self.has_artifact(place, cleared) else ArtifactUnknown
+    @rule(place=st.sampled_from(PLACES), channel=st.sampled_from(CHANNELS), data=st.data())
+    def clear(self, place: PackageId, channel: str, data: st.DataObject) -> None:
+        held = self.held(place)
+        cleared = data.draw(likely(held.artifacts, ARTIFACTS))
+        new = (channel, cleared) not in held.cleared
+        refused = None if cleared in held.artifacts else ArtifactUnknown
         if refused is None and new:
-            held.cleared.add((channel, cleared.digest))
+            held.cleared.add((channel, cleared))
             for name, meaning in held.names.items():
-                if meaning.version and meaning.digest == cleared.digest:
-                    self.give(held, name, replace(meaning, sealed=True))
-        work = open_clearance(self.world.registry, ADMINISTRATOR, place, parse_channel(channel), cleared.digest)
+                if meaning.version and meaning.digest == cleared:
+                    held.give(name, replace(meaning, sealed=True))
+        work = open_clearance(self.world.registry, ADMINISTRATOR, place, parse_channel(channel), cleared)
         self.expect(work, refused=refused, changes=new)
 
-    @rule(place=st.sampled_from(PLACES), closed=st.sampled_from(IMAGES), channel=st.sampled_from(CHANNELS))
-    def unclear(self, place: PackageId, closed: Image, channel: str) -> None:
-        held = self.model[place]
-        refused = None if (channel, closed.digest) in held.cleared else ClearanceUnknown
-        held.cleared.discard((channel, closed.digest))
-        work = close_clearance(self.world.registry, ADMINISTRATOR, place, parse_channel(channel), closed.digest)
+    @rule(place=st.sampled_from(PLACES), channel=st.sampled_from(CHANNELS), data=st.data())
+    def unclear(self, place: PackageId, channel: str, data: st.DataObject) -> None:
+        held = self.held(place)
+        closed = data.draw(likely({digest for name, digest in held.cleared if name == channel}, ARTIFACTS))
+        refused = None if (channel, closed) in held.cleared else ClearanceUnknown
+        held.cleared.discard((channel, closed))
+        work = close_clearance(self.world.registry, ADMINISTRATOR, place, parse_channel(channel), closed)
         self.expect(work, refused=refused)
 
-    @rule(place=st.sampled_from(PLACES), name=st.sampled_from(NAMES), what=st.sampled_from(["seal", "yank", "unyank"]))
-    def mark(self, place: PackageId, name: str, what: str) -> None:
-        held = self.model[place]
+    @rule(place=st.sampled_from(PLACES), what=st.sampled_from(["seal", "yank", "unyank"]), data=st.data())
+    def mark(self, place: PackageId, what: str, data: st.DataObject) -> None:
+        held = self.held(place)
+        name = data.draw(likely(held.names, NAMES))
         present = held.names.get(name)
         refused: type[RegistryError] | None = None
         changes = False
@@ -391,7 +297,7 @@ class RegistryMachine(RuleBasedStateMachine):
                 "unyank": replace(present, yanked=None),
             }[what]
             changes = marked != present
-            self.give(held, name, marked)
+            held.give(name, marked)
         registry, version = self.world.registry, ReferenceName(name)
         work = {
             "seal": lambda: seal(registry, ADMINISTRATOR, place, version),
@@ -413,26 +319,16 @@ class RegistryMachine(RuleBasedStateMachine):
     @precondition(lambda self: hasattr(self, "world"))
     @rule(days=st.sampled_from([2, 8]))
     def collect(self, days: int) -> None:
-        """What nobody can reach goes, once it has waited; what somebody can reach stays."""
+        """What nobody can reach goes from either tier, once it has waited; what somebody can reach stays."""
         self.world.clock.advance(days=days)
-        now = self.world.clock.now()
-        for held in self.model.values():
-            loose = {digest for digest in held.blobs if not held.needs(digest)}
-            held.blobs -= loose
-            self.events += bool(loose)
-        unreachable = {digest for digest in self.kept if not any(held.has(digest) for held in self.model.values())}
-        waiting = dict.fromkeys(unreachable, now) | self.condemned
-        self.events += waiting != self.condemned
-        due = {digest for digest, since in waiting.items() if since <= now - timedelta(days=7)}
-        self.condemned = {digest: since for digest, since in waiting.items() if digest not in due}
-        self.kept -= due
-        self.events += bool(due)
+        events, due = self.model.collect(self.world.clock.now())
+        self.events += events
 
         found = self.run(collect(self.world.registry))
 
         assert found.given_up.count == len(due)
-        stored = self.run(_digests(self.world.registry.blobs))
-        assert stored == [digest for digest in [Digest.of(CONTENTS[2])] if digest in self.kept]
+        is_cold, is_hot = LARGE in self.model.cold, LARGE in self.model.kept - self.model.cold
+        assert self.run(self.stored()) == {Tier.HOT: [LARGE] * is_hot, Tier.COLD: [LARGE] * is_cold}
         self.compare()
 
     @precondition(lambda self: hasattr(self, "world"))
@@ -444,14 +340,13 @@ class RegistryMachine(RuleBasedStateMachine):
         wanted = Retention((replace(none, kinds=kinds),))
         self.events += self.run(registry.catalog.retentions.find(ACME)) != wanted
         self.run(set_retention(registry, ADMINISTRATOR, ACME, wanted))
-        gone = {place: held.goes(named=named) for place, held in self.model.items()}
+        gone = {place: held.goes(named=named) for place, held in self.model.packages.items()}
         made = self.run(plan_retention(registry, ADMINISTRATOR, ACME))
         self.run(begin_plan(registry, made, "administrator"))
         self.events += 3 + sum(len(roots) for roots in gone.values())
         for place, roots in gone.items():
-            held, leaving = self.model[place], {each for root, parts in roots.items() for each in (root, *parts)}
-            held.artifacts = {digest: image for digest, image in held.artifacts.items() if digest not in leaving}
-            held.names = {name: meaning for name, meaning in held.names.items() if meaning.digest not in leaving}
+            for root, parts in roots.items():
+                self.held(place).leave({root} | parts)
 
         while not self.run(carry_on(registry, made.name, limit=1 if again else None)):
             assert self.run(check(registry)) == []
@@ -460,48 +355,165 @@ class RegistryMachine(RuleBasedStateMachine):
         assert ItemState.MOVED not in done.counts
         self.compare()
 
+    # --- the trash ---
+
+    @rule(place=st.sampled_from(PLACES), data=st.data())
+    def restore(self, place: PackageId, data: st.DataObject) -> None:
+        """What left comes back as it was, unless it was purged, was erased, or is not whole any more."""
+        if not self.is_known(place):
+            return
+        held = self.held(place)
+        deleted = data.draw(likely(held.trash, [*map(ReferenceName, NAMES), *ARTIFACTS]))
+        refused: type[RegistryError] | None = None
+        changes = False
+        if (found := held.deleted(deleted)) is None:
+            refused = ArtifactUnknown if isinstance(deleted, Digest) else ReferenceUnknown
+        else:
+            digest, names = found
+            is_back = digest not in held.artifacts
+            changes = is_back or bool(names)
+            if digest in self.model.erased:
+                refused = Erased
+            elif is_back and not (held.may_have_back(digest) and self.model.is_whole(digest)):
+                refused = ArtifactUnknown
+            else:
+                self.model.restore(held, digest, names)
+        self.expect(restore(self.world.registry, ADMINISTRATOR, place, deleted), refused=refused, changes=changes)
+
+    @rule(place=st.sampled_from(PLACES), data=st.data())
+    def purge(self, place: PackageId, data: st.DataObject) -> None:
+        """What left is not to be had back, and bytes that nobody else may need are deleted at once."""
+        if not self.is_known(place):
+            return
+        held = self.held(place)
+        deleted = data.draw(likely(held.trash, [*map(ReferenceName, NAMES), *ARTIFACTS]))
+        refused: type[RegistryError] | None = None
+        changes = False
+        if (found := held.deleted(deleted)) is None:
+            refused = ArtifactUnknown if isinstance(deleted, Digest) else ReferenceUnknown
+        elif found[0] in held.artifacts:
+            refused = Protected
+        elif changes := held.may_have_back(found[0]):
+            self.model.purge(held, found[0])
+        self.expect(purge(self.world.registry, ADMINISTRATOR, place, deleted), refused=refused, changes=changes)
+
+    # --- erasing ---
+
+    @rule(data=st.data())
+    def erase(self, data: st.DataObject) -> None:
+        """One change says what goes, each package that loses some of it has one, and the last one seals it."""
+        digest = data.draw(likely(self.model.kept, EVERYTHING))
+        registry, is_new = self.world.registry, digest not in self.model.erased
+        work = erase(registry, ADMINISTRATOR, digest, reason="a key got out")
+        if digest == EVERYBODYS:
+            self.expect(work, refused=Invalid)
+            return
+        goes = self.model.goes_with(digest)
+        if is_new:
+            self.events += 2 + self.model.erase(digest)
+
+        erasure = self.run(work)
+
+        if is_new:
+            tombstone = Tombstone.open(erasure.tombstone, [KEY.public_key])
+            assert (tombstone.target, set(tombstone.digests) & {*EVERYTHING}) == (digest, goes)
+        self.compare()
+
+    @rule(whole=st.booleans(), data=st.data())
+    def let_again(self, whole: bool, data: st.DataObject) -> None:
+        """It may be pushed again, and does not come by itself; with *whole* all that was erased may."""
+        digest = data.draw(likely(self.model.erased, EVERYTHING))
+        for each in sorted(self.model.erased - {digest}, key=str) if whole else ():
+            self.lift(each)
+        self.lift(digest)
+
+    def lift(self, digest: Digest) -> None:
+        refused = None if digest in self.model.erased else ErasureUnknown
+        self.model.erased.discard(digest)
+        self.expect(lift_erasure(self.world.registry, ADMINISTRATOR, digest, reason="a mistake"), refused=refused)
+
+    # --- the two tiers ---
+
+    @rule(place=st.sampled_from(PLACES), tier=st.sampled_from(Tier), data=st.data())
+    def move(self, place: PackageId, tier: Tier, data: st.DataObject) -> None:
+        """What an artifact needs lies in the other tier from then on, for whoever else needs it, too."""
+        moved = data.draw(likely(self.held(place).artifacts, ARTIFACTS))
+        model, is_cold = self.model, tier is Tier.COLD
+        refused: type[RegistryError] | None = None
+        changes = False
+        if moved not in self.held(place).artifacts:
+            refused = RegistryError  # The package may not be there at all.
+        elif changes := LARGE in model.within(moved) and (LARGE in model.cold) != is_cold:
+            model.cold = {LARGE} if is_cold else set()
+        work = move_artifact(self.world.registry, ADMINISTRATOR, place, moved, tier)
+        self.expect(work, refused=refused, changes=changes)
+
     # --- what must hold ---
 
     def compare(self) -> None:
-        assert self.run(check(self.world.registry)) == []
-        position, _ = self.run(self.world.catalog.head())
-        assert position == self.events
-        for place, held in self.model.items():
-            self.compare_package(place, held)
+        self.run(self.compare_all())
 
-    def compare_package(self, place: PackageId, held: Holding) -> None:
-        catalog = self.world.catalog
-        names = self.run(catalog.list_references(ALL, place, limit=100))
+    async def compare_all(self) -> None:
+        assert await check(self.world.registry, read_bytes=True) == []
+        position, _ = await self.world.catalog.head()
+        assert position == self.events
+        stored = await self.stored()
+        assert not self.model.erased & {digest for digests in stored.values() for digest in digests}
+        if LARGE in self.model.kept:
+            assert LARGE in stored[Tier.COLD if LARGE in self.model.cold else Tier.HOT]
+        for place, held in self.model.packages.items():
+            await self.compare_package(place, held)
+            await self.compare_erased(place, held)
+
+    async def stored(self) -> dict[Tier, list[Digest]]:
+        """What lies in each tier."""
+        return {tier: [kept.digest async for kept in self.world.registry.store(tier).kept()] for tier in Tier}
+
+    async def compare_package(self, place: PackageId, held: Holding) -> None:
+        registry, catalog = self.world.registry, self.world.catalog
         assert {
             reference.name: Name(
                 reference.kind is ReferenceKind.VERSION, reference.digest, reference.sealed, reference.yanked
             )
-            for reference in names
+            for reference in await catalog.list_references(ALL, place, limit=100)
         } == held.names
-        for digest in (*map(Digest.of, CONTENTS), *(each.digest for each in IMAGES)):
-            assert (self.run(catalog.find_blob(ALL, place, digest)) is not None) == held.has(digest)
+        for digest in EVERYTHING:
+            assert (await catalog.find_blob(ALL, place, digest) is not None) == held.has(digest)
+        for content in CONTENTS:
+            if held.has(Digest.of(content)):
+                found = await find_blob(registry, ADMINISTRATOR, ALL, place, Digest.of(content))
+                assert content == (await read_whole(registry, found) if found.content is None else found.content)
         for channel in CHANNELS:
             view, shown = View(ACME, parse_channel(channel)), held.shown(channel)
-            assert self.seen(view, place, (each.digest for each in IMAGES)) == shown
-            layers = {Digest.of(blob) for digest in shown for blob in held.artifacts[digest].blobs}
+            assert await self.seen(view, place) == shown
+            layers = {blob for digest in shown for blob in BLOBS[digest]}
             for content in CONTENTS:
-                found = self.run(catalog.find_blob(view, place, Digest.of(content)))
+                found = await catalog.find_blob(view, place, Digest.of(content))
                 assert (found is not None) == (Digest.of(content) in layers)
-            listed = self.run(catalog.list_references(view, place, limit=100))
+            listed = await catalog.list_references(view, place, limit=100)
             assert {reference.name for reference in listed} == {
                 name for name, meaning in held.names.items() if meaning.digest in shown
             }
 
-    def seen(self, view: View, place: PackageId, digests: Iterable[Digest]) -> set[Digest]:
-        return {
-            digest
-            for digest in digests
-            if self.run(self.world.catalog.find_artifact(view, place, digest=digest)) is not None
-        }
+    async def seen(self, view: View, place: PackageId) -> set[Digest]:
+        find = self.world.catalog.find_artifact
+        return {digest for digest in ARTIFACTS if await find(view, place, digest=digest) is not None}
+
+    async def compare_erased(self, place: PackageId, held: Holding) -> None:
+        """Who may read there is told that it was erased, by whatever it was called."""
+        registry, erased = self.world.registry, self.model.erased
+        for digest in erased & held.left.keys():
+            with pytest.raises(Erased):
+                await resolve(registry, ADMINISTRATOR, ALL, place, digest=digest)
+            with pytest.raises(BlobErased):
+                await find_blob(registry, ADMINISTRATOR, ALL, place, digest)
+        for name in (name for name, meant in held.last.items() if meant.digest in erased):
+            with pytest.raises(Erased):
+                await resolve(registry, ADMINISTRATOR, ALL, place, name=ReferenceName(name))
 
 
 TestRegistry = RegistryMachine.TestCase
-TestRegistry.settings = settings(max_examples=20, stateful_step_count=50, deadline=None)
+TestRegistry.settings = settings(max_examples=30 * TIMES, stateful_step_count=50, deadline=None)
 
 
 class ManyShortStories(RegistryMachine):
@@ -509,4 +521,4 @@ class ManyShortStories(RegistryMachine):
 
 
 TestManyShortStories = ManyShortStories.TestCase
-TestManyShortStories.settings = settings(max_examples=270, stateful_step_count=25, deadline=None)
+TestManyShortStories.settings = settings(max_examples=340 * TIMES, stateful_step_count=25, deadline=None)
